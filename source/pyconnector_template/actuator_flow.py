@@ -1,0 +1,136 @@
+"""The way of a command: from an MQTT message to the device."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from .clock import timestamp_utc_now
+from .json_text import json_object
+from .logs import LOGGER_NAME, shortened
+
+if TYPE_CHECKING:
+    from .datapoint_map import DatapointMap
+
+logger = logging.getLogger(LOGGER_NAME)
+
+# Year 9999, the last one that BEMCom can store (contract, section 4).
+LAST_TIMESTAMP_MS = 253_402_300_799_999
+
+
+class ActuatorFlow:
+    """
+    Takes actuator value messages and sends them as commands.
+
+    A connector overrides `send_command`.
+
+    Attributes
+    ----------
+    datapoint_map : dict
+        Set by the connector; ``datapoint_map["actuator"]`` maps topics to
+        datapoint keys.
+    actuator_max_age_s : float
+        Older commands are refused; 0 accepts all, the default, because
+        BEMCom's own documentation shows timestamps in the past.
+    """
+
+    datapoint_map: DatapointMap
+    actuator_max_age_s: float = 0.0
+
+    def run_actuator_flow(
+        self, topic: str, value_msg_json: str | bytes
+    ) -> None:
+        """
+        Send the command that a value message asks for.
+
+        Messages that are no commands are ignored with a warning.
+
+        Parameters
+        ----------
+        topic : str
+            Where the message came from.
+        value_msg_json : str or bytes
+            ``{"value": <any JSON>, "timestamp": <ms since 1970>}``
+        """
+        datapoint_key = self.datapoint_map["actuator"].get(topic)
+        if datapoint_key is None:
+            logger.warning(
+                "Ignored a message on %s: the topic is not in the datapoint "
+                "map.",
+                shortened(topic),
+            )
+            return
+        try:
+            value_msg = json_object(value_msg_json)
+        except ValueError as error:
+            _warn_unusable(datapoint_key, str(error), value_msg_json)
+            return
+        if "value" not in value_msg:
+            _warn_unusable(datapoint_key, "no value", value_msg_json)
+            return
+        timestamp = _timestamp_of(value_msg)
+        if self._is_too_old(timestamp):
+            logger.warning(
+                "Ignored a command for %s: it is older than %g s.",
+                datapoint_key,
+                self.actuator_max_age_s,
+            )
+            self.command_expired(datapoint_key)
+            return
+        self.send_command(
+            datapoint_key=datapoint_key,
+            datapoint_value=value_msg["value"],
+            datapoint_timestamp=timestamp,
+        )
+
+    def send_command(
+        self,
+        datapoint_key: str,
+        datapoint_value: Any,
+        datapoint_timestamp: int | None,
+    ) -> None:
+        """
+        Send a command to the device; to be overridden.
+
+        Parameters
+        ----------
+        datapoint_key : str
+            The connector's own name of the datapoint.
+        datapoint_value : any JSON value
+            As it came: null, NaN, lists and objects are possible.
+        datapoint_timestamp : int or None
+            Milliseconds since 1970 as given by the sender; None if the message
+            had none, or nonsense.
+        """
+        raise NotImplementedError("send_command has not been implemented.")
+
+    def command_expired(self, datapoint_key: str) -> None:
+        """Learn that a command was too old to be sent; may be overridden."""
+
+    def _is_too_old(self, timestamp: int | None) -> bool:
+        if self.actuator_max_age_s <= 0:
+            return False
+        if timestamp is None:
+            # Whoever sets a limit wants proof; no time is no proof.
+            return True
+        age_ms = timestamp_utc_now() - timestamp
+        return age_ms > self.actuator_max_age_s * 1000
+
+
+def _timestamp_of(value_msg: dict[str, Any]) -> int | None:
+    timestamp = value_msg.get("timestamp")
+    if isinstance(timestamp, bool) or not isinstance(timestamp, int | float):
+        return None
+    # NaN fails this comparison as well.
+    if not 0 <= timestamp <= LAST_TIMESTAMP_MS:
+        return None
+    return int(timestamp)
+
+
+def _warn_unusable(key: str, reason: str, message: object) -> None:
+    logger.warning(
+        "Ignored a message for %s: %s: %s",
+        key,
+        shortened(reason),
+        shortened(message),
+    )

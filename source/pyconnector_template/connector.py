@@ -1,0 +1,593 @@
+"""The connector's life: start, supervision, heartbeat, end."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from dotenv import find_dotenv, load_dotenv
+from paho.mqtt.client import Client
+
+from .broker import BrokerLink, Login, Topics, Welcome
+from .clock import timestamp_utc_now
+from .command_worker import CommandWorker
+from .datapoint_map import (
+    DatapointMap,
+    UnusableMapError,
+    empty_map,
+    read_datapoint_map,
+)
+from .dispatch import DispatchOnce
+from .injected_link import InjectedLink
+from .json_text import to_json
+from .logs import LOGFORMAT, LOGGER_NAME, MQTTHandler, shortened
+from .settings import TemplateSettings, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+logger = logging.getLogger(LOGGER_NAME)
+
+# BEMCom never forgets a datapoint; a device that invents keys must not fill
+# its database and our memory. A thousand stations have about 70,000.
+MAX_AVAILABLE_DATAPOINTS = 100_000
+
+# Nothing that a device takes is longer; larger messages would only fill the
+# queue of commands with megabytes.
+MAX_COMMAND_BYTES = 65_536
+
+# A heartbeat that is sent just when it was promised arrives too late, and the
+# AdminUI flickers red (contract, 1.2).
+HEARTBEAT_MARGIN = 0.05
+LONGEST_HEARTBEAT_MARGIN_S = 1.0
+
+# Dispatchers that are not ours cannot tell when they end: they are looked at.
+LOOK_INTERVAL_S = 0.5
+
+# Docker and the entry script of BEMCom's images give two seconds.
+JOIN_DEVICES_S = 0.6
+FLUSH_S = 0.5
+JOIN_BROKER_S = 0.9
+
+Datapoints = dict[str, dict[str, Any]]
+"""``{"sensor": {key: example}, "actuator": {key: example}}``"""
+
+
+class Connector:
+    """
+    What all connectors have in common.
+
+    A connector is made as ``class MyConnector(Connector, SensorFlow,
+    ActuatorFlow)`` and started with `run`.
+
+    Parameters
+    ----------
+    version : str
+        Version of the connector.
+    datapoint_map : dict, optional
+        The map until the first one arrives from BEMCom's API.
+    available_datapoints : dict, optional
+        Datapoints known from the start: actuators have to be given.
+    DeviceDispatcher : type, optional
+        A dispatcher that triggers the sensor flow. None polls nothing.
+    device_dispatcher_kwargs : dict, optional
+        Its arguments. Without ``target_func`` it gets ``run_sensor_flow``.
+    MqttClient : type
+        paho's Client. Other classes with its interface serve for tests.
+    heartbeat_interval : float
+        Seconds between heartbeats.
+    settings : TemplateSettings, optional
+        None reads them from the environment and from a ``.env`` file found
+        upwards from the working directory.
+
+    Attributes
+    ----------
+    mqtt_client : object
+        Publishes as paho's client does.
+    available_datapoints : dict
+        All datapoints known, with an example each.
+    datapoint_map : dict
+        The selected datapoints with their topics; replaced as a whole.
+    settings : TemplateSettings
+        What is set in the environment.
+
+    Raises
+    ------
+    SettingsError
+        If settings cannot be used.
+    """
+
+    mqtt_client: Any
+    run_sensor_flow: Callable[..., None]
+    run_actuator_flow: Callable[..., None]
+
+    def __init__(
+        self,
+        version: str,
+        datapoint_map: DatapointMap | None = None,
+        available_datapoints: Datapoints | None = None,
+        DeviceDispatcher: Callable[..., Any] | None = None,  # noqa: N803
+        device_dispatcher_kwargs: dict[str, Any] | None = None,
+        MqttClient: Callable[..., Any] = Client,  # noqa: N803
+        heartbeat_interval: float = 30,
+        settings: TemplateSettings | None = None,
+    ) -> None:
+        logging.basicConfig(format=LOGFORMAT, level=logging.INFO)
+        if settings is None:
+            # Connectors find their own variables of .env in os.environ.
+            load_dotenv(find_dotenv(usecwd=True))
+            settings = read_settings(TemplateSettings)
+        self.settings = settings
+        self._take_settings(settings)
+        self.version = version
+        self._initial_datapoint_map = datapoint_map
+        self._initial_available_datapoints = available_datapoints
+        self._DeviceDispatcher = DeviceDispatcher
+        self._device_dispatcher_kwargs = device_dispatcher_kwargs or {}
+        self._MqttClient = MqttClient
+        self._heartbeat_interval = heartbeat_interval
+        self.datapoint_map = empty_map()
+        self.available_datapoints: Datapoints = {"sensor": {}, "actuator": {}}
+        self._link: BrokerLink | InjectedLink | None = None
+        self._commands: CommandWorker | None = None
+        self._link_thread: DispatchOnce | None = None
+        self._dispatchers: list[Any] = []
+        self._next_heartbeat_at = 0.0
+        self._was_healthy = True
+        self._has_told_limit = False
+        # A SimpleQueue, because signal handlers may put into it at any
+        # moment; True asks to end, False to look at the threads.
+        self._calls: SimpleQueue[bool] = SimpleQueue()
+
+    def run(self) -> None:
+        """
+        Run until a signal, SystemExit or KeyboardInterrupt ends the connector.
+
+        Raises
+        ------
+        SystemExit
+            With code 1 after a fatal error, whose cause is in the log.
+        """
+        failed = False
+        with self._signals_caught():
+            try:
+                self._start()
+                self._supervise()
+            except (KeyboardInterrupt, SystemExit):
+                logger.info("Asked to end. Shutting down.")
+            except Exception:
+                failed = True
+                logger.exception(
+                    "The connector met an unexpected exception. Shutting down."
+                )
+            self._shut_down()
+        if failed:
+            raise SystemExit(1)
+
+    def stop(self) -> None:
+        """Ask `run` to end; from any thread, even from a signal handler."""
+        self._calls.put(True)
+
+    def is_healthy(self) -> bool:
+        """
+        Whether the connector does its work; may be overridden.
+
+        While it is false no heartbeat is sent. Called in the main thread.
+        """
+        return True
+
+    @property
+    def broker_is_connected(self) -> bool:
+        """Whether the connection to the broker stands."""
+        return self._link is not None and self._link.is_connected()
+
+    # Start and end.
+
+    def _take_settings(self, settings: TemplateSettings) -> None:
+        name = settings.connector_name
+        self.CONNECTOR_NAME = name
+        self.MQTT_BROKER_HOST = settings.mqtt_broker_host
+        self.MQTT_BROKER_PORT = settings.mqtt_broker_port
+        self.SEND_RAW_MESSAGE_TO_DB = _flag(settings.send_raw_message_to_db)
+        self.DEBUG = _flag(settings.debug)
+        self.MQTT_TOPIC_LOGS = f"{name}/logs"
+        self.MQTT_TOPIC_HEARTBEAT = f"{name}/heartbeat"
+        self.MQTT_TOPIC_AVAILABLE_DATAPOINTS = f"{name}/available_datapoints"
+        self.MQTT_TOPIC_DATAPOINT_MAP = f"{name}/datapoint_map"
+        self.MQTT_TOPIC_RAW_MESSAGE_TO_DB = f"{name}/raw_message_to_db"
+        self.MQTT_TOPIC_STATUS = f"{name}/status"
+        self.actuator_max_age_s = settings.actuator_max_age_seconds
+        # Other loggers of the process are none of our business.
+        logger.setLevel(logging.DEBUG if settings.debug else logging.INFO)
+
+    def _start(self) -> None:
+        self._link = self._make_link()
+        _install_handler(MQTTHandler(self.mqtt_client, self.MQTT_TOPIC_LOGS))
+        if self._initial_datapoint_map is not None:
+            self._validate_and_update_datapoint_map(
+                datapoint_map_json=json.dumps(self._initial_datapoint_map)
+            )
+        if self._initial_available_datapoints is not None:
+            self._update_available_datapoints(
+                available_datapoints=self._initial_available_datapoints
+            )
+        self._commands = CommandWorker(self._run_command)
+        self._link_thread = self._start_thread("mqtt", self._link.run)
+        self._start_thread("actuator", self._commands.run)
+        self._start_device_dispatcher()
+        logger.info("Connector online. Entering main loop.")
+
+    def _start_device_dispatcher(self) -> None:
+        if self._DeviceDispatcher is None:
+            logger.warning(
+                "DeviceDispatcher is not set. No values will be received from "
+                "the device."
+            )
+            return
+        kwargs = dict(self._device_dispatcher_kwargs)
+        if "target_func" not in kwargs:
+            kwargs["target_func"] = self.run_sensor_flow
+        dispatcher = self._DeviceDispatcher(**kwargs)
+        if isinstance(dispatcher, DispatchOnce):
+            dispatcher.name = "sensor flow"
+            dispatcher.end_listener = self._call_for_a_look
+        dispatcher.start()
+        self._dispatchers.append(dispatcher)
+
+    def _start_thread(
+        self, name: str, body: Callable[[], None]
+    ) -> DispatchOnce:
+        thread = DispatchOnce(target_func=body)
+        thread.name = name
+        thread.end_listener = self._call_for_a_look
+        thread.start()
+        self._dispatchers.append(thread)
+        return thread
+
+    def _make_link(self) -> BrokerLink | InjectedLink:
+        userdata = {"self": self}
+        if not _is_paho(self._MqttClient):
+            client = self._MqttClient(userdata=userdata)
+            client.on_message = self._handle_incoming_mqtt_msg
+            self.mqtt_client = client
+            return InjectedLink(
+                client=client,
+                host=self.MQTT_BROKER_HOST,
+                port=self.MQTT_BROKER_PORT,
+                on_connected=self._subscribe_and_announce,
+            )
+        link = BrokerLink(
+            client_class=self._MqttClient,
+            host=self.MQTT_BROKER_HOST,
+            port=self.MQTT_BROKER_PORT,
+            login=_login(self.settings),
+            topics=Topics(
+                logs=self.MQTT_TOPIC_LOGS,
+                heartbeat=self.MQTT_TOPIC_HEARTBEAT,
+                status=self.MQTT_TOPIC_STATUS,
+                available_datapoints=self.MQTT_TOPIC_AVAILABLE_DATAPOINTS,
+                echo=f"{self.CONNECTOR_NAME}/echo",
+            ),
+            version=self.version,
+            userdata=userdata,
+            on_message=self._handle_incoming_mqtt_msg,
+            on_connected=self._on_broker_connected,
+            announcement=self._available_datapoints_json,
+        )
+        self.mqtt_client = link
+        return link
+
+    def _shut_down(self) -> None:
+        # The broker's thread goes last: it carries the goodbye.
+        devices = [d for d in self._dispatchers if d is not self._link_thread]
+        if self._commands is not None:
+            self._commands.stop()
+        for dispatcher in devices:
+            if dispatcher.is_alive():
+                dispatcher.terminate()
+        join_until = time.monotonic() + JOIN_DEVICES_S
+        for dispatcher in devices:
+            dispatcher.join(max(0.0, join_until - time.monotonic()))
+        self._commands = None
+        logger.info("Connector shut down completed. Good bye.")
+        if self._link is not None:
+            self._link.stop(FLUSH_S)
+        if self._link_thread is not None:
+            self._link_thread.join(JOIN_BROKER_S)
+
+    @contextmanager
+    def _signals_caught(self) -> Iterator[None]:
+        # Only the main thread may set handlers, and only it gets signals.
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {
+            number: signal.signal(number, lambda *_: self.stop())
+            for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    # Supervision and heartbeat.
+
+    def _supervise(self) -> None:
+        while True:
+            self._raise_if_a_thread_ended()
+            now = time.monotonic()
+            if now >= self._next_heartbeat_at:
+                pause_s = heartbeat_pause(self._heartbeat_interval)
+                self._next_heartbeat_at = now + pause_s
+                self._beat_if_healthy()
+            wait_s = self._next_heartbeat_at - time.monotonic()
+            try:
+                is_over = self._calls.get(
+                    timeout=min(max(0.0, wait_s), LOOK_INTERVAL_S)
+                )
+            except Empty:
+                continue
+            if is_over:
+                raise SystemExit(0)
+
+    def _raise_if_a_thread_ended(self) -> None:
+        ended = [one for one in self._dispatchers if _has_ended(one)]
+        for dispatcher in ended:
+            if dispatcher.exception is not None:
+                raise dispatcher.exception
+        if ended:
+            name = getattr(ended[0], "name", type(ended[0]).__name__)
+            raise RuntimeError(f"The thread {name!r} has ended.")
+
+    def _beat_if_healthy(self) -> None:
+        healthy = self.is_healthy()
+        if healthy:
+            self._send_heartbeat()
+        if healthy != self._was_healthy:
+            self._was_healthy = healthy
+            logger.warning(
+                "The connector is healthy again."
+                if healthy
+                else "The connector is not healthy: no heartbeat is sent."
+            )
+
+    def _send_heartbeat(self) -> None:
+        """Tell BEMCom that we live, and when it will hear so again."""
+        now = timestamp_utc_now()
+        self.mqtt_client.publish(
+            topic=self.MQTT_TOPIC_HEARTBEAT,
+            payload=to_json(
+                {
+                    "this_heartbeats_timestamp": now,
+                    "next_heartbeats_timestamp": round(
+                        now + self._heartbeat_interval * 1000
+                    ),
+                }
+            ),
+        )
+
+    def _call_for_a_look(self) -> None:
+        self._calls.put(False)
+
+    # The broker's side.
+
+    def _on_broker_connected(self, welcome: Welcome) -> None:
+        self._subscribe_and_announce()
+        logger.info(
+            "%s to the MQTT broker %s:%d.%s",
+            "Connected" if welcome.is_first else "Connected again",
+            self.MQTT_BROKER_HOST,
+            self.MQTT_BROKER_PORT,
+            _fate_of_values(welcome),
+        )
+        # The heartbeat before this one may have been lost.
+        self._next_heartbeat_at = 0.0
+        self._call_for_a_look()
+
+    def _subscribe_and_announce(self) -> None:
+        for topic in self.datapoint_map["actuator"]:
+            self.mqtt_client.subscribe(topic=topic, qos=2)
+        self.mqtt_client.subscribe(topic=self.MQTT_TOPIC_DATAPOINT_MAP, qos=1)
+        self._announce_available_datapoints()
+
+    @staticmethod
+    def _handle_incoming_mqtt_msg(
+        client: Any,  # noqa: ARG004 - the signature of paho's callback
+        userdata: Mapping[str, Connector],
+        msg: Any,
+    ) -> None:
+        """
+        Sort a message that came from the broker; never raises, never waits.
+
+        Parameters
+        ----------
+        client : object
+            The MQTT client.
+        userdata : mapping
+            ``{"self": <the connector>}``
+        msg : paho.mqtt.client.MQTTMessage
+            The message.
+        """
+        self = userdata["self"]
+        if msg.topic == self.MQTT_TOPIC_DATAPOINT_MAP:
+            self._take_datapoint_map(msg.payload)
+        # Compared, because only a real flag says that a message is old.
+        elif msg.retain == True:  # noqa: E712
+            logger.warning(
+                "Ignored a retained message on %s: it may be any age.",
+                shortened(msg.topic),
+            )
+        elif len(msg.payload or b"") > MAX_COMMAND_BYTES:
+            logger.warning(
+                "Ignored a message of %d bytes on %s: %s",
+                len(msg.payload),
+                shortened(msg.topic),
+                shortened(msg.payload),
+            )
+        elif self._commands is None:
+            self._run_command(msg.topic, msg.payload)
+        else:
+            self._commands.submit(msg.topic, msg.payload)
+
+    def _run_command(self, topic: str, payload: str | bytes) -> None:
+        try:
+            self.run_actuator_flow(topic=topic, value_msg_json=payload)
+        except Exception:
+            logger.exception(
+                "A command on %s caused an exception.", shortened(topic)
+            )
+
+    def _take_datapoint_map(self, payload: str | bytes) -> None:
+        try:
+            self._validate_and_update_datapoint_map(datapoint_map_json=payload)
+        except Exception:
+            logger.exception("A datapoint map caused an exception.")
+
+    def _validate_and_update_datapoint_map(
+        self, datapoint_map_json: str | bytes
+    ) -> None:
+        """
+        Install a new datapoint map; an unusable one leaves the old in place.
+
+        Parameters
+        ----------
+        datapoint_map_json : str or bytes
+            ``{"sensor": {key: topic}, "actuator": {topic: key}}``
+        """
+        try:
+            new_map, rejected = read_datapoint_map(datapoint_map_json)
+        except UnusableMapError as error:
+            logger.error(  # noqa: TRY400 - the text tells all
+                "%s The old map stays.", error
+            )
+            return
+        if rejected:
+            logger.warning(
+                "Left %d entries out of the datapoint_map, the first is %s",
+                len(rejected),
+                rejected[0],
+            )
+        old_map = self.datapoint_map
+        if new_map == old_map:
+            logger.debug("Received the datapoint_map that is in use already.")
+            return
+        # Before subscribing: a command may come at once.
+        self.datapoint_map = new_map
+        old_topics = old_map["actuator"].keys()
+        new_topics = new_map["actuator"].keys()
+        for topic in old_topics - new_topics:
+            self.mqtt_client.unsubscribe(topic=topic)
+        for topic in new_topics - old_topics:
+            self.mqtt_client.subscribe(topic=topic, qos=2)
+        logger.debug(
+            "Installed a datapoint_map with %d sensors and %d actuators.",
+            len(new_map["sensor"]),
+            len(new_map["actuator"]),
+        )
+
+    def _update_available_datapoints(
+        self, available_datapoints: Datapoints
+    ) -> None:
+        """
+        Note examples; announce the datapoints when new ones are among them.
+
+        Parameters
+        ----------
+        available_datapoints : dict
+            ``{"sensor": {key: example}, "actuator": {key: example}}``
+        """
+        has_grown = False
+        for kind in ("sensor", "actuator"):
+            known = self.available_datapoints[kind]
+            examples = available_datapoints[kind]
+            if examples.keys() <= known.keys():
+                known.update(examples)
+            else:
+                has_grown |= self._add_datapoints(kind, examples)
+        if has_grown:
+            self._announce_available_datapoints()
+
+    def _add_datapoints(self, kind: str, examples: Mapping[str, Any]) -> bool:
+        known = self.available_datapoints[kind]
+        # Replaced, not extended: the broker's thread may be reading it.
+        grown = {**known, **examples}
+        if len(grown) > MAX_AVAILABLE_DATAPOINTS:
+            grown = dict(list(grown.items())[:MAX_AVAILABLE_DATAPOINTS])
+            if not self._has_told_limit:
+                self._has_told_limit = True
+                logger.warning(
+                    "More than %d datapoints: new ones are not announced.",
+                    MAX_AVAILABLE_DATAPOINTS,
+                )
+        self.available_datapoints = {**self.available_datapoints, kind: grown}
+        return len(grown) > len(known)
+
+    def _announce_available_datapoints(self) -> None:
+        if isinstance(self.mqtt_client, BrokerLink):
+            self.mqtt_client.announce()
+            return
+        self.mqtt_client.publish(
+            topic=self.MQTT_TOPIC_AVAILABLE_DATAPOINTS,
+            payload=self._available_datapoints_json(),
+            retain=True,
+        )
+
+    def _available_datapoints_json(self) -> str:
+        return to_json(self.available_datapoints)
+
+
+def heartbeat_pause(interval: float) -> float:
+    """Tell how many seconds to wait for a heartbeat due after `interval`."""
+    return interval - min(
+        HEARTBEAT_MARGIN * interval, LONGEST_HEARTBEAT_MARGIN_S
+    )
+
+
+def _flag(is_on: bool) -> str:
+    return "TRUE" if is_on else "FALSE"
+
+
+def _has_ended(dispatcher: Any) -> bool:
+    # Who listens for its end hears of it while the thread still lives.
+    if isinstance(dispatcher, DispatchOnce) and dispatcher.has_ended:
+        return True
+    return not dispatcher.is_alive()
+
+
+def _is_paho(client_class: object) -> TypeGuard[type[Client]]:
+    return isinstance(client_class, type) and issubclass(client_class, Client)
+
+
+def _login(settings: TemplateSettings) -> Login:
+    password = settings.mqtt_password
+    return Login(
+        username=settings.mqtt_username,
+        password=None if password is None else password.get_secret_value(),
+        tls=settings.mqtt_tls,
+        ca_file=settings.mqtt_ca_file,
+        cert_file=settings.mqtt_cert_file,
+        key_file=settings.mqtt_key_file,
+    )
+
+
+def _install_handler(handler: MQTTHandler) -> None:
+    # One per process, the newest: it stays after `run`, as upstream's does.
+    for old in [h for h in logger.handlers if isinstance(h, MQTTHandler)]:
+        logger.removeHandler(old)
+    logger.addHandler(handler)
+
+
+def _fate_of_values(welcome: Welcome) -> str:
+    if welcome.kept == 0 and welcome.dropped == 0:
+        return ""
+    return (
+        f" {welcome.kept} values were kept and are sent now, "
+        f"{welcome.dropped} were dropped."
+    )

@@ -1,0 +1,104 @@
+"""JSON as BEMCom can bear it: strict on the way out, tolerant of nothing in.
+
+NaN and Infinity are no JSON, a NUL character ends a writer thread of BEMCom's
+API and lone surrogates are dropped by its database (bemcom-contract, sections
+4, 5 and 7). None of them leaves through this module.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from typing import Any
+
+# The escapes that json.dumps makes of characters BEMCom cannot store; a pair
+# of surrogates is harmless, but only cleaning tells it from a lone one.
+_SUSPICIOUS_ESCAPES = ("\\u0000", "\\ud")
+
+
+def to_json(value: object) -> str:
+    """
+    Encode a value as strict JSON, whatever it contains.
+
+    Parameters
+    ----------
+    value : object
+        Anything. NaN and Infinity become null, bytes become text (or
+        ``{"base64": ...}`` where they are no UTF-8), other objects that JSON
+        does not know become their ``str``.
+
+    Returns
+    -------
+    str
+        JSON in ASCII, without NUL characters and lone surrogates.
+    """
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return json.dumps(_cleaned(value), allow_nan=False)
+    if any(escape in text for escape in _SUSPICIOUS_ESCAPES):
+        return json.dumps(_cleaned(value), allow_nan=False)
+    return text
+
+
+def json_object(text: str | bytes) -> dict[str, Any]:
+    """
+    Decode a JSON object.
+
+    Raises
+    ------
+    ValueError
+        If the text is no JSON, or JSON but no object.
+    """
+    if not text:
+        raise ValueError("the message is empty")
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8") from None
+    except ValueError as error:
+        raise ValueError(f"not JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    return value
+
+
+def clean_text(text: str) -> str:
+    """Remove what BEMCom's database refuses: NULs and lone surrogates."""
+    without_nul = text.replace("\0", "")
+    return without_nul.encode("utf-8", "replace").decode("utf-8")
+
+
+def _cleaned(value: object) -> object:
+    match value:
+        case None | bool() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case str():
+            return clean_text(value)
+        case bytes() | bytearray():
+            return _text_of_bytes(bytes(value))
+        case dict():
+            return {
+                clean_text(str(key)): _cleaned(item)
+                for key, item in value.items()
+            }
+        case list() | tuple() | set():
+            return [_cleaned(item) for item in value]
+        case _:
+            return clean_text(str(value))
+
+
+def _text_of_bytes(data: bytes) -> object:
+    """Turn bytes into JSON without losing one: stored messages are replayed."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        return {"base64": base64.b64encode(data).decode("ascii")}
+    return text

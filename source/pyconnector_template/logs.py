@@ -1,0 +1,151 @@
+"""Log records on their way to BEMCom, where each becomes a database row."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from .json_text import clean_text, to_json
+
+LOGFORMAT = "%(asctime)s-%(funcName)s-%(levelname)s: %(message)s"
+LOGGER_NAME = "pyconnector"
+
+MAX_MESSAGE_LENGTH = 4_000
+MAX_QUOTED_LENGTH = 80
+
+# BEMCom keeps each row for ever: a connector in trouble may say a lot at
+# once, but in the long run a line per second (contract, checklist 10).
+BURST_RECORDS = 100
+RECORDS_PER_SECOND = 1.0
+
+
+class TokenBucket:
+    """
+    Lets a burst through, then a steady trickle.
+
+    Parameters
+    ----------
+    burst : int
+        How much passes at once.
+    per_second : float
+        How fast the bucket fills again.
+    """
+
+    def __init__(self, burst: int, per_second: float) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._tokens = float(burst)
+        self._filled_at: float | None = None
+
+    def take(self, now: float) -> bool:
+        """
+        Take a token if there is one.
+
+        Parameters
+        ----------
+        now : float
+            Seconds of any clock; a step backwards adds nothing.
+        """
+        if self._filled_at is not None:
+            gained = max(0.0, now - self._filled_at) * self._per_second
+            self._tokens = min(self._burst, self._tokens + gained)
+        self._filled_at = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+
+class Complaints:
+    """Remembers what has been said, so that a fault shouts once."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+        # Texts that differ each time (a counter inside) must not flood.
+        self._bucket = TokenBucket(burst=20, per_second=1 / 60)
+
+    def is_news(self, text: str, now: float) -> bool:
+        """Whether this text deserves a line; `now` in seconds of any clock."""
+        if text in self._said or not self._bucket.take(now):
+            return False
+        self._said.add(text)
+        return True
+
+
+class MQTTHandler(logging.Handler):
+    """
+    Publishes log records as BEMCom's log messages.
+
+    Never raises into the code that logs, and never waits.
+
+    Parameters
+    ----------
+    mqtt_client : object
+        Has ``publish(topic=, payload=, retain=)`` as paho's client.
+    log_topic : str
+        Where the messages go, ``<CONNECTOR_NAME>/logs``.
+    """
+
+    def __init__(self, mqtt_client: Any, log_topic: str) -> None:
+        super().__init__()
+        self.mqtt_client = mqtt_client
+        self.log_topic = log_topic
+        self._bucket = TokenBucket(BURST_RECORDS, RECORDS_PER_SECOND)
+        self._withheld = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Publish the record, unless too many came at once."""
+        if not self._bucket.take(record.created):
+            self._withheld += 1
+            return
+        try:
+            self.mqtt_client.publish(
+                topic=self.log_topic,
+                payload=self._payload(record),
+                retain=True,
+            )
+        except Exception:  # noqa: BLE001 - logging must not break its caller
+            self.handleError(record)
+
+    def _payload(self, record: logging.LogRecord) -> str:
+        text = clean_text(_text_of(record))[:MAX_MESSAGE_LENGTH]
+        if self._withheld:
+            text += f" ({self._withheld} log messages were not sent)"
+            self._withheld = 0
+        return to_json(
+            {
+                "timestamp": round(record.created * 1000),
+                "msg": text,
+                # The API drops logs whose emitter is null (contract, 1.1).
+                "emitter": record.funcName or record.module,
+                "level": record.levelno,
+            }
+        )
+
+
+def shortened(value: object) -> str:
+    """Quote what somebody sent in at most 80 printable characters."""
+    if isinstance(value, bytes):
+        value = value[: 2 * MAX_QUOTED_LENGTH].decode("utf-8", "replace")
+    text = repr(
+        value[: 2 * MAX_QUOTED_LENGTH] if isinstance(value, str) else value
+    )
+    if len(text) <= MAX_QUOTED_LENGTH:
+        return text
+    return f"{text[: MAX_QUOTED_LENGTH - 1]}…"
+
+
+def error_line(error: BaseException) -> str:
+    """Describe an exception in one line: its type and its text."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _text_of(record: logging.LogRecord) -> str:
+    try:
+        text = record.getMessage()
+    except (TypeError, ValueError):
+        # The arguments do not fit the text; better odd than lost.
+        text = f"{record.msg} {record.args}"
+    if record.exc_info and record.exc_info[1] is not None:
+        text += f" {error_line(record.exc_info[1])}"
+    return text

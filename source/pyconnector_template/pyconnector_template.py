@@ -1,0 +1,16 @@
+"""The template's public names, where connectors expect them."""
+
+from .actuator_flow import ActuatorFlow
+from .clock import timestamp_utc_now
+from .connector import Connector
+from .logs import LOGFORMAT, MQTTHandler
+from .sensor_flow import SensorFlow
+
+__all__ = [
+    "LOGFORMAT",
+    "ActuatorFlow",
+    "Connector",
+    "MQTTHandler",
+    "SensorFlow",
+    "timestamp_utc_now",
+]

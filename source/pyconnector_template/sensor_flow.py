@@ -1,0 +1,208 @@
+"""The way of a measurement: from the device to MQTT values."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .clock import timestamp_utc_now
+from .json_text import clean_text, to_json
+from .logs import LOGGER_NAME, Complaints, error_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .datapoint_map import DatapointMap
+
+logger = logging.getLogger(LOGGER_NAME)
+
+
+class SensorFlow:
+    """
+    Takes raw messages from a device and publishes their values.
+
+    A connector overrides `receive_raw_msg` and `parse_raw_msg`. Messages are
+    ``{"payload": {"raw_message": ..., "timestamp": ms}}``; on their way
+    ``raw_message`` becomes ``parsed_message``, then ``flattened_message``.
+
+    Attributes
+    ----------
+    mqtt_client : object
+        Set by the connector; publishes as paho's client does.
+    SEND_RAW_MESSAGE_TO_DB : str
+        "TRUE" sends each raw message to the raw-message database.
+    MQTT_TOPIC_RAW_MESSAGE_TO_DB : str
+        Where raw messages go.
+    version : str
+        Version of the connector, stored with each raw message.
+    datapoint_map : dict
+        ``datapoint_map["sensor"]`` maps keys to topics.
+    _update_available_datapoints : callable
+        The connector's method that notes datapoints and examples.
+    """
+
+    mqtt_client: Any
+    SEND_RAW_MESSAGE_TO_DB: str
+    MQTT_TOPIC_RAW_MESSAGE_TO_DB: str
+    version: str
+    datapoint_map: DatapointMap
+    _update_available_datapoints: Callable[..., None]
+
+    def run_sensor_flow(self, raw_data: Any = None) -> None:
+        """
+        Receive one raw message and publish what is in it.
+
+        A message that cannot be parsed is dropped with an error in the log:
+        one malformed reply must not stop all devices. An exception of
+        `receive_raw_msg` is passed on: without access to the device there is
+        no work left.
+
+        Parameters
+        ----------
+        raw_data : optional
+            What the device pushed, if it pushes; given to `receive_raw_msg`.
+        """
+        raw_msg = self.receive_raw_msg(raw_data=raw_data)
+        if raw_msg["payload"] is None:
+            return
+        # A connector that knows when the data arrived says so itself.
+        if raw_msg["payload"].get("timestamp") is None:
+            raw_msg["payload"]["timestamp"] = timestamp_utc_now()
+        if self.SEND_RAW_MESSAGE_TO_DB == "TRUE":
+            self._publish_raw_msg(raw_msg)
+        try:
+            parsed_msg = self.parse_raw_msg(raw_msg=raw_msg)
+            if parsed_msg["payload"] is None:
+                return
+            self._publish_parsed_msg(parsed_msg)
+        except NotImplementedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever the data provoke
+            self._report_unusable_message(error)
+
+    def receive_raw_msg(self, raw_data: Any = None) -> dict[str, Any]:
+        """
+        Receive a raw message from the device; to be overridden.
+
+        Parameters
+        ----------
+        raw_data : optional
+            What the device pushed, if it pushes.
+
+        Returns
+        -------
+        dict
+            ``{"payload": {"raw_message": <anything for JSON>}}``; a
+            ``timestamp`` in the payload is kept. A payload of None ends the
+            flow for this message.
+        """
+        raise NotImplementedError("receive_raw_msg has not been implemented.")
+
+    def parse_raw_msg(self, raw_msg: dict[str, Any]) -> dict[str, Any]:
+        """
+        Parse a raw message; to be overridden, as a pure function.
+
+        Parameters
+        ----------
+        raw_msg : dict
+            ``{"payload": {"raw_message": ..., "timestamp": ms}}``
+
+        Returns
+        -------
+        dict
+            ``{"payload": {"parsed_message": <nested dicts>, "timestamp":
+            ms}}``. A payload of None ends the flow for this message.
+        """
+        raise NotImplementedError("parse_raw_msg has not been implemented.")
+
+    def _publish_parsed_msg(self, parsed_msg: dict[str, Any]) -> None:
+        """Announce and publish the values of a parsed message."""
+        flattened_msg = self._flatten_parsed_msg(parsed_msg=parsed_msg)
+        self._update_available_datapoints(
+            available_datapoints={
+                "sensor": flattened_msg["payload"]["flattened_message"],
+                "actuator": {},
+            }
+        )
+        self._filter_and_publish_datapoint_values(flattened_msg=flattened_msg)
+
+    def _flatten_parsed_msg(self, parsed_msg: dict[str, Any]) -> dict[str, Any]:
+        """
+        Join nested keys with ``__``.
+
+        Where two paths lead to one key the first value stays; a warning tells
+        the key once.
+        """
+        payload = dict(parsed_msg["payload"])
+        flattened: dict[str, Any] = {}
+        self._flatten_into(flattened, payload.pop("parsed_message"), "")
+        payload["flattened_message"] = flattened
+        return {**parsed_msg, "payload": payload}
+
+    def _filter_and_publish_datapoint_values(
+        self, flattened_msg: dict[str, Any]
+    ) -> None:
+        """Publish the values of those datapoints that have a topic."""
+        payload = flattened_msg["payload"]
+        timestamp = payload["timestamp"]
+        topics = self.datapoint_map["sensor"]
+        for key, value in payload["flattened_message"].items():
+            topic = topics.get(key)
+            if topic is None:
+                continue
+            self.mqtt_client.publish(
+                topic=topic,
+                payload=to_json({"value": value, "timestamp": timestamp}),
+                # The API subscribes after it has sent the map: values that
+                # are not retained would be missed (contract, section 3).
+                retain=True,
+            )
+
+    def _publish_raw_msg(self, raw_msg: dict[str, Any]) -> None:
+        self.mqtt_client.publish(
+            topic=self.MQTT_TOPIC_RAW_MESSAGE_TO_DB,
+            payload=to_json(
+                {
+                    "payload": raw_msg["payload"],
+                    "connector_version": self.version,
+                }
+            ),
+            qos=2,
+        )
+
+    def _flatten_into(
+        self, flattened: dict[str, Any], branch: dict[Any, Any], prefix: str
+    ) -> None:
+        for key, value in branch.items():
+            path = f"{prefix}{key}"
+            if isinstance(value, dict):
+                self._flatten_into(flattened, value, f"{path}__")
+                continue
+            if not path.isprintable():
+                # A NUL in a key ends a writer thread of BEMCom's API.
+                path = clean_text(path)
+            if path in flattened:
+                self._report_merged_key(path)
+                continue
+            flattened[path] = value
+
+    @cached_property
+    def _complaints(self) -> Complaints:
+        # Made on first use: connectors do not call an __init__ of this class.
+        return Complaints()
+
+    def _report_merged_key(self, key: str) -> None:
+        if self._complaints.is_news(key, time.monotonic()):
+            logger.warning(
+                "Two parsed values have the same key %s; only the first one "
+                "is published.",
+                key,
+            )
+
+    def _report_unusable_message(self, error: Exception) -> None:
+        if self._complaints.is_news(error_line(error), time.monotonic()):
+            logger.error(
+                "Dropped a message that cannot be parsed.", exc_info=error
+            )

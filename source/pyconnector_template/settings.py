@@ -1,0 +1,352 @@
+"""Settings from the environment, read once, checked completely.
+
+All problems are reported together, each with variable, value, reason and an
+example, so that nobody has to start the connector five times to find five
+mistakes. A connector adds its own variables in a subclass.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from dotenv import dotenv_values, find_dotenv
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic.config import JsonDict
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
+    from pydantic_settings import PydanticBaseSettingsSource
+
+FORBIDDEN_IN_NAMES = re.compile(r"[/+#\0\s]")
+MASK = "(not shown)"
+
+# The mark of variables that may also come from a file, as Docker's secrets do.
+FROM_FILE: JsonDict = {"from_file": True}
+
+
+class SettingsError(Exception):
+    """Some settings cannot be used; the text lists all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """
+    What is wrong with one variable.
+
+    Parameters
+    ----------
+    variable : str
+        Its name in the environment.
+    value : str or None
+        What was given, None if nothing was.
+    reason : str
+        Why it cannot be used.
+    example : str or None
+        A value that could be.
+    """
+
+    variable: str
+    value: str | None
+    reason: str
+    example: str | None = None
+
+    def __str__(self) -> str:
+        given = "" if self.value is None else f" = {self.value!r}"
+        text = f"  {self.variable}{given}: {self.reason}"
+        if self.example is None:
+            return text
+        return f"{text}\n    Example: {self.variable}={self.example}"
+
+
+def _is_exactly_true(value: object) -> object:
+    """BEMCom's older switches: exactly TRUE is on, all else is off."""
+    return value == "TRUE" if isinstance(value, str) else value
+
+
+def _true_or_false(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.upper() not in {"TRUE", "FALSE"}:
+        raise ValueError("must be TRUE or FALSE")
+    return value.upper() == "TRUE"
+
+
+ExactlyTrue = Annotated[bool, BeforeValidator(_is_exactly_true)]
+"""TRUE is on, anything else is off, as BEMCom has always read it."""
+
+Switch = Annotated[bool, BeforeValidator(_true_or_false)]
+"""TRUE or FALSE; anything else is a mistake that must be told."""
+
+Settings = TypeVar("Settings", bound="TemplateSettings")
+
+
+class TemplateSettings(BaseSettings):
+    """
+    What every connector needs to know; fields are variables in lower case.
+
+    Subclasses add fields with ``examples`` and, where a value may come from a
+    file, ``json_schema_extra=FROM_FILE``.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    connector_name: str = Field("unknown-connector", examples=["keba-garage"])
+    mqtt_broker_host: str = Field(examples=["192.168.0.10"])
+    mqtt_broker_port: int = Field(1883, ge=1, le=65535, examples=["1883"])
+    send_raw_message_to_db: ExactlyTrue = Field(
+        default=False, examples=["TRUE"]
+    )
+    debug: ExactlyTrue = Field(default=False, examples=["FALSE"])
+    mqtt_username: str | None = Field(
+        None, examples=["connector"], json_schema_extra=FROM_FILE
+    )
+    mqtt_password: SecretStr | None = Field(
+        None, examples=["a long secret"], json_schema_extra=FROM_FILE
+    )
+    mqtt_tls: Switch = Field(default=False, examples=["TRUE"])
+    mqtt_ca_file: Path | None = Field(None, examples=["/run/secrets/ca.pem"])
+    mqtt_cert_file: Path | None = Field(
+        None, examples=["/run/secrets/connector.pem"]
+    )
+    mqtt_key_file: Path | None = Field(
+        None, examples=["/run/secrets/connector.key"]
+    )
+    actuator_max_age_seconds: float = Field(
+        0.0, ge=0, allow_inf_nan=False, examples=["60"]
+    )
+
+    @field_validator("connector_name")
+    @classmethod
+    def _fits_into_topics(cls, name: str) -> str:
+        if FORBIDDEN_IN_NAMES.search(name):
+            raise ValueError("must not contain blanks, '/', '+' or '#'")
+        return name
+
+    @field_validator("mqtt_broker_host")
+    @classmethod
+    def _is_a_host(cls, host: str) -> str:
+        if re.search(r"[/\s]", host):
+            raise ValueError("must be a bare name or address, no URL")
+        return host
+
+    @classmethod
+    def problems_between(cls, values: Mapping[str, str]) -> Iterator[Problem]:
+        """
+        Find what is wrong between variables.
+
+        Parameters
+        ----------
+        values : mapping of str to str
+            The given variables under their field names, empty ones left out.
+        """
+        if "mqtt_password" in values and "mqtt_username" not in values:
+            yield cls.problem(
+                "mqtt_username", None, "is needed with MQTT_PASSWORD"
+            )
+        yield from _tls_problems(cls, values)
+
+    @classmethod
+    def problem(cls, field: str, value: str | None, reason: str) -> Problem:
+        """Describe a problem of a field: secrets masked, with an example."""
+        info = cls.model_fields[field]
+        if value is not None and _is_secret(info):
+            value = MASK
+        example = str(info.examples[0]) if info.examples else None
+        return Problem(field.upper(), value, reason, example)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what `read_settings` hands over: one way in."""
+        return (init_settings,)
+
+
+def read_settings(
+    cls: type[Settings], environ: Mapping[str, str] | None = None
+) -> Settings:
+    """
+    Read all settings, or tell everything that is wrong with them.
+
+    Parameters
+    ----------
+    cls : type of TemplateSettings
+        Which settings to read.
+    environ : mapping of str to str, optional
+        Variables to read instead of the process's environment, which is
+        completed by a ``.env`` file found upwards from the working directory.
+        Empty variables count as unset.
+
+    Raises
+    ------
+    SettingsError
+        With one paragraph per problem.
+    """
+    if environ is None:
+        environ = _environment_and_dotenv()
+    given = {name: text for name, text in environ.items() if text}
+    values, problems = _collect(cls, given)
+    problems += cls.problems_between(values)
+    try:
+        settings = cls(**values)
+    except ValidationError as error:
+        known = {problem.variable for problem in problems}
+        problems += [
+            problem
+            for details in error.errors()
+            if (problem := _problem_of(cls, details, values)).variable
+            not in known
+        ]
+    if problems:
+        raise SettingsError(_report(problems))
+    return settings
+
+
+def _environment_and_dotenv() -> dict[str, str]:
+    from_file = dotenv_values(find_dotenv(usecwd=True))
+    present = {name: text for name, text in os.environ.items() if text}
+    return {**{k: v for k, v in from_file.items() if v}, **present}
+
+
+def _collect(
+    cls: type[TemplateSettings], given: Mapping[str, str]
+) -> tuple[dict[str, Any], list[Problem]]:
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for field, info in cls.model_fields.items():
+        variable = field.upper()
+        if variable in given:
+            values[field] = given[variable]
+        path = given.get(f"{variable}_FILE")
+        if path is None or not _may_come_from_file(info):
+            continue
+        if field in values:
+            problems.append(
+                cls.problem(
+                    field, values[field], f"{variable}_FILE is given as well"
+                )
+            )
+            continue
+        try:
+            values[field] = Path(path).read_text("utf-8").rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            problems.append(
+                Problem(f"{variable}_FILE", path, f"cannot be read ({error})")
+            )
+    return values, problems
+
+
+def _tls_problems(
+    cls: type[TemplateSettings], values: Mapping[str, str]
+) -> Iterator[Problem]:
+    files = {
+        field: values[field]
+        for field in ("mqtt_ca_file", "mqtt_cert_file", "mqtt_key_file")
+        if field in values
+    }
+    if files and values.get("mqtt_tls", "").upper() != "TRUE":
+        names = ", ".join(field.upper() for field in files)
+        yield cls.problem(
+            "mqtt_tls",
+            values.get("mqtt_tls"),
+            f"must be TRUE when {names} is given",
+        )
+    unreadable = set()
+    for field, path in files.items():
+        try:
+            Path(path).read_bytes()
+        except (OSError, ValueError) as error:
+            unreadable.add(field)
+            yield cls.problem(field, path, f"cannot be read ({error})")
+    if "mqtt_ca_file" in files.keys() - unreadable:
+        yield from _ca_problems(cls, files["mqtt_ca_file"])
+    if {"mqtt_cert_file", "mqtt_key_file"} & unreadable:
+        return
+    yield from _certificate_problems(
+        cls, files.get("mqtt_cert_file"), files.get("mqtt_key_file")
+    )
+
+
+def _ca_problems(cls: type[TemplateSettings], path: str) -> Iterator[Problem]:
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError as error:
+        yield cls.problem(
+            "mqtt_ca_file", path, f"holds no certificates in PEM ({error})"
+        )
+
+
+def _certificate_problems(
+    cls: type[TemplateSettings], certificate: str | None, key: str | None
+) -> Iterator[Problem]:
+    if certificate is None and key is None:
+        return
+    if certificate is None:
+        yield cls.problem(
+            "mqtt_cert_file", None, "is needed with MQTT_KEY_FILE"
+        )
+        return
+    if key is None:
+        yield cls.problem(
+            "mqtt_key_file", None, "is needed with MQTT_CERT_FILE"
+        )
+        return
+    try:
+        # An empty password keeps OpenSSL from asking for one.
+        ssl.create_default_context().load_cert_chain(
+            certificate, key, password=""
+        )
+    except ssl.SSLError as error:
+        yield cls.problem(
+            "mqtt_cert_file",
+            certificate,
+            f"does not fit to MQTT_KEY_FILE or is no PEM ({error})",
+        )
+
+
+def _problem_of(
+    cls: type[TemplateSettings],
+    details: ErrorDetails,
+    values: Mapping[str, Any],
+) -> Problem:
+    field = str(details["loc"][0])
+    if details["type"] == "missing":
+        return cls.problem(field, None, "is required")
+    reason = details["msg"].removeprefix("Value error, ")
+    return cls.problem(field, values.get(field), reason)
+
+
+def _may_come_from_file(info: FieldInfo) -> bool:
+    return info.json_schema_extra == FROM_FILE
+
+
+def _is_secret(info: FieldInfo) -> bool:
+    return "SecretStr" in str(info.annotation)
+
+
+def _report(problems: list[Problem]) -> str:
+    count = len(problems)
+    head = (
+        "1 setting is wrong:" if count == 1 else f"{count} settings are wrong:"
+    )
+    return "\n".join([head, *map(str, problems)])

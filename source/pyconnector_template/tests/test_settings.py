@@ -1,0 +1,243 @@
+"""Settings are read completely, or all problems are told at once."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import Field
+
+from pyconnector_template.settings import (
+    MASK,
+    SettingsError,
+    Switch,
+    TemplateSettings,
+    read_settings,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = {"MQTT_BROKER_HOST": "broker"}
+
+
+def report(environ: dict[str, str]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(TemplateSettings, environ)
+    return str(caught.value)
+
+
+def test_only_the_broker_has_to_be_given() -> None:
+    settings = read_settings(TemplateSettings, GOOD)
+    assert settings.connector_name == "unknown-connector"
+    assert settings.mqtt_broker_host == "broker"
+    assert settings.mqtt_broker_port == 1883
+    assert not settings.send_raw_message_to_db
+    assert not settings.debug
+    assert not settings.mqtt_tls
+    assert settings.mqtt_password is None
+    assert settings.actuator_max_age_seconds == 0
+
+
+def test_empty_means_unset() -> None:
+    empty = dict.fromkeys(map(str.upper, TemplateSettings.model_fields), "")
+    settings = read_settings(TemplateSettings, {**empty, **GOOD})
+    assert settings == read_settings(TemplateSettings, GOOD)
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = read_settings(TemplateSettings, GOOD)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.debug = True  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_on"),
+    [("TRUE", True), ("true", False), ("1", False), ("FALSE", False)],
+)
+@pytest.mark.parametrize("variable", ["DEBUG", "SEND_RAW_MESSAGE_TO_DB"])
+def test_bemcoms_switches_are_on_for_exactly_true(
+    variable: str, text: str, is_on: bool
+) -> None:
+    settings = read_settings(TemplateSettings, {**GOOD, variable: text})
+    assert getattr(settings, variable.lower()) is is_on
+
+
+@pytest.mark.parametrize("text", ["yes", "1", "TRU"])
+def test_a_switch_that_protects_is_never_silently_off(text: str) -> None:
+    assert f"MQTT_TLS = '{text}': must be TRUE or FALSE" in report(
+        {**GOOD, "MQTT_TLS": text}
+    )
+
+
+def test_all_problems_are_told_at_once_with_value_reason_and_example() -> None:
+    text = report(
+        {
+            "CONNECTOR_NAME": "a/b",
+            "MQTT_BROKER_PORT": "99999",
+            "MQTT_TLS": "maybe",
+            "MQTT_PASSWORD": "hunter2",
+            "ACTUATOR_MAX_AGE_SECONDS": "-1",
+        }
+    )
+    assert text.startswith("6 settings are wrong:")
+    for part in (
+        "CONNECTOR_NAME = 'a/b': must not contain blanks",
+        "MQTT_BROKER_HOST: is required",
+        "Example: MQTT_BROKER_HOST=192.168.0.10",
+        "MQTT_BROKER_PORT = '99999': Input should be less than or equal to",
+        "MQTT_TLS = 'maybe': must be TRUE or FALSE",
+        "MQTT_USERNAME: is needed with MQTT_PASSWORD",
+        "ACTUATOR_MAX_AGE_SECONDS = '-1': Input should be greater than",
+    ):
+        assert part in text
+    assert "hunter2" not in text
+
+
+@pytest.mark.parametrize("name", ["a/b", "a+", "#", "a b", "a\tb", "a\0b"])
+def test_names_that_break_topics_are_refused(name: str) -> None:
+    assert "CONNECTOR_NAME" in report({**GOOD, "CONNECTOR_NAME": name})
+
+
+@pytest.mark.parametrize("age", ["NaN", "inf", "soon", "-1"])
+def test_a_maximum_age_is_a_number_of_seconds(age: str) -> None:
+    assert "ACTUATOR_MAX_AGE_SECONDS" in report(
+        {**GOOD, "ACTUATOR_MAX_AGE_SECONDS": age}
+    )
+
+
+def test_a_host_is_no_url() -> None:
+    assert "no URL" in report({"MQTT_BROKER_HOST": "mqtt://broker"})
+
+
+def test_secrets_come_from_files_as_well(tmp_path: Path) -> None:
+    (tmp_path / "user").write_text("connector\n")
+    (tmp_path / "password").write_text("hunter2\n")
+    settings = read_settings(
+        TemplateSettings,
+        {
+            **GOOD,
+            "MQTT_USERNAME_FILE": str(tmp_path / "user"),
+            "MQTT_PASSWORD_FILE": str(tmp_path / "password"),
+        },
+    )
+    assert settings.mqtt_username == "connector"
+    assert settings.mqtt_password is not None
+    assert settings.mqtt_password.get_secret_value() == "hunter2"
+    assert "hunter2" not in repr(settings)
+
+
+def test_a_secret_that_is_given_twice_is_a_problem(tmp_path: Path) -> None:
+    text = report(
+        {
+            **GOOD,
+            "MQTT_USERNAME": "connector",
+            "MQTT_PASSWORD": "hunter2",
+            "MQTT_PASSWORD_FILE": str(tmp_path),
+        }
+    )
+    assert f"MQTT_PASSWORD = '{MASK}': MQTT_PASSWORD_FILE is given" in text
+    assert "hunter2" not in text
+
+
+def test_files_that_cannot_be_read_are_problems(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing")
+    text = report(
+        {
+            **GOOD,
+            "MQTT_TLS": "TRUE",
+            "MQTT_USERNAME_FILE": missing,
+            "MQTT_CA_FILE": missing,
+            "MQTT_CERT_FILE": missing,
+            "MQTT_KEY_FILE": missing,
+        }
+    )
+    assert text.startswith("4 settings are wrong:")
+    assert text.count("cannot be read") == 4
+
+
+def test_a_certificate_needs_its_key_and_the_other_way_round(
+    tmp_path: Path,
+) -> None:
+    pem = tmp_path / "some.pem"
+    pem.write_text("x")
+    tls = {**GOOD, "MQTT_TLS": "TRUE"}
+    assert "MQTT_KEY_FILE: is needed with MQTT_CERT_FILE" in report(
+        {**tls, "MQTT_CERT_FILE": str(pem)}
+    )
+    assert "MQTT_CERT_FILE: is needed with MQTT_KEY_FILE" in report(
+        {**tls, "MQTT_KEY_FILE": str(pem)}
+    )
+
+
+def test_files_that_hold_no_certificates_are_problems(tmp_path: Path) -> None:
+    pem = tmp_path / "some.pem"
+    pem.write_text("x")
+    text = report(
+        {
+            **GOOD,
+            "MQTT_TLS": "TRUE",
+            "MQTT_CA_FILE": str(pem),
+            "MQTT_CERT_FILE": str(pem),
+            "MQTT_KEY_FILE": str(pem),
+        }
+    )
+    assert "MQTT_CA_FILE" in text
+    assert "MQTT_CERT_FILE" in text
+
+
+def test_certificates_without_tls_are_a_misunderstanding(
+    tmp_path: Path,
+) -> None:
+    pem = tmp_path / "ca.pem"
+    pem.write_text("x")
+    text = report({**GOOD, "MQTT_CA_FILE": str(pem)})
+    assert "MQTT_TLS: must be TRUE when MQTT_CA_FILE is given" in text
+
+
+def test_the_environment_wins_over_the_file_and_empty_does_not(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(
+        "CONNECTOR_NAME=from-file\nMQTT_BROKER_PORT=1999\nMQTT_TLS=TRUE\n"
+    )
+    below = tmp_path / "below"
+    below.mkdir()
+    environment.chdir(below)
+    environment.setenv("CONNECTOR_NAME", "from-environment")
+    environment.setenv("MQTT_BROKER_PORT", "")
+    settings = read_settings(TemplateSettings)
+    assert settings.connector_name == "from-environment"
+    assert settings.mqtt_broker_port == 1999
+    assert settings.mqtt_tls
+
+
+def test_connectors_add_their_own_variables() -> None:
+    class MySettings(TemplateSettings):
+        poll_seconds: int = Field(30, ge=1, examples=["30"])
+        read_only: Switch = Field(default=False, examples=["TRUE"])
+
+    settings = read_settings(MySettings, {**GOOD, "POLL_SECONDS": "5"})
+    assert settings.poll_seconds == 5
+    with pytest.raises(SettingsError, match="Example: POLL_SECONDS=30"):
+        read_settings(MySettings, {**GOOD, "POLL_SECONDS": "0"})
+
+
+def test_a_key_with_a_passphrase_does_not_ask_for_it(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed on this machine")
+    key = tmp_path / "key.pem"
+    command = "openssl genrsa -aes128 -passout pass:secret 2048"
+    made = subprocess.run(command.split(), check=True, capture_output=True)
+    key.write_bytes(made.stdout)
+    text = report(
+        {
+            **GOOD,
+            "MQTT_TLS": "TRUE",
+            "MQTT_CERT_FILE": str(key),
+            "MQTT_KEY_FILE": str(key),
+        }
+    )
+    assert "MQTT_CERT_FILE" in text

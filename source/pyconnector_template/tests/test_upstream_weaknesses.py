@@ -1,0 +1,461 @@
+"""The 18 weaknesses of the upstream template (contract, section 11), absent.
+
+In their order there. Where a broker matters it is a real one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
+
+import pytest
+
+from pyconnector_template import connector as connector_module
+from pyconnector_template.broker import BrokerLink
+from pyconnector_template.dispatch import DispatchInInterval, DispatchOnce
+from pyconnector_template.outbox import LIMITS, Lane
+from pyconnector_template.pyconnector_template import (
+    ActuatorFlow,
+    Connector,
+    MQTTHandler,
+    SensorFlow,
+)
+
+from . import demo_connector
+from .conftest import running
+from .mosquitto import DEADLINE_S, Mosquitto, free_port, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SOURCE = Path(__file__).parents[2]
+TEMPERATURE = "demo/messages/1/value"
+SETPOINT = "demo/messages/2/value"
+COMMAND = "demo/messages/3/value"
+MAP = {
+    "sensor": {
+        "heater__temperature": TEMPERATURE,
+        "heater__setpoint": SETPOINT,
+    },
+    "actuator": {COMMAND: "heater__setpoint"},
+}
+
+
+class Recorder(Connector, SensorFlow, ActuatorFlow):
+    """A connector without a device that notes its commands."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("1.2.3", **kwargs)
+        self.commands: list[Any] = []
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+
+    def send_command(
+        self, datapoint_key: str, datapoint_value: Any, datapoint_timestamp: Any
+    ) -> None:
+        assert self.may_go_on.wait(DEADLINE_S)
+        if datapoint_value == "explode":
+            raise ZeroDivisionError
+        self.commands.append(datapoint_value)
+
+
+@pytest.fixture
+def device() -> Iterator[dict[str, Any]]:
+    """Provide the demo's device, and leave it as it was."""
+    before = json.dumps(demo_connector.DEVICE)
+    yield demo_connector.DEVICE
+    demo_connector.DEVICE.clear()
+    demo_connector.DEVICE.update(json.loads(before))
+
+
+def value(number: object) -> dict[str, object]:
+    return {"value": number, "timestamp": 1_795_343_453_078}
+
+
+def start_process(**environ: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "pyconnector_template.tests.demo_connector"],
+        env={**os.environ, "PYTHONPATH": str(SOURCE), **environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def end(process: subprocess.Popen[bytes]) -> tuple[int, str]:
+    try:
+        _, errors = process.communicate(timeout=DEADLINE_S)
+    finally:
+        process.kill()
+        process.wait()
+    return process.returncode, errors.decode()
+
+
+def read_until(process: subprocess.Popen[bytes], part: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if part in line.decode():
+            return
+    pytest.fail(f"the process ended without saying {part!r}")
+
+
+@pytest.mark.mosquitto
+def test_1_a_slow_device_blocks_neither_receiving_nor_publishing(
+    broker: Mosquitto,
+) -> None:
+    observer = broker.observe("demo/#")
+    observer.publish("demo/datapoint_map", MAP, retain=True)
+    connector = Recorder()
+    with running(connector):
+        wait_until(lambda: connector.datapoint_map == MAP)
+        connector.may_go_on.clear()
+        observer.publish(COMMAND, value(1))
+        observer.publish("demo/datapoint_map", {"sensor": {}, "actuator": {}})
+        wait_until(lambda: connector.datapoint_map != MAP)
+        connector.mqtt_client.publish(topic="demo/x", payload="1")
+        observer.wait_for("demo/x")
+        assert connector.commands == []
+        connector.may_go_on.set()
+
+
+@pytest.mark.mosquitto
+def test_2_nothing_that_arrives_ends_the_loop(broker: Mosquitto) -> None:
+    observer = broker.observe("demo/#")
+    observer.publish("demo/datapoint_map", MAP, retain=True)
+    connector = Recorder()
+    with running(connector) as outcome:
+        wait_until(lambda: connector.datapoint_map == MAP)
+        for nonsense in (
+            b"",
+            b"{",
+            b"\xff",
+            b"[]",
+            b"{}",
+            b'{"value": NaN}',
+            b"x" * 1_000_000,
+            json.dumps(value("explode")).encode(),
+        ):
+            observer.publish(COMMAND, nonsense)
+            observer.publish("demo/datapoint_map", nonsense)
+        observer.publish(COMMAND, value(42))
+        wait_until(lambda: 42 in connector.commands)
+        assert not outcome.ended.is_set()
+
+
+def test_3_a_thread_that_dies_is_noticed_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MQTT_BROKER_PORT", str(free_port()))
+    monkeypatch.setattr(connector_module, "LOOK_INTERVAL_S", 3600.0)
+    may_fail = threading.Event()
+
+    def target() -> None:
+        may_fail.wait(DEADLINE_S)
+        raise OSError("the device is gone")
+
+    connector = Recorder(
+        DeviceDispatcher=DispatchOnce,
+        device_dispatcher_kwargs={"target_func": target},
+        heartbeat_interval=3600,
+    )
+    with running(connector) as outcome:
+        wait_until(lambda: connector._dispatchers[2:])
+        may_fail.set()
+        # Joining the broker's thread included, which cannot connect.
+        assert outcome.ended.wait(2.0)
+    assert outcome.exit_code == 1
+
+
+@pytest.mark.mosquitto
+def test_4_every_connection_subscribes_and_announces_anew(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    observer = broker.observe()
+    observer.publish("demo/datapoint_map", MAP, retain=True)
+    connector = Recorder(
+        available_datapoints={"sensor": {}, "actuator": {"heater__setpoint": 1}}
+    )
+    with running(connector):
+        wait_until(lambda: connector.datapoint_map == MAP)
+        broker.restart()
+        late = broker.observe("demo/#")
+        late.wait_for("demo/available_datapoints")
+        late.wait_for(
+            "demo/logs", lambda one: "Connected again" in one.json["msg"]
+        )
+        late.wait_for("demo/heartbeat")
+        late.publish(COMMAND, value(7))
+        wait_until(lambda: connector.commands == [7])
+        late.publish("demo/datapoint_map", {"sensor": {}, "actuator": {}})
+        wait_until(lambda: connector.datapoint_map != MAP)
+    texts = [one.getMessage() for one in caplog.records]
+    assert sum("Lost the MQTT broker" in text for text in texts) == 1
+
+
+@pytest.mark.mosquitto
+def test_5_the_broker_may_come_later(
+    tmp_path: Path,
+    environment: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broker = Mosquitto(tmp_path)
+    environment.setenv("MQTT_BROKER_PORT", str(broker.port))
+    connector = Recorder()
+    with running(connector):
+        wait_until(
+            lambda: any(
+                "nobody listens" in one.message for one in caplog.records
+            )
+        )
+        assert not connector.broker_is_connected
+        with broker:
+            broker.observe("demo/#").wait_for("demo/status")
+            assert connector.broker_is_connected
+            connector.stop()
+            wait_until(lambda: not connector.broker_is_connected)
+    warnings = [one for one in caplog.records if "nobody" in one.message]
+    assert len(warnings) == 1
+
+
+@pytest.mark.mosquitto
+def test_6_a_fatal_error_is_told_and_the_exit_code_is_true(
+    broker: Mosquitto,
+) -> None:
+    observer = broker.observe("demo/#")
+    process = start_process(DEMO_FAULT="receive")
+    code, errors = end(process)
+    assert code == 1
+    assert "Traceback" in errors
+    assert "RuntimeError: the device is on fire" in errors
+    told = observer.wait_for("demo/logs", lambda one: one.json["level"] >= 40)
+    assert "RuntimeError: the device is on fire" in told.json["msg"]
+
+
+@pytest.mark.mosquitto
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_7_signals_end_it_politely_within_two_seconds(
+    broker: Mosquitto, number: signal.Signals
+) -> None:
+    observer = broker.observe("demo/#")
+    process = start_process()
+    observer.wait_for("demo/heartbeat")
+    started_at = time.monotonic()
+    process.send_signal(number)
+    process.send_signal(number)
+    code, errors = end(process)
+    assert time.monotonic() - started_at < 2.0
+    assert code == 0, errors
+    assert "run has returned" in errors
+    observer.wait_for("demo/logs", lambda one: "Good bye" in one.json["msg"])
+    observer.wait_for(
+        "demo/status", lambda one: one.json["status"] == "offline"
+    )
+    with broker.observe("demo/logs") as late:
+        kept = late.wait_for("demo/logs")
+    assert kept.retain
+    assert "Good bye" in kept.json["msg"]
+
+
+@pytest.mark.parametrize("backlog", [None, 1])
+def test_7_signals_end_it_while_the_broker_is_missing_or_mute(
+    backlog: int | None,
+) -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        if backlog is not None:
+            mute.listen(backlog)
+        process = start_process(MQTT_BROKER_PORT=str(mute.getsockname()[1]))
+        read_until(process, "Connector online")
+        started_at = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        code, errors = end(process)
+    assert time.monotonic() - started_at < 2.0
+    assert code == 0, errors
+
+
+@pytest.mark.mosquitto
+def test_8_a_thread_that_cannot_be_interrupted_holds_up_nobody(
+    broker: Mosquitto,
+) -> None:
+    observer = broker.observe("demo/#")
+    process = start_process(DEMO_FAULT="block")
+    observer.wait_for("demo/heartbeat")
+    started_at = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    code, errors = end(process)
+    assert time.monotonic() - started_at < 2.0
+    assert code == 0, errors
+    observer.wait_for("demo/logs", lambda one: "Good bye" in one.json["msg"])
+
+
+def test_9_logging_percent_signs_and_exceptions_hurts_nobody() -> None:
+    client = MagicMock()
+    logger = logging.Logger("percent")
+    logger.addHandler(MQTTHandler(client, "demo/logs"))
+    logger.error("battery at 100%")
+    logger.error(ValueError("100%"))
+    assert client.publish.call_count == 2
+
+
+def test_10_a_flood_of_log_records_is_limited() -> None:
+    client = MagicMock()
+    logger = logging.Logger("flood")
+    logger.addHandler(MQTTHandler(client, "demo/logs"))
+    for number in range(10_000):
+        logger.error("record %d", number)
+    assert client.publish.call_count < 120
+
+
+@pytest.mark.mosquitto
+def test_11_nan_goes_nowhere(
+    broker: Mosquitto,
+    device: dict[str, Any],
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("SEND_RAW_MESSAGE_TO_DB", "TRUE")
+    device["heater"]["temperature"] = float("nan")
+    observer = broker.observe("demo/#")
+    observer.publish("demo/datapoint_map", MAP, retain=True)
+    with running(demo_connector.make_connector()):
+        assert observer.wait_for(TEMPERATURE).json["value"] is None
+        observer.wait_for("demo/available_datapoints", is_complete)
+        observer.wait_for("demo/raw_message_to_db")
+    for one in observer.messages:
+        json.loads(one.payload, parse_constant=pytest.fail)
+
+
+def is_complete(received: Any) -> bool:
+    return "heater__temperature" in received.json["sensor"]
+
+
+def test_12_one_malformed_reply_costs_only_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    replies = iter(["no JSON", '{"a": 1}'])
+    flow = SensorFlow()
+    flow.mqtt_client = MagicMock()
+    flow.SEND_RAW_MESSAGE_TO_DB = "FALSE"
+    flow.datapoint_map = {"sensor": {"a": "demo/messages/1/value"}}
+    flow._update_available_datapoints = MagicMock()
+
+    def receive(raw_data: Any) -> dict[str, Any]:
+        return {"payload": {"raw_message": next(replies)}}
+
+    def parse(raw_msg: dict[str, Any]) -> dict[str, Any]:
+        payload = raw_msg["payload"]
+        parsed = json.loads(payload["raw_message"])
+        return {"payload": {**payload, "parsed_message": parsed}}
+
+    monkeypatch.setattr(flow, "receive_raw_msg", receive)
+    monkeypatch.setattr(flow, "parse_raw_msg", parse)
+    flow.run_sensor_flow()
+    flow.run_sensor_flow()
+    assert flow.mqtt_client.publish.call_count == 1
+
+
+def test_13_available_datapoints_do_not_grow_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connector_module, "MAX_AVAILABLE_DATAPOINTS", 10)
+    connector = Recorder()
+    connector.mqtt_client = MagicMock()
+    for number in range(100):
+        connector._update_available_datapoints(
+            {"sensor": {str(number): 1}, "actuator": {}}
+        )
+    assert len(connector.available_datapoints["sensor"]) == 10
+
+
+def test_14_raw_messages_do_not_pile_up_without_limit() -> None:
+    connector = Recorder()
+    link = connector._make_link()
+    assert isinstance(link, BrokerLink)
+    for number in range(LIMITS[Lane.RAW] + 100):
+        link.publish(topic="demo/raw", payload=str(number), qos=2)
+    assert link._outbox.waiting(Lane.RAW) == LIMITS[Lane.RAW]
+    link.stop()
+    link.run()
+
+
+@pytest.mark.mosquitto
+def test_15_retained_commands_are_not_executed(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    observer = broker.observe()
+    observer.publish(COMMAND, value(0), retain=True)
+    observer.publish("demo/datapoint_map", MAP, retain=True)
+    connector = Recorder()
+    with running(connector):
+        wait_until(
+            lambda: any("retained" in one.message for one in caplog.records)
+        )
+        observer.publish(COMMAND, value(5))
+        wait_until(lambda: connector.commands)
+    assert connector.commands == [5]
+
+
+def test_16_other_loggers_and_the_environment_file_of_others_stay_untouched(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = logging.getLogger("somebody.elses")
+    other.setLevel(logging.DEBUG)
+    (tmp_path / ".env").write_text("CONNECTOR_NAME=from-the-file\n")
+    connector = Recorder()
+    assert other.level == logging.DEBUG
+    assert connector.CONNECTOR_NAME == "demo"
+    environment.setenv("DEBUG", "TRUE")
+    Recorder()
+    assert logging.getLogger("pyconnector").level == logging.DEBUG
+    assert logging.getLogger().level != logging.DEBUG
+
+
+def test_17_flattening_merges_nothing_and_takes_any_key() -> None:
+    parsed = {"a": {"b": 1, 5: 2}, "a__b": 3, None: {}}
+    message = {"payload": {"parsed_message": parsed, "timestamp": 1}}
+    flat = SensorFlow()._flatten_parsed_msg(message)
+    assert flat["payload"]["flattened_message"] == {"a__b": 1, "a__5": 2}
+
+
+def test_18_a_map_is_not_trusted(caplog: pytest.LogCaptureFixture) -> None:
+    connector = Recorder()
+    connector.mqtt_client = MagicMock()
+    connector._validate_and_update_datapoint_map(
+        json.dumps(
+            {
+                "sensor": {"a": ["x"], "b": "ok"},
+                "actuator": {"demo/#": "all", "+": "any", "ok": "key"},
+            }
+        )
+    )
+    assert connector.datapoint_map == {
+        "sensor": {"b": "ok"},
+        "actuator": {"ok": "key"},
+    }
+    connector.mqtt_client.subscribe.assert_called_once_with(topic="ok", qos=2)
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.mosquitto
+def test_a_connector_written_for_upstream_runs_unchanged(
+    broker: Mosquitto, device: dict[str, Any]
+) -> None:
+    observer = broker.observe("demo/#")
+    observer.publish("demo/datapoint_map", MAP, retain=True)
+    connector = demo_connector.make_connector()
+    assert connector._DeviceDispatcher is DispatchInInterval
+    with running(connector):
+        assert observer.wait_for(TEMPERATURE).json["value"] == 21.5
+        known = observer.wait_for("demo/available_datapoints", is_complete)
+        assert known.json["actuator"] == {"heater__setpoint": 20}
+        observer.publish(COMMAND, value(23))
+        observer.wait_for(SETPOINT, lambda one: one.json["value"] == 23)
+    assert device["heater"]["setpoint"] == 23
