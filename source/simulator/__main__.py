@@ -1,0 +1,295 @@
+"""Run simulated stations in a terminal.
+
+    python -m simulator --station garage=127.0.0.2 --scenario commuter
+
+Each line of the log has a direction: `<<` is what a station was told, `>>`
+what it sent, `--` what happened to it, `!!` a pause that was broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ipaddress
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simulator.faults import Burst, LinkFaults
+from simulator.fleet import Simulator, find_profile, find_scenario
+from simulator.profiles import PROFILES
+from simulator.replay import load_replay
+from simulator.scenario import load_scenario
+from simulator.wire import KEBA_PORT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from simulator.profiles import Profile
+    from simulator.scenario import Scenario
+
+logger = logging.getLogger("simulator")
+
+LOOK_S = 0.2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run stations until the time is over or a signal comes.
+
+    Returns
+    -------
+    int
+        The exit code: 0, or 1 if a pause was broken in strict mode or the
+        stations could not be run, or 2 if an argument is wrong.
+    """
+    options = _read_options(arguments)
+    try:
+        simulator = _make(options)
+        with _log_on_stdout(options.level), _signals() as is_over, simulator:
+            _tell("listening; end with Ctrl-C")
+            _wait(simulator, is_over, options.seconds)
+            violations = len(simulator.violations)
+            heard = len(simulator.requests)
+    except (OSError, ValueError) as mistake:
+        sys.stderr.write(f"simulator: {mistake}\n")
+        return 1
+    _tell(f"{heard} datagrams heard, {violations} pauses broken")
+    return 1 if options.strict and violations else 0
+
+
+@contextlib.contextmanager
+def _log_on_stdout(level: int) -> Iterator[None]:
+    handler = logging.StreamHandler(sys.stdout)
+    line = "%(asctime)s.%(msecs)03d %(message)s"
+    handler.setFormatter(logging.Formatter(line, datefmt="%H:%M:%S"))
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """Turn the signals that end a program into an event."""
+    is_over = threading.Event()
+    kept = {
+        number: signal.signal(number, lambda *_: is_over.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield is_over
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def _wait(
+    simulator: Simulator, is_over: threading.Event, seconds: float | None
+) -> None:
+    # In short spans, so that a dead server thread is noticed.
+    left_s = float("inf") if seconds is None else seconds
+    while left_s > 0 and simulator.failure is None:
+        if is_over.wait(min(LOOK_S, left_s)):
+            return
+        left_s -= LOOK_S
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _make(options: argparse.Namespace) -> Simulator:
+    stations: dict[str, str] = {}
+    profiles: dict[str, Profile | str] = {}
+    scenarios: dict[str, Scenario | str] = {}
+    scenario = options.scenario
+    if options.scenario_file:
+        scenario = load_scenario(options.scenario_file)
+    for name, address, profile, own_scenario in options.station:
+        stations[name] = address
+        profiles[name] = profile or options.profile
+        scenarios[name] = own_scenario or scenario
+    for name, address in options.fleet or []:
+        stations[name] = address
+        profiles[name] = options.profile
+        scenarios[name] = scenario
+    replay = options.replay
+    return Simulator(
+        stations,
+        profile=profiles,
+        scenario=scenarios,
+        speed=options.speed,
+        seed=options.seed,
+        faults=_faults(options),
+        strict=options.strict,
+        port=options.port,
+        broadcast=options.broadcast,
+        others={
+            name: load_replay(replay, name, port=options.port)
+            for name in stations
+        }
+        if replay
+        else None,
+    )
+
+
+def _faults(options: argparse.Namespace) -> LinkFaults:
+    burst = None
+    if options.burst:
+        burst = Burst(probability=options.burst[0], seconds=options.burst[1])
+    return LinkFaults(
+        loss=options.loss,
+        duplication=options.duplication,
+        corruption=options.corruption,
+        reordering=options.reordering,
+        delay_s=tuple(options.delay),
+        burst=burst,
+    )
+
+
+def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m simulator",
+        description="Simulated KEBA charging stations.",
+        epilog="profiles:\n"
+        + "\n".join(
+            f"  {profile.name:22} {profile.about}"
+            for profile in PROFILES.values()
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--station",
+        action="append",
+        default=[],
+        type=_station,
+        metavar="NAME=ADDRESS[,PROFILE[,SCENARIO]]",
+        help="a station and the address it listens on; may be repeated",
+    )
+    parser.add_argument(
+        "--fleet",
+        type=_fleet,
+        metavar="COUNT@ADDRESS",
+        help="so many stations on this address and those that follow",
+    )
+    parser.add_argument("--profile", default="p30-c", type=_profile_name)
+    parser.add_argument("--scenario", default="idle", type=_scenario_name)
+    parser.add_argument(
+        "--scenario-file", type=Path, metavar="FILE", help="TOML or JSON"
+    )
+    parser.add_argument(
+        "--replay",
+        type=Path,
+        metavar="FILE",
+        help="answer as recorded, instead of simulating",
+    )
+    parser.add_argument(
+        "--speed", default=1.0, type=float, help="inside time per real time"
+    )
+    parser.add_argument("--seed", default=1, type=int)
+    parser.add_argument("--seconds", type=float, help="end after so long")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="look for broken pauses; exit code 1 if there are any",
+    )
+    parser.add_argument(
+        "--quiet",
+        dest="level",
+        action="store_const",
+        const=logging.WARNING,
+        default=logging.INFO,
+        help="log broken pauses only",
+    )
+    parser.add_argument(
+        "--verbose",
+        dest="level",
+        action="store_const",
+        const=logging.DEBUG,
+        help="log reports in full",
+    )
+    parser.add_argument("--port", default=KEBA_PORT, type=int)
+    parser.add_argument(
+        "--broadcast", metavar="ADDRESS", help="hear broadcasts there"
+    )
+    network = parser.add_argument_group("network faults, in both directions")
+    for fault in ("loss", "duplication", "corruption", "reordering"):
+        network.add_argument(
+            f"--{fault}", default=0.0, type=float, metavar="PROBABILITY"
+        )
+    network.add_argument(
+        "--delay",
+        nargs=2,
+        default=(0.0, 0.0),
+        type=float,
+        metavar=("LEAST", "MOST"),
+        help="seconds",
+    )
+    network.add_argument(
+        "--burst",
+        nargs=2,
+        type=float,
+        metavar=("PROBABILITY", "SECONDS"),
+        help="losses that come together",
+    )
+    options = parser.parse_args(arguments)
+    if not options.station and not options.fleet:
+        parser.error("no station: try --station garage=127.0.0.2")
+    return options
+
+
+def _station(text: str) -> tuple[str, str, str | None, str | None]:
+    name, found, rest = text.partition("=")
+    parts = rest.split(",")
+    if not name or not found or len(parts) > 3:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not NAME=ADDRESS[,PROFILE[,SCENARIO]]"
+        )
+    address = _address(parts[0])
+    profile = _profile_name(parts[1]) if len(parts) > 1 else None
+    scenario = _scenario_name(parts[2]) if len(parts) > 2 else None
+    return name, str(address), profile, scenario
+
+
+def _fleet(text: str) -> list[tuple[str, str]]:
+    count, found, first = text.partition("@")
+    if not found or not count.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not COUNT@ADDRESS")
+    start = _address(first)
+    return [
+        (f"station-{number + 1:04d}", str(start + number))
+        for number in range(int(count))
+    ]
+
+
+def _address(text: str) -> ipaddress.IPv4Address:
+    try:
+        return ipaddress.IPv4Address(text)
+    except ValueError as mistake:
+        raise argparse.ArgumentTypeError(str(mistake)) from mistake
+
+
+def _profile_name(name: str) -> str:
+    try:
+        return find_profile(name).name
+    except ValueError as mistake:
+        raise argparse.ArgumentTypeError(str(mistake)) from mistake
+
+
+def _scenario_name(name: str) -> str:
+    try:
+        find_scenario(name, seed="")
+    except ValueError as mistake:
+        raise argparse.ArgumentTypeError(str(mistake)) from mistake
+    return name
+
+
+if __name__ == "__main__":
+    sys.exit(main())

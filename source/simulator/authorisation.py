@@ -1,0 +1,45 @@
+"""RFID authorisation: who may charge, and whether somebody does."""
+
+from __future__ import annotations
+
+NO_TAG = "0" * 16
+NO_CLASS = "0" * 20
+
+
+class Authorisation:
+    """The lock that cards and `start` open, and `stop` closes.
+
+    Parameters
+    ----------
+    whitelist
+        Tags that open it, 16 hexadecimal digits each.
+    is_on
+        Whether the function is active. On c-series a whitelist that is not
+        empty switches it on; on x-series a setting does (UDP guide V2.01,
+        pages 11 and 12).
+    """
+
+    def __init__(self, whitelist: tuple[str, ...], *, is_on: bool) -> None:
+        self.is_on = is_on
+        self._whitelist = frozenset(tag.lower() for tag in whitelist)
+        self.tag: str | None = None
+        self.rfid_class = NO_CLASS
+
+    @property
+    def is_required(self) -> bool:
+        """`Authreq`: a card is needed now."""
+        return self.is_on and self.tag is None
+
+    def knows(self, tag: str) -> bool:
+        """Tell whether a tag is on the whitelist."""
+        return tag.lower() in self._whitelist
+
+    def open(self, tag: str, rfid_class: str) -> None:
+        """Authorise."""
+        self.tag = tag.lower()
+        self.rfid_class = rfid_class.lower()
+
+    def close(self) -> None:
+        """Ask for a card again."""
+        self.tag = None
+        self.rfid_class = NO_CLASS

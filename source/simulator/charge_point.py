@@ -1,0 +1,524 @@
+"""The charging station without its network: a state machine with a clock.
+
+Time is a number of seconds that the caller passes. Between two moments that
+matter nothing changes but the energy, and that is linear, so the result does
+not depend on how often time is advanced.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from simulator.authorisation import Authorisation
+from simulator.display import Display
+from simulator.limits import Limits
+from simulator.meter import Meter, whole_units
+from simulator.sessions import ENDED_BY_CARD, UNPLUGGED, SessionLog
+from simulator.vehicle import Charger, Vehicle
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from simulator.clock import StationClock
+    from simulator.profiles import Profile
+
+STARTING, NOT_READY, READY, CHARGING, ERROR, INTERRUPTED = range(6)
+
+NOTHING, CABLE_LOCKED = 0, 3
+PLUGGED, PLUGGED_AND_LOCKED = 5, 7
+
+# UDP guide V2.01, page 13: while charging, another current is offered to the
+# vehicle only after so many seconds.
+CURRENT_DELAY_S = (6.0, 7.0)
+
+# Guessed: a socket closes its lock so soon after the plug is in.
+LOCK_DELAY_S = 2.0
+
+# Guessed. State 0 was captured 237 s and 3478 s after the start; most stations
+# leave it soon.
+START_UP_S = 10.0
+
+# UDP guide V2.00, page 6: a status message for each 10 Wh.
+ENERGY_PUSH_UNITS = 100
+
+# At exactly 300 s it was still refused (ioBroker.kecontact pull request 242).
+PHASE_SWITCH_PAUSE_S = 300.0
+PHASES_BY_UDP = 4
+
+MAINS_CHANGE_S = 20.0
+
+OUTPUT_PULSES = range(10, 151)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that a station tells by itself: one field, one value."""
+
+    at: float
+    field: str
+    value: int
+
+
+class Mains(NamedTuple):
+    """Voltages in V, currents in mA, power in mW, power factor in 0.1 %."""
+
+    voltages: tuple[int, int, int] = (0, 0, 0)
+    currents: tuple[int, int, int] = (0, 0, 0)
+    power: int = 0
+    power_factor: int = 0
+
+
+class ChargePoint:
+    """Vehicle, authorisation, limits, meter and sessions as one machine.
+
+    Parameters
+    ----------
+    profile
+        The hardware and its habits.
+    random
+        Where chance comes from.
+    clock
+        The station's own clock.
+    now
+        The present moment, in seconds.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        random: Random,
+        clock: StationClock,
+        *,
+        now: float,
+    ) -> None:
+        self.profile = profile
+        self.clock = clock
+        self.now = now
+        self.limits = Limits(invalid_curr_becomes=profile.invalid_curr_becomes)
+        is_on = profile.authorisation
+        self.authorisation = Authorisation(
+            profile.whitelist,
+            is_on=bool(profile.whitelist) if is_on is None else is_on,
+        )
+        self.sessions = SessionLog(random.randrange(1, 400))
+        self.meter = Meter(float(random.randrange(1_000, 90_000_000)), now)
+        self.display = Display()
+        self.errors = (0, 0)
+        self.input = 0
+        self.output = profile.output
+        self.phase_source = 0
+        self.phase_switch = 0
+        self.state = NOT_READY
+        self.plug = NOTHING if profile.is_socket else CABLE_LOCKED
+        self.max_curr = 0
+        self.mains = Mains()
+        self._random = random
+        self._charger: Charger | None = None
+        self._session_start = self.meter.energy(now)
+        self._lock_at = math.inf
+        self._started_at = -math.inf
+        self._current_due_at = math.inf
+        self._wanted_current = 0
+        self._voltages_due_at = math.inf
+        self._voltages = self._draw_voltages()
+        self._was_ready = False
+        self._is_stuck = False
+        self._push_at_energy = math.inf
+        self._phases_switched_at = -math.inf
+        self._changes: list[Change] = []
+        self._told = self._watched()
+        self.settle()
+        self._changes.clear()
+
+    # What a report tells ---------------------------------------------------
+
+    @property
+    def enable_sys(self) -> bool:
+        """Whether charging is allowed, all conditions together."""
+        return self._is_permitted() and not self.limits.failsafe.is_tripped
+
+    @property
+    def curr_hw(self) -> int:
+        """The hardware's limit in mA; 0 without cable."""
+        return 0 if self.plug == NOTHING else self.profile.current_limit
+
+    @property
+    def duty_cycle(self) -> int:
+        """`Max curr %`: floor(mA / 60), or 1000 without a pulse signal."""
+        return self.max_curr // 60 if self.max_curr else 1000
+
+    @property
+    def e_pres(self) -> int:
+        """Energy of the present or last session, in 0.1 Wh."""
+        return whole_units(self.meter.energy(self.now) - self._session_start)
+
+    @property
+    def e_total(self) -> int:
+        """The meter's total, in 0.1 Wh, as this firmware understands it."""
+        if self.sessions.is_running and not self.profile.total_has_session:
+            return whole_units(self._session_start)
+        return whole_units(self.meter.energy(self.now))
+
+    @property
+    def vehicle(self) -> Vehicle | None:
+        """The vehicle that is plugged in."""
+        return self._charger.vehicle if self._charger else None
+
+    # What happens to it ----------------------------------------------------
+
+    def plug_in(self, vehicle: Vehicle) -> None:
+        """Connect a vehicle, unless there is one."""
+        if self._charger is not None:
+            return
+        self._charger = Charger(vehicle)
+        self.plug = PLUGGED_AND_LOCKED
+        if self.profile.is_socket:
+            self.plug = PLUGGED
+            self._lock_at = self.now + LOCK_DELAY_S
+        self._begin_session()
+        self.settle()
+
+    def unplug(self) -> None:
+        """Take the vehicle away."""
+        if self._charger is None:
+            return
+        self._charger = None
+        self._lock_at = math.inf
+        self.plug = NOTHING if self.profile.is_socket else CABLE_LOCKED
+        self.settle()
+        self._end_session(UNPLUGGED)
+        self.limits.end_session()
+        if self.output not in OUTPUT_PULSES:
+            self.output = 0
+        self.authorisation.close()
+        self._was_ready = False
+        self._is_stuck = False
+        self.settle()
+
+    def show_card(self, tag: str, rfid_class: str) -> None:
+        """Hold a card to the reader; the same card ends what it began."""
+        if self.authorisation.tag == tag.lower():
+            self.stop_session()
+        elif self.authorisation.is_required and self.authorisation.knows(tag):
+            self.authorise(tag, rfid_class)
+
+    def authorise(self, tag: str, rfid_class: str) -> None:
+        """Unlock for a tag."""
+        self.authorisation.open(tag, rfid_class)
+        if self._charger is not None and not self.sessions.is_running:
+            self._begin_session()
+        self.sessions.note_card(tag, rfid_class)
+        self.settle()
+
+    def stop_session(self) -> None:
+        """End the session by card or by `stop`."""
+        self.authorisation.close()
+        self.settle()
+        self._end_session(ENDED_BY_CARD)
+
+    def set_input(self, value: int) -> None:
+        """Close (1) or open (0) the contact at X1."""
+        self.input = 1 if value else 0
+        self.settle()
+
+    def fail(self, error1: int, error2: int) -> None:
+        """Go to State 4; (0, 0) ends it."""
+        self.errors = (error1, error2)
+        self.settle()
+
+    def unlock(self) -> None:
+        """Open the socket's lock; ignored while charging (guessed)."""
+        if self.profile.is_socket and self.state != CHARGING:
+            self.plug = min(self.plug, PLUGGED)
+            self._lock_at = math.inf
+            self.settle()
+
+    def order_enable(self, *, wish: bool) -> None:
+        """`ena`: with RFID, 0 also drops the authorisation.
+
+        The latter was seen (dannerph/homeassistant-keba#33).
+        """
+        self.limits.enable(wish=wish, now=self.now)
+        if not wish and self.authorisation.is_on:
+            self.authorisation.close()
+        self.settle()
+
+    def set_current(self, milliampere: int) -> None:
+        """`curr`: with phases switched by UDP it also asks for three.
+
+        The latter was seen (ioBroker.kecontact#380).
+        """
+        self.limits.set_current(milliampere, self.now)
+        if self.phase_source == PHASES_BY_UDP:
+            self.phase_switch = 1
+        self.settle()
+
+    def allow_phase_switch(self, source: int) -> None:
+        """`x2src`: say who may switch phases."""
+        self.phase_source = source
+        self.settle()
+
+    def switch_phases(self, position: int) -> bool:
+        """`x2`: one phase (0) or three (1); False if refused.
+
+        That it is refused for another source than UDP is guessed.
+        """
+        pause_s = self.now - self._phases_switched_at
+        if self.phase_source != PHASES_BY_UDP:
+            return False
+        if pause_s <= PHASE_SWITCH_PAUSE_S:
+            return False
+        self._phases_switched_at = self.now
+        self.phase_switch = position
+        self.settle()
+        return True
+
+    def restart(self) -> None:
+        """Lose power and start again; a vehicle stays plugged in."""
+        self.clock.restart(self.now)
+        self.limits.restart(self.now)
+        self.authorisation.close()
+        self.sessions.restart()
+        self.display = Display()
+        if self.output not in OUTPUT_PULSES:
+            self.output = 0
+        self.errors = (0, 0)
+        self._is_stuck = False
+        self._was_ready = False
+        self._phases_switched_at = -math.inf
+        self._started_at = self.now + START_UP_S
+        self.settle()
+
+    # Time ------------------------------------------------------------------
+
+    def next_moment(self) -> float:
+        """Return when something changes next by itself, or infinity."""
+        charger_at = self._charger.next_moment() if self._charger else math.inf
+        energy_at = self.meter.when(self._next_energy())
+        return min(
+            charger_at,
+            energy_at,
+            self.limits.next_moment(),
+            self._lock_at,
+            self._current_due_at,
+            self._voltages_due_at,
+            self._started_at if self._is_starting() else math.inf,
+        )
+
+    def advance(self, now: float) -> None:
+        """Let time pass; a moment before the present one is ignored."""
+        while (moment := self.next_moment()) <= now:
+            self.now = max(self.now, moment)
+            self._live_moment()
+        self.now = max(self.now, now)
+
+    def take_changes(self) -> list[Change]:
+        """Return what changed since the last call."""
+        changes, self._changes = self._changes, []
+        return changes
+
+    def _live_moment(self) -> None:
+        self.limits.advance(self.now)
+        if self._charger:
+            self._charger.advance(self.now)
+        if self.now >= self._lock_at:
+            self._lock_at = math.inf
+            self.plug = PLUGGED_AND_LOCKED
+        if self.now >= self._current_due_at:
+            self._current_due_at = math.inf
+            self.max_curr = self._wanted_current
+        if self.now >= self._voltages_due_at:
+            self._voltages = self._draw_voltages()
+            self._voltages_due_at = self.now + MAINS_CHANGE_S
+        self._count_energy()
+        self.settle()
+
+    # Energy ----------------------------------------------------------------
+
+    def _next_energy(self) -> float:
+        if self._charger is None:
+            return math.inf
+        return min(self._full_at(), self._limit_at(), self._push_at_energy)
+
+    def _full_at(self) -> float:
+        if self._charger is None:
+            return math.inf
+        return self._session_start + self._charger.vehicle.needs_wh * 10
+
+    def _limit_at(self) -> float:
+        # Without a meter the station cannot know (guessed).
+        if not self.profile.has_meter:
+            return math.inf
+        return self._session_start + self.limits.energy_limit
+
+    def _count_energy(self) -> None:
+        if self._charger is None or self.meter.power == 0:
+            return
+        if self.meter.has_reached(self._push_at_energy, self.now):
+            self._push_at_energy += ENERGY_PUSH_UNITS
+            self._changes.append(Change(self.now, "E pres", self.e_pres))
+        if self.meter.has_reached(self._limit_at(), self.now):
+            self.limits.spend_energy()
+        if self.meter.has_reached(self._full_at(), self.now):
+            self._charger.become_full()
+
+    def _begin_session(self) -> None:
+        # Guide V2.01, page 19: E pres is reset when the next session starts.
+        self._session_start = self.meter.energy(self.now)
+        self._push_at_energy = math.inf
+        if self.profile.has_meter:
+            # Captured values (1945, 5431) are no multiples of 10 Wh.
+            first = self._random.randint(1, ENERGY_PUSH_UNITS)
+            self._push_at_energy = self._session_start + first
+        self.sessions.begin(
+            curr_hw=self.curr_hw,
+            e_start=self._reported(whole_units(self._session_start)),
+            clock=self.clock,
+            now=self.now,
+        )
+        tag = self.authorisation.tag
+        if tag is not None:
+            self.sessions.note_card(tag, self.authorisation.rfid_class)
+
+    def _end_session(self, reason: int) -> None:
+        self.sessions.end(
+            e_pres=self._reported(self.e_pres),
+            reason=reason,
+            clock=self.clock,
+            now=self.now,
+        )
+
+    def _reported(self, energy: int) -> int:
+        return energy if self.profile.has_meter else 0
+
+    # Settling --------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Bring all that follows from the rest in line with it."""
+        allowed = self._allowed_current()
+        self._offer(allowed)
+        if self._charger:
+            self._charger.offer(self.max_curr, self.now)
+        self.state = self._find_state(allowed)
+        if self.state in {READY, CHARGING}:
+            self._was_ready = True
+        if self.state == INTERRUPTED:
+            self._is_stuck = self.profile.stays_interrupted
+        self._feel_mains()
+        self._note_changes()
+
+    def _is_starting(self) -> bool:
+        return self.now < self._started_at
+
+    def _is_permitted(self) -> bool:
+        return (
+            self.limits.enable_user
+            and not self.authorisation.is_required
+            and not (self.profile.uses_input and self.input == 0)
+            and self.errors == (0, 0)
+            and not self._is_stuck
+        )
+
+    def _allowed_current(self) -> int:
+        """Return the mA that the vehicle may be offered now."""
+        if self.plug != PLUGGED_AND_LOCKED or self._is_starting():
+            return 0
+        if not self._is_permitted():
+            return 0
+        if self.limits.failsafe.is_tripped:
+            # UDP guide V2.01, page 35: Max curr becomes Curr FS.
+            return min(self.limits.failsafe.setting.current, self.curr_hw)
+        return min(self.limits.curr_user, self.curr_hw)
+
+    def _offer(self, allowed: int) -> None:
+        self._wanted_current = allowed
+        if allowed == self.max_curr:
+            return
+        charging = self._charger is not None and self._charger.is_drawing
+        if allowed == 0 or not charging:
+            self.max_curr = allowed
+            self._current_due_at = math.inf
+        elif self._current_due_at == math.inf:
+            # A later wish replaces this one without another wait.
+            wait_s = self._random.uniform(*CURRENT_DELAY_S)
+            self._current_due_at = self.now + wait_s
+
+    def _find_state(self, allowed: int) -> int:
+        if self._is_starting():
+            return STARTING
+        if self.errors != (0, 0):
+            return ERROR
+        if self.plug != PLUGGED_AND_LOCKED or self.authorisation.is_required:
+            return NOT_READY
+        if allowed == 0:
+            # Captures show 5 after a stop. That a vehicle which was never
+            # offered anything is "not ready" instead is guessed.
+            return INTERRUPTED if self._was_ready else NOT_READY
+        if self._charger and self._charger.is_drawing:
+            return CHARGING
+        return READY
+
+    def _feel_mains(self) -> None:
+        if self.state not in {READY, CHARGING}:
+            # Stations without load show no voltage (captures).
+            self.mains = Mains()
+            self._voltages_due_at = math.inf
+        else:
+            self.mains = self._load()
+            if self._voltages_due_at == math.inf:
+                self._voltages_due_at = self.now + MAINS_CHANGE_S
+        self.meter.set_power(self.mains.power, self.now)
+
+    def _load(self) -> Mains:
+        if self._charger is None or self._charger.current == 0:
+            return Mains(voltages=self._voltages)
+        current = self._charger.current
+        used = min(self._charger.vehicle.phases, self._phases())
+        currents = (
+            current,
+            current if used > 1 else 0,
+            current if used > 2 else 0,
+        )
+        # A charger's power factor is worse with little load: 905 was captured
+        # at 9 A (OpenEMS), nearly 1000 is usual at full current.
+        factor = min(999, 850 + current * 149 // 16_000)
+        apparent = sum(
+            volt * milliampere
+            for volt, milliampere in zip(self._voltages, currents, strict=True)
+        )
+        return Mains(
+            voltages=self._voltages,
+            currents=currents,
+            power=apparent * factor // 1000,
+            power_factor=factor,
+        )
+
+    def _phases(self) -> int:
+        if self.phase_source and self.phase_switch == 0:
+            return 1
+        return self.profile.phases
+
+    def _draw_voltages(self) -> tuple[int, int, int]:
+        first, second, third = (
+            self._random.randint(226, 234) if phase < self.profile.phases else 0
+            for phase in range(3)
+        )
+        return first, second, third
+
+    def _watched(self) -> dict[str, int]:
+        return {
+            "State": self.state,
+            "Plug": self.plug,
+            "Input": self.input,
+            "Enable sys": int(self.enable_sys),
+            "Max curr": self.max_curr,
+        }
+
+    def _note_changes(self) -> None:
+        watched = self._watched()
+        for field, value in watched.items():
+            if value != self._told[field]:
+                self._changes.append(Change(self.now, field, value))
+        self._told = watched

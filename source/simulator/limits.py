@@ -1,0 +1,171 @@
+"""What clients have asked for, and how long each of their wishes lives."""
+
+from __future__ import annotations
+
+import math
+
+from simulator.failsafe import Failsafe, FailsafeSetting
+
+NO_LIMIT = 63_000
+LOWEST_CURRENT = 6_000
+
+# UDP guide V2.01, page 31: `ena` takes about one second.
+ENABLE_DELAY_S = 1.0
+
+
+def is_current(milliampere: int) -> bool:
+    """Tell whether a current is within KEBA's range."""
+    return LOWEST_CURRENT <= milliampere <= NO_LIMIT
+
+
+class Limits:
+    """Current, timer, enable, energy limit and failsafe.
+
+    `curr` and `ena` last until the restart. What `currtime` and `setenergy`
+    did ends with the session: back to enabled and 63000 mA (UDP guide V2.00,
+    pages 13 and 14).
+
+    Parameters
+    ----------
+    invalid_curr_becomes
+        The current that `curr` sets when its value is out of range, in mA.
+    """
+
+    def __init__(self, *, invalid_curr_becomes: int) -> None:
+        self._invalid_curr_becomes = invalid_curr_becomes
+        self.failsafe = Failsafe()
+        self.curr_user = NO_LIMIT
+        self.enable_user = True
+        self.curr_timer = 0
+        self.setenergy = 0
+        self._energy_spent = False
+        self._timer_due_at = math.inf
+        self._enable_due_at = math.inf
+        self._enable_wish = True
+        self._current_ends_with_session = False
+        self._stop_ends_with_session = False
+
+    def set_current(self, milliampere: int, now: float) -> None:
+        """`curr`: limit the current at once."""
+        if not is_current(milliampere):
+            milliampere = self._invalid_curr_becomes
+        self.curr_user = milliampere
+        self._current_ends_with_session = False
+        self.failsafe.feed(now, "current")
+
+    def set_current_later(
+        self, milliampere: int, delay_s: int, now: float
+    ) -> None:
+        """`currtime`: limit the current, or stop with 0, after a delay.
+
+        A delay of 0 cancels the timer.
+        """
+        self.failsafe.feed(now, "current", "enable")
+        if delay_s == 0:
+            self.curr_timer = 0
+            self._timer_due_at = math.inf
+            return
+        self.curr_timer = milliampere
+        self._timer_due_at = now + delay_s
+
+    def enable(self, *, wish: bool, now: float) -> None:
+        """`ena`: allow or forbid charging, in about a second."""
+        self._enable_wish = wish
+        self._enable_due_at = now + ENABLE_DELAY_S
+        self.failsafe.feed(now, "enable")
+
+    def limit_energy(self, units: int) -> None:
+        """`setenergy`: stop after so many units of 0.1 Wh; 0 is no limit."""
+        self.setenergy = units
+        self._energy_spent = False
+
+    def set_failsafe(
+        self, setting: FailsafeSetting, now: float, *, store: bool
+    ) -> None:
+        """`failsafe`: what to do when the client falls silent."""
+        self.failsafe.configure(setting, now, store=store)
+
+    @property
+    def energy_limit(self) -> float:
+        """Units of 0.1 Wh that may flow in this session, or infinity."""
+        if self.setenergy == 0 or self._energy_spent:
+            return math.inf
+        return self.setenergy
+
+    def spend_energy(self) -> None:
+        """Stop because the energy limit is reached, as `ena 0` would.
+
+        Lost with the session like the limit itself (guessed).
+        """
+        self._energy_spent = True
+        self.enable_user = False
+        self._stop_ends_with_session = True
+
+    def timer_left_s(self, now: float) -> int:
+        """`Tmo CT`: seconds until `currtime` takes effect, 0 without one."""
+        if self._timer_due_at == math.inf:
+            return 0
+        return math.ceil(self._timer_due_at - now)
+
+    def next_moment(self) -> float:
+        """Return when something takes effect by itself, or infinity."""
+        return min(
+            self._timer_due_at,
+            self._enable_due_at,
+            self.failsafe.next_moment(),
+        )
+
+    def advance(self, now: float) -> None:
+        """Let take effect what is due."""
+        self.failsafe.advance(now)
+        if now >= self._enable_due_at:
+            self._enable_due_at = math.inf
+            self._apply_enable()
+        if now >= self._timer_due_at:
+            self._timer_due_at = math.inf
+            self._apply_timer()
+
+    def end_session(self) -> None:
+        """Drop what lasts only as long as the vehicle is plugged in."""
+        self.curr_timer = 0
+        self._timer_due_at = math.inf
+        self.limit_energy(0)
+        if self._current_ends_with_session:
+            self.curr_user = NO_LIMIT
+            self._current_ends_with_session = False
+        if self._stop_ends_with_session:
+            self.enable_user = True
+            self._stop_ends_with_session = False
+
+    def restart(self, now: float) -> None:
+        """Drop all but a stored failsafe."""
+        self.end_session()
+        self._enable_due_at = math.inf
+        self.curr_user = NO_LIMIT
+        self.enable_user = True
+        self.failsafe.restart(now)
+
+    def _apply_enable(self) -> None:
+        self.enable_user = self._enable_wish
+        self._stop_ends_with_session = False
+        if self._enable_wish:
+            self._lift_spent_limit()
+
+    def _apply_timer(self) -> None:
+        if self.curr_timer == 0:
+            # `Curr user` keeps its value after a stop (captures in State 5).
+            # A stop by `ena 0` goes on forbidding the next session.
+            if self.enable_user:
+                self._stop_ends_with_session = True
+            self.enable_user = False
+            return
+        self.curr_user = self.curr_timer
+        self.enable_user = True
+        self._current_ends_with_session = True
+        self._stop_ends_with_session = False
+
+    def _lift_spent_limit(self) -> None:
+        # UDP guide V2.01, page 24: after the limit was reached, `ena 1`
+        # continues without limit.
+        if self._energy_spent:
+            self.limit_energy(0)

@@ -1,0 +1,373 @@
+"""Real sockets for stations: one thread, one selector, many stations.
+
+Each station has a socket bound to an address of its own. The server's thread
+alone touches stations and sockets; others hand it actions.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import math
+import queue
+import re
+import selectors
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from simulator.arrival import receive_stamped, stamp_arrivals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from simulator.actions import Action
+    from simulator.faults import FaultyLink
+    from simulator.pauses import PauseChecker, Violation
+    from simulator.wire import Address, Outgoing, Station
+
+logger = logging.getLogger("simulator")
+
+# Older entries are dropped, so that a long run does not fill the memory.
+KEPT_ENTRIES = 100_000
+
+# Datagrams taken from one socket before the others have their turn.
+FAIR_SHARE = 20
+
+_REPORT = re.compile(rb'\{\s*"ID": "?(\d+)')
+
+# Files that a process needs besides the stations' sockets.
+SPARE_FILES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class HeardRequest:
+    """A datagram that reached a station's socket.
+
+    Parameters
+    ----------
+    at
+        When, in Unix seconds; the kernel's stamp where it gives one.
+    station
+        The name of the station.
+    source
+        Where it came from.
+    text
+        What it said.
+    """
+
+    at: float
+    station: str
+    source: Address
+    text: str
+
+
+@dataclass(slots=True)
+class Seat:
+    """A station's place in the network.
+
+    Parameters
+    ----------
+    station
+        Who sits there.
+    address
+        The address that its socket is bound to.
+    to_station, to_client
+        The links in both directions.
+    checker
+        Who watches the pauses, if anybody does.
+    """
+
+    station: Station
+    address: str
+    to_station: FaultyLink
+    to_client: FaultyLink
+    checker: PauseChecker | None = None
+    wakes_at: float = math.inf
+
+
+class Server:
+    """Lets stations talk on real sockets until it is told to stop.
+
+    Parameters
+    ----------
+    seats
+        The stations and their places.
+    port
+        The port that their sockets are bound to.
+    broadcast
+        An address at which all of them hear as well.
+
+    Raises
+    ------
+    OSError
+        If an address or the port cannot be used.
+    """
+
+    def __init__(
+        self, seats: Sequence[Seat], *, port: int, broadcast: str | None
+    ) -> None:
+        self.requests: deque[HeardRequest] = deque(maxlen=KEPT_ENTRIES)
+        self.violations: deque[Violation] = deque(maxlen=KEPT_ENTRIES)
+        self._seats = {seat.station.name: seat for seat in seats}
+        self._sockets: dict[str, socket.socket] = {}
+        self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
+        self._order = itertools.count()
+        self._orders: queue.SimpleQueue[tuple[str, Action, Future[None]]]
+        self._orders = queue.SimpleQueue()
+        self._is_ending = threading.Event()
+        self._activity = threading.Condition()
+        self._selector = selectors.DefaultSelector()
+        self._waker, self._wakee = socket.socketpair()
+        try:
+            self._open(seats, port, broadcast)
+        except OSError:
+            self.close()
+            raise
+
+    # For other threads -----------------------------------------------------
+
+    def act(self, name: str, action: Action) -> Future[None]:
+        """Let something happen to a station, soon; the result tells when."""
+        done: Future[None] = Future()
+        self._orders.put((name, action, done))
+        self._wake()
+        return done
+
+    def stop(self) -> None:
+        """Let `run` return."""
+        self._is_ending.set()
+        self._wake()
+
+    def wait_until(
+        self, condition: Callable[[], bool], *, timeout_s: float
+    ) -> bool:
+        """Wait for something to become true, looking after each event."""
+        with self._activity:
+            return self._activity.wait_for(condition, timeout_s)
+
+    def announce(self) -> None:
+        """Let those who wait look again."""
+        with self._activity:
+            self._activity.notify_all()
+
+    # The server's thread ---------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until `stop` is called."""
+        for seat in self._seats.values():
+            self._plan_waking(seat)
+        while not self._is_ending.is_set():
+            self._work_off()
+            for key, _ in self._selector.select(self._patience_s()):
+                key.data()
+            self._work_off()
+            self.announce()
+
+    def close(self) -> None:
+        """Close all sockets; call it when `run` has returned."""
+        for key in list(self._selector.get_map().values()):
+            key.fileobj.close()  # type: ignore[union-attr]
+        self._selector.close()
+        self._waker.close()
+        self._wakee.close()
+
+    def _open(
+        self, seats: Sequence[Seat], port: int, broadcast: str | None
+    ) -> None:
+        _allow_files(len(seats) + SPARE_FILES)
+        self._wakee.setblocking(False)
+        self._selector.register(
+            self._wakee, selectors.EVENT_READ, self._take_orders
+        )
+        for seat in seats:
+            sock = self._listen(seat.address, port, [seat], is_broadcast=False)
+            self._sockets[seat.station.name] = sock
+        if broadcast is not None:
+            self._listen(broadcast, port, seats, is_broadcast=True)
+
+    def _listen(
+        self,
+        address: str,
+        port: int,
+        seats: Sequence[Seat],
+        *,
+        is_broadcast: bool,
+    ) -> socket.socket:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+        def read() -> None:
+            self._read(sock, seats, is_broadcast=is_broadcast)
+
+        self._selector.register(sock, selectors.EVENT_READ, read)
+        sock.setblocking(False)
+        stamp_arrivals(sock)
+        try:
+            sock.bind((address, port))
+        except OSError as error:
+            raise OSError(
+                error.errno, f"{error.strerror}: {address}:{port}"
+            ) from error
+        return sock
+
+    def _wake(self) -> None:
+        # After `close` there is nobody left to wake.
+        if self._waker.fileno() >= 0:
+            self._waker.send(b"\0")
+
+    def _take_orders(self) -> None:
+        self._wakee.recv(4096)
+        while not self._orders.empty():
+            name, action, done = self._orders.get()
+            try:
+                self._perform(self._seats[name], action)
+            except Exception as error:  # noqa: BLE001  (the caller sees it)
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+    def _perform(self, seat: Seat, action: Action) -> None:
+        now = time.monotonic()
+        self._take(seat, seat.station.perform(action, now), now)
+
+    def _read(
+        self,
+        sock: socket.socket,
+        seats: Sequence[Seat],
+        *,
+        is_broadcast: bool,
+    ) -> None:
+        for _ in range(FAIR_SHARE):
+            try:
+                data, at, sender = receive_stamped(sock)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                # The kernel's note that an earlier datagram found nobody.
+                logger.debug("receiving: %s", error)
+                continue
+            for seat in seats:
+                self._arrive(seat, data, at, sender, is_broadcast=is_broadcast)
+
+    def _arrive(
+        self,
+        seat: Seat,
+        data: bytes,
+        at: float,
+        sender: Address,
+        *,
+        is_broadcast: bool,
+    ) -> None:
+        name = seat.station.name
+        text = _readable(data)
+        logger.info("%s << %s (from %s:%d)", name, text, *sender)
+        self.requests.append(HeardRequest(at, name, sender, text))
+        if seat.checker:
+            for violation in seat.checker.hear(data, at, sender[0]):
+                logger.warning("%s !! %s", name, violation)
+                self.violations.append(violation)
+
+        for due, arriving in seat.to_station.carry(data, time.monotonic()):
+
+            def deliver(now: float, arriving: bytes = arriving) -> None:
+                leaving = seat.station.receive(
+                    arriving, now, sender, broadcast=is_broadcast
+                )
+                self._take(seat, leaving, now)
+
+            self._plan(due, deliver)
+
+    def _take(
+        self, seat: Seat, leaving: Iterable[Outgoing], now: float
+    ) -> None:
+        """Pass on what leaves a station and plan its next moment."""
+        name = seat.station.name
+        for line in seat.station.take_news():
+            logger.info("%s %s", name, line)
+        sock = self._sockets[name]
+        for outgoing in leaving:
+            at = max(outgoing.at, now)
+            for due, data in seat.to_client.carry(outgoing.data, at):
+
+                def send(
+                    _now: float,
+                    data: bytes = data,
+                    to: Address = outgoing.to,
+                ) -> None:
+                    _send(name, sock, data, to)
+
+                self._plan(due, send)
+        self._plan_waking(seat)
+
+    # The agenda ------------------------------------------------------------
+
+    def _plan(self, at: float, job: Callable[[float], None]) -> None:
+        heapq.heappush(self._agenda, (at, next(self._order), job))
+
+    def _plan_waking(self, seat: Seat) -> None:
+        moment = seat.station.next_moment()
+        if moment >= seat.wakes_at or moment == math.inf:
+            return
+        seat.wakes_at = moment
+
+        def wake(now: float) -> None:
+            if seat.wakes_at != moment:
+                return
+            seat.wakes_at = math.inf
+            self._take(seat, seat.station.advance(now), now)
+
+        self._plan(moment, wake)
+
+    def _work_off(self) -> None:
+        now = time.monotonic()
+        while self._agenda and self._agenda[0][0] <= now:
+            _, _, job = heapq.heappop(self._agenda)
+            job(now)
+
+    def _patience_s(self) -> float | None:
+        if not self._agenda:
+            return None
+        return max(0.0, self._agenda[0][0] - time.monotonic())
+
+
+def _send(name: str, sock: socket.socket, data: bytes, to: Address) -> None:
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("%s >> %s (to %s:%d)", name, _readable(data), *to)
+    elif logger.isEnabledFor(logging.INFO):
+        logger.info("%s >> %s (to %s:%d)", name, _summary(data), *to)
+    try:
+        sock.sendto(data, to)
+    except OSError as error:
+        # A station does not know either whether it is heard.
+        logger.debug("%s: sending to %s:%d: %s", name, *to, error)
+
+
+def _summary(data: bytes) -> str:
+    """Return a short datagram as it is, a report by its number."""
+    found = _REPORT.match(data)
+    if found is None:
+        return _readable(data)
+    return f"report {int(found[1])} ({len(data)} bytes)"
+
+
+def _readable(data: bytes) -> str:
+    return " ".join(data.decode("ascii", "backslashreplace").split())
+
+
+def _allow_files(number: int) -> None:
+    """Raise the limit of open files where that is possible."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        number = min(number, hard)
+    if soft != resource.RLIM_INFINITY and soft < number:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))

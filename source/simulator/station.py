@@ -1,0 +1,347 @@
+"""A simulated station: datagrams and times in, datagrams out."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from random import Random
+from typing import TYPE_CHECKING
+
+from simulator.actions import (
+    Action,
+    Answer,
+    AnswerLate,
+    Fail,
+    PlugIn,
+    Reboot,
+    Recover,
+    SetInput,
+    ShowCard,
+    Silence,
+    Unplug,
+)
+from simulator.charge_point import Change, ChargePoint
+from simulator.clock import StationClock
+from simulator.commands import is_command, obey
+from simulator.profiles import P30_C, Profile
+from simulator.reports import report
+from simulator.scenario import Scenario, Script
+from simulator.wire import (
+    KEBA_PORT,
+    Address,
+    Outgoing,
+    is_number,
+    read_words,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Guessed: so long nothing is heard from a station whose power was off and on.
+BOOT_S = 2.0
+
+# ioBroker.kecontact knows a boot message of this form. That it goes to the
+# last client is guessed.
+BOOT_MESSAGE = b"started ..."
+
+# ioBroker.kecontact#125: the copy came within 2 ms.
+COPY_PORT = 7092
+COPY_DELAY_S = 0.001
+
+# For callers that never ask for news.
+KEPT_NEWS = 1_000
+
+LONG_RUNNING_S = 100_000.0
+UNIX_AT_ZERO = 1_700_000_000.0
+
+
+class SimulatedStation:
+    """A station that has no socket and no clock of its own.
+
+    Inside, time may run faster than outside (`speed`): vehicles, timers,
+    energy and `Sec` follow the fast time; reply delays and what depends on
+    the distance of two requests follow the caller's.
+
+    Parameters
+    ----------
+    name
+        How logs call it.
+    profile
+        Model, firmware and habits.
+    seed
+        The same seed, name and calls give the same answers.
+    scenario
+        What happens to it by itself.
+    speed
+        Seconds that pass inside in one second outside.
+    now
+        Its first moment, on the caller's clock.
+    port
+        The port that it sends to; KEBA's, unless a test cannot use that.
+    unix_at_zero
+        The Unix time at the caller's moment 0.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        profile: Profile = P30_C,
+        seed: int = 1,
+        *,
+        scenario: Scenario | None = None,
+        speed: float = 1.0,
+        now: float = 0.0,
+        port: int = KEBA_PORT,
+        unix_at_zero: float = UNIX_AT_ZERO,
+    ) -> None:
+        if speed <= 0:
+            raise ValueError(f"{name}: speed is {speed}, not above 0")
+        world = Random(f"{seed} {name} world")  # noqa: S311  (no secret)
+        self._chance = Random(f"{seed} {name} wire")  # noqa: S311
+        self.name = name
+        self.profile = profile
+        self.serial = f"2{world.randrange(10**7):07d}"
+        self._start = now
+        self._speed = speed
+        self._port = port
+        clock = StationClock(
+            now,
+            uptime_s=LONG_RUNNING_S + world.randrange(10**6),
+            unix_at_zero=unix_at_zero,
+            synchronised=profile.synchronised,
+        )
+        self.point = ChargePoint(profile, world, clock, now=now)
+        self._script = Script(scenario or Scenario("idle"), now)
+        self._client: str | None = None
+        self._booted_at = math.inf
+        self._mute_all = False
+        self._mute: frozenset[str] = profile.mute_until_restart
+        self._late_s = 0.0
+        self._answered_at: dict[str, float] = {}
+        self._report_at = -math.inf
+        self._news: deque[str] = deque(maxlen=KEPT_NEWS)
+
+    # From the network ------------------------------------------------------
+
+    def receive(
+        self,
+        data: bytes,
+        now: float,
+        sender: Address = ("127.0.0.1", KEBA_PORT),
+        *,
+        broadcast: bool = False,
+    ) -> list[Outgoing]:
+        """Hear a datagram.
+
+        Replies go to the sender's address, but always to KEBA's port,
+        whatever port the request came from.
+
+        Parameters
+        ----------
+        data
+            The datagram. What is no request is not answered, so that two
+            stations can never answer each other.
+        now
+            When it arrives, in seconds on the caller's clock.
+        sender
+            Where it comes from.
+        broadcast
+            Whether it was sent to all. Stations answer that as well (guide
+            V2.01, pages 10 and 14).
+
+        Returns
+        -------
+        list of Outgoing
+            What leaves because of it, and what had become due before.
+        """
+        leaving = self.advance(now)
+        words = read_words(data)
+        request = " ".join(words)
+        reason = self._deafness(request, sender, now, broadcast=broadcast)
+        answer = None if reason else self._answer(words)
+        if answer is None:
+            reason = reason or "not a request that it knows"
+            self._news.append(f"-- no answer to {request!r}: {reason}")
+            return leaving
+        self._client = sender[0]
+        at = now + self._reply_delay_s(words[0], now)
+        if self.profile.deaf_to_repeats_s:
+            self._answered_at[request] = now
+        leaving += self._pushes()
+        leaving.append(Outgoing(answer, at, (sender[0], self._port)))
+        return leaving
+
+    def _deafness(
+        self, request: str, sender: Address, now: float, *, broadcast: bool
+    ) -> str | None:
+        """Return why a request is not heard, or None if it is."""
+        if self._is_dead():
+            return "silent"
+        if request in self._mute:
+            return "silent for this request"
+        if self.profile.needs_source_port and sender[1] != self._port:
+            return f"not from port {self._port}"
+        if broadcast and self.profile.is_deaf_to_broadcasts:
+            return "broadcast"
+        last_at = self._answered_at.get(request, -math.inf)
+        if now - last_at < self.profile.deaf_to_repeats_s:
+            return "the same as just before"
+        return None
+
+    def _answer(self, words: list[str]) -> bytes | None:
+        match words:
+            case ["i"]:
+                text = self.profile.firmware + self.profile.info_tail
+                return f'"Firmware":"{text}"\n'.encode("ascii")
+            case ["report", number] if is_number(number):
+                if not self.profile.is_udp_on and int(number) != 1:
+                    return None
+                return report(self.point, self.serial, int(number))
+            case [_, *_] if self.profile.is_udp_on and is_command(words):
+                return obey(self.point, words)
+        return None
+
+    def _reply_delay_s(self, word: str, now: float) -> float:
+        delay_s = self._chance.uniform(*self.profile.reply_delay_s)
+        slow_s = self.profile.slow_after_report_s
+        if now - self._report_at < slow_s:
+            delay_s += slow_s
+        if word == "report":
+            self._report_at = now
+        return delay_s + self._late_s
+
+    # Time ------------------------------------------------------------------
+
+    def advance(self, now: float) -> list[Outgoing]:
+        """Let time pass and return the status messages that it brings.
+
+        Parameters
+        ----------
+        now
+            The present moment on the caller's clock; an earlier one than
+            before is ignored.
+        """
+        target = self._inside(now)
+        leaving: list[Outgoing] = []
+        while (moment := self._next_inside()) <= target:
+            self.point.advance(moment)
+            leaving += self._pushes()
+            if moment >= self._booted_at:
+                leaving += self._boot()
+            if moment >= self._script.next_moment():
+                leaving += self._do(self._script.take())
+        self.point.advance(target)
+        return leaving + self._pushes()
+
+    def next_moment(self) -> float:
+        """Return when something happens next by itself, or infinity."""
+        return self._outside(self._next_inside())
+
+    def _next_inside(self) -> float:
+        return min(
+            self.point.next_moment(),
+            self._script.next_moment(),
+            self._booted_at,
+        )
+
+    def _inside(self, now: float) -> float:
+        return self._start + (now - self._start) * self._speed
+
+    def _outside(self, moment: float) -> float:
+        return self._start + (moment - self._start) / self._speed
+
+    # From outside ----------------------------------------------------------
+
+    def perform(self, action: Action, now: float) -> list[Outgoing]:
+        """Let something happen to the station.
+
+        Parameters
+        ----------
+        action
+            What happens.
+        now
+            The present moment on the caller's clock.
+        """
+        return self.advance(now) + self._do(action)
+
+    def take_news(self) -> list[str]:
+        """Return what happened since the last call, one line each."""
+        news = list(self._news)
+        self._news.clear()
+        return news
+
+    def _do(self, action: Action) -> list[Outgoing]:
+        self._news.append(f"-- {action}")
+        match action:
+            case Reboot():
+                self._go_down()
+            case Silence(requests):
+                self._mute_all = not requests
+                self._mute |= frozenset(requests)
+            case Answer():
+                self._mute_all = False
+                self._mute = frozenset()
+                self._late_s = 0.0
+            case AnswerLate(seconds):
+                self._late_s = seconds
+            case _:
+                self._happen(action)
+        return self._pushes()
+
+    def _happen(self, action: Action) -> None:
+        match action:
+            case PlugIn(vehicle):
+                self.point.plug_in(vehicle)
+            case Unplug():
+                self.point.unplug()
+            case ShowCard(tag, rfid_class):
+                self.point.show_card(tag, rfid_class)
+            case SetInput(value):
+                self.point.set_input(value)
+            case Fail(error1, error2):
+                self.point.fail(error1, error2)
+            case Recover():
+                self.point.fail(0, 0)
+
+    def _go_down(self) -> None:
+        self.point.restart()
+        self._booted_at = self.point.now + BOOT_S
+        self._mute = frozenset()
+        self._answered_at.clear()
+
+    def _boot(self) -> list[Outgoing]:
+        self._booted_at = math.inf
+        if self._client is None or self._is_dead() or not self._may_push():
+            return []
+        at = self._outside(self.point.now)
+        return [Outgoing(BOOT_MESSAGE, at, (self._client, self._port))]
+
+    def _is_dead(self) -> bool:
+        return self._mute_all or self._booted_at < math.inf
+
+    # Status messages -------------------------------------------------------
+
+    def _pushes(self) -> list[Outgoing]:
+        changes = self.point.take_changes()
+        self._news.extend(
+            f"-- {change.field} {change.value}"
+            for change in changes
+            if change.field != "E pres"
+        )
+        if self._client is None or self._is_dead() or not self._may_push():
+            return []
+        return list(self._told(changes, self._client))
+
+    def _may_push(self) -> bool:
+        # Guessed: with DSW1.3 off nothing is sent unasked.
+        return self.profile.is_udp_on
+
+    def _told(
+        self, changes: Iterable[Change], client: str
+    ) -> Iterable[Outgoing]:
+        for change in changes:
+            data = f'{{"{change.field}": {change.value}}}'.encode("ascii")
+            at = self._outside(change.at)
+            yield Outgoing(data, at, (client, self._port))
+            if self.profile.copies_pushes:
+                yield Outgoing(data, at + COPY_DELAY_S, (client, COPY_PORT))

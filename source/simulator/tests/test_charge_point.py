@@ -1,0 +1,480 @@
+"""The story of a charging session, told through reports and pushes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.actions import (
+    Fail,
+    PlugIn,
+    Reboot,
+    Recover,
+    SetInput,
+    ShowCard,
+    Unplug,
+)
+from simulator.charge_point import (
+    CHARGING,
+    ERROR,
+    INTERRUPTED,
+    NOT_READY,
+    READY,
+    STARTING,
+)
+from simulator.profiles import PROFILES
+from simulator.station import SimulatedStation
+from simulator.tests.talking import (
+    BRISK,
+    ask,
+    look,
+    pushes,
+    start_charging,
+)
+from simulator.vehicle import Vehicle
+
+TAG = "e3f76b8d00000000"
+
+
+@pytest.fixture
+def garage() -> SimulatedStation:
+    return SimulatedStation("garage")
+
+
+def test_an_idle_station_with_cable_says_so(garage: SimulatedStation) -> None:
+    report = look(garage, 2, now=1.0)
+    assert (report["State"], report["Plug"]) == (NOT_READY, 3)
+    assert (report["Enable sys"], report["Enable user"]) == (1, 1)
+    assert (report["Max curr"], report["Max curr %"]) == (0, 1000)
+    assert (report["Curr HW"], report["Curr user"]) == (32_000, 63_000)
+
+
+def test_an_idle_socket_has_neither_plug_nor_hardware_limit() -> None:
+    garage = SimulatedStation("garage", PROFILES["p30-3.9"])
+    report = look(garage, 2, now=1.0)
+    assert (report["Plug"], report["Curr HW"]) == (0, 0)
+
+
+def test_a_plug_in_a_socket_is_locked_after_a_moment() -> None:
+    garage = SimulatedStation("garage", PROFILES["p30-3.9"])
+    garage.perform(PlugIn(BRISK), 0.0)
+    assert look(garage, 2, now=1.0)["Plug"] == 5
+    report = look(garage, 2, now=2.5)
+    assert (report["Plug"], report["State"]) == (7, READY)
+
+
+def test_a_vehicle_waits_then_ramps_up_then_charges_fully(
+    garage: SimulatedStation,
+) -> None:
+    garage.perform(PlugIn(Vehicle()), 0.0)
+    waiting = look(garage, 2, now=4.0)
+    assert (waiting["State"], waiting["Plug"]) == (READY, 7)
+    assert (waiting["Max curr"], waiting["Max curr %"]) == (32_000, 533)
+    ramping = look(garage, 3, now=20.0)
+    assert look(garage, 2, now=20.0)["State"] == CHARGING
+    assert ramping["I1"] == 8_000
+    charging = look(garage, 3, now=40.0)
+    assert charging["I1"] == charging["I2"] == charging["I3"] == 16_000
+
+
+def test_power_is_voltage_times_current_times_power_factor(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    report = look(garage, 3, now=100.0)
+    apparent = sum(
+        int(report[f"U{phase}"]) * int(report[f"I{phase}"])
+        for phase in (1, 2, 3)
+    )
+    assert report["P"] == apparent * int(report["PF"]) // 1000
+
+
+def test_energy_is_power_times_time(garage: SimulatedStation) -> None:
+    garage.perform(PlugIn(BRISK), 0.0)
+    first, second = look(garage, 3, now=101.0), look(garage, 3, now=109.0)
+    grown = int(second["E pres"]) - int(first["E pres"])
+    # 8 s, in 0.1 Wh; the mains change their voltage a little meanwhile.
+    assert grown == pytest.approx(int(first["P"]) * 8 / 360_000, rel=0.05)
+    total = int(second["E total"]) - int(first["E total"])
+    assert abs(total - grown) <= 1
+
+
+@pytest.mark.parametrize("phases", [1, 2, 3])
+def test_a_vehicle_loads_as_many_phases_as_it_has(phases: int) -> None:
+    garage = SimulatedStation("garage")
+    garage.perform(PlugIn(replace(BRISK, phases=phases)), 0.0)
+    report = look(garage, 3, now=10.0)
+    loaded = [phase for phase in (1, 2, 3) if report[f"I{phase}"]]
+    assert loaded == [1, 2, 3][:phases]
+
+
+def test_a_full_vehicle_waits_in_state_2_with_voltage_without_current(
+    garage: SimulatedStation,
+) -> None:
+    garage.perform(PlugIn(replace(BRISK, needs_wh=100.0)), 0.0)
+    garage.advance(3_600.0)
+    assert look(garage, 2, now=3_600.0)["State"] == READY
+    report = look(garage, 3, now=3_600.0)
+    assert (report["I1"], report["P"], report["E pres"]) == (0, 0, 1_000)
+    assert int(report["U1"]) > 0
+
+
+def test_unplugging_keeps_the_energy_until_the_next_session(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    garage.perform(Unplug(), 100.0)
+    kept = look(garage, 3, now=200.0)["E pres"]
+    assert int(kept) > 2_000
+    assert look(garage, 2, now=200.0)["Plug"] == 3
+    garage.perform(PlugIn(BRISK), 300.0)
+    assert look(garage, 3, now=300.0)["E pres"] == 0
+
+
+def test_ena_0_interrupts_after_about_a_second(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    ask(garage, "ena 0", now=10.0)
+    assert look(garage, 2, now=10.9)["State"] == CHARGING
+    report = look(garage, 2, now=11.1)
+    assert report["State"] == INTERRUPTED
+    assert (report["Enable sys"], report["Enable user"]) == (0, 0)
+    assert (report["Max curr"], report["Max curr %"]) == (0, 1000)
+    assert look(garage, 3, now=11.1)["P"] == 0
+
+
+def test_ena_1_lets_the_interrupted_vehicle_go_on(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    ask(garage, "ena 0", now=10.0)
+    ask(garage, "ena 1", now=15.0)
+    assert look(garage, 2, now=20.0)["State"] == CHARGING
+
+
+def test_some_firmware_stays_interrupted_until_plugged_in_again() -> None:
+    garage = SimulatedStation("garage", PROFILES["p30-stays-interrupted"])
+    start_charging(garage, 0.0)
+    ask(garage, "currtime 0 1", now=10.0)
+    ask(garage, "currtime 16000 1", now=15.0)
+    assert look(garage, 2, now=60.0)["State"] == INTERRUPTED
+    garage.perform(Unplug(), 70.0)
+    start_charging(garage, 80.0)
+    assert look(garage, 2, now=90.0)["State"] == CHARGING
+
+
+def test_ena_0_before_the_vehicle_came_means_not_ready(
+    garage: SimulatedStation,
+) -> None:
+    ask(garage, "ena 0", now=0.0)
+    garage.perform(PlugIn(BRISK), 5.0)
+    report = look(garage, 2, now=10.0)
+    assert (report["State"], report["Plug"]) == (NOT_READY, 7)
+
+
+def test_while_charging_a_current_reaches_the_vehicle_6_to_7_s_later(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    ask(garage, "curr 10000", now=10.0)
+    at_once = look(garage, 2, now=15.9)
+    assert (at_once["Curr user"], at_once["Max curr"]) == (10_000, 32_000)
+    later = look(garage, 2, now=17.1)
+    assert (later["Max curr"], later["Max curr %"]) == (10_000, 166)
+
+
+def test_a_second_current_within_the_wait_replaces_the_first(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    ask(garage, "curr 10000", now=10.0)
+    ask(garage, "curr 13000", now=14.0)
+    report = look(garage, 2, now=17.1)
+    assert (report["Max curr"], report["Max curr %"]) == (13_000, 216)
+
+
+def test_before_charging_a_current_is_offered_at_once(
+    garage: SimulatedStation,
+) -> None:
+    garage.perform(PlugIn(Vehicle(hesitation_s=100.0)), 0.0)
+    ask(garage, "curr 8000", now=1.0)
+    assert look(garage, 2, now=1.1)["Max curr"] == 8_000
+
+
+def test_the_hardware_limits_what_is_offered(garage: SimulatedStation) -> None:
+    ask(garage, "curr 50000", now=0.0)
+    garage.perform(PlugIn(BRISK), 1.0)
+    report = look(garage, 2, now=2.0)
+    assert (report["Curr user"], report["Max curr"]) == (50_000, 32_000)
+
+
+def test_setenergy_stops_when_the_session_has_taken_so_much(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    ask(garage, "setenergy 5000", now=10.0)
+    garage.advance(600.0)
+    report = look(garage, 2, now=600.0)
+    assert (report["State"], report["Setenergy"]) == (INTERRUPTED, 5_000)
+    assert look(garage, 3, now=600.0)["E pres"] == 5_000
+
+
+def test_after_a_reached_limit_currtime_charges_again(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    ask(garage, "setenergy 5000", now=10.0)
+    ask(garage, "currtime 16000 1", now=600.0)
+    assert look(garage, 2, now=700.0)["State"] == CHARGING
+
+
+def test_failsafe_takes_over_when_only_reports_are_read(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    ask(garage, "failsafe 30 6000 0", now=10.0)
+    for now in range(15, 40, 5):
+        look(garage, 2, now=float(now))
+    report = look(garage, 2, now=50.0)
+    assert (report["Enable sys"], report["Max curr"]) == (0, 6_000)
+    assert (report["Tmo FS"], report["Curr FS"]) == (30, 6_000)
+
+
+def test_failsafe_with_zero_stops_until_current_and_enable_are_sent(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    ask(garage, "failsafe 10 0 0", now=10.0)
+    assert look(garage, 2, now=21.0)["State"] == INTERRUPTED
+    ask(garage, "curr 16000", now=22.0)
+    assert look(garage, 2, now=25.0)["State"] == INTERRUPTED
+    ask(garage, "ena 1", now=26.0)
+    assert look(garage, 2, now=30.0)["State"] == CHARGING
+
+
+def test_an_error_is_state_4_and_ends_with_its_cause(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    garage.perform(Fail(6, 32_769), 10.0)
+    report = look(garage, 2, now=11.0)
+    assert (report["State"], report["Max curr"]) == (ERROR, 0)
+    assert (report["Error1"], report["Error2"]) == (6, 32_769)
+    garage.perform(Recover(), 20.0)
+    assert look(garage, 2, now=30.0)["State"] == CHARGING
+
+
+def test_input_x1_decides_when_it_is_used() -> None:
+    garage = SimulatedStation("garage", PROFILES["p30-input"])
+    garage.perform(PlugIn(BRISK), 0.0)
+    assert look(garage, 2, now=5.0)["Enable sys"] == 0
+    garage.perform(SetInput(1), 6.0)
+    report = look(garage, 2, now=10.0)
+    assert (report["Input"], report["State"]) == (1, CHARGING)
+
+
+def test_input_x1_is_only_shown_when_it_is_not_used(
+    garage: SimulatedStation,
+) -> None:
+    garage.perform(SetInput(1), 0.0)
+    garage.perform(SetInput(0), 1.0)
+    start_charging(garage, 5.0)
+    assert look(garage, 2, now=20.0)["Input"] == 0
+
+
+# Authorisation: the table of guide V2.01, pages 11 and 12 ------------------
+
+
+@pytest.fixture
+def locked() -> SimulatedStation:
+    return SimulatedStation("garage", PROFILES["p30-rfid"])
+
+
+def authorisation(garage: SimulatedStation, now: float) -> tuple[object, ...]:
+    report = look(garage, 2, now)
+    names = ("State", "Plug", "AuthON", "Authreq")
+    return tuple(report[name] for name in names)
+
+
+def test_a_locked_station_is_not_ready_though_the_user_enabled_it(
+    locked: SimulatedStation,
+) -> None:
+    assert authorisation(locked, 0.0) == (1, 3, 1, 1)
+    report = look(locked, 2, now=10.0)
+    assert (report["Enable sys"], report["Enable user"]) == (0, 1)
+
+
+def test_a_card_unlocks_first_and_the_vehicle_comes_later(
+    locked: SimulatedStation,
+) -> None:
+    locked.perform(ShowCard(TAG), 0.0)
+    assert authorisation(locked, 1.0) == (1, 3, 1, 0)
+    locked.perform(PlugIn(BRISK), 2.0)
+    assert authorisation(locked, 2.5) == (2, 7, 1, 0)
+    assert authorisation(locked, 10.0) == (3, 7, 1, 0)
+    assert look(locked, 100, now=10.0)["RFID tag"] == TAG
+
+
+def test_a_vehicle_waits_for_the_card(locked: SimulatedStation) -> None:
+    locked.perform(PlugIn(BRISK), 0.0)
+    assert authorisation(locked, 10.0) == (1, 7, 1, 1)
+    locked.perform(ShowCard(TAG, "0101040000" * 2), 20.0)
+    assert authorisation(locked, 30.0) == (3, 7, 1, 0)
+    session = look(locked, 100, now=30.0)
+    assert session["RFID tag"] == TAG
+    assert session["RFID class"] == "01010400000101040000"
+
+
+def test_a_card_that_is_not_on_the_whitelist_changes_nothing(
+    locked: SimulatedStation,
+) -> None:
+    locked.perform(ShowCard("ff" * 8), 0.0)
+    assert authorisation(locked, 1.0) == (1, 3, 1, 1)
+
+
+def test_the_same_card_ends_the_session(locked: SimulatedStation) -> None:
+    locked.perform(ShowCard(TAG), 0.0)
+    start_charging(locked, 1.0)
+    locked.perform(ShowCard(TAG), 100.0)
+    assert authorisation(locked, 101.0) == (1, 7, 1, 1)
+    assert look(locked, 101, now=101.0)["reason"] == 10
+
+
+def test_on_x_series_a_setting_decides_and_not_the_whitelist() -> None:
+    x_series = PROFILES["p30-x"]
+    for profile, expected in (
+        (replace(x_series, authorisation=True), (1, 3, 1, 1)),
+        (
+            replace(x_series, authorisation=False, whitelist=(TAG,)),
+            (1, 3, 0, 0),
+        ),
+    ):
+        assert authorisation(SimulatedStation("x", profile), 0.0) == expected
+
+
+def test_unplugging_locks_again(locked: SimulatedStation) -> None:
+    locked.perform(ShowCard(TAG), 0.0)
+    start_charging(locked, 1.0)
+    locked.perform(Unplug(), 100.0)
+    assert authorisation(locked, 101.0) == (1, 3, 1, 1)
+
+
+def test_ena_0_drops_the_authorisation(locked: SimulatedStation) -> None:
+    locked.perform(ShowCard(TAG), 0.0)
+    start_charging(locked, 1.0)
+    ask(locked, "ena 0", now=20.0)
+    ask(locked, "ena 1", now=25.0)
+    assert authorisation(locked, 40.0) == (1, 7, 1, 1)
+
+
+# Restart -------------------------------------------------------------------
+
+
+def test_after_a_restart_the_station_starts_up_for_a_while(
+    garage: SimulatedStation,
+) -> None:
+    garage.perform(Reboot(), 10.0)
+    starting = look(garage, 2, now=13.0)
+    assert (starting["State"], starting["Sec"]) == (STARTING, 3)
+    assert look(garage, 2, now=25.0)["State"] == NOT_READY
+
+
+def test_a_restart_loses_current_enable_timer_and_unstored_failsafe(
+    garage: SimulatedStation,
+) -> None:
+    for now, command in enumerate(
+        ("curr 10000", "ena 0", "currtime 8000 500", "failsafe 60 6000 0")
+    ):
+        ask(garage, command, now=float(now))
+    garage.perform(Reboot(), 10.0)
+    report = look(garage, 2, now=30.0)
+    assert (report["Curr user"], report["Enable user"]) == (63_000, 1)
+    assert (report["Curr timer"], report["Tmo CT"]) == (0, 0)
+    assert (report["Tmo FS"], report["Curr FS"]) == (0, 0)
+
+
+def test_a_restart_keeps_a_stored_failsafe(garage: SimulatedStation) -> None:
+    ask(garage, "failsafe 60 6000 1", now=0.0)
+    garage.perform(Reboot(), 10.0)
+    report = look(garage, 2, now=30.0)
+    assert (report["Tmo FS"], report["Curr FS"]) == (60, 6_000)
+
+
+def test_no_energy_flows_while_the_power_is_off(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    before = look(garage, 3, now=100.0)["E total"]
+    garage.perform(Reboot(), 100.0)
+    assert look(garage, 3, now=109.0)["E total"] == before
+
+
+def test_a_vehicle_that_stayed_goes_on_with_its_session(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    number = look(garage, 100, now=50.0)["Session ID"]
+    garage.perform(Reboot(), 60.0)
+    assert look(garage, 2, now=90.0)["State"] == CHARGING
+    session = look(garage, 100, now=90.0)
+    assert (session["Session ID"], session["reason"]) == (number, 0)
+
+
+def test_without_a_vehicle_report_100_is_empty_after_a_restart(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    garage.perform(Unplug(), 100.0)
+    garage.perform(Reboot(), 200.0)
+    assert look(garage, 100, now=250.0)["Session ID"] == 0
+    assert int(look(garage, 101, now=250.0)["Session ID"]) > 0
+
+
+# Time ----------------------------------------------------------------------
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(st.lists(st.floats(0.0, 400.0), max_size=30))
+def test_a_day_is_the_same_however_often_somebody_looks(
+    looks: list[float],
+) -> None:
+    watched, alone = SimulatedStation("garage"), SimulatedStation("garage")
+    for station in (watched, alone):
+        station.receive(b"i", 0.0)
+        station.perform(PlugIn(Vehicle(needs_wh=800.0)), 1.0)
+        station.receive(b"setenergy 3000", 2.0)
+    seen = []
+    for moment in sorted(looks):
+        if moment > 2.0:
+            seen += pushes(watched.advance(moment))
+    seen += pushes(watched.advance(400.0))
+    assert seen == pushes(alone.advance(400.0))
+    assert look(watched, 3, 400.0) == look(alone, 3, 400.0)
+
+
+def test_two_stations_with_the_same_seed_are_the_same() -> None:
+    one, two, other = (
+        SimulatedStation("garage", seed=seed) for seed in (5, 5, 6)
+    )
+    for station in (one, two, other):
+        start_charging(station, 0.0)
+    assert look(one, 3, 60.0) == look(two, 3, 60.0)
+    assert look(one, 3, 70.0) != look(other, 3, 70.0)
+
+
+def test_two_stations_of_one_fleet_have_different_serials() -> None:
+    garage, yard = SimulatedStation("garage"), SimulatedStation("yard")
+    assert garage.serial != yard.serial
+    assert len(garage.serial) == len(yard.serial) == 8
+
+
+def test_the_clock_of_the_caller_may_be_unix_time() -> None:
+    start = 1_795_343_457.0
+    garage = SimulatedStation("garage", now=start)
+    start_charging(garage, start)
+    garage.advance(start + 3_600)
+    assert int(look(garage, 3, start + 3_600)["E pres"]) > 100_000

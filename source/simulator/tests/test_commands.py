@@ -1,0 +1,332 @@
+from __future__ import annotations
+
+import pytest
+
+from simulator.actions import PlugIn, ShowCard, Unplug
+from simulator.profiles import PROFILES
+from simulator.station import SimulatedStation
+from simulator.tests.talking import BRISK, ask, look, start_charging
+from simulator.vehicle import Vehicle
+
+DONE = "TCH-OK :done\n"
+NOTHING_TO_STOP = "TCH-ERR:nothing to stop\n"
+NOT_NOW = "TCH-ERR:X2 : not allowed now\n"
+TAG = "e3f76b8d00000000"
+
+
+@pytest.fixture
+def garage() -> SimulatedStation:
+    return SimulatedStation("garage")
+
+
+@pytest.fixture
+def locked() -> SimulatedStation:
+    return SimulatedStation("garage", PROFILES["p30-rfid"])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ena 1",
+        "curr 16000",
+        "currtime 16000 1",
+        "setenergy 100000",
+        "output 1",
+        "setdatetime 1700000000",
+        "display 1 2 10 0 hello",
+        "unlock",
+        "failsafe 60 6000 0",
+        "x2src 4",
+        f"start {TAG} 01010400000000000000",
+    ],
+)
+def test_every_command_is_acknowledged(
+    garage: SimulatedStation, command: str
+) -> None:
+    assert ask(garage, command, now=0.0) == DONE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ena",
+        "ena x",
+        "ena -1",
+        "ena 1 1",
+        "currtime 6000",
+        "display 1 2",
+        "display a b c d text",
+        "start short",
+        "stop short",
+        "report",
+        "report 4",
+        "report 131",
+        "report x",
+        "xswitchphase 1",
+        "ENA 1",
+    ],
+)
+def test_what_is_no_proper_command_is_not_answered(
+    garage: SimulatedStation, text: str
+) -> None:
+    assert ask(garage, text, now=0.0) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DONE,
+        NOTHING_TO_STOP,
+        '{"E pres": 1945}',
+        '"Firmware":"P30 v 3.10.57 (240521-093236)"\n',
+        '{\n"ID": "3",\n"U1": 0\n}\n',
+        "started ...",
+        '"RFID tag": "e3f76b8d00000000",\n',
+    ],
+)
+def test_what_stations_say_is_never_answered(
+    garage: SimulatedStation, text: str
+) -> None:
+    assert ask(garage, text, now=0.0) is None
+
+
+@pytest.mark.parametrize("value", [0, 2, 7])
+def test_ena_with_anything_but_1_disables(
+    garage: SimulatedStation, value: int
+) -> None:
+    assert ask(garage, f"ena {value}", now=0.0) == DONE
+    assert look(garage, 2, now=2.0)["Enable user"] == 0
+
+
+@pytest.mark.parametrize(
+    ("profile", "becomes"), [("p30-c", 6_000), ("p20-2.01", 63_000)]
+)
+def test_an_invalid_curr_is_acknowledged_and_sets_a_fallback(
+    profile: str, becomes: int
+) -> None:
+    garage = SimulatedStation("garage", PROFILES[profile])
+    ask(garage, "curr 10000", now=0.0)
+    assert ask(garage, "curr 0", now=1.0) == DONE
+    text = ask(garage, "report 2", now=10.0)
+    assert text is not None
+    assert f'"Curr user": {becomes}' in text
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["currtime 5000 1", "currtime 64000 1", "currtime 6000 860401"],
+)
+def test_a_currtime_out_of_range_is_acknowledged_and_discarded(
+    garage: SimulatedStation, command: str
+) -> None:
+    assert ask(garage, command, now=0.0) == DONE
+    report = look(garage, 2, now=5.0)
+    assert (report["Curr timer"], report["Tmo CT"]) == (0, 0)
+    assert report["Curr user"] == 63_000
+
+
+def test_currtime_is_shown_while_it_counts_down(
+    garage: SimulatedStation,
+) -> None:
+    ask(garage, "currtime 13000 100", now=0.0)
+    report = look(garage, 2, now=40.0)
+    assert (report["Curr timer"], report["Tmo CT"]) == (13_000, 60)
+    after = look(garage, 2, now=101.0)
+    assert (after["Curr timer"], after["Tmo CT"]) == (13_000, 0)
+    assert after["Curr user"] == 13_000
+
+
+def test_currtime_0_1_stops_without_the_wait_of_other_currents(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    ask(garage, "currtime 0 1", now=10.0)
+    assert look(garage, 2, now=11.1)["Max curr"] == 0
+
+
+def test_setenergy_is_shown_and_lost_with_the_plug(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    ask(garage, "setenergy 100000", now=10.0)
+    assert look(garage, 2, now=11.0)["Setenergy"] == 100_000
+    ask(garage, "setenergy 1000000000", now=12.0)
+    assert look(garage, 2, now=16.0)["Setenergy"] == 100_000
+    garage.perform(Unplug(), 20.0)
+    assert look(garage, 2, now=21.0)["Setenergy"] == 0
+
+
+@pytest.mark.parametrize("value", range(2, 10))
+def test_reserved_outputs_are_not_answered(
+    garage: SimulatedStation, value: int
+) -> None:
+    assert ask(garage, f"output {value}", now=0.0) is None
+    assert look(garage, 2, now=1.0)["Output"] == 0
+
+
+def test_output_1_is_lost_with_the_plug_and_pulses_are_not(
+    garage: SimulatedStation,
+) -> None:
+    for value, kept in ((1, 0), (100, 100)):
+        garage.perform(PlugIn(BRISK), 0.0)
+        ask(garage, f"output {value}", now=1.0)
+        assert look(garage, 2, now=2.0)["Output"] == value
+        garage.perform(Unplug(), 3.0)
+        assert look(garage, 2, now=4.0)["Output"] == kept
+
+
+def test_any_other_output_switches_the_relay_off(
+    garage: SimulatedStation,
+) -> None:
+    ask(garage, "output 1", now=0.0)
+    assert ask(garage, "output 151", now=1.0) == DONE
+    assert look(garage, 2, now=2.0)["Output"] == 0
+
+
+def test_setdatetime_gives_weak_time_to_the_next_session() -> None:
+    garage = SimulatedStation("garage", PROFILES["p30-3.9"])
+    assert look(garage, 1, now=0.0)["timeQ"] == 0
+    ask(garage, "setdatetime 1552000081", now=1.0)
+    assert look(garage, 1, now=6.0)["timeQ"] == 2
+    garage.perform(PlugIn(BRISK), 11.0)
+    session = look(garage, 100, now=12.0)
+    assert session["started[s]"] == 1_552_000_091
+    assert session["started"] == "2019-03-07 23:08:11.000"
+
+
+def test_display_shows_a_text(garage: SimulatedStation) -> None:
+    ask(garage, "display 1 2 60 0 charging$until$7", now=0.0)
+    assert garage.point.display.text(50.0) == "charging until 7"
+    ask(garage, "display 0 2 60 0 short", now=60.0)
+    assert garage.point.display.text(71.0) == ""
+
+
+def test_unlock_opens_a_socket_that_does_not_charge() -> None:
+    garage = SimulatedStation("garage", PROFILES["p30-3.9"])
+    start_charging(garage, 0.0)
+    assert ask(garage, "unlock", now=10.0) == DONE
+    assert look(garage, 2, now=11.0)["Plug"] == 7
+    ask(garage, "currtime 0 1", now=12.0)
+    ask(garage, "unlock", now=15.0)
+    assert look(garage, 2, now=16.0)["Plug"] == 5
+
+
+@pytest.mark.parametrize(
+    "command", ["failsafe 9 6000 0", "failsafe 30 5000 0", "failsafe 30 6000 2"]
+)
+def test_a_failsafe_out_of_range_is_acknowledged_without_effect(
+    garage: SimulatedStation, command: str
+) -> None:
+    assert ask(garage, command, now=0.0) == DONE
+    assert look(garage, 2, now=1.0)["Tmo FS"] == 0
+
+
+def test_stop_without_session_is_refused(
+    garage: SimulatedStation, locked: SimulatedStation
+) -> None:
+    start_charging(garage, 0.0)
+    assert ask(garage, f"stop {TAG}", now=10.0) == NOTHING_TO_STOP
+    assert ask(locked, "stop", now=10.0) == NOTHING_TO_STOP
+
+
+def test_start_and_stop_work_like_the_card(locked: SimulatedStation) -> None:
+    locked.perform(PlugIn(BRISK), 0.0)
+    assert ask(locked, f"start {TAG} 01010400000000000000", now=1.0) == DONE
+    assert look(locked, 2, now=10.0)["State"] == 3
+    assert look(locked, 100, now=10.0)["RFID tag"] == TAG
+    assert ask(locked, "stop " + "f" * 16, now=11.0) == NOTHING_TO_STOP
+    assert ask(locked, f"stop {TAG}", now=12.0) == DONE
+    assert look(locked, 101, now=13.0)["reason"] == 10
+
+
+def test_start_with_an_unknown_tag_has_no_effect(
+    locked: SimulatedStation,
+) -> None:
+    ask(locked, "start " + "f" * 16, now=0.0)
+    assert look(locked, 2, now=1.0)["Authreq"] == 1
+
+
+def test_start_without_tag_unlocks_as_well(locked: SimulatedStation) -> None:
+    ask(locked, "start", now=0.0)
+    assert look(locked, 2, now=1.0)["Authreq"] == 0
+    assert ask(locked, "stop", now=2.0) == DONE
+
+
+def test_old_firmware_answers_start_with_the_tag() -> None:
+    garage = SimulatedStation("garage", PROFILES["p30-padded-keys"])
+    assert ask(garage, f"start {TAG} 01010400000000000000", now=0.0) == (
+        f'"RFID tag": "{TAG}",\n"RFID class": "01010400000000000000",\n'
+    )
+
+
+def test_x2_needs_x2src_4_and_300_s_between_two_switchings(
+    garage: SimulatedStation,
+) -> None:
+    assert ask(garage, "x2 1", now=0.0) == NOT_NOW
+    ask(garage, "x2src 4", now=1.0)
+    assert ask(garage, "x2 1", now=10.0) == DONE
+    assert ask(garage, "x2 0", now=310.0) == NOT_NOW
+    assert look(garage, 2, now=310.0)["X2 phaseSwitch"] == 1
+    assert ask(garage, "x2 0", now=310.5) == DONE
+    report = look(garage, 2, now=315.5)
+    assert report["X2 phaseSwitch source"] == 4
+    assert report["X2 phaseSwitch"] == 0
+
+
+def test_x2_switches_the_vehicle_to_one_phase(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    ask(garage, "x2src 4", now=10.0)
+    ask(garage, "x2 1", now=11.0)
+    assert look(garage, 3, now=12.0)["I3"] == 16_000
+    ask(garage, "x2 0", now=320.0)
+    report = look(garage, 3, now=321.0)
+    assert (report["I1"], report["I2"], report["I3"]) == (16_000, 0, 0)
+
+
+def test_curr_forces_three_phases_and_currtime_does_not(
+    garage: SimulatedStation,
+) -> None:
+    ask(garage, "x2src 4", now=0.0)
+    ask(garage, "currtime 6000 1", now=1.0)
+    assert look(garage, 2, now=5.0)["X2 phaseSwitch"] == 0
+    ask(garage, "curr 6000", now=6.0)
+    assert look(garage, 2, now=10.0)["X2 phaseSwitch"] == 1
+
+
+@pytest.mark.parametrize(
+    ("profile", "commands"),
+    [
+        ("p20", ("currtime 6000 1", "setenergy 0", "stop", "display 0 0 0 0")),
+        ("p30-3.9", ("x2src 4", "x2 1")),
+        ("bmw", ("output 1", "display 0 0 0 0 x")),
+    ],
+)
+def test_what_a_model_does_not_know_it_does_not_answer(
+    profile: str, commands: tuple[str, ...]
+) -> None:
+    garage = SimulatedStation("garage", PROFILES[profile])
+    for command in commands:
+        assert ask(garage, command, now=0.0) is None
+
+
+def test_a_station_that_only_confirms_does_nothing() -> None:
+    garage = SimulatedStation("garage", PROFILES["p30-confirms-only"])
+    assert ask(garage, "curr 10000", now=0.0) == DONE
+    assert look(garage, 2, now=10.0)["Curr user"] == 63_000
+
+
+def test_a_station_that_refuses_does_nothing() -> None:
+    garage = SimulatedStation("garage", PROFILES["p30-refuses"])
+    answer = ask(garage, "curr 10000", now=0.0)
+    assert answer is not None
+    assert answer.startswith("TCH-ERR:")
+    assert look(garage, 2, now=10.0)["Curr user"] == 63_000
+
+
+def test_a_card_and_start_are_the_same_lock(locked: SimulatedStation) -> None:
+    locked.perform(ShowCard(TAG), 0.0)
+    locked.perform(PlugIn(Vehicle()), 1.0)
+    assert ask(locked, f"stop {TAG}", now=2.0) == DONE

@@ -1,0 +1,48 @@
+import math
+
+from simulator.failsafe import Failsafe, FailsafeSetting
+
+SETTING = FailsafeSetting(timeout_s=30, current=6_000)
+
+
+def armed(*, store: bool = False) -> Failsafe:
+    failsafe = Failsafe()
+    failsafe.configure(SETTING, now=0.0, store=store)
+    return failsafe
+
+
+def test_from_the_factory_it_is_off() -> None:
+    assert Failsafe().next_moment() == math.inf
+
+
+def test_it_trips_when_nobody_says_anything_for_its_time() -> None:
+    failsafe = armed()
+    failsafe.advance(29.9)
+    assert not failsafe.is_tripped
+    failsafe.advance(30.0)
+    assert failsafe.is_tripped
+
+
+def test_a_command_begins_the_time_anew() -> None:
+    failsafe = armed()
+    failsafe.feed(20.0, "current")
+    failsafe.advance(49.9)
+    assert not failsafe.is_tripped
+
+
+def test_afterwards_current_and_enable_must_both_be_sent() -> None:
+    failsafe = armed()
+    failsafe.advance(30.0)
+    failsafe.feed(31.0, "current")
+    assert failsafe.is_tripped
+    failsafe.feed(32.0, "enable")
+    assert not failsafe.is_tripped
+
+
+def test_only_a_stored_setting_survives_the_restart() -> None:
+    lost, kept = armed(), armed(store=True)
+    lost.restart(10.0)
+    kept.restart(10.0)
+    assert lost.setting == FailsafeSetting()
+    assert kept.setting == SETTING
+    assert kept.next_moment() == 40.0

@@ -1,0 +1,82 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.faults import NO_FAULTS, Burst, FaultyLink, LinkFaults
+
+DATA = b'{"E pres": 1945}'
+
+
+def carried(faults: LinkFaults, count: int = 1_000) -> list[float]:
+    link = FaultyLink(faults, seed=3)
+    return [
+        at
+        for number in range(count)
+        for at, _ in link.carry(DATA, float(number))
+    ]
+
+
+def test_a_link_without_faults_carries_everything_unchanged() -> None:
+    link = FaultyLink(NO_FAULTS, seed=1)
+    assert link.carry(DATA, 5.0) == [(5.0, DATA)]
+
+
+def test_about_the_given_share_is_lost() -> None:
+    assert 850 <= len(carried(LinkFaults(loss=0.1))) <= 950
+
+
+def test_about_the_given_share_comes_twice() -> None:
+    assert 1_050 <= len(carried(LinkFaults(duplication=0.1))) <= 1_150
+
+
+def test_each_datagram_is_delayed_within_the_limits() -> None:
+    arrivals = carried(LinkFaults(delay_s=(0.1, 0.2)))
+    delays = [at - number for number, at in enumerate(arrivals)]
+    assert min(delays) >= 0.1 - 1e-9
+    assert max(delays) <= 0.2 + 1e-9
+    assert max(delays) - min(delays) > 0.05
+
+
+def test_a_reordered_datagram_is_overtaken() -> None:
+    link = FaultyLink(LinkFaults(reordering=0.5, reordering_s=1.0), seed=3)
+    arrivals = [link.carry(DATA, number * 0.1)[0][0] for number in range(50)]
+    assert arrivals != sorted(arrivals)
+
+
+def test_a_damaged_datagram_arrives_with_other_content() -> None:
+    link = FaultyLink(LinkFaults(corruption=1.0), seed=3)
+    arrived = [link.carry(DATA, 0.0)[0][1] for _ in range(100)]
+    assert DATA not in arrived
+    assert any(len(data) == len(DATA) for data in arrived)
+    assert any(len(data) < len(DATA) for data in arrived)
+    assert link.carry(b"", 0.0) == [(0.0, b"")]
+
+
+def test_a_burst_swallows_everything_for_its_time() -> None:
+    link = FaultyLink(LinkFaults(burst=Burst(0.05, 10.0)), seed=3)
+    through = [bool(link.carry(DATA, float(at))) for at in range(500)]
+    first_loss = through.index(False)
+    assert not any(through[first_loss : first_loss + 10])
+    assert any(through)
+
+
+def test_nothing_passes_in_an_outage() -> None:
+    link = FaultyLink(LinkFaults(outages=((5.0, 8.0),)), seed=1)
+    passed = [at for at in range(10) if link.carry(DATA, float(at))]
+    assert passed == [0, 1, 2, 3, 4, 8, 9]
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(st.integers())
+def test_the_same_seed_gives_the_same_faults(seed: int) -> None:
+    faults = LinkFaults(
+        loss=0.2, duplication=0.2, corruption=0.2, delay_s=(0.0, 1.0)
+    )
+    one, two = FaultyLink(faults, seed), FaultyLink(faults, seed)
+    for at in range(20):
+        assert one.carry(DATA, float(at)) == two.carry(DATA, float(at))
+
+
+def test_an_impossible_probability_is_refused() -> None:
+    with pytest.raises(ValueError, match="loss is 5, not within"):
+        LinkFaults(loss=5)

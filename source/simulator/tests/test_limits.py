@@ -1,0 +1,140 @@
+import math
+
+import pytest
+
+from simulator.failsafe import FailsafeSetting
+from simulator.limits import Limits
+
+
+@pytest.fixture
+def limits() -> Limits:
+    return Limits(invalid_curr_becomes=6_000)
+
+
+def test_a_fresh_station_is_enabled_and_without_limit(limits: Limits) -> None:
+    assert (limits.curr_user, limits.enable_user) == (63_000, True)
+    assert limits.next_moment() == math.inf
+
+
+def test_curr_acts_at_once(limits: Limits) -> None:
+    limits.set_current(10_000, now=0.0)
+    assert limits.curr_user == 10_000
+
+
+@pytest.mark.parametrize("wrong", [0, 5_999, 63_001])
+def test_an_invalid_curr_sets_what_the_guide_of_the_firmware_says(
+    limits: Limits, wrong: int
+) -> None:
+    limits.set_current(wrong, now=0.0)
+    assert limits.curr_user == 6_000
+
+
+def test_currtime_counts_down_and_then_acts(limits: Limits) -> None:
+    limits.set_current(16_000, now=0.0)
+    limits.set_current_later(10_000, 7_200, now=0.0)
+    assert limits.timer_left_s(0.5) == 7_200
+    assert (limits.curr_user, limits.curr_timer) == (16_000, 10_000)
+    limits.advance(limits.next_moment())
+    assert (limits.curr_user, limits.curr_timer) == (10_000, 10_000)
+    assert limits.timer_left_s(7_200.0) == 0
+
+
+def test_a_delay_of_zero_cancels_the_timer(limits: Limits) -> None:
+    limits.set_current_later(10_000, 60, now=0.0)
+    limits.set_current_later(0, 0, now=1.0)
+    limits.advance(100.0)
+    assert (limits.curr_user, limits.curr_timer) == (63_000, 0)
+
+
+def test_currtime_zero_stops_and_keeps_the_current(limits: Limits) -> None:
+    limits.set_current(10_000, now=0.0)
+    limits.set_current_later(0, 1, now=0.0)
+    assert limits.enable_user
+    limits.advance(1.0)
+    assert (limits.enable_user, limits.curr_user) == (False, 10_000)
+
+
+def test_ena_takes_about_a_second(limits: Limits) -> None:
+    limits.enable(wish=False, now=0.0)
+    limits.advance(0.9)
+    assert limits.enable_user
+    limits.advance(1.0)
+    assert not limits.enable_user
+
+
+def test_currtime_lifts_an_earlier_ena_0(limits: Limits) -> None:
+    limits.enable(wish=False, now=0.0)
+    limits.advance(1.0)
+    limits.set_current_later(6_000, 1, now=2.0)
+    limits.advance(3.0)
+    assert limits.enable_user
+
+
+def test_unplugging_undoes_currtime(limits: Limits) -> None:
+    limits.set_current_later(10_000, 1, now=0.0)
+    limits.advance(1.0)
+    limits.set_current_later(0, 1, now=2.0)
+    limits.advance(3.0)
+    limits.end_session()
+    assert (limits.curr_user, limits.enable_user) == (63_000, True)
+    assert limits.curr_timer == 0
+
+
+def test_unplugging_undoes_neither_curr_nor_ena(limits: Limits) -> None:
+    limits.set_current(10_000, now=0.0)
+    limits.enable(wish=False, now=0.0)
+    limits.advance(1.0)
+    limits.end_session()
+    assert (limits.curr_user, limits.enable_user) == (10_000, False)
+
+
+def test_currtime_zero_after_ena_0_does_not_free_the_next_session(
+    limits: Limits,
+) -> None:
+    limits.enable(wish=False, now=0.0)
+    limits.advance(1.0)
+    limits.set_current_later(0, 1, now=2.0)
+    limits.advance(3.0)
+    limits.end_session()
+    assert not limits.enable_user
+
+
+def test_a_spent_energy_limit_stops_until_ena_1_lifts_it(
+    limits: Limits,
+) -> None:
+    limits.limit_energy(1_000)
+    assert limits.energy_limit == 1_000
+    limits.spend_energy()
+    assert (limits.enable_user, limits.energy_limit) == (False, math.inf)
+    limits.enable(wish=True, now=0.0)
+    limits.advance(1.0)
+    assert (limits.enable_user, limits.setenergy) == (True, 0)
+
+
+def test_unplugging_undoes_the_energy_limit_and_its_stop(
+    limits: Limits,
+) -> None:
+    limits.limit_energy(1_000)
+    limits.spend_energy()
+    limits.end_session()
+    assert (limits.enable_user, limits.setenergy) == (True, 0)
+
+
+def test_currtime_alone_ends_a_tripped_failsafe(limits: Limits) -> None:
+    limits.set_failsafe(FailsafeSetting(30, 6_000), 0.0, store=False)
+    limits.advance(30.0)
+    assert limits.failsafe.is_tripped
+    limits.set_current_later(16_000, 1, now=31.0)
+    assert not limits.failsafe.is_tripped
+
+
+def test_a_restart_drops_everything_but_a_stored_failsafe(
+    limits: Limits,
+) -> None:
+    limits.set_current(10_000, now=0.0)
+    limits.enable(wish=False, now=0.0)
+    limits.set_failsafe(FailsafeSetting(30, 6_000), 0.0, store=True)
+    limits.advance(1.0)
+    limits.restart(2.0)
+    assert (limits.curr_user, limits.enable_user) == (63_000, True)
+    assert limits.failsafe.setting == FailsafeSetting(30, 6_000)

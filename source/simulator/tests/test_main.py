@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simulator.__main__ import main
+from simulator.tests.client import PORT, Client
+
+GARAGE, YARD = "127.0.1.2", "127.0.1.3"
+SOURCE = Path(__file__).parents[2]
+
+
+class Running:
+    """The program in a process of its own."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "simulator", "--port", str(PORT)]
+        self.process = subprocess.Popen(
+            [*command, *arguments],
+            cwd=SOURCE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        assert self.process.stdout is not None
+        assert "listening" in self.process.stdout.readline()
+
+    def end(self) -> tuple[int, str]:
+        """Ask it to end; return its exit code and what it said."""
+        self.process.send_signal(signal.SIGTERM)
+        said, _ = self.process.communicate(timeout=10.0)
+        return self.process.returncode, said
+
+
+def test_the_log_says_what_stations_were_told_and_did() -> None:
+    running = Running(
+        "--station", f"garage={GARAGE}", "--station", f"yard={YARD},p20,idle"
+    )
+    with Client() as client:
+        client.ask("report 1", GARAGE)
+        assert "P20" in client.ask("i", YARD)
+        client.ask("curr 10000", GARAGE)
+    code, said = running.end()
+    assert code == 0
+    told = [re.sub(r"^\S+ ", "", line) for line in said.splitlines()]
+    assert f"garage << report 1 (from 127.0.1.1:{PORT})" in told
+    assert f"garage >> TCH-OK :done (to 127.0.1.1:{PORT})" in told
+    assert any(line.startswith("garage >> report 1 (2") for line in told)
+
+
+def test_strict_mode_ends_with_1_after_a_broken_pause() -> None:
+    running = Running("--station", f"garage={GARAGE}", "--strict")
+    with Client() as client:
+        client.ask("report 1", GARAGE)
+        client.ask("report 1", GARAGE)
+    code, said = running.end()
+    assert code == 1
+    assert "garage !! pause broken: 'report 1'" in said
+
+
+def test_it_ends_by_itself_after_its_seconds(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["--fleet", f"3@{GARAGE}", "--port", str(PORT)]
+    assert main([*arguments, "--seconds", "0.01"]) == 0
+    assert "0 datagrams heard, 0 pauses broken" in capsys.readouterr().out
+
+
+def test_it_leaves_logging_and_signals_as_they_were() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    handlers = list(logging.getLogger("simulator").handlers)
+    arguments = ["--station", f"garage={GARAGE}", "--port", str(PORT)]
+    main([*arguments, "--seconds", "0.01"])
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert logging.getLogger("simulator").handlers == handlers
+
+
+def test_a_recording_is_replayed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "capture.json"
+    path.write_text(json.dumps({"datagrams": {"i": "x"}}))
+    arguments = ["--station", f"garage={GARAGE}", "--port", str(PORT)]
+    replayed = ["--replay", str(path), "--seconds", "0.01"]
+    assert main(arguments + replayed) == 0
+    path.write_text("{}")
+    assert main(arguments + replayed) == 1
+    assert "neither a capture nor raw messages" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "no station"),
+        (["--station", "garage"], "is not NAME=ADDRESS"),
+        (["--station", "garage=nowhere"], "nowhere"),
+        (["--station", f"garage={GARAGE},p99"], "profile 'p99' is none of"),
+        (["--fleet", "many@127.0.0.1"], "is not COUNT@ADDRESS"),
+        (["--scenario", "x"], "scenario 'x' is none of"),
+    ],
+)
+def test_a_wrong_argument_is_refused_with_the_reason(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_an_address_of_another_machine_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--station", "garage=192.0.2.1", "--seconds", "1"]) == 1
+    assert "192.0.2.1:7090" in capsys.readouterr().err

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+
+from simulator.actions import Answer, PlugIn, Silence
+from simulator.replay import ReplayedStation, ReplayError, load_replay
+from simulator.tests.talking import CLIENT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simulator.wire import Outgoing
+
+REPORT = '{\n"ID": "2",\n"State": 5\n}\n'
+
+
+def said(leaving: list[Outgoing]) -> list[str]:
+    return [out.data.decode() for out in leaving]
+
+
+def write(path: Path, *lines: object) -> Path:
+    path.write_text("\n".join(json.dumps(line) for line in lines))
+    return path
+
+
+def raw(station: str, request: str, text: str) -> dict[str, object]:
+    message = {"raw_message": {station: {request: text}}, "timestamp": 1}
+    return {"payload": message, "connector_version": "0.5.0"}
+
+
+def test_a_capture_answers_what_was_recorded(tmp_path: Path) -> None:
+    datagrams = {"report 2": REPORT, "push 1": '{"E pres": 1}'}
+    path = write(tmp_path / "capture.json", {"datagrams": datagrams})
+    garage = load_replay(path, "garage")
+    (out,) = garage.receive(b"report 2\n", 1.0, ("192.0.2.1", 5000))
+    assert out.data.decode() == REPORT
+    assert out.to == ("192.0.2.1", 7090)
+    assert out.at > 1.0
+    assert garage.receive(b"report 3", 2.0) == []
+    assert garage.receive(b"push 1", 2.0) == []
+
+
+def test_raw_messages_follow_each_other(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "raw.json",
+        raw("garage", "report 2", "one"),
+        raw("yard", "report 2", "other"),
+        raw("garage", "report 2", "two"),
+        raw("garage", "status", '{"E pres": 1}'),
+    )
+    garage = load_replay(path, "garage")
+    answers = [said(garage.receive(b"report 2", 0.0)) for _ in range(3)]
+    assert answers == [["one"], ["two"], ["one"]]
+
+
+def test_a_station_of_another_name_takes_all_raw_messages(
+    tmp_path: Path,
+) -> None:
+    line = {"raw_message": {"garage": {"i": "x"}}, "timestamp": 1}
+    path = write(tmp_path / "raw.json", line)
+    assert said(load_replay(path, "demo").receive(b"i", 0.0)) == ["x"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[1]", "no json", '{"datagrams": {"push 1": "x"}}']
+)
+def test_a_file_without_recording_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(text)
+    with pytest.raises(ReplayError, match=r"bad\.json"):
+        load_replay(path, "garage")
+
+
+def test_a_replayed_station_can_be_silent() -> None:
+    garage = ReplayedStation("garage", {"i": ["x"], "report 1": ["y"]})
+    garage.perform(Silence(("i",)), 0.0)
+    assert garage.receive(b"i", 0.0) == []
+    assert said(garage.receive(b"report 1", 0.0)) == ["y"]
+    garage.perform(Silence(), 0.0)
+    assert garage.receive(b"report 1", 0.0) == []
+    garage.perform(Answer(), 0.0)
+    assert said(garage.receive(b"i", 0.0)) == ["x"]
+
+
+def test_nothing_else_happens_to_a_replayed_station() -> None:
+    garage = ReplayedStation("garage", {"i": ["x"]})
+    assert garage.perform(PlugIn(), 0.0) == []
+    assert garage.advance(1e6) == []
+    assert garage.next_moment() == math.inf
+    assert garage.take_news() == []
+
+
+def test_bytes_that_were_no_text_are_sent_as_they_were(tmp_path: Path) -> None:
+    datagrams = {"i": b"\xff\0".decode("utf-8", "surrogateescape")}
+    path = write(tmp_path / "capture.json", {"datagrams": datagrams})
+    (out,) = load_replay(path, "garage").receive(b"i", 0.0, CLIENT)
+    assert out.data == b"\xff\0"

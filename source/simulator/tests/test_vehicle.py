@@ -1,0 +1,68 @@
+import math
+
+import pytest
+
+from simulator.vehicle import Charger, Vehicle
+
+
+def charger_after(seconds: int, *, limit: int = 16_000) -> Charger:
+    charger = Charger(Vehicle())
+    charger.offer(limit, now=0.0)
+    run(charger, seconds)
+    return charger
+
+
+def run(charger: Charger, until: float) -> None:
+    while (moment := charger.next_moment()) <= until:
+        charger.advance(moment)
+
+
+def test_a_vehicle_hesitates_before_it_draws_current() -> None:
+    assert not charger_after(4).is_drawing
+    assert charger_after(5).is_drawing
+
+
+def test_the_current_climbs_to_the_limit_within_the_ramp() -> None:
+    assert charger_after(20).current == 16_000 * 15 // 30
+    assert charger_after(35).current == 16_000
+
+
+def test_the_vehicle_draws_no_more_than_it_can() -> None:
+    assert charger_after(60, limit=32_000).current == 16_000
+
+
+def test_a_lower_limit_is_followed_at_once() -> None:
+    charger = charger_after(60)
+    charger.offer(6_000, now=60.0)
+    assert charger.current == 6_000
+
+
+def test_a_higher_limit_is_followed_slowly() -> None:
+    charger = charger_after(60, limit=6_000)
+    charger.offer(12_000, now=60.0)
+    run(charger, 75.0)
+    assert 6_000 < charger.current < 12_000
+    run(charger, 90.0)
+    assert charger.current == 12_000
+    assert charger.next_moment() == math.inf
+
+
+def test_without_an_offer_no_current_flows() -> None:
+    charger = charger_after(60)
+    charger.offer(0, now=60.0)
+    assert (charger.current, charger.is_drawing) == (0, False)
+
+
+def test_a_full_vehicle_takes_nothing_whatever_is_offered() -> None:
+    charger = charger_after(60)
+    charger.become_full()
+    charger.offer(32_000, now=61.0)
+    run(charger, 200.0)
+    assert charger.current == 0
+
+
+def test_an_impossible_vehicle_is_refused() -> None:
+    with pytest.raises(ValueError, match="phases is 4"):
+        Vehicle(phases=4)
+    with pytest.raises(ValueError, match="max_current is 0"):
+        Vehicle(max_current=0)

@@ -1,0 +1,88 @@
+"""What goes over the wire: addresses, datagrams, the words of a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from simulator.actions import Action
+
+Address = tuple[str, int]
+
+# UDP guide V2.01, page 14: sent from and received on this port.
+KEBA_PORT = 7090
+
+# The longest command is `display` with 23 characters of text; a station's
+# buffer is 512 bytes (UDP guide V2.01, page 14).
+LONGEST_REQUEST = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A datagram that is to leave a station.
+
+    Parameters
+    ----------
+    data
+        The datagram.
+    at
+        The moment it leaves, on the clock that the caller passes to the
+        station. Not earlier than the moment of the call's own news, but a
+        reply may lie in the future.
+    to
+        Where it goes.
+    """
+
+    data: bytes
+    at: float
+    to: Address
+
+
+class Station(Protocol):
+    """What the server needs of a station, simulated or replayed."""
+
+    @property
+    def name(self) -> str:
+        """The station's name in logs."""
+
+    def receive(
+        self,
+        data: bytes,
+        now: float,
+        sender: Address = ("127.0.0.1", KEBA_PORT),
+        *,
+        broadcast: bool = False,
+    ) -> list[Outgoing]:
+        """Hear a datagram; return what leaves because of it."""
+
+    def advance(self, now: float) -> list[Outgoing]:
+        """Let time pass; return what leaves by itself."""
+
+    def next_moment(self) -> float:
+        """Return when something happens next by itself, or infinity."""
+
+    def perform(self, action: Action, now: float) -> list[Outgoing]:
+        """Let something happen to the station from outside."""
+
+    def take_news(self) -> list[str]:
+        """Return what happened since the last call, one line each."""
+
+
+def read_words(data: bytes) -> list[str]:
+    """Split a datagram into words; nothing but ASCII text has any.
+
+    Real stations tolerate a line feed at the end (evcc issue 10530). NUL
+    bytes are tolerated as well, which is guessed.
+    """
+    if len(data) > LONGEST_REQUEST:
+        return []
+    try:
+        return data.rstrip(b"\0").decode("ascii").split()
+    except UnicodeDecodeError:
+        return []
+
+
+def is_number(word: str) -> bool:
+    """Tell whether a word is a decimal number that a station can hold."""
+    return word.isdecimal() and len(word) <= 10
