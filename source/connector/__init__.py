@@ -1,0 +1,1 @@
+"""The KEBA P30 connector for BEMCom."""

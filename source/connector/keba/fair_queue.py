@@ -1,0 +1,45 @@
+"""A bounded queue in which nobody can push the others aside."""
+
+from collections import deque
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class FairQueue(Generic[Item]):
+    """Items in lanes; lanes take turns, items of a lane keep their order.
+
+    Parameters
+    ----------
+    lane_length
+        So many items may wait in one lane; then its oldest go first.
+    """
+
+    def __init__(self, lane_length: int) -> None:
+        self._lane_length = lane_length
+        self._lanes: dict[str, deque[Item]] = {}
+        self._dropped = 0
+
+    def put(self, lane: str, item: Item) -> None:
+        """Append an item to its lane."""
+        items = self._lanes.setdefault(lane, deque())
+        if len(items) >= self._lane_length:
+            items.popleft()
+            self._dropped += 1
+        items.append(item)
+
+    def take(self) -> Item | None:
+        """Remove and return the next item, None if there is none."""
+        if not self._lanes:
+            return None
+        lane = next(iter(self._lanes))
+        items = self._lanes.pop(lane)
+        item = items.popleft()
+        if items:
+            self._lanes[lane] = items
+        return item
+
+    @property
+    def dropped(self) -> int:
+        """How many items had to go because their lane was full."""
+        return self._dropped

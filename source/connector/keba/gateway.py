@@ -1,0 +1,379 @@
+"""The thin shell around the fleet: the one socket, thread and clock.
+
+The thread "keba-udp" alone sees the fleet and its sessions, hence nothing in
+them needs a lock. Others hand in commands through an inbox and take events
+from a queue.
+"""
+
+import contextlib
+import errno
+import ipaddress
+import logging
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from connector.keba.commands import Command
+from connector.keba.errors import GatewayError, UnknownStationError
+from connector.keba.events import (
+    ConnectionState,
+    Event,
+    OddDatagram,
+    Reason,
+    ReportReceived,
+    StatusReceived,
+)
+from connector.keba.fair_queue import FairQueue
+from connector.keba.fleet import Fleet, Outgoing
+from connector.keba.messages import MAX_DATAGRAM_BYTES
+from connector.keba.session import Session
+
+UDP_PORT = 7090
+"""Requests leave from it, replies come to it (evcc-io/evcc#31478)."""
+
+RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
+"""Asked for; the kernel may grant less. 1000 stations answer at once."""
+
+EVENTS_PER_LANE = 2000
+READS_PER_LOOK = 500
+
+LATE_LISTENING_S = 1.0
+"""So long a flood may put off the verdict that a request was not answered."""
+
+SPREAD_S = 0.3
+"""The first round of a large fleet is spread over this time."""
+
+SPREAD_PER_STATION_S = 0.0005
+
+LOOKUPS_AT_ONCE = 16
+
+_DATAGRAMS = (ReportReceived, StatusReceived, OddDatagram)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An event, and when it happened in ms since 1970 UTC."""
+
+    event: Event
+    timestamp_ms: int
+
+
+class Gateway:
+    """Talks to all stations over one UDP socket, in a thread of its own.
+
+    Parameters
+    ----------
+    stations
+        Name of each station and its address or host name.
+    bind_address, port
+        Where to listen; stations are expected at the same port.
+    reports, poll_interval_s, reply_timeout_s
+        See `Session`.
+    log
+        For the datagrams themselves, at level DEBUG.
+    """
+
+    def __init__(
+        self,
+        stations: Mapping[str, str],
+        *,
+        bind_address: str = "0.0.0.0",  # noqa: S104 - stations are outside
+        port: int = UDP_PORT,
+        reports: Sequence[int] = (1, 2, 3),
+        poll_interval_s: float = 30.0,
+        reply_timeout_s: float = 2.0,
+        log: logging.Logger,
+    ) -> None:
+        self._hosts = dict(stations)
+        self._bind_address = bind_address
+        self._port = port
+        self._log = log
+        self._clock = time.monotonic
+        started_at = self._clock()
+        spread_s = min(
+            SPREAD_PER_STATION_S, SPREAD_S / max(1, len(self._hosts))
+        )
+        self._fleet = Fleet(
+            Session(
+                station,
+                reports=reports,
+                poll_interval_s=poll_interval_s,
+                reply_timeout_s=reply_timeout_s,
+                first_round_at=started_at + index * spread_s,
+            )
+            for index, station in enumerate(self._hosts)
+        )
+        self._heard_until = started_at
+        self._inbox: SimpleQueue[Callable[[float], list[Event]]] = SimpleQueue()
+        self._events: FairQueue[Delivery] = FairQueue(EVENTS_PER_LANE)
+        self._has_events = threading.Condition()
+        self._lookups = threading.Semaphore(LOOKUPS_AT_ONCE)
+        self._looked_up: set[str] = set()
+        self._is_closing = False
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(
+            target=self._run_and_report, name="keba-udp", daemon=True
+        )
+
+    # --- for other threads -------------------------------------------------
+
+    def open(self) -> None:
+        """Bind the socket and start the thread.
+
+        Raises
+        ------
+        GatewayError
+            If the port cannot be bound.
+        """
+        self._socket = _bind(self._bind_address, self._port)
+        self._bell, self._bell_rope = socket.socketpair()
+        for end in (self._bell, self._bell_rope):
+            end.setblocking(False)
+        for station, host in self._hosts.items():
+            self._find(station, host)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread and free the port; commands not sent are lost."""
+        self._is_closing = True
+        if self._thread.ident is not None:
+            self._ring()
+            self._thread.join(timeout=1.0)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether stations are, or are about to be, listened to."""
+        is_new = self._thread.ident is None
+        return is_new or self._thread.is_alive()
+
+    @property
+    def events_dropped(self) -> int:
+        """How many events nobody fetched in time."""
+        return self._events.dropped
+
+    def submit(self, station: str, command: Command) -> None:
+        """Send a command as soon as KEBA's pauses allow.
+
+        Raises
+        ------
+        UnknownStationError
+            If there is no station of that name.
+        """
+        if station not in self._hosts:
+            raise UnknownStationError(f"no station is called {station!r}")
+        self._hand_in(lambda now: self._fleet.submit(station, command, now))
+
+    def next_event(self, timeout_s: float) -> Delivery | None:
+        """Wait for what happens next at the stations.
+
+        Returns
+        -------
+        Delivery or None
+            None when nothing has happened for `timeout_s`.
+
+        Raises
+        ------
+        GatewayError
+            If the thread has died; its cause is the cause of this error.
+        """
+        with self._has_events:
+            delivery = self._events.take()
+            if delivery is None and self._failure is None:
+                self._has_events.wait(timeout_s)
+                delivery = self._events.take()
+        if delivery is None and self._failure is not None:
+            raise GatewayError(
+                f"the thread of the UDP socket has died: {self._failure!r}"
+            ) from self._failure
+        return delivery
+
+    def wall_clock_ms(self, moment: float) -> int:
+        """Turn a moment of an event into ms since 1970 UTC."""
+        return round((time.time() - self._clock() + moment) * 1000)
+
+    def _hand_in(self, request: Callable[[float], list[Event]]) -> None:
+        self._inbox.put(request)
+        self._ring()
+
+    def _ring(self) -> None:
+        # A full bell has been heard already, or will be.
+        with contextlib.suppress(BlockingIOError, OSError):
+            self._bell_rope.send(b"!")
+
+    # --- the thread --------------------------------------------------------
+
+    def _run_and_report(self) -> None:
+        try:
+            self._run()
+        except Exception as error:  # noqa: BLE001 - seen by next_event
+            with self._has_events:
+                self._failure = error
+                self._has_events.notify_all()
+        finally:
+            for end in (self._socket, self._bell, self._bell_rope):
+                end.close()
+
+    def _run(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._socket, selectors.EVENT_READ)
+            selector.register(self._bell, selectors.EVENT_READ)
+            while not self._is_closing:
+                selector.select(self._patience_s())
+                self._empty_bell()
+                self._read_inbox()
+                self._read_socket()
+                self._take_turns()
+
+    def _patience_s(self) -> float | None:
+        deadline = self._fleet.next_deadline()
+        return None if deadline is None else max(0.0, deadline - self._clock())
+
+    def _empty_bell(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._bell.recv(4096)
+
+    def _read_inbox(self) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                request = self._inbox.get_nowait()
+                self._deliver(request(self._clock()))
+
+    def _read_socket(self) -> None:
+        """Hear what has come, before anybody is given up on."""
+        looked_at = self._clock()
+        for _ in range(READS_PER_LOOK):
+            try:
+                data, (address, _) = self._socket.recvfrom(
+                    MAX_DATAGRAM_BYTES + 1
+                )
+            except BlockingIOError:
+                self._heard_until = looked_at
+                return
+            except OSError as error:
+                self._log.debug("UDP socket: %s", error)
+                return
+            self._deliver(self._fleet.receive(data, address, self._clock()))
+        self._heard_until = max(self._heard_until, looked_at - LATE_LISTENING_S)
+
+    def _take_turns(self) -> None:
+        while turn := self._fleet.turn(self._clock(), self._heard_until):
+            if turn.outgoing is not None:
+                self._send(turn.outgoing)
+            self._deliver(turn.events)
+
+    def _send(self, outgoing: Outgoing) -> None:
+        self._log.debug("%s >> %r", outgoing.station, outgoing.data)
+        try:
+            self._socket.sendto(outgoing.data, (outgoing.address, self._port))
+        except OSError as error:
+            self._log.debug("%s: %s", outgoing.station, error)
+            self._fleet.note_send_error(outgoing.station)
+
+    def _deliver(self, events: Sequence[Event]) -> None:
+        if not events:
+            return
+        timestamp_ms = time.time_ns() // 1_000_000
+        for event in events:
+            self._look_again(event)
+        with self._has_events:
+            for event in events:
+                lane = _lane_of(event)
+                self._events.put(lane, Delivery(event, timestamp_ms))
+            self._has_events.notify()
+
+    # --- names -------------------------------------------------------------
+
+    def _find(self, station: str, host: str) -> None:
+        """Give a station its address; names are looked up aside."""
+        if _is_address(host):
+            self._fleet.set_address(station, host, self._clock())
+        else:
+            self._look_up(station, host)
+
+    def _look_again(self, event: Event) -> None:
+        """Look a name up again while its station stays silent."""
+        if not isinstance(event, ConnectionState) or event.online:
+            return
+        if event.reason is Reason.DIP_SWITCH_OFF:
+            return
+        host = self._hosts[event.station]
+        if not _is_address(host):
+            self._look_up(event.station, host)
+
+    def _look_up(self, station: str, host: str) -> None:
+        if station in self._looked_up:
+            return
+        self._looked_up.add(station)
+        threading.Thread(
+            target=self._resolve,
+            args=(station, host),
+            name=f"resolve-{station}",
+            daemon=True,
+        ).start()
+
+    def _resolve(self, station: str, host: str) -> None:
+        """Look a name up, however long that takes; a thread of its own."""
+        with self._lookups:
+            try:
+                found = socket.getaddrinfo(
+                    host, None, socket.AF_INET, socket.SOCK_DGRAM
+                )
+                address = str(found[0][4][0])
+            except (OSError, UnicodeError) as error:
+                self._log.debug("%s: %s: %s", station, host, error)
+                address = None
+        self._hand_in(lambda now: self._note_found(station, address, now))
+
+    def _note_found(
+        self, station: str, address: str | None, now: float
+    ) -> list[Event]:
+        self._looked_up.discard(station)
+        # A name service in trouble does not take a known address away.
+        address = address or self._fleet.address_of(station)
+        return self._fleet.set_address(station, address, now)
+
+
+def _bind(address: str, port: int) -> socket.socket:
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        udp.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES
+        )
+        udp.setblocking(False)
+        udp.bind((address, port))
+    except OSError as error:
+        udp.close()
+        raise GatewayError(_bind_advice(address, port, error)) from error
+    return udp
+
+
+def _bind_advice(address: str, port: int, error: OSError) -> str:
+    where = f"UDP port {port} of {address} cannot be bound: {error.strerror}"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"{where}. Another program on this host talks to KEBA stations "
+            "(a second connector, evcc, Home Assistant…); stations answer to "
+            "this port only, so end that program or use another host"
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{where}. KEBA_P30_BIND_ADDRESS must be an address of this host"
+    return where
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _lane_of(event: Event) -> str:
+    """Keep a station's flood of datagrams apart from all other news."""
+    if isinstance(event, _DATAGRAMS):
+        return f"{event.station} <<"
+    return getattr(event, "station", "")

@@ -1,0 +1,69 @@
+"""When a station may be spoken to: KEBA's three pauses.
+
+Source: UDP Programmers Guide V2.01, pages 10, 11, 21 and 31. All moments are
+seconds of one monotonic clock, which the caller owns.
+"""
+
+import math
+
+UDP_PAUSE_S = 0.1
+"""t_UDP_pause: between any two datagrams to one station."""
+
+REPEAT_PAUSE_S = 5.0
+"""t_COM_pause: between scheduled repetitions of the same datagram."""
+
+DISABLING_PAUSE_S = 2.0
+"""t_DIS_pause: silence after a command that stops charging."""
+
+MARGIN_S = 0.01
+"""A gap of exactly 100 ms was seen arriving as one of 98 ms."""
+
+
+class Pacer:
+    """Remembers what left for one station and tells when more may."""
+
+    def __init__(self) -> None:
+        self._quiet_until = -math.inf
+        self._sent_at: dict[bytes, float] = {}
+
+    def ready_at(self, datagram: bytes, *, scheduled: bool) -> float:
+        """Return the moment from which this datagram may leave.
+
+        Parameters
+        ----------
+        datagram
+            What is to be sent.
+        scheduled
+            Whether it is our own schedule that sends it (a poll, a
+            read-back, a retry); then equal ones keep `REPEAT_PAUSE_S`.
+        """
+        last_sent_at = self._sent_at.get(datagram)
+        if not scheduled or last_sent_at is None:
+            return self._quiet_until
+        return max(self._quiet_until, last_sent_at + REPEAT_PAUSE_S + MARGIN_S)
+
+    def note_sent(
+        self, datagram: bytes, now: float, *, disables: bool = False
+    ) -> None:
+        """Remember that this datagram has just left.
+
+        Parameters
+        ----------
+        datagram
+            What was sent.
+        now
+            When it was sent.
+        disables
+            Whether it stops charging, which asks for a longer silence.
+        """
+        pause_s = DISABLING_PAUSE_S if disables else UDP_PAUSE_S
+        self._quiet_until = now + pause_s + MARGIN_S
+        self._forget_before(now - REPEAT_PAUSE_S - MARGIN_S)
+        self._sent_at[datagram] = now
+
+    def _forget_before(self, moment: float) -> None:
+        self._sent_at = {
+            datagram: sent_at
+            for datagram, sent_at in self._sent_at.items()
+            if sent_at >= moment
+        }

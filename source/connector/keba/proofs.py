@@ -1,0 +1,129 @@
+"""Which commands have worked: report 2 is the proof, TCH-OK is not.
+
+"KEBA says to check the effect of every command oneself" (UDP guide V2.01,
+page 14). A reading that was asked for before the station had answered the
+command, and had the time to carry it out, proves nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connector.keba.commands import Command
+from connector.keba.events import CommandFinished, Outcome
+
+READINGS_BEFORE_VERDICT = 2
+"""A station may be slow: only the second contradicting reading counts."""
+
+
+@dataclass(slots=True)
+class _Doubt:
+    command: Command
+    readable_at: float
+    is_answered: bool
+    readings_left: int = READINGS_BEFORE_VERDICT
+
+
+class Proofs:
+    """The commands of one station whose effect is not known yet."""
+
+    def __init__(self, station: str) -> None:
+        self._station = station
+        self._doubts: dict[str, _Doubt] = {}
+
+    @property
+    def wants_reading(self) -> bool:
+        """Whether a confirmed command still waits for its proof."""
+        return any(doubt.is_answered for doubt in self._doubts.values())
+
+    def expect(
+        self, command: Command, now: float, *, is_answered: bool
+    ) -> list[CommandFinished]:
+        """Watch for the effect of a command.
+
+        Parameters
+        ----------
+        command
+            The command.
+        now
+            When it was answered, or given up.
+        is_answered
+            Whether the station has confirmed it; one that has not can only
+            turn out to be applied after all.
+
+        Returns
+        -------
+        list of CommandFinished
+            The verdict at once, if nothing can prove this command.
+        """
+        if not command.proof():
+            return [self._verdict(command, Outcome.RECEIVED)] * is_answered
+        readable_at = now + command.settle_s * is_answered
+        self._doubts[command.word] = _Doubt(command, readable_at, is_answered)
+        return []
+
+    def supersede(self, word: str) -> list[CommandFinished]:
+        """Forget the command of this word: a newer one takes its place."""
+        doubt = self._doubts.pop(word, None)
+        if doubt is None or not doubt.is_answered:
+            return []
+        return [self._verdict(doubt.command, Outcome.SUPERSEDED)]
+
+    def judge(
+        self, fields: Mapping[str, object], asked_at: float
+    ) -> list[CommandFinished]:
+        """Read a report 2 that was asked for at the moment `asked_at`."""
+        verdicts = [
+            verdict
+            for doubt in self._doubts.values()
+            if asked_at >= doubt.readable_at
+            and (verdict := self._judge(doubt, fields)) is not None
+        ]
+        for verdict in verdicts:
+            del self._doubts[verdict.command.word]
+        return verdicts
+
+    def give_up(self) -> list[CommandFinished]:
+        """End all waiting: report 2 does not come."""
+        answered = [
+            doubt for doubt in self._doubts.values() if doubt.is_answered
+        ]
+        self._doubts.clear()
+        return [
+            self._verdict(
+                doubt.command, Outcome.RECEIVED, "report 2 does not come"
+            )
+            for doubt in answered
+        ]
+
+    def _judge(
+        self, doubt: _Doubt, fields: Mapping[str, object]
+    ) -> CommandFinished | None:
+        command = doubt.command
+        is_shown = command.is_shown_by(fields)
+        if is_shown:
+            return self._verdict(command, Outcome.APPLIED)
+        if not doubt.is_answered:
+            return None
+        if is_shown is None:
+            return self._verdict(
+                command, Outcome.RECEIVED, "no field of report 2 shows it"
+            )
+        doubt.readings_left -= 1
+        if doubt.readings_left:
+            return None
+        wanted = command.proof()
+        seen = ", ".join(f"{key} {fields.get(key)}" for key in wanted)
+        return self._verdict(
+            command,
+            Outcome.NOT_APPLIED,
+            f"wanted {_in_words(wanted)}, seen {seen}",
+        )
+
+    def _verdict(
+        self, command: Command, outcome: Outcome, detail: str = ""
+    ) -> CommandFinished:
+        return CommandFinished(self._station, command, outcome, detail)
+
+
+def _in_words(fields: Mapping[str, int]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in fields.items())

@@ -1,0 +1,507 @@
+"""The conversation with one station, as clockwork.
+
+No socket, no thread, no clock: the caller says what has come and what time
+it is, and is told what may be sent now. The rules:
+
+* one request is in flight; a push in between is data, not an answer
+* commands go before polls, the newest command of a word wins
+* a poll is repeated once, then it counts as unanswered
+* after a silent command other commands rest, so that a late TCH-OK is not
+  credited to the wrong one
+* reports are matched by their ID and welcome whenever they come
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from connector.keba.commands import Command, ReportRequest
+from connector.keba.connection import IDENTIFICATION, Connection
+from connector.keba.events import (
+    CommandAnswered,
+    CommandFinished,
+    CommandUnanswered,
+    ConnectionState,
+    Event,
+    OddDatagram,
+    Outcome,
+    ReportReceived,
+    ReportUnanswered,
+    StationRestarted,
+    StatusReceived,
+)
+from connector.keba.fields import is_known_report
+from connector.keba.messages import (
+    Acceptance,
+    BootMessage,
+    Refusal,
+    Report,
+    StartReply,
+    StatusPush,
+    Unreadable,
+    decode_datagram,
+    is_session_report,
+    parse_datagram,
+)
+from connector.keba.pacing import MARGIN_S, REPEAT_PAUSE_S, Pacer
+from connector.keba.proofs import Proofs
+
+REST_S = 3.0
+"""Silence towards other commands after one was not answered.
+
+Replies were seen to come more than a second late (evcc-io/evcc#16879).
+"""
+
+ATTEMPTS = 2
+"""How often a request is sent before it counts as unanswered."""
+
+POLL_PATIENCE_S = 3.0
+"""So long may a stream of commands keep a poll waiting."""
+
+READ_BACK = 2
+"""Report 2 shows the settings, see `Command.proof`."""
+
+STALE_S = 10
+"""A report whose uptime is up to so much behind is an old one, reordered
+or doubled by the network; a larger step back is a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one look at a session has brought."""
+
+    events: list[Event]
+    datagram: bytes | None = None
+
+
+Request = TypeVar("Request", ReportRequest, Command)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask(Generic[Request]):
+    """A request on its way: waiting for its moment or in flight."""
+
+    request: Request
+    wanted_at: float
+    not_before: float
+    attempts_left: int = ATTEMPTS
+    first_sent_at: float | None = None
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether our own schedule sends it, not a user at this moment."""
+        is_report = isinstance(self.request, ReportRequest)
+        return is_report or self.first_sent_at is not None
+
+
+_AnyAsk = _Ask[ReportRequest] | _Ask[Command]
+
+
+@dataclass(frozen=True, slots=True)
+class _InFlight:
+    ask: _AnyAsk
+    first_sent_at: float
+    sent_at: float
+    deadline: float
+
+
+class Session:
+    """One station: what to say next, and what its answers mean.
+
+    Parameters
+    ----------
+    station
+        Name of the station.
+    reports
+        Numbers of the reports to poll, in this order.
+    poll_interval_s
+        Seconds from the start of one round to the start of the next.
+    reply_timeout_s
+        Seconds after which a request counts as not answered.
+    first_round_at
+        Moment of the first round.
+    """
+
+    def __init__(
+        self,
+        station: str,
+        *,
+        reports: Sequence[int] = (1, 2, 3),
+        poll_interval_s: float = 30.0,
+        reply_timeout_s: float = 2.0,
+        first_round_at: float = 0.0,
+    ) -> None:
+        self.station = station
+        self._reports = tuple(reports)
+        self._poll_interval_s = max(poll_interval_s, REPEAT_PAUSE_S + MARGIN_S)
+        self._reply_timeout_s = reply_timeout_s
+        self._next_round_at = first_round_at
+        self._pacer = Pacer()
+        self._connection = Connection(station)
+        self._proofs = Proofs(station)
+        self._commands: dict[str, _Ask[Command]] = {}
+        self._due: dict[int, _Ask[ReportRequest]] = {}
+        self._round: set[int] = set()
+        self._in_flight: _InFlight | None = None
+        self._doubtful: Command | None = None
+        self._rest_until = -math.inf
+        self._command_went_last = False
+        self._uptimes_s: dict[int, int] = {}
+        self._told: tuple[bool, str] | None = None
+
+    # --- what the caller says ---------------------------------------------
+
+    def submit(self, command: Command, now: float) -> list[Event]:
+        """Queue a command; the older one of the same word is dropped."""
+        events: list[Event] = [*self._proofs.supersede(command.word)]
+        older = self._commands.get(command.word)
+        if older is not None:
+            events.append(self._superseded(older.request))
+        if not self._connection.is_resolved:
+            return [*events, self._unreachable(command)]
+        self._commands[command.word] = _Ask(command, now, now)
+        return events
+
+    def note_address(self, *, is_resolved: bool, now: float) -> list[Event]:
+        """Hear whether the name of the station has an address."""
+        was_resolved = self._connection.is_resolved
+        self._connection.note_address(is_resolved=is_resolved)
+        if is_resolved:
+            if not was_resolved:
+                self._begin_round(now)
+            return self._news()
+        dropped: list[Event] = [
+            self._unreachable(ask.request) for ask in self._commands.values()
+        ]
+        self._commands.clear()
+        return [*dropped, *self._news()]
+
+    def note_send_error(self) -> None:
+        """Hear that the last datagram could not be sent."""
+        self._connection.note_send_error()
+
+    def receive(self, data: bytes, now: float) -> list[Event]:
+        """Take a datagram that came from this station."""
+        self._connection.note_seen(now)
+        match parse_datagram(data):
+            case Report() as report:
+                return self._on_report(report, decode_datagram(data), now)
+            case StatusPush():
+                return [StatusReceived(self.station, decode_datagram(data))]
+            case Acceptance(text=text):
+                return self._on_answer(text, now, is_accepted=True)
+            case StartReply():
+                return self._on_answer("started", now, is_accepted=True)
+            case Refusal(text=text):
+                return self._on_answer(text, now, is_accepted=False)
+            case BootMessage():
+                return self._on_restart(now)
+            case Unreadable(reason=reason):
+                return [OddDatagram(self.station, reason)]
+            case _:
+                return []
+
+    # --- what the caller asks ---------------------------------------------
+
+    def next_deadline(self) -> float:
+        """Return the moment at which `turn` is worth a call."""
+        if self._in_flight is not None:
+            return min(self._in_flight.deadline, self._next_round_at)
+        if not self._connection.is_resolved:
+            return self._next_round_at
+        asks: list[_AnyAsk] = [*self._commands.values(), *self._due.values()]
+        return min([self._next_round_at, *map(self._ready_at, asks)])
+
+    def turn(self, now: float, heard_until: float) -> Turn:
+        """Let time pass and return what may leave at the moment `now`.
+
+        Parameters
+        ----------
+        now
+            The moment.
+        heard_until
+            Up to when all that came was handed to `receive`. A request is
+            not given up before its answer had the chance to be heard.
+        """
+        events: list[Event] = []
+        flight = self._in_flight
+        if flight is not None and flight.deadline <= heard_until:
+            events += self._give_up(flight, now)
+        if now >= self._next_round_at:
+            events += self._start_next_round(now)
+        ask = self._choose(now)
+        if ask is None:
+            return Turn(events)
+        return Turn(events, self._send(ask, now))
+
+    # --- rounds ------------------------------------------------------------
+
+    def _start_next_round(self, now: float) -> list[Event]:
+        self._next_round_at += self._poll_interval_s
+        if self._next_round_at <= now:
+            self._next_round_at = now + self._poll_interval_s
+        if not self._connection.is_resolved:
+            return self._round_up()
+        self._begin_round(now)
+        return []
+
+    def _begin_round(self, now: float) -> None:
+        for number in self._reports:
+            self._round.add(number)
+            self._ask_report(number, now)
+
+    def _ask_report(
+        self, number: int, now: float, *, delay_s: float = 0.0
+    ) -> None:
+        """Queue a report; equal requests are merged, into the later one."""
+        ask = self._due.get(number)
+        if ask is None:
+            # A silent station is asked once a round: repeating would only
+            # keep the line busy.
+            attempts = 1 if self._connection.is_silent else ATTEMPTS
+            ask = _Ask(ReportRequest(number), now, now, attempts)
+        if not self._has_waited_long(ask, now):
+            not_before = max(ask.not_before, now + delay_s)
+            ask = replace(ask, not_before=not_before)
+        self._due[number] = ask
+
+    def _has_waited_long(self, ask: _AnyAsk, now: float) -> bool:
+        return now - ask.wanted_at > POLL_PATIENCE_S
+
+    def _close(self, number: int) -> list[Event]:
+        """Strike a report off the round; tell the state when all are off."""
+        if number not in self._round:
+            return self._news()
+        self._round.discard(number)
+        return self._news() if self._round else self._round_up()
+
+    # --- sending -----------------------------------------------------------
+
+    def _choose(self, now: float) -> _AnyAsk | None:
+        if self._in_flight is not None or not self._connection.is_resolved:
+            return None
+        command = self._first_ready(self._commands.values(), now)
+        report = self._first_ready(self._due.values(), now)
+        if command is None or report is None:
+            return command or report
+        if self._command_went_last and self._has_waited_long(report, now):
+            return report
+        return command
+
+    def _first_ready(
+        self, asks: Iterable[_Ask[Request]], now: float
+    ) -> _Ask[Request] | None:
+        ready = (ask for ask in asks if self._ready_at(ask) <= now)
+        return next(ready, None)
+
+    def _ready_at(self, ask: _AnyAsk) -> float:
+        paced_at = self._pacer.ready_at(
+            ask.request.encode(), scheduled=ask.is_scheduled
+        )
+        if isinstance(ask.request, Command) and ask.first_sent_at is None:
+            paced_at = max(paced_at, self._rest_until)
+        return max(paced_at, ask.not_before)
+
+    def _send(self, ask: _AnyAsk, now: float) -> bytes:
+        request = ask.request
+        datagram = request.encode()
+        if isinstance(request, Command):
+            del self._commands[request.word]
+            disables = request.disables_charging()
+        else:
+            del self._due[request.number]
+            disables = False
+        self._command_went_last = isinstance(request, Command)
+        self._pacer.note_sent(datagram, now, disables=disables)
+        self._connection.note_sent()
+        first_sent_at = now if ask.first_sent_at is None else ask.first_sent_at
+        deadline = now + self._reply_timeout_s
+        self._in_flight = _InFlight(ask, first_sent_at, now, deadline)
+        return datagram
+
+    def _give_up(self, flight: _InFlight, now: float) -> list[Event]:
+        self._in_flight = None
+        request = flight.ask.request
+        if isinstance(request, Command):
+            return self._give_up_command(flight, request, now)
+        return self._give_up_report(flight, request, now)
+
+    # --- reports -----------------------------------------------------------
+
+    def _give_up_report(
+        self, flight: _InFlight, request: ReportRequest, now: float
+    ) -> list[Event]:
+        number = request.number
+        attempts_left = flight.ask.attempts_left - 1
+        if attempts_left and not self._connection.is_silent:
+            again = _Ask(request, now, now, attempts_left, flight.first_sent_at)
+            self._due.setdefault(number, again)
+            return []
+        events: list[Event] = [
+            ReportUnanswered(self.station, f"report {number}")
+        ]
+        if number == READ_BACK:
+            events += self._proofs.give_up()
+        if self._connection.note_report_unanswered(
+            number, flight.first_sent_at
+        ):
+            self._ask_report(IDENTIFICATION, now)
+        return [*events, *self._close(number)]
+
+    def _on_report(self, report: Report, text: str, now: float) -> list[Event]:
+        number = self._number_of(report)
+        if not is_known_report(number):
+            reason = f"there is no report {number}"
+            return [OddDatagram(self.station, reason)]
+        events: list[Event] = []
+        uptime_s = report.fields.get("Sec")
+        if isinstance(uptime_s, int):
+            behind_s = self._uptimes_s.get(number, uptime_s) - uptime_s
+            if 0 < behind_s <= STALE_S:
+                reason = f"a report {number} older than the last one"
+                return [OddDatagram(self.station, reason)]
+            if behind_s > STALE_S:
+                events += self._on_restart(now)
+            self._uptimes_s[number] = uptime_s
+        asked_at = self._asked_at(number)
+        self._connection.note_report(number, now)
+        events.append(ReportReceived(self.station, f"report {number}", text))
+        if number == READ_BACK and asked_at is not None:
+            events += self._read_back(report, asked_at, now)
+        return [*events, *self._close(number)]
+
+    def _number_of(self, report: Report) -> int:
+        """Return the number; the ID of session reports may be wrong."""
+        flight = self._in_flight
+        if is_known_report(report.number) or not is_session_report(report):
+            return report.number
+        if flight and isinstance(flight.ask.request, ReportRequest):
+            return flight.ask.request.number
+        return 100
+
+    def _asked_at(self, number: int) -> float | None:
+        """Take the report as answered; return when it was asked for.
+
+        A late answer also serves the repetition that waits for its moment,
+        but nobody can tell when that answer was asked for.
+        """
+        flight = self._in_flight
+        if flight and flight.ask.request == ReportRequest(number):
+            self._in_flight = None
+            return flight.sent_at
+        waiting = self._due.get(number)
+        if waiting is not None and waiting.first_sent_at is not None:
+            del self._due[number]
+        return None
+
+    def _read_back(
+        self, report: Report, asked_at: float, now: float
+    ) -> list[Event]:
+        verdicts = self._proofs.judge(report.fields, asked_at)
+        for verdict in verdicts:
+            waiting = self._commands.get(verdict.command.word)
+            if waiting is not None and waiting.request is verdict.command:
+                del self._commands[verdict.command.word]
+        if self._proofs.wants_reading:
+            self._ask_report(READ_BACK, now)
+        return [*verdicts]
+
+    def _on_restart(self, now: float) -> list[Event]:
+        self._uptimes_s.clear()
+        self._begin_round(now)
+        return [StationRestarted(self.station)]
+
+    # --- commands ----------------------------------------------------------
+
+    def _give_up_command(
+        self, flight: _InFlight, command: Command, now: float
+    ) -> list[Event]:
+        self._connection.note_command_unanswered()
+        self._rest_until = now + REST_S
+        self._doubtful = command
+        self._ask_report(READ_BACK, now)
+        if command.word in self._commands:
+            return [self._superseded(command)]
+        attempts_left = flight.ask.attempts_left - 1
+        will_repeat = command.repeatable and attempts_left > 0
+        events: list[Event] = [
+            CommandUnanswered(self.station, command, will_repeat)
+        ]
+        if will_repeat:
+            self._commands[command.word] = _Ask(
+                command, now, now, attempts_left, flight.first_sent_at
+            )
+        else:
+            events.append(self._finished(command, Outcome.NO_REPLY))
+        return [*events, *self._proofs.expect(command, now, is_answered=False)]
+
+    def _on_answer(
+        self, text: str, now: float, *, is_accepted: bool
+    ) -> list[Event]:
+        command = self._answered_command(now)
+        if command is None:
+            return [OddDatagram(self.station, f"nobody asked for {text!r}")]
+        self._connection.note_answer(now)
+        self._doubtful = None
+        events: list[Event] = [
+            CommandAnswered(self.station, command, is_accepted, text)
+        ]
+        self._ask_report(READ_BACK, now, delay_s=command.settle_s)
+        if not is_accepted:
+            self._proofs.supersede(command.word)
+            events.append(self._finished(command, Outcome.REJECTED, text))
+        elif command.word in self._commands:
+            events.append(self._superseded(command))
+        else:
+            events += self._proofs.expect(command, now, is_answered=True)
+        return [*events, *self._news()]
+
+    def _answered_command(self, now: float) -> Command | None:
+        """Return the command that an answer belongs to.
+
+        It carries no name: it belongs to the command in flight, else to the
+        one that was given up a moment ago, whose repetition is then needless.
+        """
+        flight = self._in_flight
+        if flight is not None and isinstance(flight.ask.request, Command):
+            self._in_flight = None
+            return flight.ask.request
+        command = self._doubtful
+        if command is None or now >= self._rest_until:
+            return None
+        waiting = self._commands.get(command.word)
+        if waiting is not None and waiting.request is command:
+            del self._commands[command.word]
+        self._rest_until = now
+        return command
+
+    def _finished(
+        self, command: Command, outcome: Outcome, detail: str = ""
+    ) -> CommandFinished:
+        return CommandFinished(self.station, command, outcome, detail)
+
+    def _superseded(self, command: Command) -> CommandFinished:
+        return self._finished(command, Outcome.SUPERSEDED)
+
+    def _unreachable(self, command: Command) -> CommandFinished:
+        detail = "the name of the station does not resolve"
+        return self._finished(command, Outcome.NO_REPLY, detail)
+
+    # --- news about the connection -----------------------------------------
+
+    def _news(self) -> list[Event]:
+        """Tell the state of the connection if it has changed."""
+        state = self._connection.state()
+        if state is None or (state.online, state.reason) == self._told:
+            return []
+        return self._tell(state)
+
+    def _round_up(self) -> list[Event]:
+        """Tell the state of the connection at the end of a round."""
+        state = self._connection.state()
+        return [] if state is None else self._tell(state)
+
+    def _tell(self, state: ConnectionState) -> list[Event]:
+        self._told = (state.online, state.reason)
+        return [state]

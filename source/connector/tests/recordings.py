@@ -1,0 +1,95 @@
+"""The recorded datagrams of real stations, in the folder `captures`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from connector.keba.messages import parse_text
+from connector.raw_messages import parse_raw_message
+
+FOLDER = Path(__file__).parent / "captures"
+_SNAPSHOT_SUFFIX = ".parsed.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What one station has answered.
+
+    Parameters
+    ----------
+    path
+        The file.
+    model, firmware
+        What the station is, as far as it is known.
+    fidelity
+        `exact`, `reconstructed`, `manual example` or `mixed`.
+    datagrams
+        Texts by the request that they answer; pushes are ``push 1`` and so on.
+    """
+
+    path: Path
+    model: str
+    firmware: str
+    fidelity: str
+    datagrams: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """Product and situation, the name of the file."""
+        return self.path.stem
+
+    @property
+    def snapshot_path(self) -> Path:
+        """Where it is kept what the readers make of this recording."""
+        return self.path.with_suffix(_SNAPSHOT_SUFFIX)
+
+
+def all_recordings() -> list[Recording]:
+    """Return all recordings, sorted by name."""
+    return [
+        _load(path)
+        for path in sorted(FOLDER.glob("*.json"))
+        if not path.name.endswith(_SNAPSHOT_SUFFIX)
+    ]
+
+
+def all_texts() -> list[str]:
+    """Return the text of each recorded datagram."""
+    return [
+        text
+        for recording in all_recordings()
+        for text in recording.datagrams.values()
+    ]
+
+
+def snapshot_of(recording: Recording) -> str:
+    """Return what the readers make of a recording, for people and `diff`."""
+    entries = {
+        request: _entry(request, text)
+        for request, text in recording.datagrams.items()
+    }
+    return json.dumps(entries, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _entry(request: str, text: str) -> dict[str, Any]:
+    """Name the message; fields that become datapoints stand in `values`."""
+    message = parse_text(text)
+    entry = {"message": type(message).__name__, **asdict(message)}
+    values = parse_raw_message({"station": {request: text}}).get("station")
+    if values is not None:
+        entry["values"] = values
+        del entry["fields"]
+    return entry
+
+
+def _load(path: Path) -> Recording:
+    content = json.loads(path.read_text("utf-8"))
+    return Recording(
+        path,
+        content["model"],
+        content["firmware"],
+        content["fidelity"],
+        content["datagrams"],
+    )

@@ -1,0 +1,90 @@
+"""Recordings of real stations run through every reader.
+
+A new recording is a new test: put the file into `captures`, make its
+snapshot and read what it says.
+"""
+
+import json
+
+import pytest
+
+from connector.keba.messages import (
+    Blank,
+    Report,
+    StatusPush,
+    Unreadable,
+    parse_datagram,
+    parse_text,
+)
+from connector.raw_messages import parse_raw_message
+from connector.tests.make_snapshots import COMMAND
+from connector.tests.recordings import (
+    FOLDER,
+    Recording,
+    all_recordings,
+    snapshot_of,
+)
+
+each_recording = pytest.mark.parametrize(
+    "recording", all_recordings(), ids=lambda recording: recording.name
+)
+
+
+def test_there_are_recordings() -> None:
+    assert len(all_recordings()) >= 11
+
+
+@each_recording
+def test_a_recording_reads_as_its_snapshot_says(recording: Recording) -> None:
+    if not recording.snapshot_path.exists():
+        pytest.fail(
+            f"{recording.path.name} has no snapshot yet. Make it in the folder "
+            f"'source' with `{COMMAND}`, read it, and commit it as well."
+        )
+    assert snapshot_of(recording) == recording.snapshot_path.read_text("utf-8")
+
+
+def test_each_snapshot_belongs_to_a_recording() -> None:
+    known = {recording.snapshot_path for recording in all_recordings()}
+    assert set(FOLDER.glob("*.parsed.json")) <= known
+
+
+@each_recording
+def test_every_recorded_datagram_has_a_name(recording: Recording) -> None:
+    for request, text in recording.datagrams.items():
+        message = parse_text(text)
+        assert not isinstance(message, Unreadable | Blank), request
+        assert parse_datagram(text.encode()) == message
+
+
+@each_recording
+def test_a_recorded_report_is_the_one_that_was_asked_for(
+    recording: Recording,
+) -> None:
+    for request, text in recording.datagrams.items():
+        if request.startswith("report "):
+            message = parse_text(text)
+            assert isinstance(message, Report)
+            assert f"report {message.number}" == request
+        if request.startswith("push "):
+            message = parse_text(text)
+            assert isinstance(message, StatusPush)
+            assert len(message.fields) == 1
+
+
+@each_recording
+def test_no_value_of_a_recording_is_lost(recording: Recording) -> None:
+    """Count against a plain reading, without any tolerance of ours."""
+    parsed = parse_raw_message({"station": dict(recording.datagrams)})
+    for request, text in recording.datagrams.items():
+        if request.startswith("report "):
+            lines = [line for line in text.split(",") if '":' in line]
+            assert len(parsed["station"][request]) == len(lines)
+
+
+@each_recording
+def test_the_values_of_a_recording_are_strict_json(
+    recording: Recording,
+) -> None:
+    parsed = parse_raw_message({"station": dict(recording.datagrams)})
+    assert json.loads(json.dumps(parsed, allow_nan=False)) == parsed

@@ -1,0 +1,335 @@
+"""Settings are read at once, and all mistakes are told at once."""
+
+import json
+import re
+
+import pytest
+
+from connector.settings import Settings, Station
+from pyconnector_template.settings import SettingsError, read_settings
+
+NEEDED = {
+    "MQTT_BROKER_HOST": "broker",
+    "KEBA_P30_CHARGE_STATIONS": '{"garage": "192.168.0.99"}',
+}
+
+
+def _read(**environ: str) -> Settings:
+    return read_settings(Settings, {**NEEDED, **environ})
+
+
+def _stations(text: str) -> dict[str, Station]:
+    return dict(_read(KEBA_P30_CHARGE_STATIONS=text).keba_p30_charge_stations)
+
+
+def _complaint(**environ: str) -> str:
+    with pytest.raises(SettingsError) as refused:
+        _read(**environ)
+    return str(refused.value)
+
+
+def _complaint_about(table: object) -> str:
+    text = table if isinstance(table, str) else json.dumps(table)
+    return _complaint(KEBA_P30_CHARGE_STATIONS=text)
+
+
+# --- what is read -----------------------------------------------------------
+
+
+def test_two_variables_are_enough() -> None:
+    settings = _read()
+    assert settings.mqtt_broker_host == "broker"
+    assert settings.mqtt_broker_port == 1883
+    assert settings.poll_seconds == 30
+    assert settings.keba_p30_bind_address == "0.0.0.0"
+    assert settings.keba_p30_port == 7090
+    assert settings.keba_p30_reports == (1, 2, 3)
+    assert settings.keba_p30_reply_timeout == 2
+    assert settings.actuator_max_age_seconds == 0
+    assert not settings.read_only
+    assert not settings.send_raw_message_to_db
+    assert not settings.debug
+
+
+def test_every_variable_is_read() -> None:
+    settings = _read(
+        CONNECTOR_NAME="keba-garage",
+        MQTT_BROKER_PORT="8883",
+        POLL_SECONDS="7.5",
+        SEND_RAW_MESSAGE_TO_DB="TRUE",
+        DEBUG="TRUE",
+        KEBA_P30_BIND_ADDRESS="127.0.0.1",
+        KEBA_P30_PORT="17090",
+        KEBA_P30_REPORTS="3, 1,100",
+        KEBA_P30_REPLY_TIMEOUT="0.5",
+        ACTUATOR_MAX_AGE_SECONDS="60",
+        READ_ONLY="true",
+    )
+    assert settings.connector_name == "keba-garage"
+    assert settings.mqtt_broker_port == 8883
+    assert settings.poll_seconds == 7.5
+    assert settings.send_raw_message_to_db
+    assert settings.debug
+    assert settings.keba_p30_bind_address == "127.0.0.1"
+    assert settings.keba_p30_port == 17090
+    assert settings.keba_p30_reports == (3, 1, 100)
+    assert settings.keba_p30_reply_timeout == 0.5
+    assert settings.actuator_max_age_seconds == 60
+    assert settings.read_only
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    empty = {field.upper(): "" for field in Settings.model_fields}
+    assert read_settings(Settings, {**empty, **NEEDED}) == _read()
+
+
+def test_settings_cannot_be_changed_afterwards() -> None:
+    settings = _read()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.poll_seconds = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("value", ["true", "1", "yes", "FALSE", "on"])
+def test_bemcoms_old_switches_are_on_only_with_exactly_true(
+    value: str,
+) -> None:
+    assert not _read(DEBUG=value, SEND_RAW_MESSAGE_TO_DB=value).debug
+
+
+def test_a_poll_faster_than_keba_allows_starts_and_is_noticed() -> None:
+    assert _read(POLL_SECONDS="1").polls_slower_than_asked
+    assert not _read(POLL_SECONDS="5").polls_slower_than_asked
+
+
+def test_a_report_given_twice_is_polled_once() -> None:
+    assert _read(KEBA_P30_REPORTS="2,2,1").keba_p30_reports == (2, 1)
+
+
+# --- the stations -----------------------------------------------------------
+
+
+def test_a_station_is_an_address_or_a_name() -> None:
+    assert _stations('{"a": "192.168.0.99", "b": "keba-2.lan"}') == {
+        "a": Station(host="192.168.0.99"),
+        "b": Station(host="keba-2.lan"),
+    }
+
+
+def test_a_station_may_be_an_object_with_serial_and_max_curr() -> None:
+    table = {"a": {"host": "keba", "serial": "17643683", "max_curr": 16000}}
+    assert _stations(json.dumps(table)) == {
+        "a": Station(host="keba", serial="17643683", max_curr=16000)
+    }
+
+
+def test_stations_keep_their_order() -> None:
+    assert list(_stations('{"b": "h1", "a": "h2"}')) == ["b", "a"]
+
+
+@pytest.mark.parametrize("name", ["a", "P30_garage-2", "-", "7", "x" * 64])
+def test_a_name_has_letters_digits_dashes_and_underscores(name: str) -> None:
+    assert list(_stations(json.dumps({name: "keba"}))) == [name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "x" * 65, "a__b", "a.b", "a b", "a/b", "a#", "+", "ä", "a\n", "a\0"],
+)
+def test_other_names_are_refused(name: str) -> None:
+    assert "is no name" in _complaint_about({name: "192.168.0.99"})
+
+
+def test_the_name_of_all_stations_is_reserved() -> None:
+    assert "'all' is a reserved name" in _complaint_about({"all": "keba"})
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        " ",
+        "192.168.0",
+        "192.168.0.256",
+        "192.168.0.99.1",
+        "192.168.0.099",
+        "192.168.0.99:7090",
+        "http://192.168.0.99",
+        "192.168.0.0/24",
+        "::1",
+        "two words",
+        "keba\n",
+    ],
+)
+def test_what_is_no_address_and_no_name_is_refused(host: str) -> None:
+    complaint = _complaint_about({"garage": host})
+    assert "'garage' has no IPv4 address" in complaint
+
+
+@pytest.mark.parametrize(
+    "host", ["255.255.255.255", "192.168.0.255", "224.0.0.1", "0.0.0.0"]
+)
+def test_an_address_of_more_than_one_host_is_refused(host: str) -> None:
+    """A command sent there would be carried out by every station."""
+    assert "more than one host" in _complaint_about({"garage": host})
+
+
+@pytest.mark.parametrize("entry", [None, 1, True, [], ["192.168.0.99"]])
+def test_an_entry_of_another_kind_is_refused(entry: object) -> None:
+    complaint = _complaint_about({"garage": entry})
+    assert "'garage' needs an address" in complaint
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({}, "host: Field required"),
+        ({"host": 5}, "host: "),
+        ({"host": "keba", "serial": 17643683}, "serial: "),
+        ({"host": "keba", "max_curr": 5999}, "max_curr: "),
+        ({"host": "keba", "max_curr": 63001}, "max_curr: "),
+        ({"host": "keba", "max_curr": "16 A"}, "max_curr: "),
+        ({"host": "keba", "maxcurr": 16000}, "maxcurr: "),
+        ({"host": "0.0.0.0"}, "more than one host"),
+    ],
+)
+def test_a_wrong_part_of_an_object_is_named(
+    entry: dict[str, object], reason: str
+) -> None:
+    complaint = _complaint_about({"garage": entry})
+    assert "'garage'" in complaint
+    assert reason in complaint
+
+
+def test_a_name_given_twice_is_a_mistake_and_not_the_last_one_wins() -> None:
+    complaint = _complaint_about('{"a": "192.168.0.98", "a": "192.168.0.99"}')
+    assert "'a' is there twice" in complaint
+
+
+def test_two_stations_must_not_share_an_address() -> None:
+    complaint = _complaint_about({"garage": "10.0.0.9", "yard": "10.0.0.9"})
+    assert (
+        "'garage' and 'yard' share 10.0.0.9; give each its own address"
+        in complaint
+    )
+
+
+def test_a_shared_name_is_noticed_whatever_its_capitals_and_form() -> None:
+    table = {"garage": "Keba.lan", "yard": {"host": "keba.LAN"}}
+    assert "'garage' and 'yard' share" in _complaint_about(table)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "garage",
+        "{",
+        "{}",
+        "[]",
+        "null",
+        '"192.168.0.99"',
+        '[["garage", "192.168.0.99"]]',
+        "{'garage': '192.168.0.99'}",
+        "[" * 100_000,
+        '{"a": ' + "9" * 5000 + "}",
+    ],
+    ids=lambda text: f"{text:.12}",
+)
+def test_what_is_no_table_of_stations_is_refused_with_an_example(
+    text: str,
+) -> None:
+    complaint = _complaint_about(text)
+    assert "KEBA_P30_CHARGE_STATIONS" in complaint
+    assert 'Example: KEBA_P30_CHARGE_STATIONS={"p30_garage"' in complaint
+
+
+def test_all_mistakes_of_a_table_are_told_together() -> None:
+    complaint = _complaint_about(
+        '{"a.b": "keba", "c": "0.0.0.0", "d": "h", "e": "h", "d": "i"}'
+    )
+    for part in ("'a.b' is no name", "'c' has", "'d' is there", "'e' share h"):
+        assert part in complaint
+
+
+# --- the mistakes -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("CONNECTOR_NAME", "keba/garage"),
+        ("MQTT_BROKER_HOST", "mqtt://broker"),
+        ("MQTT_BROKER_PORT", "0"),
+        ("MQTT_BROKER_PORT", "mqtt"),
+        ("POLL_SECONDS", "0"),
+        ("POLL_SECONDS", "-5"),
+        ("POLL_SECONDS", "nan"),
+        ("POLL_SECONDS", "inf"),
+        ("POLL_SECONDS", "often"),
+        ("KEBA_P30_BIND_ADDRESS", "everywhere"),
+        ("KEBA_P30_BIND_ADDRESS", "::"),
+        ("KEBA_P30_PORT", "65536"),
+        ("KEBA_P30_REPORTS", "4"),
+        ("KEBA_P30_REPORTS", "1;2"),
+        ("KEBA_P30_REPORTS", "1,,2"),
+        ("KEBA_P30_REPORTS", "all"),
+        ("KEBA_P30_REPLY_TIMEOUT", "0"),
+        ("KEBA_P30_REPLY_TIMEOUT", "nan"),
+        ("ACTUATOR_MAX_AGE_SECONDS", "-1"),
+        ("READ_ONLY", "maybe"),
+    ],
+)
+def test_a_mistake_names_variable_value_reason_and_example(
+    variable: str, value: str
+) -> None:
+    complaint = _complaint(**{variable: value})
+    assert complaint.startswith("1 setting is wrong:\n")
+    told = re.search(rf"  {variable} = '{re.escape(value)}': (.+)", complaint)
+    assert told is not None, complaint
+    assert len(told[1]) > 10
+    assert f"    Example: {variable}=" in complaint
+
+
+def test_a_missing_variable_is_required() -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings(Settings, {})
+    complaint = str(refused.value)
+    assert complaint.startswith("2 settings are wrong:")
+    assert "MQTT_BROKER_HOST: is required" in complaint
+    assert "KEBA_P30_CHARGE_STATIONS: is required" in complaint
+
+
+def test_all_problems_are_told_at_once() -> None:
+    wrong = {
+        "MQTT_BROKER_PORT": "no",
+        "POLL_SECONDS": "no",
+        "KEBA_P30_BIND_ADDRESS": "no",
+        "KEBA_P30_PORT": "no",
+        "KEBA_P30_REPORTS": "no",
+        "KEBA_P30_REPLY_TIMEOUT": "no",
+        "KEBA_P30_CHARGE_STATIONS": "no",
+        "READ_ONLY": "no",
+        "MQTT_PASSWORD": "secret",
+    }
+    complaint = _complaint(**wrong)
+    assert complaint.startswith("9 settings are wrong:")
+    for variable in wrong.keys() - {"MQTT_PASSWORD"}:
+        assert f"{variable} = 'no'" in complaint
+    assert "MQTT_USERNAME: is needed with MQTT_PASSWORD" in complaint
+    assert "secret'" not in complaint
+
+
+def test_each_example_would_be_accepted() -> None:
+    for field, info in Settings.model_fields.items():
+        if field.startswith("mqtt_") and field.endswith("_file"):
+            continue
+        for example in info.examples or []:
+            needed = {"MQTT_USERNAME": "user"}
+            _read(**{**needed, field.upper(): str(example)})
+
+
+def test_each_setting_of_the_stations_is_described_with_an_example() -> None:
+    own = Settings.model_fields.keys() - Settings.__base__.model_fields.keys()  # type: ignore[union-attr]
+    assert len(own) >= 7
+    for field in own:
+        assert Settings.model_fields[field].description
+        assert Settings.model_fields[field].examples
