@@ -1,0 +1,34 @@
+# Thin: each target calls one thing. `make` alone lists them.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo test lint docs
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: $(STAMP) ## make the virtual environment
+
+$(STAMP): source/requirements.txt source/requirements-dev.txt
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check \
+		-r source/requirements-dev.txt
+	touch $@
+
+demo: $(STAMP) ## the connector with two simulated stations, in this terminal
+	@cd source && ../$(PYTHON) -m demo
+
+lint: $(STAMP) ## format, lint, types and import contracts
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	PYTHONPATH=source $(VENV)/bin/lint-imports --no-logo
+
+test: lint ## everything that CI checks, but the image
+	$(VENV)/bin/pytest
+
+docs: $(STAMP) ## make docs/datapoints.md from the tables
+	cd source && ../$(PYTHON) -m connector.datapoints > ../docs/datapoints.md

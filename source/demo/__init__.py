@@ -1,0 +1,1 @@
+"""The connector at work, without a charge station and without a broker."""
