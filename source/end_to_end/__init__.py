@@ -1,0 +1,1 @@
+"""Tests with everything real: process, sockets, broker, stations."""

@@ -1,0 +1,65 @@
+"""A broker, two stations, the connector."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from end_to_end.running import NAME, ConnectorProcess, Controller
+from pyconnector_template.tests.mosquitto import Mosquitto, Observer
+from simulator import Simulator
+
+STATIONS = {"garage": "127.0.0.2", "yard": "127.0.0.3"}
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A real Mosquitto without memory."""
+    with Mosquitto(tmp_path) as mosquitto:
+        yield mosquitto
+
+
+@pytest.fixture
+def observer(broker: Mosquitto) -> Observer:
+    """Hears everything."""
+    return broker.observe("#")
+
+
+@pytest.fixture
+def controller(observer: Observer) -> Controller:
+    """Plays BEMCom's API."""
+    return Controller(observer)
+
+
+@pytest.fixture
+def stations() -> Iterator[Simulator]:
+    """Two stations; the vehicle of the garage always charges."""
+    scenario = {"garage": "always-charging", "yard": "idle"}
+    with Simulator(STATIONS, scenario=scenario, speed=10.0) as simulator:
+        yield simulator
+        assert simulator.violations == []
+
+
+@pytest.fixture
+def connector(
+    tmp_path: Path, broker: Mosquitto, stations: Simulator
+) -> Iterator[ConnectorProcess]:
+    """The connector, running and with its first values."""
+    process = ConnectorProcess(tmp_path, broker.port, STATIONS)
+    with process:
+        yield process
+        assert "Traceback" not in process.output
+
+
+@pytest.fixture
+def online(connector: ConnectorProcess, observer: Observer) -> ConnectorProcess:
+    """The connector once both stations have told all their datapoints."""
+    observer.wait_for(
+        f"{NAME}/available_datapoints",
+        lambda message: all(
+            f"{station}__connection__online" in message.json["sensor"]
+            and f"{station}__report 3__P" in message.json["sensor"]
+            for station in STATIONS
+        ),
+    )
+    return connector

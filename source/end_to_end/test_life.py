@@ -1,0 +1,192 @@
+"""Start, stop, trouble: the connector's life beside its broker."""
+
+import signal
+import socket
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from end_to_end.conftest import STATIONS
+from end_to_end.running import NAME, ConnectorProcess, Controller
+from pyconnector_template.tests.mosquitto import (
+    Mosquitto,
+    Observer,
+    wait_until,
+)
+from simulator import Simulator
+
+pytestmark = pytest.mark.mosquitto
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_politely_within_two_seconds(
+    online: ConnectorProcess,
+    controller: Controller,
+    number: signal.Signals,
+) -> None:
+    code, seconds = online.end(number)
+
+    assert code == 0
+    assert seconds < 2.0
+    controller.wait_for_log("Good bye")
+
+
+def test_it_ends_within_two_seconds_although_the_broker_is_away(
+    tmp_path: Path, stations: Simulator
+) -> None:
+    with ConnectorProcess(tmp_path, 1, STATIONS) as connector:
+        connector.wait_for_output("garage is online")
+
+        code, seconds = connector.end()
+
+    assert code == 0
+    assert seconds < 2.0
+
+
+def test_it_starts_while_the_broker_is_down(
+    tmp_path: Path, stations: Simulator
+) -> None:
+    broker = Mosquitto(tmp_path)
+    with ConnectorProcess(tmp_path, broker.port, STATIONS) as connector:
+        connector.wait_for_output("garage is online")
+
+        with broker:
+            observer = broker.observe("#")
+            controller = Controller(observer)
+            controller.select(
+                "garage__report 2__State", actuators=["garage__ena"]
+            )
+            controller.wait_for("garage__report 2__State", 3)
+            controller.write_until_logged("garage__ena", 1, "ena 1: TCH-OK")
+
+
+@pytest.mark.parametrize("has_memory", [False, True])
+def test_a_broker_restart_costs_no_value_and_no_command(
+    tmp_path: Path, stations: Simulator, *, has_memory: bool
+) -> None:
+    key = "garage__report 3__E total"
+    with (
+        Mosquitto(tmp_path, has_memory=has_memory) as broker,
+        ConnectorProcess(tmp_path, broker.port, STATIONS) as connector,
+    ):
+        observer = broker.observe("#")
+        controller = Controller(observer)
+        controller.wait_for_log("garage is online")
+        controller.select(key, actuators=["garage__ena"])
+        wait_until(lambda: controller.values(key))
+        polls = _polls(stations)
+
+        broker.kill()
+        stations.wait_until(lambda: _polls(stations) >= polls + 2)
+        broker.start()
+
+        again = broker.observe("#")
+        again.wait_for(f"{NAME}/available_datapoints")
+        controller_again = Controller(again)
+        controller_again._topics = controller._topics
+        controller_again.wait_for_log("Connected again")
+        wait_until(lambda: len(controller_again.values(key)) >= 1)
+        controller_again.write_until_logged("garage__ena", 1, "ena 1: TCH-OK")
+        stamps = _stamps(observer, controller) + _stamps(
+            again, controller_again
+        )
+        assert connector.is_running()
+
+    assert stamps == sorted(stamps)
+    gaps = [after - before for before, after in pairwise(stamps)]
+    assert max(gaps) < 9_000, "a value of the outage is missing"
+
+
+def _polls(stations: Simulator) -> int:
+    return sum(
+        request.station == "garage" and request.text == "report 3"
+        for request in stations.requests
+    )
+
+
+def _stamps(observer: Observer, controller: Controller) -> list[int]:
+    topic = controller.topic("garage__report 3__E total")
+    return [message.json["timestamp"] for message in observer.on(topic)]
+
+
+def test_a_frozen_broker_blocks_neither_polls_nor_the_end(
+    online: ConnectorProcess, broker: Mosquitto, stations: Simulator
+) -> None:
+    broker.freeze()
+    polls = _polls(stations)
+
+    assert stations.wait_until(lambda: _polls(stations) >= polls + 2, 15)
+    code, seconds = online.end()
+
+    assert code == 0
+    assert seconds < 2.0
+
+
+def test_a_taken_port_is_told_and_ends_with_an_exit_code(
+    tmp_path: Path, broker: Mosquitto, controller: Controller
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 7090))
+        with ConnectorProcess(tmp_path, broker.port, STATIONS) as connector:
+            code = connector.wait_for_exit()
+
+    assert code == 1
+    assert "UDP port 7090" in connector.output
+    controller.wait_for_log("UDP port 7090")
+
+
+def test_wrong_settings_are_told_all_at_once_with_exit_code_2(
+    tmp_path: Path,
+) -> None:
+    with ConnectorProcess(
+        tmp_path,
+        1883,
+        {"a__b": "127.0.0.2", "c": "127.0.0.3", "d": "127.0.0.3"},
+        POLL_SECONDS="often",
+        MQTT_BROKER_PORT="0",
+    ) as connector:
+        code = connector.wait_for_exit()
+
+    assert code == 2
+    assert "Traceback" not in connector.output
+    for text in ("a__b", "127.0.0.3", "POLL_SECONDS", "MQTT_BROKER_PORT"):
+        assert text in connector.output
+
+
+def test_a_name_that_does_not_resolve_concerns_that_station_alone(
+    tmp_path: Path,
+    broker: Mosquitto,
+    controller: Controller,
+    stations: Simulator,
+) -> None:
+    named = {"attic": "no-such-host.invalid", **STATIONS}
+    with ConnectorProcess(tmp_path, broker.port, named):
+        controller.select(
+            "garage__report 2__State", "attic__connection__reason"
+        )
+        controller.wait_for("garage__report 2__State", 3)
+        controller.wait_for("attic__connection__reason", "name_unresolved")
+
+
+def test_a_killed_connector_goes_on_when_it_is_started_again(
+    tmp_path: Path, broker: Mosquitto, observer: Observer
+) -> None:
+    controller = Controller(observer)
+    # A process that starts anew cannot know when its forerunner has asked.
+    with (
+        Simulator(STATIONS, strict=False),
+        ConnectorProcess(tmp_path, broker.port, STATIONS) as connector,
+    ):
+        controller.wait_for_log("garage is online")
+        controller.select(actuators=["garage__ena"])
+        connector.end(signal.SIGKILL)
+        observer.wait_for(
+            f"{NAME}/status", lambda one: one.json["status"] == "offline"
+        )
+        connector.start()
+
+        controller.write_until_logged("garage__ena", 1, "ena 1: TCH-OK")
+
+    status = [one.json["status"] for one in observer.on(f"{NAME}/status")]
+    assert status == ["online", "offline", "online", "offline"]
