@@ -15,13 +15,22 @@ from connector.keba.commands import (
     Display,
     Enable,
     SetCurrent,
+    SetCurrentTimed,
+    SetDateTime,
     SetEnergyLimit,
+    SetFailsafe,
+    SetOutput,
+    SetPhases,
+    SetPhaseSource,
+    Start,
+    Stop,
+    Unlock,
 )
 from connector.keba.errors import InvalidCommandError
 from connector.keba.fields import CURRENT_MAX_MA, ENERGY_MAX_DWH
 from connector.keba.units import DeciWattHour, Milliampere, Seconds
 
-CURRENT_LIMITS = frozenset({"curr"})
+CURRENT_LIMITS = frozenset({"curr", "currtime"})
 """Actuators for which null means: no limit of ours."""
 
 _NUMBER = re.compile(r" *[+-]?\d+(\.\d*)?([eE][+-]?\d+)? *", re.ASCII)
@@ -111,6 +120,83 @@ def _display(value: object) -> Command:
     return Display(text, Seconds(int(minimum)), Seconds(int(maximum)))
 
 
+def _numbers(
+    word: str, value: object, at_least: int, at_most: int
+) -> list[int]:
+    """Read one number, or a text of several with blanks between them."""
+    parts: list[object] = [value]
+    if isinstance(value, str):
+        parts = [*value.split(" ")]
+    if not at_least <= len(parts) <= at_most:
+        raise InvalidCommandError(
+            f"{word}: {_shown(value)} has {len(parts)} numbers, not "
+            f"{at_least} to {at_most}"
+        )
+    return [_whole_number(word, part, "whole numbers") for part in parts]
+
+
+def _set_current_timed(value: object) -> Command:
+    limit, *delay = _numbers("currtime", value, 1, 2)
+    return SetCurrentTimed(
+        Milliampere(limit), Seconds(delay[0] if delay else 1)
+    )
+
+
+def _set_output(value: object) -> Command:
+    if isinstance(value, bool):
+        return SetOutput(int(value))
+    return SetOutput(_whole_number("output", value, "0, 1 or 10…150"))
+
+
+def _card_texts(word: str, value: object, at_most: int) -> list[str]:
+    if not isinstance(value, str):
+        raise InvalidCommandError(
+            f"{word}: {_shown(value)} is no text; write the tag of the card "
+            "as text, or an empty text"
+        )
+    parts = value.split(" ") if value else []
+    if len(parts) > at_most:
+        raise InvalidCommandError(f"{word}: {_shown(value)} has too many parts")
+    return parts
+
+
+def _start(value: object) -> Command:
+    return Start(*_card_texts("start", value, 2))
+
+
+def _stop(value: object) -> Command:
+    return Stop(*_card_texts("stop", value, 1))
+
+
+def _unlock(value: object) -> Command:
+    if value is None or not _switch("unlock", value):
+        raise InvalidCommandError("unlock: only 1 unlocks; 0 does nothing")
+    return Unlock()
+
+
+def _set_failsafe(value: object) -> Command:
+    if value is None or (value == 0 and not isinstance(value, bool)):
+        return SetFailsafe(Seconds(0), Milliampere(0))
+    timeout, limit, *stored = _numbers("failsafe", value, 2, 3)
+    is_stored = bool(stored) and _switch("failsafe", stored[0])
+    return SetFailsafe(Seconds(timeout), Milliampere(limit), is_stored)
+
+
+def _set_date_time(value: object) -> Command:
+    seconds = _whole_number("setdatetime", value, "Unix time in s")
+    return SetDateTime(Seconds(seconds))
+
+
+def _set_phase_source(value: object) -> Command:
+    return SetPhaseSource(_whole_number("x2src", value, "0…4"))
+
+
+def _set_phases(value: object) -> Command:
+    if value is None:
+        raise InvalidCommandError("x2: null is neither 0 nor 1")
+    return SetPhases(three=_switch("x2", value))
+
+
 @dataclass(frozen=True, slots=True)
 class Actuator:
     """One actuator datapoint of a station.
@@ -184,11 +270,102 @@ ACTUATORS: Mapping[str, Actuator] = {
             "",
             "text on the display",
             "up to 23 ASCII characters, alone or as "
-            "`<0|1> <min s> <max s> 0 <text>`",
+            "`1 <min s> <max s> 0 <text>`",
             is_text=True,
+        ),
+        Actuator(
+            "currtime",
+            _set_current_timed,
+            63_000,
+            "mA",
+            "limit of the charging current until unplugged; 0 stops",
+            "0 or 6000…63000, alone or as text `<mA> <s>` with a delay of "
+            "0…860400 s; null is no limit of ours",
+        ),
+        Actuator(
+            "output",
+            _set_output,
+            0,
+            "",
+            "relay X2, or its pulses per kWh (stored in the station)",
+            "0, 1, true, false, 10…150; null is refused",
+            low=0,
+            high=150,
+        ),
+        Actuator(
+            "start",
+            _start,
+            "",
+            "",
+            "authorise a session",
+            "text: empty, `<tag>` or `<tag> <class>` in 16 and 20 "
+            "hexadecimal digits",
+            is_text=True,
+        ),
+        Actuator(
+            "stop",
+            _stop,
+            "",
+            "",
+            "end an authorised session",
+            "text: empty or the tag that started it",
+            is_text=True,
+        ),
+        Actuator(
+            "unlock",
+            _unlock,
+            1,
+            "",
+            "unlock the socket; stop charging before",
+            "1 or true",
+            allowed=(1,),
+        ),
+        Actuator(
+            "failsafe",
+            _set_failsafe,
+            "60 6000 0",
+            "s, mA",
+            "limit when the station hears no command for a time",
+            "text `<timeout s> <mA> [<1 to store it>]`: 10…600 s, 0 or "
+            "6000…63000 mA; 0 or null is off",
+            is_text=True,
+        ),
+        Actuator(
+            "setdatetime",
+            _set_date_time,
+            1_800_000_000,
+            "s since 1970 UTC",
+            "set the clock of the station",
+            "Unix time; null is refused",
+            low=1,
+            high=4_294_967_295,
+        ),
+        Actuator(
+            "x2src",
+            _set_phase_source,
+            4,
+            "",
+            "who may switch phases: 0 nobody, 1 OCPP, 2 REST, 3 Modbus, 4 UDP",
+            "0…4; null is refused",
+            allowed=(0, 1, 2, 3, 4),
+        ),
+        Actuator(
+            "x2",
+            _set_phases,
+            1,
+            "",
+            "charge with one (0) or three (1) phases; at most every 305 s",
+            "0, 1, true, false; null is refused",
+            allowed=(0, 1),
         ),
     )
 }
+
+FLEET = "all"
+"""Stands for every station, in the place of a station's name."""
+
+FLEET_WORDS = ("ena", "curr")
+"""Actuators that exist for all stations together."""
 
 
 def command_from_value(
@@ -214,7 +391,10 @@ def command_from_value(
     if word in CURRENT_LIMITS and value is None:
         value = highest
     command = ACTUATORS[word].read(value)
-    if isinstance(command, SetCurrent) and command.limit > highest:
+    if (
+        isinstance(command, SetCurrent | SetCurrentTimed)
+        and command.limit > highest
+    ):
         raise InvalidCommandError(
             f"{word}: {command.limit} mA is more than this station's "
             f"max_curr of {highest} mA"

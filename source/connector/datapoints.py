@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from connector.actuators import ACTUATORS, Actuator
 from connector.keba.events import Outcome, Reason
 from connector.keba.fields import REPORTS, Field
+from connector.readings import READINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,21 @@ CONNECTION = (
         "0…",
         "generic_numeric",
     ),
+    Datapoint(
+        "sensor",
+        "connection__restarts",
+        "",
+        "restarts of the station since the start of the connector",
+        "0…",
+        "generic_numeric",
+    ),
+)
+
+
+_WITH_REASON = (Outcome.REJECTED, Outcome.INVALID)
+_OUTCOMES = ", ".join(
+    f"{outcome}: …" if outcome in _WITH_REASON else outcome
+    for outcome in Outcome
 )
 
 
@@ -88,13 +104,23 @@ def all_datapoints() -> Iterator[Datapoint]:
         for field in fields:
             yield _of_field(number, field)
     yield from CONNECTION
+    for row in READINGS:
+        yield Datapoint(
+            "sensor",
+            f"readings__{row.key}",
+            row.unit,
+            row.meaning,
+            row.values,
+            row.data_format,
+        )
+    yield from _sessions()
     for actuator in ACTUATORS.values():
         yield Datapoint(
             "sensor",
             f"results__{actuator.word}",
             "",
             f"what became of the last `{actuator.word}`",
-            ", ".join(Outcome),
+            _OUTCOMES,
             "generic_text",
         )
     for actuator in ACTUATORS.values():
@@ -105,6 +131,27 @@ def all_datapoints() -> Iterator[Datapoint]:
             actuator.meaning,
             actuator.accepts,
             _data_format(actuator),
+        )
+
+
+def _sessions() -> Iterator[Datapoint]:
+    """Yield the datapoints of a finished session (with report 100 only)."""
+    for key, unit, meaning, data_format in (
+        ("id", "", "Session ID of the station", "generic_numeric"),
+        ("energy", "kWh", "energy of the session", "generic_numeric"),
+        ("started", "", "start in UTC, ISO 8601", "generic_text"),
+        ("ended", "", "end in UTC, ISO 8601", "generic_text"),
+        ("reason", "", "unplugged, rfid, or a number", "generic_text"),
+        ("tag", "", "card, hashed unless RFID_PLAIN", "generic_text"),
+        (
+            "time_quality",
+            "",
+            "none, not_synchronised, weak, strong, or uptime of the station",
+            "generic_text",
+        ),
+    ):
+        yield Datapoint(
+            "sensor", f"session__{key}", unit, meaning, "", data_format
         )
 
 
@@ -147,6 +194,8 @@ def markdown(datapoints: Iterable[Datapoint]) -> str:
         "underscores, as in `garage__report 3__P`. A station announces the",
         "fields that it sends: older firmware and other models have fewer,",
         "newer firmware may have more.",
+        "",
+        "`all__ena` and `all__curr` write to every station at once.",
     ]
     heading = ""
     for datapoint in datapoints:

@@ -9,22 +9,25 @@ SOURCE = str(Path(__file__).resolve().parents[1])
 if SOURCE not in sys.path:
     sys.path.insert(0, SOURCE)
 
-import logging  # noqa: E402
-import os  # noqa: E402
-from typing import Any  # noqa: E402
+import logging
+import math
+import os
+import time
+from typing import Any
 
-from connector.actuator_flow import ActuatorFlow  # noqa: E402
-from connector.actuators import ACTUATORS  # noqa: E402
-from connector.health import Pulse, path_from  # noqa: E402
-from connector.keba.gateway import Delivery, Gateway  # noqa: E402
-from connector.sensor_flow import SensorFlow  # noqa: E402
-from connector.settings import Settings  # noqa: E402
-from connector.station_log import StationLog  # noqa: E402
-from pyconnector_template.dispatch import DispatchOnce  # noqa: E402
-from pyconnector_template.pyconnector_template import (  # noqa: E402
+from connector.actuator_flow import ActuatorFlow
+from connector.actuators import ACTUATORS, FLEET, FLEET_WORDS
+from connector.cards import CardMask
+from connector.health import Pulse, path_from
+from connector.keba.gateway import Gateway
+from connector.sensor_flow import SensorFlow
+from connector.settings import Settings
+from connector.station_log import StationLog
+from pyconnector_template.dispatch import DispatchOnce
+from pyconnector_template.pyconnector_template import (
     Connector as ConnectorTemplate,
 )
-from pyconnector_template.settings import (  # noqa: E402
+from pyconnector_template.settings import (
     SettingsError,
     read_settings,
 )
@@ -34,23 +37,6 @@ __version__ = "1.0.0"
 EXIT_WRONG_SETTINGS = 2
 
 logger = logging.getLogger("pyconnector")
-
-
-class WatchedGateway(Gateway):
-    """A gateway that notes when the sensor flow asks for news.
-
-    Attributes
-    ----------
-    pulse
-        Beats in the flow's thread; set by the connector.
-    """
-
-    pulse: Pulse
-
-    def next_event(self, timeout_s: float) -> Delivery | None:
-        """See `Gateway`."""
-        self.pulse.beat()
-        return super().next_event(timeout_s)
 
 
 class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
@@ -75,9 +61,23 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
         settings = settings or read_settings(Settings)
         self.stations = settings.keba_p30_charge_stations
         self.is_read_only = settings.read_only
+        self.last_command_at = time.monotonic()
+        failsafe = None if self.is_read_only else settings.keba_p30_failsafe
+        self._controller_timeout_s = (
+            failsafe.controller_timeout if failsafe else None
+        ) or math.inf
+        self._was_in_charge = True
         self.station_log = StationLog()
-        self.gateway = WatchedGateway(
+        self.card_mask = CardMask(_salt_of(settings))
+        self.gateway = Gateway(
             {name: station.host for name, station in self.stations.items()},
+            serials={
+                name: station.serial
+                for name, station in self.stations.items()
+                if station.serial is not None
+            },
+            restores=settings.keba_p30_restore and not self.is_read_only,
+            failsafe=None if failsafe is None else failsafe.command,
             bind_address=settings.keba_p30_bind_address,
             port=settings.keba_p30_port,
             reports=settings.keba_p30_reports,
@@ -85,7 +85,7 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
             reply_timeout_s=settings.keba_p30_reply_timeout,
             log=logger,
         )
-        self.gateway.pulse = Pulse(
+        self._pulse = Pulse(
             path_from(os.environ),
             lambda: self.is_healthy() and self.broker_is_connected,
         )
@@ -96,6 +96,10 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
                     f"{station}__{actuator.word}": actuator.example
                     for station in self.stations
                     for actuator in ACTUATORS.values()
+                }
+                | {
+                    f"{FLEET}__{word}": ACTUATORS[word].example
+                    for word in FLEET_WORDS
                 },
             },
             "DeviceDispatcher": DispatchOnce,
@@ -111,9 +115,26 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
                 settings.poll_seconds,
             )
 
+    def look_after_itself(self) -> None:
+        """Beat for the health check, and tell stations who is in charge."""
+        self._pulse.beat()
+        silence_s = time.monotonic() - self.last_command_at
+        is_in_charge = (
+            self.broker_is_connected and silence_s < self._controller_timeout_s
+        )
+        if is_in_charge != self._was_in_charge:
+            self._was_in_charge = is_in_charge
+            self.gateway.set_in_charge(is_in_charge=is_in_charge)
+
     def is_healthy(self) -> bool:
         """Tell whether the stations are being listened to."""
         return self.gateway.is_alive
+
+
+def _salt_of(settings: Settings) -> str | None:
+    if settings.rfid_plain or settings.rfid_salt is None:
+        return None
+    return settings.rfid_salt.get_secret_value()
 
 
 def main() -> int:

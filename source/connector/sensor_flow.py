@@ -2,17 +2,31 @@
 
 import logging
 import threading
+from collections import defaultdict
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
+from connector.cards import CardMask
+from connector.charging_sessions import (
+    LATEST,
+    FinishedSession,
+    SessionBook,
+)
+from connector.hints import PushWatch
 from connector.keba.events import (
     CommandFinished,
+    CommandNotSent,
     ConnectionState,
     Outcome,
     ReportReceived,
+    ReportUnanswered,
     StatusReceived,
 )
+from connector.keba.fields import SESSION_REPORTS
 from connector.keba.gateway import Delivery, Gateway
 from connector.raw_messages import STATUS, parse_raw_message
+from connector.readings import StationReadings
 from connector.station_log import StationLog
 from pyconnector_template.pyconnector_template import (
     SensorFlow as SensorFlowTemplate,
@@ -37,26 +51,51 @@ class SensorFlow(SensorFlowTemplate):
         Talks to the stations; set by the connector.
     station_log
         Writes the log lines about the stations; set by the connector.
+    card_mask
+        Hides the tags of RFID cards; set by the connector.
     """
 
     gateway: Gateway
     station_log: StationLog
+    card_mask: CardMask = CardMask(None)
+
+    @cached_property
+    def _readings(self) -> defaultdict[str, StationReadings]:
+        # BEMCom's flows are mixed into a connector and have no __init__.
+        return defaultdict(StationReadings)
+
+    @cached_property
+    def _session_books(self) -> defaultdict[str, SessionBook]:
+        return defaultdict(SessionBook)
+
+    @cached_property
+    def _push_watches(self) -> defaultdict[str, PushWatch]:
+        return defaultdict(PushWatch)
 
     def follow_stations(self, termination_event: threading.Event) -> None:
         """Open the gateway and handle its events until asked to end."""
         self.gateway.open()
         while not termination_event.is_set():
+            self.look_after_itself()
             delivery = self.gateway.next_event(PATIENCE_S)
             if delivery is not None:
                 self.handle(delivery)
+
+    def look_after_itself(self) -> None:
+        """Called between two events, once a second at least; overridable."""
 
     def handle(self, delivery: Delivery) -> None:
         """Log an event and publish the values that it brings."""
         event = delivery.event
         self.station_log.tell(event)
         match event:
+            case ReportReceived(request=request) if _is_of_the_past(request):
+                self._publish_meaning(delivery, event)
             case ReportReceived() | StatusReceived():
                 self.run_sensor_flow(raw_data=delivery)
+                self._publish_meaning(delivery, event)
+            case ReportUnanswered(station=station):
+                self._publish_finished_sessions(delivery, station)
             case ConnectionState(station=station):
                 self._publish_values(
                     delivery, station, {"connection": self._connection(event)}
@@ -66,6 +105,12 @@ class SensorFlow(SensorFlowTemplate):
                     delivery,
                     station,
                     {"results": {command.word: _result_text(event)}},
+                )
+            case CommandNotSent(station=station, word=word):
+                self._publish_values(
+                    delivery,
+                    station,
+                    {"results": {word: _result_text(event)}},
                 )
 
     def receive_raw_msg(self, raw_data: Any = None) -> dict[str, Any]:
@@ -86,7 +131,9 @@ class SensorFlow(SensorFlowTemplate):
         request = getattr(event, "request", STATUS)
         return {
             "payload": {
-                "raw_message": {event.station: {request: event.text}},
+                "raw_message": {
+                    event.station: {request: self.card_mask.apply(event.text)}
+                },
                 "timestamp": raw_data.timestamp_ms,
             }
         }
@@ -113,12 +160,70 @@ class SensorFlow(SensorFlowTemplate):
             }
         }
 
+    def _publish_meaning(
+        self, delivery: Delivery, event: ReportReceived | StatusReceived
+    ) -> None:
+        """Publish what a datagram means in words and SI units."""
+        station = event.station
+        request = getattr(event, "request", STATUS)
+        text = self.card_mask.apply(event.text)
+        parsed = parse_raw_message({station: {request: text}})
+        reports = parsed.get(station, {})
+        self._watch_pushes(station, request, reports.get("report 2", {}))
+        fields = reports.get("report 2", {}) | reports.get("report 3", {})
+        readings = self._readings[station].update(fields)
+        if readings:
+            self._publish_values(delivery, station, {"readings": readings})
+        number = _session_report_number(request)
+        if number is not None and request in reports:
+            self._take_session(delivery, station, number, reports[request])
+
+    def _take_session(
+        self,
+        delivery: Delivery,
+        station: str,
+        number: int,
+        fields: dict[str, Any],
+    ) -> None:
+        book = self._session_books[station]
+        missing = book.take(number, fields, delivery.timestamp_ms)
+        if missing is None:
+            self._publish_finished_sessions(delivery, station)
+        else:
+            self.gateway.ask(station, missing)
+
+    def _publish_finished_sessions(
+        self, delivery: Delivery, station: str
+    ) -> None:
+        for session in self._session_books[station].finished():
+            self._publish_session(delivery, station, session)
+
+    def _publish_session(
+        self, delivery: Delivery, station: str, session: FinishedSession
+    ) -> None:
+        timestamp_ms = session.ended_at_ms or delivery.timestamp_ms
+        self._publish_values(
+            replace(delivery, timestamp_ms=timestamp_ms),
+            station,
+            {"session": dict(session.values)},
+        )
+
+    def _watch_pushes(
+        self, station: str, request: str, fields: dict[str, Any]
+    ) -> None:
+        watch = self._push_watches[station]
+        if request == STATUS:
+            watch.note_push(fields)
+        elif fields and watch.note_report(fields):
+            self.station_log.hint_at_another_client(station)
+
     def _connection(self, state: ConnectionState) -> dict[str, Any]:
         values: dict[str, Any] = {
             "online": state.online,
             "reason": str(state.reason),
             "requests_sent": state.requests_sent,
             "requests_unanswered": state.requests_unanswered,
+            "restarts": state.restarts,
         }
         if state.last_seen_at is not None:
             values["last_seen"] = self.gateway.wall_clock_ms(state.last_seen_at)
@@ -138,7 +243,24 @@ class SensorFlow(SensorFlowTemplate):
         )
 
 
-def _result_text(event: CommandFinished) -> str:
-    if event.outcome is Outcome.REJECTED:
+def _is_of_the_past(request: str) -> bool:
+    """Tell whether a report is about an older session.
+
+    Thirty of them would be hundreds of datapoints that never change again;
+    what counts is published as a finished session.
+    """
+    number = _session_report_number(request)
+    return number is not None and number > LATEST
+
+
+def _session_report_number(request: str) -> int | None:
+    number = request.removeprefix("report ")
+    if not number.isdigit() or int(number) not in SESSION_REPORTS:
+        return None
+    return int(number)
+
+
+def _result_text(event: CommandFinished | CommandNotSent) -> str:
+    if event.outcome in (Outcome.REJECTED, Outcome.INVALID):
         return f"{event.outcome}: {event.detail}"
     return str(event.outcome)

@@ -3,15 +3,32 @@
 import ipaddress
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+)
 
-from connector.keba.commands import CURRENT_MIN_MA
+from connector.keba.commands import (
+    CURRENT_MIN_MA,
+    FAILSAFE_MAX_S,
+    FAILSAFE_MIN_S,
+    SetFailsafe,
+)
 from connector.keba.fields import CURRENT_MAX_MA
 from connector.keba.pacing import REPEAT_PAUSE_S
-from pyconnector_template.settings import Switch, TemplateSettings
+from connector.keba.units import Milliampere, Seconds
+from pyconnector_template.settings import (
+    FROM_FILE,
+    Problem,
+    Switch,
+    TemplateSettings,
+)
 
 POLLABLE_REPORTS = (1, 2, 3, 100)
 
@@ -41,6 +58,52 @@ class Station(BaseModel):
     host: str
     serial: str | None = None
     max_curr: int | None = Field(None, ge=CURRENT_MIN_MA, le=CURRENT_MAX_MA)
+
+
+class Failsafe(BaseModel):
+    """How to use the stations' failsafe mode as a watchdog.
+
+    Parameters
+    ----------
+    timeout
+        Seconds without a command after which a station limits itself.
+    current
+        Its limit in mA then; 0 stops charging.
+    controller_timeout
+        Seconds without a message on any actuator topic after which the
+        stations are left to limit themselves; None ignores that.
+    store
+        Whether stations keep this in their EEPROM over restarts.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    timeout: int = Field(ge=FAILSAFE_MIN_S, le=FAILSAFE_MAX_S)
+    current: int
+    controller_timeout: float | None = Field(None, gt=0, allow_inf_nan=False)
+    store: bool = False
+
+    @property
+    def command(self) -> SetFailsafe:
+        """The command that arms a station."""
+        return SetFailsafe(
+            Seconds(self.timeout), Milliampere(self.current), self.store
+        )
+
+
+def _read_failsafe(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    try:
+        entry = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is no JSON ({error})") from None
+    try:
+        failsafe = Failsafe.model_validate(entry)
+    except ValueError as error:
+        raise ValueError(_in_one_line(error)) from None
+    _ = failsafe.command
+    return failsafe
 
 
 def _read_stations(text: object) -> object:
@@ -210,6 +273,48 @@ class Settings(TemplateSettings):
         "changes a station is sent.",
         examples=["FALSE"],
     )
+
+    keba_p30_restore: Switch = Field(
+        default=False,
+        description="TRUE: the last accepted `ena`, `curr` and `failsafe` of "
+        "this run are sent again after a station has restarted or come back.",
+        examples=["FALSE"],
+    )
+    keba_p30_failsafe: Annotated[
+        Failsafe | None, BeforeValidator(_read_failsafe)
+    ] = Field(
+        None,
+        description="Arms the failsafe mode of each station and keeps it from "
+        "acting while the broker is there.",
+        examples=['{"timeout": 60, "current": 6000}'],
+    )
+
+    rfid_salt: SecretStr | None = Field(
+        None,
+        description="Key for hashing the tags of RFID cards; needed with "
+        "report 100. Also as RFID_SALT_FILE.",
+        examples=["a long secret"],
+        json_schema_extra=FROM_FILE,
+    )
+    rfid_plain: Switch = Field(
+        default=False,
+        description="TRUE publishes the tags of RFID cards as they are.",
+        examples=["FALSE"],
+    )
+
+    @classmethod
+    def problems_between(cls, values: Mapping[str, str]) -> Iterator[Problem]:
+        """Find what is wrong between variables, see `TemplateSettings`."""
+        yield from super().problems_between(values)
+        reports = values.get("keba_p30_reports", "")
+        is_plain = values.get("rfid_plain", "").upper() == "TRUE"
+        if "100" in reports and not is_plain and "rfid_salt" not in values:
+            yield cls.problem(
+                "rfid_salt",
+                None,
+                "is needed with report 100, to hash the tags of cards; or set "
+                "RFID_PLAIN=TRUE",
+            )
 
     @property
     def polls_slower_than_asked(self) -> bool:

@@ -11,14 +11,18 @@ from connector.keba.events import (
     AddressShared,
     CommandAnswered,
     CommandFinished,
+    CommandNotSent,
     CommandUnanswered,
     ConnectionState,
     Event,
+    FailsafeTookOver,
     OddDatagram,
     Outcome,
     Reason,
     ReportReceived,
     ReportUnanswered,
+    SettingChanged,
+    SettingRestored,
     StationRestarted,
     StatusReceived,
     StrangerHeard,
@@ -79,6 +83,29 @@ class StationLog:
                 self._tell_connection(event)
             case CommandAnswered() | CommandUnanswered() | CommandFinished():
                 _tell_command(event)
+            case OddDatagram() | StationRestarted() | AddressShared():
+                self._tell_oddity(event)
+            case CommandNotSent():
+                _tell_not_sent(event)
+            case SettingChanged() | SettingRestored() | FailsafeTookOver():
+                _tell_setting(event)
+            case StrangerHeard(address=address, is_keba=is_keba):
+                self._tell_stranger(address, is_keba=is_keba)
+
+    def hint_at_another_client(self, station: str) -> None:
+        """Tell that status messages seem to go to somebody else."""
+        self._warn_at_times(
+            f"pushes {station}",
+            "%s: values change, but no status messages come. Another client "
+            "(app, energy manager, second connector) seems to talk to the "
+            "station; it tells changes to the last one only",
+            station,
+        )
+
+    def _tell_oddity(
+        self, event: OddDatagram | StationRestarted | AddressShared
+    ) -> None:
+        match event:
             case OddDatagram(station=station, reason=reason):
                 self._warn_at_times(
                     f"odd {station}",
@@ -101,8 +128,6 @@ class StationLog:
                     owner,
                     address,
                 )
-            case StrangerHeard(address=address):
-                self._tell_stranger(address)
 
     def _tell_connection(self, state: ConnectionState) -> None:
         station = state.station
@@ -110,9 +135,16 @@ class StationLog:
         self._told_reason[station] = state.reason
         if not state.online:
             if state.reason is not told:
-                logger.warning("%s %s", station, _EXPLANATIONS[state.reason])
+                logger.warning(
+                    "%s %s%s",
+                    station,
+                    _EXPLANATIONS[state.reason],
+                    _evidence(state),
+                )
             return
-        if told is not Reason.OK:
+        if state.reason is Reason.UNSUPPORTED_MODEL is not told:
+            logger.warning("%s %s", station, _EXPLANATIONS[state.reason])
+        if told not in (Reason.OK, Reason.UNSUPPORTED_MODEL):
             again = "" if told is None else " again"
             logger.info("%s is online%s", station, again)
             self._missing.pop(station, None)
@@ -132,8 +164,18 @@ class StationLog:
             told.discard(request)
             logger.info("%s answers %s again", station, request)
 
-    def _tell_stranger(self, address: str) -> None:
+    def _tell_stranger(self, address: str, *, is_keba: bool) -> None:
         self._strangers += 1
+        if is_keba:
+            self._warn_at_times(
+                "translation",
+                "%s answers like a KEBA station, but is none of those "
+                "configured. If stations are missing, address translation "
+                "hides them (container engine, router): publish UDP port "
+                "7090 or use host networking",
+                address,
+            )
+            return
         if self._strangers < STRANGERS_TOLD:
             logger.info(
                 "Ignoring datagrams of %s, which is no configured station",
@@ -150,6 +192,62 @@ class StationLog:
             return
         self._told_at[key] = now
         logger.warning(message, *args)
+
+
+def _evidence(state: ConnectionState) -> str:
+    """Tell what the station itself says about the reason."""
+    if state.reason is Reason.WRONG_SERIAL:
+        return f". It says {state.serial}"
+    if state.reason is not Reason.DIP_SWITCH_OFF:
+        return ""
+    if state.is_dip_switch_on is None:
+        return ""
+    position = "ON" if state.is_dip_switch_on else "OFF"
+    return f". Its report 1 says that the switch is {position}"
+
+
+def _tell_setting(
+    event: SettingChanged | SettingRestored | FailsafeTookOver,
+) -> None:
+    match event:
+        case SettingChanged(station=station, command=command, seen=seen):
+            logger.info(
+                "%s: somebody else has changed what %s had set: now %s",
+                station,
+                command,
+                seen,
+            )
+        case SettingRestored(station=station, command=command):
+            logger.info(
+                "%s is back without %s; it is sent again",
+                station,
+                command,
+            )
+        case FailsafeTookOver(station=station):
+            logger.warning(
+                "%s was without commands for longer than its failsafe "
+                "timeout; enable and current are sent again",
+                station,
+            )
+
+
+def _tell_not_sent(event: CommandNotSent) -> None:
+    match event.outcome:
+        case Outcome.EXPIRED:
+            logger.debug("%s: %s was too old", event.station, event.word)
+        case Outcome.READ_ONLY:
+            logger.warning(
+                "%s: %s is not sent: READ_ONLY is TRUE",
+                event.station,
+                event.detail,
+            )
+        case _:
+            logger.warning(
+                "Refused a value for %s__%s: %s",
+                event.station,
+                event.word,
+                event.detail,
+            )
 
 
 def _tell_command(

@@ -26,6 +26,9 @@ FAILSAFE_MAX_S = 600
 DISPLAY_MAX_CHARACTERS = 23
 DISPLAY_MAX_S = 65_535
 
+_READ_BACK_WITHIN_S = 15
+"""A timer this short may have run down before the reading."""
+
 _NO_PROOF: Mapping[str, int] = MappingProxyType({})
 
 
@@ -177,21 +180,23 @@ class SetCurrentTimed(Command):
         return {"Tmo CT": 0} if self._cancels() else {"Curr user": self.limit}
 
     def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
-        """Tell whether the limit rules or waits for its moment.
+        """Tell whether the limit rules, or waits for its moment.
 
         A stop may show as `Enable user` 0 instead, because `Curr user` was
         seen to keep its value then.
         """
-        rules = Command.is_shown_by(self, fields)
-        if rules or self._cancels():
-            return rules
+        is_limit_shown = Command.is_shown_by(self, fields)
+        if self._cancels():
+            return is_limit_shown
         if _equals(fields.get("Curr timer"), self.limit) and not _equals(
             fields.get("Tmo CT", 0), 0
         ):
             return True
+        if self.delay > _READ_BACK_WITHIN_S:
+            return None if is_limit_shown is None else False
         if self.limit == 0 and _equals(fields.get("Enable user"), 0):
             return True
-        return rules
+        return is_limit_shown
 
     def _cancels(self) -> bool:
         return self.limit == 0 and self.delay == 0

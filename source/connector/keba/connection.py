@@ -1,6 +1,7 @@
 """What the silence and the answers of one station tell about the line."""
 
 import math
+from collections.abc import Mapping
 
 from connector.keba.events import ConnectionState, Reason
 
@@ -11,6 +12,12 @@ DATA_REPORTS = frozenset({2, 3})
 """Reports that a station answers only with DIP switch DSW1.3 on."""
 
 
+UNSUPPORTED_PRODUCT = "-P40-"
+"""Known not to speak this protocol (home-assistant.io#40308)."""
+
+_UDP_BIT = 0x20
+
+
 class Connection:
     """Evidence about one station, and the verdict it allows.
 
@@ -19,8 +26,15 @@ class Connection:
     neither report 2 nor report 3.
     """
 
-    def __init__(self, station: str) -> None:
+    def __init__(
+        self, station: str, expected_serial: str | None = None
+    ) -> None:
         self._station = station
+        self._expected_serial = expected_serial
+        self._serial: str | None = None
+        self._product = ""
+        self._is_dip_switch_on: bool | None = None
+        self._restarts = 0
         self._is_known = False
         self._is_resolved = True
         self._is_silent = False
@@ -41,6 +55,26 @@ class Connection:
     def is_silent(self) -> bool:
         """Whether the station answers nothing at all."""
         return self._is_silent
+
+    @property
+    def is_somebody_else(self) -> bool:
+        """Whether another station answers than the one that is meant."""
+        expected = self._expected_serial
+        return expected is not None and self._serial not in (None, expected)
+
+    def note_identity(self, fields: Mapping[str, object]) -> None:
+        """A report tells who is speaking."""
+        serial = fields.get("Serial")
+        if serial is not None:
+            self._serial = str(serial)
+        self._product = str(fields.get("Product", self._product))
+        is_on = _dip_switch_1_3(fields)
+        if is_on is not None:
+            self._is_dip_switch_on = is_on
+
+    def note_restart(self) -> None:
+        """The station has restarted."""
+        self._restarts += 1
 
     def note_address(self, *, is_resolved: bool) -> None:
         """The name of the station was looked up."""
@@ -111,11 +145,14 @@ class Connection:
         reason = self._reason()
         return ConnectionState(
             station=self._station,
-            online=reason is Reason.OK,
+            online=reason in (Reason.OK, Reason.UNSUPPORTED_MODEL),
             reason=reason,
             last_seen_at=self._last_seen_at,
             requests_sent=self._requests_sent,
             requests_unanswered=self._requests_unanswered,
+            restarts=self._restarts,
+            serial=self._serial,
+            is_dip_switch_on=self._is_dip_switch_on,
         )
 
     def _reason(self) -> Reason:
@@ -123,8 +160,12 @@ class Connection:
             return Reason.NAME_UNRESOLVED
         if self._is_silent:
             return Reason.SEND_ERROR if self._send_failed else Reason.NO_REPLY
+        if self.is_somebody_else:
+            return Reason.WRONG_SERIAL
         if self._is_deaf_for_data():
             return Reason.DIP_SWITCH_OFF
+        if UNSUPPORTED_PRODUCT in self._product:
+            return Reason.UNSUPPORTED_MODEL
         return Reason.OK
 
     def _is_deaf_for_data(self) -> bool:
@@ -136,3 +177,16 @@ class Connection:
             identified_at > self._unanswered_since[number]
             for number in DATA_REPORTS
         )
+
+
+def _dip_switch_1_3(fields: Mapping[str, object]) -> bool | None:
+    """Read bit 0x20 of DIP-Sw1; BMW stations have it in DIP-Sw's first byte.
+
+    Sources: nymea and OpenEMS, checked against recordings.
+    """
+    for key, shift in (("DIP-Sw1", 0), ("DIP-Sw", 8)):
+        try:
+            return bool(int(str(fields[key]), 16) >> shift & _UDP_BIT)
+        except (KeyError, ValueError):
+            continue
+    return None

@@ -30,6 +30,9 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     NO_REPLY = "no_reply"
     SUPERSEDED = "superseded"
+    INVALID = "invalid"
+    EXPIRED = "expired"
+    READ_ONLY = "read_only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,13 @@ class OddDatagram:
 
 @dataclass(frozen=True, slots=True)
 class StrangerHeard:
-    """The first datagram of an address that is no station's."""
+    """The first datagram of an address that is no station's.
+
+    `is_keba` tells whether it was what only stations say.
+    """
 
     address: str
+    is_keba: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +110,40 @@ class CommandFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandNotSent:
+    """A value was not turned into a datagram, for a reason of our own."""
+
+    station: str
+    word: str
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChanged:
+    """Somebody else has changed what a command of ours had set."""
+
+    station: str
+    command: Command
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRestored:
+    """A command of this run is sent again after an interruption."""
+
+    station: str
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class FailsafeTookOver:
+    """The station was without us for longer than its failsafe timeout."""
+
+    station: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReportUnanswered:
     """A report was asked for twice and has not come."""
 
@@ -119,7 +160,11 @@ class StationRestarted:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionState:
-    """How the connection to a station is doing, after each round."""
+    """How the connection to a station is doing, after each round.
+
+    `serial` is that of whoever answers, `is_dip_switch_on` what report 1
+    says of DIP switch DSW1.3; both are None while not known.
+    """
 
     station: str
     online: bool
@@ -127,6 +172,9 @@ class ConnectionState:
     last_seen_at: float | None
     requests_sent: int
     requests_unanswered: int
+    restarts: int = 0
+    serial: str | None = None
+    is_dip_switch_on: bool | None = None
 
 
 Event = (
@@ -138,6 +186,10 @@ Event = (
     | CommandAnswered
     | CommandUnanswered
     | CommandFinished
+    | CommandNotSent
+    | SettingChanged
+    | SettingRestored
+    | FailsafeTookOver
     | ReportUnanswered
     | StationRestarted
     | ConnectionState

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from connector.keba.commands import Command
 from connector.keba.errors import UnknownStationError
 from connector.keba.events import AddressShared, Event, StrangerHeard
+from connector.keba.messages import Acceptance, Report, parse_datagram
 from connector.keba.session import Session
 
 FLOOD_PER_S = 3000
@@ -44,6 +45,7 @@ class FleetTurn:
 class _Member:
     session: Session
     address: str | None = None
+    is_looked_up: bool = False
     due_at: float | None = None
     heard: int = 0
     counted_since: float = 0.0
@@ -63,7 +65,7 @@ class Fleet:
     Parameters
     ----------
     sessions
-        One session for each station; none has an address yet.
+        One session for each station; it begins with its first address.
     """
 
     def __init__(self, sessions: Iterable[Session]) -> None:
@@ -74,8 +76,6 @@ class Fleet:
         self._strangers: set[str] = set()
         self._agenda: list[tuple[float, int, _Member]] = []
         self._tie_breaker = itertools.count()
-        for member in self._members.values():
-            self._schedule(member)
 
     @property
     def stations(self) -> tuple[str, ...]:
@@ -105,6 +105,7 @@ class Fleet:
         if member.address is not None:
             del self._by_address[member.address]
         member.address = address
+        member.is_looked_up = True
         if address is not None:
             self._by_address[address] = member
         events += member.session.note_address(
@@ -124,12 +125,35 @@ class Fleet:
         """Take a datagram and hand it to the station that sent it."""
         member = self._by_address.get(address)
         if member is None:
-            return self._on_stranger(address)
+            return self._on_stranger(data, address)
         if member.is_flooding(now):
             return []
         events = member.session.receive(data, now)
         self._schedule(member)
         return events
+
+    def ask(self, station: str, report: int, now: float) -> None:
+        """Ask a station for a report outside of its rounds."""
+        member = self._member(station)
+        member.session.ask(report, now)
+        self._schedule(member)
+
+    def set_in_charge(self, *, is_in_charge: bool, now: float) -> None:
+        """Hear whether somebody is in charge, see `Caretaker`."""
+        for member in self._members.values():
+            member.session.set_in_charge(is_in_charge=is_in_charge, now=now)
+            self._schedule(member)
+
+    def say_farewell(self, now: float) -> None:
+        """Poll no more; say what belongs to a clean end."""
+        for member in self._members.values():
+            member.session.say_farewell(now)
+            self._schedule(member)
+
+    @property
+    def has_commands(self) -> bool:
+        """Whether any command waits for its moment or for its answer."""
+        return any(m.session.has_commands for m in self._members.values())
 
     def note_send_error(self, station: str) -> None:
         """Hear that the last datagram for a station could not be sent."""
@@ -184,17 +208,21 @@ class Fleet:
 
     def _schedule(self, member: _Member, not_before: float = 0.0) -> None:
         """Put the member on the agenda; its older entries lose their due_at."""
+        if not member.is_looked_up:
+            # Nothing can leave before the first lookup has ended.
+            return
         due_at = max(member.session.next_deadline(), not_before)
         if due_at == member.due_at:
             return
         member.due_at = due_at
         heapq.heappush(self._agenda, (due_at, next(self._tie_breaker), member))
 
-    def _on_stranger(self, address: str) -> list[Event]:
+    def _on_stranger(self, data: bytes, address: str) -> list[Event]:
         if (
             address in self._strangers
             or len(self._strangers) >= STRANGERS_REMEMBERED
         ):
             return []
         self._strangers.add(address)
-        return [StrangerHeard(address)]
+        is_keba = isinstance(parse_datagram(data), Report | Acceptance)
+        return [StrangerHeard(address, is_keba)]

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import ipaddress
 import logging
+import math
 import selectors
 import socket
 import threading
@@ -17,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from connector.keba.commands import Command
+from connector.keba.commands import Command, SetFailsafe
 from connector.keba.errors import GatewayError, UnknownStationError
 from connector.keba.events import (
     ConnectionState,
@@ -51,6 +52,9 @@ SPREAD_PER_STATION_S = 0.0005
 
 LOOKUPS_AT_ONCE = 16
 
+FAREWELL_S = 0.5
+"""So long the end may take for stations that are to be told."""
+
 _DATAGRAMS = (ReportReceived, StatusReceived, OddDatagram)
 
 
@@ -69,6 +73,10 @@ class Gateway:
     ----------
     stations
         Name of each station and its address or host name.
+    serials
+        Serial numbers of the stations that are meant, where known.
+    restores, failsafe
+        See `Caretaker`.
     bind_address, port
         Where to listen; stations are expected at the same port.
     reports, poll_interval_s, reply_timeout_s
@@ -81,6 +89,9 @@ class Gateway:
         self,
         stations: Mapping[str, str],
         *,
+        serials: Mapping[str, str] | None = None,
+        restores: bool = False,
+        failsafe: SetFailsafe | None = None,
         bind_address: str = "0.0.0.0",  # noqa: S104 - stations are outside
         port: int = UDP_PORT,
         reports: Sequence[int] = (1, 2, 3),
@@ -104,6 +115,9 @@ class Gateway:
                 poll_interval_s=poll_interval_s,
                 reply_timeout_s=reply_timeout_s,
                 first_round_at=started_at + index * spread_s,
+                serial=(serials or {}).get(station),
+                restores=restores,
+                failsafe=failsafe,
             )
             for index, station in enumerate(self._hosts)
         )
@@ -113,7 +127,7 @@ class Gateway:
         self._has_events = threading.Condition()
         self._lookups = threading.Semaphore(LOOKUPS_AT_ONCE)
         self._looked_up: set[str] = set()
-        self._is_closing = False
+        self._closes_at = math.inf
         self._failure: Exception | None = None
         self._thread = threading.Thread(
             target=self._run_and_report, name="keba-udp", daemon=True
@@ -138,11 +152,14 @@ class Gateway:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread and free the port; commands not sent are lost."""
-        self._is_closing = True
-        if self._thread.ident is not None:
-            self._ring()
-            self._thread.join(timeout=1.0)
+        """Say goodbye, end the thread and free the port.
+
+        Commands that have not been sent are lost.
+        """
+        if self._thread.ident is None:
+            return
+        self._hand_in(self._say_farewell)
+        self._thread.join(timeout=FAREWELL_S + 0.5)
 
     @property
     def is_alive(self) -> bool:
@@ -166,6 +183,31 @@ class Gateway:
         if station not in self._hosts:
             raise UnknownStationError(f"no station is called {station!r}")
         self._hand_in(lambda now: self._fleet.submit(station, command, now))
+
+    def ask(self, station: str, report: int) -> None:
+        """Ask a station for a report once more, or for another one."""
+
+        def ask_fleet(now: float) -> list[Event]:
+            self._fleet.ask(station, report, now)
+            return []
+
+        self._hand_in(ask_fleet)
+
+    def set_in_charge(self, *, is_in_charge: bool) -> None:
+        """Tell whether the broker and the controller are there.
+
+        While they are not, stations in failsafe mode are left to fall back.
+        """
+
+        def tell_fleet(now: float) -> list[Event]:
+            self._fleet.set_in_charge(is_in_charge=is_in_charge, now=now)
+            return []
+
+        self._hand_in(tell_fleet)
+
+    def tell(self, event: Event) -> None:
+        """Put an event of our own into the queue of events."""
+        self._hand_in(lambda _: [event])
 
     def next_event(self, timeout_s: float) -> Delivery | None:
         """Wait for what happens next at the stations.
@@ -221,16 +263,27 @@ class Gateway:
         with selectors.DefaultSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             selector.register(self._bell, selectors.EVENT_READ)
-            while not self._is_closing:
+            while not self._is_over():
                 selector.select(self._patience_s())
                 self._empty_bell()
                 self._read_inbox()
                 self._read_socket()
                 self._take_turns()
 
+    def _is_over(self) -> bool:
+        if self._closes_at == math.inf:
+            return False
+        return not self._fleet.has_commands or self._clock() >= self._closes_at
+
+    def _say_farewell(self, now: float) -> list[Event]:
+        self._closes_at = now + FAREWELL_S
+        self._fleet.say_farewell(now)
+        return []
+
     def _patience_s(self) -> float | None:
         deadline = self._fleet.next_deadline()
-        return None if deadline is None else max(0.0, deadline - self._clock())
+        until = min(math.inf if deadline is None else deadline, self._closes_at)
+        return None if until == math.inf else max(0.0, until - self._clock())
 
     def _empty_bell(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -5,7 +5,7 @@ page 14). A reading that was asked for before the station had answered the
 command, and had the time to carry it out, proves nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from connector.keba.commands import Command
@@ -34,6 +34,11 @@ class Proofs:
     def wants_reading(self) -> bool:
         """Whether a confirmed command still waits for its proof."""
         return any(doubt.is_answered for doubt in self._doubts.values())
+
+    @property
+    def words(self) -> Set[str]:
+        """Command words whose effect is not known yet."""
+        return self._doubts.keys()
 
     def expect(
         self, command: Command, now: float, *, is_answered: bool

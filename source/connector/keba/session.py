@@ -9,6 +9,8 @@ it is, and is told what may be sent now. The rules:
 * after a silent command other commands rest, so that a late TCH-OK is not
   credited to the wrong one
 * reports are matched by their ID and welcome whenever they come
+* a station with another serial number than expected is neither believed nor
+  told anything
 """
 
 import math
@@ -16,11 +18,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from connector.keba.commands import Command, ReportRequest
+from connector.keba.caretaker import Care, Caretaker
+from connector.keba.commands import (
+    Command,
+    ReportRequest,
+    SetFailsafe,
+    SetPhases,
+)
 from connector.keba.connection import IDENTIFICATION, Connection
 from connector.keba.events import (
     CommandAnswered,
     CommandFinished,
+    CommandNotSent,
     CommandUnanswered,
     ConnectionState,
     Event,
@@ -67,6 +76,11 @@ STALE_S = 10
 or doubled by the network; a larger step back is a restart."""
 
 
+PHASE_COOL_DOWN_S = 305.0
+"""Between two phase switchings. KEBA wants 300 s, but refused at exactly that
+(ioBroker.kecontact pull request 242)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What one look at a session has brought."""
@@ -87,12 +101,13 @@ class _Ask(Generic[Request]):
     not_before: float
     attempts_left: int = ATTEMPTS
     first_sent_at: float | None = None
+    is_beat: bool = False
 
     @property
     def is_scheduled(self) -> bool:
         """Whether our own schedule sends it, not a user at this moment."""
         is_report = isinstance(self.request, ReportRequest)
-        return is_report or self.first_sent_at is not None
+        return is_report or self.is_beat or self.first_sent_at is not None
 
 
 _AnyAsk = _Ask[ReportRequest] | _Ask[Command]
@@ -121,6 +136,10 @@ class Session:
         Seconds after which a request counts as not answered.
     first_round_at
         Moment of the first round.
+    serial
+        Serial number of the station that is meant; None takes any.
+    restores, failsafe
+        See `Caretaker`.
     """
 
     def __init__(
@@ -131,6 +150,9 @@ class Session:
         poll_interval_s: float = 30.0,
         reply_timeout_s: float = 2.0,
         first_round_at: float = 0.0,
+        serial: str | None = None,
+        restores: bool = False,
+        failsafe: SetFailsafe | None = None,
     ) -> None:
         self.station = station
         self._reports = tuple(reports)
@@ -138,14 +160,18 @@ class Session:
         self._reply_timeout_s = reply_timeout_s
         self._next_round_at = first_round_at
         self._pacer = Pacer()
-        self._connection = Connection(station)
+        self._connection = Connection(station, serial)
         self._proofs = Proofs(station)
+        self._caretaker = Caretaker(
+            station, restores=restores, failsafe=failsafe
+        )
         self._commands: dict[str, _Ask[Command]] = {}
         self._due: dict[int, _Ask[ReportRequest]] = {}
         self._round: set[int] = set()
         self._in_flight: _InFlight | None = None
         self._doubtful: Command | None = None
         self._rest_until = -math.inf
+        self._phases_free_at = -math.inf
         self._command_went_last = False
         self._uptimes_s: dict[int, int] = {}
         self._told: tuple[bool, str] | None = None
@@ -154,14 +180,33 @@ class Session:
 
     def submit(self, command: Command, now: float) -> list[Event]:
         """Queue a command; the older one of the same word is dropped."""
+        obstacle = self._obstacle(command, now)
+        if obstacle:
+            return [self._not_sent(command, obstacle)]
         events: list[Event] = [*self._proofs.supersede(command.word)]
         older = self._commands.get(command.word)
-        if older is not None:
+        if older is not None and not older.is_beat:
             events.append(self._superseded(older.request))
         if not self._connection.is_resolved:
             return [*events, self._unreachable(command)]
         self._commands[command.word] = _Ask(command, now, now)
         return events
+
+    def ask(self, report: int, now: float) -> None:
+        """Ask for a report outside of the rounds."""
+        self._ask_report(report, now)
+
+    def set_in_charge(self, *, is_in_charge: bool, now: float) -> None:
+        """Hear whether somebody is in charge, see `Caretaker`."""
+        self._caretaker.set_in_charge(is_in_charge=is_in_charge, now=now)
+
+    def say_farewell(self, now: float) -> None:
+        """Poll no more; say what belongs to a clean end."""
+        self._next_round_at = math.inf
+        self._due.clear()
+        self._commands.clear()
+        for command in self._caretaker.farewell():
+            self._commands[command.word] = _Ask(command, now, now)
 
     def note_address(self, *, is_resolved: bool, now: float) -> list[Event]:
         """Hear whether the name of the station has an address."""
@@ -187,6 +232,8 @@ class Session:
         match parse_datagram(data):
             case Report() as report:
                 return self._on_report(report, decode_datagram(data), now)
+            case StatusPush() if self._connection.is_somebody_else:
+                return []
             case StatusPush():
                 return [StatusReceived(self.station, decode_datagram(data))]
             case Acceptance(text=text):
@@ -204,14 +251,23 @@ class Session:
 
     # --- what the caller asks ---------------------------------------------
 
+    @property
+    def has_commands(self) -> bool:
+        """Whether a command waits for its moment or for its answer."""
+        flight = self._in_flight
+        return bool(self._commands) or (
+            flight is not None and isinstance(flight.ask.request, Command)
+        )
+
     def next_deadline(self) -> float:
         """Return the moment at which `turn` is worth a call."""
+        planned_at = min(self._next_round_at, self._caretaker.next_deadline())
         if self._in_flight is not None:
-            return min(self._in_flight.deadline, self._next_round_at)
+            return min(self._in_flight.deadline, planned_at)
         if not self._connection.is_resolved:
-            return self._next_round_at
+            return planned_at
         asks: list[_AnyAsk] = [*self._commands.values(), *self._due.values()]
-        return min([self._next_round_at, *map(self._ready_at, asks)])
+        return min([planned_at, *map(self._ready_at, asks)])
 
     def turn(self, now: float, heard_until: float) -> Turn:
         """Let time pass and return what may leave at the moment `now`.
@@ -230,6 +286,7 @@ class Session:
             events += self._give_up(flight, now)
         if now >= self._next_round_at:
             events += self._start_next_round(now)
+        events += self._take_care(self._caretaker.beat(now), now)
         ask = self._choose(now)
         if ask is None:
             return Turn(events)
@@ -309,6 +366,9 @@ class Session:
         if isinstance(request, Command):
             del self._commands[request.word]
             disables = request.disables_charging()
+            self._caretaker.note_sent(request, now)
+            if isinstance(request, SetPhases):
+                self._phases_free_at = now + PHASE_COOL_DOWN_S
         else:
             del self._due[request.number]
             disables = False
@@ -365,7 +425,12 @@ class Session:
                 events += self._on_restart(now)
             self._uptimes_s[number] = uptime_s
         asked_at = self._asked_at(number)
+        if self._connection.is_silent:
+            self._caretaker.note_interruption()
+        self._connection.note_identity(report.fields)
         self._connection.note_report(number, now)
+        if self._connection.is_somebody_else:
+            return [*events, *self._drop_commands(), *self._close(number)]
         events.append(ReportReceived(self.station, f"report {number}", text))
         if number == READ_BACK and asked_at is not None:
             events += self._read_back(report, asked_at, now)
@@ -400,15 +465,32 @@ class Session:
     ) -> list[Event]:
         verdicts = self._proofs.judge(report.fields, asked_at)
         for verdict in verdicts:
-            waiting = self._commands.get(verdict.command.word)
+            word = verdict.command.word
+            if verdict.outcome is Outcome.NOT_APPLIED:
+                self._caretaker.note_not_applied(word)
+            waiting = self._commands.get(word)
             if waiting is not None and waiting.request is verdict.command:
-                del self._commands[verdict.command.word]
+                del self._commands[word]
         if self._proofs.wants_reading:
             self._ask_report(READ_BACK, now)
-        return [*verdicts]
+        in_question = self._commands.keys() | self._proofs.words
+        care = self._caretaker.review(report.fields, in_question)
+        return [*verdicts, *self._take_care(care, now)]
+
+    def _take_care(self, care: Care, now: float) -> list[Event]:
+        """Queue what the caretaker wants, unless a user wants something."""
+        for command in care.commands:
+            self._commands.setdefault(command.word, _Ask(command, now, now))
+        for command in care.beats:
+            self._commands.setdefault(
+                command.word, _Ask(command, now, now, 1, is_beat=True)
+            )
+        return care.events
 
     def _on_restart(self, now: float) -> list[Event]:
         self._uptimes_s.clear()
+        self._caretaker.note_interruption()
+        self._connection.note_restart()
         self._begin_round(now)
         return [StationRestarted(self.station)]
 
@@ -418,6 +500,8 @@ class Session:
         self, flight: _InFlight, command: Command, now: float
     ) -> list[Event]:
         self._connection.note_command_unanswered()
+        if flight.ask.is_beat:
+            return []
         self._rest_until = now + REST_S
         self._doubtful = command
         self._ask_report(READ_BACK, now)
@@ -439,23 +523,33 @@ class Session:
     def _on_answer(
         self, text: str, now: float, *, is_accepted: bool
     ) -> list[Event]:
+        flight = self._in_flight
         command = self._answered_command(now)
         if command is None:
             return [OddDatagram(self.station, f"nobody asked for {text!r}")]
         self._connection.note_answer(now)
         self._doubtful = None
+        if is_accepted:
+            self._caretaker.note_accepted(command, now)
+        if flight is not None and flight.ask.is_beat:
+            return self._news()
         events: list[Event] = [
             CommandAnswered(self.station, command, is_accepted, text)
         ]
         self._ask_report(READ_BACK, now, delay_s=command.settle_s)
         if not is_accepted:
-            self._proofs.supersede(command.word)
+            self._note_refused(command)
             events.append(self._finished(command, Outcome.REJECTED, text))
         elif command.word in self._commands:
             events.append(self._superseded(command))
         else:
             events += self._proofs.expect(command, now, is_answered=True)
         return [*events, *self._news()]
+
+    def _note_refused(self, command: Command) -> None:
+        self._proofs.supersede(command.word)
+        if isinstance(command, SetPhases):
+            self._phases_free_at = -math.inf
 
     def _answered_command(self, now: float) -> Command | None:
         """Return the command that an answer belongs to.
@@ -483,6 +577,24 @@ class Session:
 
     def _superseded(self, command: Command) -> CommandFinished:
         return self._finished(command, Outcome.SUPERSEDED)
+
+    def _obstacle(self, command: Command, now: float) -> str:
+        """Say why a command must not be sent now, empty if it may."""
+        if self._connection.is_somebody_else:
+            return "another station answers at this address"
+        if isinstance(command, SetPhases) and now < self._phases_free_at:
+            wait_s = math.ceil(self._phases_free_at - now)
+            return f"x2: the phases may be switched again in {wait_s} s"
+        return ""
+
+    def _drop_commands(self) -> list[Event]:
+        dropped = [ask.request for ask in self._commands.values()]
+        self._commands.clear()
+        obstacle = "another station answers at this address"
+        return [self._not_sent(command, obstacle) for command in dropped]
+
+    def _not_sent(self, command: Command, why: str) -> CommandNotSent:
+        return CommandNotSent(self.station, command.word, Outcome.INVALID, why)
 
     def _unreachable(self, command: Command) -> CommandFinished:
         detail = "the name of the station does not resolve"

@@ -72,7 +72,7 @@ def test_every_request_and_every_unanswered_one_is_counted(
     assert state.requests_unanswered == 2
 
 
-# --- silence ------------------------------------------------------------------
+# --- silence ----------------------------------------------------------------
 
 
 def test_a_station_that_leaves_report_1_unanswered_is_silent(
@@ -152,7 +152,7 @@ def test_the_next_datagram_that_leaves_takes_that_reason_away(
     assert reason_of(garage) is Reason.NO_REPLY
 
 
-# --- DIP switch DSW1.3 --------------------------------------------------------
+# --- DIP switch DSW1.3 ------------------------------------------------------
 
 
 def test_report_1_without_reports_2_and_3_means_the_dip_switch_is_off(
@@ -209,7 +209,7 @@ def test_what_was_left_unanswered_in_a_silence_is_no_dip_switch(
     assert reason_of(garage) is Reason.OK
 
 
-# --- names --------------------------------------------------------------------
+# --- names ------------------------------------------------------------------
 
 
 def test_a_name_without_address_is_a_verdict_at_once(
@@ -228,7 +228,7 @@ def test_a_name_with_an_address_proves_no_life(garage: Connection) -> None:
     assert garage.state() is None
 
 
-# --- whatever happens -----------------------------------------------------------
+# --- whatever happens ---------------------------------------------------------
 
 NUMBERS = st.sampled_from([1, 2, 3, 100])
 NOTES = st.one_of(

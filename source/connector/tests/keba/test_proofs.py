@@ -144,7 +144,7 @@ def test_a_contradiction_of_one_command_does_not_touch_another(
     assert garage.wants_reading
 
 
-# --- commands without an answer ----------------------------------------------
+# --- commands without an answer --------------------------------------------
 
 
 def test_an_unanswered_command_may_turn_out_to_be_applied(
@@ -180,7 +180,7 @@ def test_an_unanswered_command_that_nothing_can_prove_has_no_verdict(
     assert garage.expect(Display("hello"), 3.0, is_answered=False) == []
 
 
-# --- the end of waiting ---------------------------------------------------------
+# --- the end of waiting -------------------------------------------------------
 
 
 def test_a_newer_command_of_the_word_ends_the_waiting_for_the_older(

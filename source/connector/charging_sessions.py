@@ -1,0 +1,163 @@
+"""Finished charging sessions, from reports 100 to 130.
+
+Report 100 is the latest session; 101 to 130 are the finished ones, newest
+first (UDP guide V2.01, pages 19 to 21). Each finished session is published
+once in a run of the connector, with the moment of its end as timestamp, so
+that one that is published again after a restart of the connector overwrites
+itself in BEMCom's database.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+Value = str | int | float | bool | None
+
+LATEST = 100
+NEWEST_FINISHED = 101
+OLDEST_FINISHED = 130
+
+UNIX_TIME_FROM = 1_000_000_000
+"""Smaller times count the seconds since the station has started."""
+
+_REASONS: Mapping[object, str] = {0: "running", 1: "unplugged", 10: "rfid"}
+_QUALITIES: Mapping[object, str] = {
+    0: "none",
+    1: "not_synchronised",
+    2: "weak",
+    3: "strong",
+    "X": "strong",
+}
+BY_UPTIME = "uptime"
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedSession:
+    """One finished session, ready to be published.
+
+    Parameters
+    ----------
+    number
+        KEBA's Session ID.
+    values
+        By the keys behind ``<station>__session__``.
+    ended_at_ms
+        Its end in ms since 1970 UTC; None where nobody knows.
+    """
+
+    number: int
+    values: Mapping[str, Value]
+    ended_at_ms: int | None
+
+
+@dataclass(slots=True)
+class SessionBook:
+    """Which sessions of one station are known, and which to ask for."""
+
+    _published: set[int] = field(default_factory=set)
+    _waiting: dict[int, FinishedSession] = field(default_factory=dict)
+    _latest: int | None = None
+
+    def take(
+        self, number: int, fields: Mapping[str, Value], arrived_at_ms: int
+    ) -> int | None:
+        """Take a session report.
+
+        Parameters
+        ----------
+        number
+            Number of the report, 100 to 130.
+        fields
+            Its fields.
+        arrived_at_ms
+            When it came, in ms since 1970 UTC.
+
+        Returns
+        -------
+        int or None
+            Number of the report to ask for next, None when nothing is
+            missing.
+        """
+        session_id = fields.get("Session ID")
+        if not isinstance(session_id, int) or isinstance(session_id, bool):
+            return None
+        if number == LATEST:
+            is_new = session_id != self._latest
+            self._latest = session_id
+            self._note(session_id, fields, arrived_at_ms)
+            return NEWEST_FINISHED if is_new else None
+        if session_id == 0 or session_id in self._published:
+            return None
+        self._note(session_id, fields, arrived_at_ms)
+        return number + 1 if number < OLDEST_FINISHED else None
+
+    def finished(self) -> list[FinishedSession]:
+        """Return the sessions to publish now, oldest first."""
+        ready = [self._waiting[key] for key in sorted(self._waiting)]
+        self._waiting.clear()
+        self._published.update(session.number for session in ready)
+        return ready
+
+    def _note(
+        self, session_id: int, fields: Mapping[str, Value], arrived_at_ms: int
+    ) -> None:
+        is_running = not fields.get("ended[s]") and not fields.get("reason")
+        if session_id == 0 or is_running or session_id in self._published:
+            return
+        self._waiting[session_id] = _read(session_id, fields, arrived_at_ms)
+
+
+def _read(
+    session_id: int, fields: Mapping[str, Value], arrived_at_ms: int
+) -> FinishedSession:
+    started_ms = _moment_ms(fields, "started[s]", arrived_at_ms)
+    ended_ms = _moment_ms(fields, "ended[s]", arrived_at_ms)
+    reason = fields.get("reason")
+    values: dict[str, Value] = {
+        "id": session_id,
+        "energy": _kilowatt_hours(fields.get("E pres")),
+        "started": _iso(started_ms),
+        "ended": _iso(ended_ms),
+        "reason": _REASONS.get(reason, reason),
+        "tag": fields.get("RFID tag"),
+        "time_quality": _quality(fields),
+    }
+    known = {key: value for key, value in values.items() if value is not None}
+    return FinishedSession(session_id, known, ended_ms)
+
+
+def _moment_ms(
+    fields: Mapping[str, Value], key: str, arrived_at_ms: int
+) -> int | None:
+    """Return a moment in ms since 1970, None where nobody can know it.
+
+    Without a clock the station counts from its start; its uptime tells when
+    that was, unless it has started anew since.
+    """
+    seconds, uptime_s = fields.get(key), fields.get("Sec")
+    if not isinstance(seconds, int) or seconds <= 0:
+        return None
+    if seconds >= UNIX_TIME_FROM:
+        return seconds * 1000
+    if not isinstance(uptime_s, int) or seconds > uptime_s:
+        return None
+    return arrived_at_ms - (uptime_s - seconds) * 1000
+
+
+def _quality(fields: Mapping[str, Value]) -> Value:
+    seconds = fields.get("started[s]")
+    if isinstance(seconds, int) and seconds < UNIX_TIME_FROM:
+        return BY_UPTIME
+    quality = fields.get("timeQ")
+    return _QUALITIES.get(quality, quality)
+
+
+def _iso(moment_ms: int | None) -> str | None:
+    if moment_ms is None:
+        return None
+    moment = datetime.fromtimestamp(moment_ms / 1000, UTC)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _kilowatt_hours(value: Value) -> float | None:
+    return value / 10_000 if isinstance(value, int | float) else None

@@ -1,0 +1,169 @@
+"""Takes care that a station keeps what this run has set.
+
+A station forgets limits and the like when it restarts; somebody else may
+change them at any time, by app, card or another client. The first is mended
+if asked for, the second is respected and told. The station's failsafe mode, if
+asked for, watches over us: see `connector.keba.watchdog`.
+"""
+
+import math
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+
+from connector.keba.commands import Command, SetCurrentTimed, SetFailsafe
+from connector.keba.events import (
+    Event,
+    FailsafeTookOver,
+    SettingChanged,
+    SettingRestored,
+)
+from connector.keba.watchdog import Watchdog
+
+REMEMBERED = frozenset({"ena", "curr", "failsafe"})
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """What is to be done and told now.
+
+    Parameters
+    ----------
+    commands
+        To be sent, and read back like a user's.
+    beats
+        To be sent, and forgotten.
+    events
+        To be told.
+    """
+
+    commands: list[Command] = field(default_factory=list)
+    beats: list[Command] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
+class Caretaker:
+    """Remembers what was set at one station, and keeps it so.
+
+    Parameters
+    ----------
+    station
+        Name of the station.
+    restores
+        Whether what an interruption has undone is sent again.
+    failsafe
+        What to arm the station's failsafe mode with, if at all.
+    """
+
+    def __init__(
+        self,
+        station: str,
+        *,
+        restores: bool = False,
+        failsafe: SetFailsafe | None = None,
+    ) -> None:
+        self._station = station
+        self._restores = restores
+        self._watchdog = None if failsafe is None else Watchdog(failsafe)
+        self._set: dict[str, Command] = {}
+        self._was_interrupted = False
+        self._fields: Mapping[str, object] = {}
+
+    def note_sent(self, command: Command, now: float) -> None:
+        """A command is leaving."""
+        if self._watchdog is not None:
+            self._watchdog.note_sent(command, now)
+
+    def note_accepted(self, command: Command, now: float) -> None:
+        """The station has confirmed a command."""
+        if self._watchdog is not None:
+            self._watchdog.note_accepted(command, now)
+        if isinstance(command, SetCurrentTimed):
+            # It lifts an `ena 0` and rules from now on, but KEBA means it for
+            # one session only (UDP guide V2.01, page 21).
+            self._set.pop("ena", None)
+            self._set.pop("curr", None)
+        if command.word in REMEMBERED:
+            self._set[command.word] = command
+
+    def note_not_applied(self, word: str) -> None:
+        """A confirmed command had no effect."""
+        self._set.pop(word, None)
+
+    def note_interruption(self) -> None:
+        """The station has restarted, or has come back from silence."""
+        self._was_interrupted = True
+
+    def set_in_charge(self, *, is_in_charge: bool, now: float) -> None:
+        """Hear whether somebody is in charge: the broker, the controller."""
+        if self._watchdog is not None:
+            self._watchdog.set_in_charge(is_in_charge=is_in_charge, now=now)
+
+    def next_deadline(self) -> float:
+        """Return when `beats` is worth a call."""
+        if self._watchdog is None:
+            return math.inf
+        return self._watchdog.next_deadline()
+
+    def beat(self, now: float) -> Care:
+        """Return what keeps the station from falling back."""
+        if self._watchdog is None or now < self._watchdog.next_deadline():
+            return Care()
+        has_bitten = self._watchdog.has_bitten(now)
+        commands = self._watchdog.beat(self._fields, now)
+        if not has_bitten:
+            return Care(beats=commands)
+        return Care(commands, events=[FailsafeTookOver(self._station)])
+
+    def farewell(self) -> list[Command]:
+        """Return what is to be said before a clean end."""
+        disarming = self._watchdog and self._watchdog.disarming()
+        return [disarming] if disarming else []
+
+    def review(
+        self, fields: Mapping[str, object], in_question: Set[str]
+    ) -> Care:
+        """Compare a fresh report 2 with what was set.
+
+        Parameters
+        ----------
+        fields
+            Of the report.
+        in_question
+            Words of commands on their way, whose fields may change.
+        """
+        self._fields = fields
+        care = self._review_settings(fields, in_question)
+        if self._watchdog is not None and "failsafe" not in in_question:
+            arming = self._watchdog.arming(fields)
+            if arming is not None:
+                care.commands.append(arming)
+        return care
+
+    def _review_settings(
+        self, fields: Mapping[str, object], in_question: Set[str]
+    ) -> Care:
+        undone = [
+            command
+            for word, command in self._set.items()
+            if word not in in_question and command.is_shown_by(fields) is False
+        ]
+        was_interrupted, self._was_interrupted = self._was_interrupted, False
+        if was_interrupted and self._restores:
+            return Care(
+                commands=undone,
+                events=[SettingRestored(self._station, c) for c in undone],
+            )
+        for command in undone:
+            del self._set[command.word]
+        if was_interrupted:
+            return Care()
+        return Care(
+            events=[
+                SettingChanged(self._station, command, _seen(command, fields))
+                for command in undone
+            ]
+        )
+
+
+def _seen(command: Command, fields: Mapping[str, object]) -> str:
+    return ", ".join(f"{key} {fields.get(key)}" for key in command.proof())

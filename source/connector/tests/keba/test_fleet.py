@@ -1,0 +1,500 @@
+import math
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connector.keba.commands import Command, Enable, SetCurrent
+from connector.keba.errors import UnknownStationError
+from connector.keba.events import (
+    AddressShared,
+    CommandFinished,
+    CommandUnanswered,
+    ConnectionState,
+    Event,
+    Outcome,
+    Reason,
+    ReportReceived,
+    StatusReceived,
+    StrangerHeard,
+)
+from connector.keba.fleet import (
+    FLOOD_PER_S,
+    STRANGERS_REMEMBERED,
+    Fleet,
+    Outgoing,
+)
+from connector.keba.session import Session
+from connector.keba.units import Milliampere
+from connector.tests.keba.conversation import TCH_OK, report
+
+PUSH = b'{"E pres": 1945}'
+TEN_AMPERES = SetCurrent(Milliampere(10_000))
+
+
+def address_of(number: int) -> str:
+    return f"192.0.2.{number}"
+
+
+class Town:
+    """A fleet on fake time; its stations answer as the test says."""
+
+    def __init__(self, *names: str, spread_s: float = 0.0) -> None:
+        self.fleet = Fleet(
+            Session(name, poll_interval_s=30.0, first_round_at=spread_s * index)
+            for index, name in enumerate(names)
+        )
+        self.now = 0.0
+        self.sent: list[tuple[float, str, str]] = []
+        self.events: list[Event] = []
+        for number, name in enumerate(names, start=1):
+            self.events += self.fleet.set_address(name, address_of(number), 0.0)
+
+    def next_outgoing(self, until: float = math.inf) -> Outgoing | None:
+        """Let time pass until a datagram leaves; return it."""
+        while (deadline := self.fleet.next_deadline()) is not None:
+            if deadline > until:
+                break
+            self.now = max(self.now, deadline)
+            turn = self.fleet.turn(self.now, self.now)
+            assert turn is not None, "the fleet was due and had no turn"
+            self.events += turn.events
+            if turn.outgoing is not None:
+                self._note(turn.outgoing)
+                return turn.outgoing
+        self.now = max(self.now, until)
+        return None
+
+    def pass_time(self, until: float, answering: Sequence[str] = ()) -> None:
+        """Let time pass; these stations answer after 2 ms."""
+        while (outgoing := self.next_outgoing(until)) is not None:
+            if outgoing.station in answering:
+                self.answer(outgoing)
+
+    def answer(self, outgoing: Outgoing) -> None:
+        """Let a station answer at once."""
+        word, _, number = outgoing.data.decode().partition(" ")
+        reply = report(int(number)) if word == "report" else TCH_OK
+        self.receive(reply, outgoing.address)
+
+    def receive(self, data: bytes, address: str) -> list[Event]:
+        """Hand in a datagram."""
+        events = self.fleet.receive(data, address, self.now)
+        self.events += events
+        return events
+
+    def moments(self, station: str) -> list[tuple[float, str]]:
+        """Return what was sent to a station, and when."""
+        return [
+            (round(at, 3), text)
+            for at, name, text in self.sent
+            if name == station
+        ]
+
+    def _note(self, outgoing: Outgoing) -> None:
+        self.sent.append((self.now, outgoing.station, outgoing.data.decode()))
+
+
+@pytest.fixture
+def town() -> Town:
+    return Town("garage", "yard", "attic")
+
+
+# --- whose datagram is this? --------------------------------------------------
+
+
+def test_a_datagram_belongs_to_the_station_at_its_source_address(
+    town: Town,
+) -> None:
+    assert town.receive(PUSH, address_of(2)) == [
+        StatusReceived("yard", '{"E pres": 1945}')
+    ]
+
+
+def test_a_station_is_known_by_name_and_address(town: Town) -> None:
+    assert town.fleet.stations == ("garage", "yard", "attic")
+    assert town.fleet.address_of("yard") == address_of(2)
+
+
+def test_what_leaves_names_station_address_and_datagram(town: Town) -> None:
+    assert town.next_outgoing() == Outgoing(
+        "garage", address_of(1), b"report 1"
+    )
+
+
+def test_a_late_report_of_one_station_is_never_credited_to_another(
+    town: Town,
+) -> None:
+    town.pass_time(until=0.0)  # all three were asked for report 1
+
+    events = town.receive(report(1, Serial="1"), address_of(1))
+
+    reports = [one for one in events if isinstance(one, ReportReceived)]
+    assert [one.station for one in reports] == ["garage"]
+    town.pass_time(until=0.3, answering=["garage"])
+    assert "report 2" not in [text for _, text in town.moments("yard")]
+
+
+def test_a_stranger_is_told_once_and_changes_nothing(town: Town) -> None:
+    forged = report(2, State=4)
+
+    assert town.receive(forged, "198.51.100.7") == [
+        StrangerHeard("198.51.100.7", is_keba=True)
+    ]
+    assert town.receive(forged, "198.51.100.7") == []
+
+
+def test_more_and_more_strangers_do_not_fill_the_memory(town: Town) -> None:
+    for number in range(3 * STRANGERS_REMEMBERED):
+        town.receive(PUSH, f"198.51.{number // 250}.{number % 250}")
+
+    assert len(town.events) == STRANGERS_REMEMBERED
+    assert len(town.fleet._strangers) == STRANGERS_REMEMBERED
+
+
+def test_an_unknown_name_is_the_callers_mistake(town: Town) -> None:
+    with pytest.raises(UnknownStationError, match="'cellar'"):
+        town.fleet.submit("cellar", TEN_AMPERES, 0.0)
+    with pytest.raises(UnknownStationError, match="'cellar'"):
+        town.fleet.set_address("cellar", "192.0.2.9", 0.0)
+
+
+# --- addresses ----------------------------------------------------------------
+
+
+def test_two_stations_cannot_share_an_address(town: Town) -> None:
+    events = town.fleet.set_address("yard", address_of(1), now=0.0)
+
+    assert AddressShared("yard", "garage", address_of(1)) in events
+    (state,) = (one for one in events if isinstance(one, ConnectionState))
+    assert (state.station, state.reason) == ("yard", Reason.NAME_UNRESOLVED)
+    assert town.receive(PUSH, address_of(1)) == [
+        StatusReceived("garage", '{"E pres": 1945}')
+    ]
+    town.pass_time(until=10.0)
+    assert town.moments("garage")
+    assert town.moments("yard") == []
+
+
+def test_a_station_that_moves_is_heard_at_its_new_address_only(
+    town: Town,
+) -> None:
+    town.fleet.set_address("garage", "192.0.2.77", now=0.0)
+
+    assert town.receive(PUSH, "192.0.2.77") == [
+        StatusReceived("garage", '{"E pres": 1945}')
+    ]
+    assert town.receive(PUSH, address_of(1)) == [StrangerHeard(address_of(1))]
+    outgoing = town.next_outgoing()
+    assert outgoing is not None
+    assert outgoing.address == "192.0.2.77"
+
+
+def test_the_address_that_a_station_has_left_is_free_for_another(
+    town: Town,
+) -> None:
+    town.fleet.set_address("garage", "192.0.2.77", now=0.0)
+    events = town.fleet.set_address("yard", address_of(1), now=0.0)
+
+    assert events == []
+    assert town.fleet.address_of("yard") == address_of(1)
+
+
+def test_hearing_the_same_address_again_is_no_news(town: Town) -> None:
+    assert town.fleet.set_address("yard", address_of(2), now=1.0) == []
+    assert town.receive(PUSH, address_of(2)) == [
+        StatusReceived("yard", '{"E pres": 1945}')
+    ]
+
+
+def test_a_station_without_address_costs_the_others_nothing() -> None:
+    town = Town("garage", "yard")
+    town.fleet.set_address("yard", None, now=0.0)
+    alone = Town("garage")
+
+    for one in (town, alone):
+        one.pass_time(until=100.0, answering=["garage"])
+
+    assert town.moments("yard") == []
+    assert town.moments("garage") == alone.moments("garage")
+
+
+def test_a_command_for_a_station_without_address_ends_with_no_reply(
+    town: Town,
+) -> None:
+    town.fleet.submit("yard", TEN_AMPERES, 0.0)
+
+    events = town.fleet.set_address("yard", None, now=0.0)
+    events += town.fleet.submit("yard", Enable(on=True), 0.0)
+
+    finished = [one for one in events if isinstance(one, CommandFinished)]
+    assert [one.outcome for one in finished] == [Outcome.NO_REPLY] * 2
+
+
+# --- side by side -------------------------------------------------------------
+
+
+def test_the_first_round_is_spread_as_the_sessions_say() -> None:
+    town = Town("garage", "yard", "attic", spread_s=0.02)
+    town.pass_time(until=0.09)
+
+    assert [(at, station) for at, station, _ in town.sent] == [
+        (0.0, "garage"),
+        (0.02, "yard"),
+        (0.04, "attic"),
+    ]
+
+
+def test_a_round_over_many_stations_takes_as_long_as_over_one() -> None:
+    names = [f"s{number}" for number in range(200)]
+    town = Town(*names)
+
+    town.pass_time(until=1.0, answering=names)
+
+    assert len(town.sent) == 3 * 200
+    assert town.sent[-1][0] == pytest.approx(0.22, abs=0.001)
+
+
+def test_nobody_is_served_twice_before_all_that_are_due_were_served() -> None:
+    names = [f"s{number}" for number in range(20)]
+    town = Town(*names)
+    town.now = 1000.0  # the machine slept, everybody is due for long
+
+    first = [town.next_outgoing() for _ in names]
+
+    stations = [one.station for one in first if one is not None]
+    assert sorted(stations) == sorted(names)
+
+
+def test_a_dead_station_costs_the_others_nothing() -> None:
+    town = Town("garage", "dead")
+    alone = Town("garage")
+
+    for one in (town, alone):
+        one.pass_time(until=100.0, answering=["garage"])
+
+    assert town.moments("dead")
+    assert town.moments("garage") == alone.moments("garage")
+
+
+def test_a_chatty_station_costs_the_others_nothing() -> None:
+    town = Town("garage", "chatty")
+    alone = Town("garage")
+
+    for step in range(1000):
+        town.pass_time(until=step * 0.1, answering=["garage"])
+        town.receive(b"started", address_of(2))
+        alone.pass_time(until=step * 0.1, answering=["garage"])
+
+    assert town.moments("garage") == alone.moments("garage")
+
+
+def test_a_command_leaves_at_once_while_other_stations_are_silent(
+    town: Town,
+) -> None:
+    town.pass_time(until=0.3, answering=["garage"])
+
+    town.fleet.submit("garage", TEN_AMPERES, town.now)
+    town.pass_time(until=10.0)
+
+    at, text = town.moments("garage")[3]
+    assert text == "curr 10000"
+    assert at == pytest.approx(0.33)
+
+
+def test_a_request_is_not_given_up_before_the_socket_was_looked_at(
+    town: Town,
+) -> None:
+    town.pass_time(until=0.3, answering=["garage"])
+    town.now = 1.0
+    town.fleet.submit("garage", TEN_AMPERES, town.now)
+    town.next_outgoing(until=1.0)
+
+    # The loop was busy for a minute: the answer lies in the socket.
+    events: list[Event] = []
+    while turn := town.fleet.turn(60.0, heard_until=1.5):
+        events += turn.events
+    events += town.fleet.receive(TCH_OK, address_of(1), 60.0)
+
+    assert not [one for one in events if isinstance(one, CommandUnanswered)]
+
+
+def test_waiting_for_the_socket_does_not_spin(town: Town) -> None:
+    town.pass_time(until=0.0)
+
+    while town.fleet.turn(60.0, heard_until=0.0):
+        pass
+
+    deadline = town.fleet.next_deadline()
+    assert deadline is not None
+    assert deadline > 60.0
+
+
+def test_a_fleet_without_stations_is_never_due() -> None:
+    fleet = Fleet([])
+
+    assert fleet.next_deadline() is None
+    assert fleet.turn(0.0, 0.0) is None
+
+
+# --- floods -------------------------------------------------------------------
+
+
+def test_a_flood_is_read_up_to_a_limit_each_second(town: Town) -> None:
+    for _ in range(FLOOD_PER_S + 100):
+        town.receive(PUSH, address_of(2))
+    assert len(town.events) == FLOOD_PER_S
+
+    town.now += 1.0
+    town.receive(PUSH, address_of(2))
+    assert len(town.events) == FLOOD_PER_S + 1
+
+
+def test_the_flood_of_one_station_does_not_deafen_for_another(
+    town: Town,
+) -> None:
+    for _ in range(FLOOD_PER_S + 100):
+        town.receive(PUSH, address_of(2))
+
+    assert town.receive(PUSH, address_of(1))
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [PUSH, b"started", report(2, Sec=5), TCH_OK],
+    ids=["pushes", "boot messages", "reports", "confirmations"],
+)
+def test_the_agenda_does_not_grow_under_a_flood(datagram: bytes) -> None:
+    town = Town("garage", "yard")
+    longest = 0
+    for _ in range(25_000):
+        town.now += 0.001
+        town.receive(datagram, address_of(2))
+        town.next_outgoing(until=town.now)
+        longest = max(longest, len(town.fleet._agenda))
+
+    assert longest < 50
+
+
+def test_the_agenda_does_not_grow_under_a_stream_of_commands() -> None:
+    town = Town("garage", "yard")
+    for number in range(25_000):
+        town.now += 0.001
+        limit = SetCurrent(Milliampere(6000 + number % 1000))
+        town.fleet.submit("yard", limit, town.now)
+        town.next_outgoing(until=town.now)
+
+    assert len(town.fleet._agenda) < 50
+
+
+# --- what must hold whatever happens ------------------------------------------
+
+NAMES = ("garage", "yard", "attic", "cellar")
+REPLY_DELAYS_S = (0.002, 0.05, 1.5, 2.5, 7.0)
+LOST = math.inf
+
+
+class Weather:
+    """What becomes of each request, as hypothesis wants it."""
+
+    def __init__(self, delays: Sequence[float]) -> None:
+        self._delays = delays
+        self._used = 0
+
+    def next_delay(self) -> float:
+        delay = self._delays[self._used % len(self._delays)]
+        self._used += 1
+        return delay
+
+
+def live_through(
+    town: Town, weather: Weather, orders: Sequence[tuple[float, str, Command]]
+) -> None:
+    """Run a minute: requests are answered, late or never; orders come in."""
+    replies: list[tuple[float, Outgoing]] = []
+    waiting = sorted(orders, key=lambda order: order[0])
+    while town.now < 60.0:
+        until = min(
+            [60.0, *(at for at, _ in replies), *(at for at, _, _ in waiting)]
+        )
+        outgoing = town.next_outgoing(until)
+        if outgoing is not None:
+            delay = weather.next_delay()
+            if delay != LOST:
+                replies.append((town.now + delay, outgoing))
+            continue
+        while waiting and waiting[0][0] <= town.now:
+            _, station, command = waiting.pop(0)
+            town.events += town.fleet.submit(station, command, town.now)
+        for reply in [one for one in replies if one[0] <= town.now]:
+            replies.remove(reply)
+            town.answer(reply[1])
+
+
+ORDERS = st.lists(
+    st.tuples(
+        st.floats(0.0, 50.0),
+        st.sampled_from(NAMES),
+        st.sampled_from([Enable(on=False), Enable(on=True), TEN_AMPERES]),
+    ),
+    max_size=12,
+)
+DELAYS = st.lists(
+    st.sampled_from([*REPLY_DELAYS_S, LOST]), min_size=1, max_size=20
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(DELAYS, ORDERS)
+def test_the_three_pauses_hold_for_every_station(
+    delays: list[float], orders: list[tuple[float, str, Command]]
+) -> None:
+    town = Town(*NAMES, spread_s=0.01)
+
+    live_through(town, Weather(delays), orders)
+
+    for name in NAMES:
+        sent = [(at, text) for at, who, text in town.sent if who == name]
+        for (before, earlier), (after, _) in pairwise(sent):
+            assert after - before >= (2.0 if earlier == "ena 0" else 0.1)
+        polls = [one for one in sent if one[1].startswith("report")]
+        for kind in {text for _, text in polls}:
+            moments = [at for at, text in polls if text == kind]
+            gaps = [after - before for before, after in pairwise(moments)]
+            assert all(gap >= 5.0 for gap in gaps)
+
+
+@settings(max_examples=60, deadline=None)
+@given(DELAYS, ORDERS)
+def test_every_station_is_polled_whatever_the_others_do(
+    delays: list[float], orders: list[tuple[float, str, Command]]
+) -> None:
+    town = Town(*NAMES, spread_s=0.01)
+
+    live_through(town, Weather(delays), orders)
+
+    asked = Counter((who, text) for _, who, text in town.sent)
+    for name in NAMES:
+        for number in (1, 2, 3):
+            assert asked[name, f"report {number}"] >= 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(DELAYS, ORDERS)
+def test_only_who_was_given_a_command_gets_one(
+    delays: list[float], orders: list[tuple[float, str, Command]]
+) -> None:
+    town = Town(*NAMES, spread_s=0.01)
+
+    live_through(town, Weather(delays), orders)
+
+    ordered = {(station, str(command)) for _, station, command in orders}
+    sent = {
+        (who, text)
+        for _, who, text in town.sent
+        if not text.startswith("report")
+    }
+    assert sent <= ordered

@@ -1,0 +1,135 @@
+"""The promises of connector/health.py."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from connector import health
+from connector.health import STALE_AFTER_S, Pulse, complaint, path_from
+
+
+class Clock:
+    """Time that passes when told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "beat"
+
+
+def check_as_docker_does(
+    environ: Mapping[str, str],
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-IS", health.__file__],
+        env=dict(environ),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+def test_a_connector_that_has_just_beaten_is_well(
+    file: Path, clock: Clock
+) -> None:
+    Pulse(file, lambda: True, clock).beat()
+    assert complaint(file, clock.now + STALE_AFTER_S - 1) is None
+
+
+def test_a_connector_that_beats_no_more_is_unwell(
+    file: Path, clock: Clock
+) -> None:
+    Pulse(file, lambda: True, clock).beat()
+    assert "15 s ago" in str(complaint(file, clock.now + STALE_AFTER_S))
+
+
+def test_a_connector_that_is_not_well_does_not_beat(
+    file: Path, clock: Clock
+) -> None:
+    Pulse(file, lambda: False, clock).beat()
+    assert "not working yet" in str(complaint(file, clock.now))
+
+
+def test_a_connector_that_recovers_is_well_again(
+    file: Path, clock: Clock
+) -> None:
+    is_well = [False]
+    pulse = Pulse(file, lambda: is_well[0], clock)
+    pulse.beat()
+    is_well[0] = True
+    clock.now += 1
+    pulse.beat()
+    assert complaint(file, clock.now) is None
+
+
+def test_the_file_is_written_once_a_second_however_busy_the_flow(
+    file: Path, clock: Clock
+) -> None:
+    pulse = Pulse(file, lambda: True, clock)
+    pulse.beat()
+    file.unlink()
+    clock.now += 0.9
+    pulse.beat()
+    assert not file.exists()
+    clock.now += 0.1
+    pulse.beat()
+    assert file.exists()
+
+
+def test_a_beat_from_before_a_restart_of_the_host_does_not_count(
+    file: Path, clock: Clock
+) -> None:
+    Pulse(file, lambda: True, clock).beat()
+    assert complaint(file, now=3.0) is not None
+
+
+def test_a_folder_that_cannot_be_written_harms_the_health_only(
+    tmp_path: Path, clock: Clock
+) -> None:
+    path = tmp_path / "missing" / "beat"
+    Pulse(path, lambda: True, clock).beat()
+    assert complaint(path, clock.now) is not None
+
+
+def test_a_file_with_nonsense_is_no_beat(file: Path) -> None:
+    file.write_bytes(b"\xff nonsense")
+    assert complaint(file, now=0.0) is not None
+
+
+@pytest.mark.parametrize("environ", [{}, {"HEALTH_FILE": ""}])
+def test_outside_of_the_image_nothing_is_written(
+    environ: Mapping[str, str], clock: Clock
+) -> None:
+    path = path_from(environ)
+    Pulse(path, lambda: True, clock).beat()
+    assert path is None
+    assert "HEALTH_FILE" in str(complaint(path, clock.now))
+
+
+def test_docker_sees_exit_code_0_while_the_connector_works(file: Path) -> None:
+    Pulse(file, lambda: True).beat()
+    seen = check_as_docker_does({"HEALTH_FILE": str(file)})
+    assert (seen.returncode, seen.stdout) == (0, "working\n")
+
+
+def test_docker_sees_exit_code_1_and_the_reason_otherwise(file: Path) -> None:
+    file.write_text(str(time.monotonic() - 100))
+    seen = check_as_docker_does({"HEALTH_FILE": str(file)})
+    assert seen.returncode == 1
+    assert "the log tells why" in seen.stdout
