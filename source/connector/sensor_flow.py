@@ -3,14 +3,12 @@
 import logging
 import threading
 from collections import defaultdict
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from connector.cards import CardMask
 from connector.charging_sessions import (
     LATEST,
-    FinishedSession,
     SessionBook,
 )
 from connector.hints import PushWatch
@@ -25,7 +23,12 @@ from connector.keba.events import (
 )
 from connector.keba.fields import SESSION_REPORTS
 from connector.keba.gateway import Delivery, Gateway
-from connector.raw_messages import STATUS, parse_raw_message
+from connector.keba.messages import Value
+from connector.raw_messages import (
+    STATUS,
+    ParsedStation,
+    parse_raw_message,
+)
 from connector.readings import StationReadings
 from connector.station_log import StationLog
 from pyconnector_template.pyconnector_template import (
@@ -89,29 +92,32 @@ class SensorFlow(SensorFlowTemplate):
         event = delivery.event
         self.station_log.tell(event)
         match event:
-            case ReportReceived(request=request) if _is_of_the_past(request):
-                self._publish_meaning(delivery, event)
             case ReportReceived() | StatusReceived():
                 self.run_sensor_flow(raw_data=delivery)
-                self._publish_meaning(delivery, event)
             case ReportUnanswered(station=station):
-                self._publish_finished_sessions(delivery, station)
+                self._publish_finished_sessions(station, delivery.timestamp_ms)
             case ConnectionState(station=station):
                 self._publish_values(
-                    delivery, station, {"connection": self._connection(event)}
-                )
-            case CommandFinished(station=station, command=command):
-                self._publish_values(
-                    delivery,
                     station,
-                    {"results": {command.word: _result_text(event)}},
+                    {"connection": self._connection(event)},
+                    delivery.timestamp_ms,
                 )
-            case CommandNotSent(station=station, word=word):
-                self._publish_values(
-                    delivery,
-                    station,
-                    {"results": {word: _result_text(event)}},
-                )
+            case CommandFinished():
+                self._publish_result(delivery, event.command.word, event)
+            case CommandNotSent(word=word):
+                self._publish_result(delivery, word, event)
+
+    def _publish_result(
+        self,
+        delivery: Delivery,
+        word: str,
+        event: CommandFinished | CommandNotSent,
+    ) -> None:
+        self._publish_values(
+            event.station,
+            {"results": {word: _result_text(event)}},
+            delivery.timestamp_ms,
+        )
 
     def receive_raw_msg(self, raw_data: Any = None) -> dict[str, Any]:
         """Wrap the text of a datagram, with the time of its arrival.
@@ -160,59 +166,59 @@ class SensorFlow(SensorFlowTemplate):
             }
         }
 
-    def _publish_meaning(
-        self, delivery: Delivery, event: ReportReceived | StatusReceived
+    def _publish_parsed_msg(self, parsed_msg: dict[str, Any]) -> None:
+        """Publish what was received, and what it means, in one go."""
+        payload = parsed_msg["payload"]
+        for station, reports in payload["parsed_message"].items():
+            self._interpret(station, reports, payload["timestamp"])
+        super()._publish_parsed_msg(parsed_msg)
+
+    def _interpret(
+        self, station: str, reports: ParsedStation, timestamp_ms: int
     ) -> None:
-        """Publish what a datagram means in words and SI units."""
-        station = event.station
-        request = getattr(event, "request", STATUS)
-        text = self.card_mask.apply(event.text)
-        parsed = parse_raw_message({station: {request: text}})
-        reports = parsed.get(station, {})
-        self._watch_pushes(station, request, reports.get("report 2", {}))
+        """Add readings to the reports of a station; take its sessions."""
+        self._watch_pushes(station, reports.get("report 2", {}))
         fields = reports.get("report 2", {}) | reports.get("report 3", {})
-        readings = self._readings[station].update(fields)
-        if readings:
-            self._publish_values(delivery, station, {"readings": readings})
-        number = _session_report_number(request)
-        if number is not None and request in reports:
-            self._take_session(delivery, station, number, reports[request])
+        if fields:
+            reports["readings"] = self._readings[station].update(fields)
+        for name in [*reports]:
+            number = _session_report_number(name)
+            if number is None:
+                continue
+            self._take_session(station, number, reports[name], timestamp_ms)
+            if number > LATEST:
+                # Thirty older sessions would be hundreds of datapoints that
+                # never change again.
+                del reports[name]
 
     def _take_session(
         self,
-        delivery: Delivery,
         station: str,
         number: int,
-        fields: dict[str, Any],
+        fields: dict[str, Value],
+        timestamp_ms: int,
     ) -> None:
         book = self._session_books[station]
-        missing = book.take(number, fields, delivery.timestamp_ms)
+        missing = book.take(number, fields, timestamp_ms)
         if missing is None:
-            self._publish_finished_sessions(delivery, station)
+            self._publish_finished_sessions(station, timestamp_ms)
         else:
             self.gateway.ask(station, missing)
 
     def _publish_finished_sessions(
-        self, delivery: Delivery, station: str
+        self, station: str, timestamp_ms: int
     ) -> None:
         for session in self._session_books[station].finished():
-            self._publish_session(delivery, station, session)
+            self._publish_values(
+                station,
+                {"session": dict(session.values)},
+                session.ended_at_ms or timestamp_ms,
+            )
 
-    def _publish_session(
-        self, delivery: Delivery, station: str, session: FinishedSession
-    ) -> None:
-        timestamp_ms = session.ended_at_ms or delivery.timestamp_ms
-        self._publish_values(
-            replace(delivery, timestamp_ms=timestamp_ms),
-            station,
-            {"session": dict(session.values)},
-        )
-
-    def _watch_pushes(
-        self, station: str, request: str, fields: dict[str, Any]
-    ) -> None:
+    def _watch_pushes(self, station: str, fields: dict[str, Value]) -> None:
+        """Look at report 2, or at a push, which has no ID."""
         watch = self._push_watches[station]
-        if request == STATUS:
+        if fields and "ID" not in fields:
             watch.note_push(fields)
         elif fields and watch.note_report(fields):
             self.station_log.hint_at_another_client(station)
@@ -230,34 +236,25 @@ class SensorFlow(SensorFlowTemplate):
         return values
 
     def _publish_values(
-        self, delivery: Delivery, station: str, values: dict[str, Any]
+        self, station: str, values: dict[str, Any], timestamp_ms: int
     ) -> None:
         """Publish values that are in no raw message."""
-        self._publish_parsed_msg(
+        super()._publish_parsed_msg(
             {
                 "payload": {
                     "parsed_message": {station: values},
-                    "timestamp": delivery.timestamp_ms,
+                    "timestamp": timestamp_ms,
                 }
             }
         )
 
 
-def _is_of_the_past(request: str) -> bool:
-    """Tell whether a report is about an older session.
-
-    Thirty of them would be hundreds of datapoints that never change again;
-    what counts is published as a finished session.
-    """
-    number = _session_report_number(request)
-    return number is not None and number > LATEST
-
-
-def _session_report_number(request: str) -> int | None:
-    number = request.removeprefix("report ")
-    if not number.isdigit() or int(number) not in SESSION_REPORTS:
+def _session_report_number(name: str) -> int | None:
+    number = name.removeprefix("report ")
+    # Shorter names are those of the other reports.
+    if len(number) < len(str(LATEST)) or not number.isdecimal():
         return None
-    return int(number)
+    return int(number) if int(number) in SESSION_REPORTS else None
 
 
 def _result_text(event: CommandFinished | CommandNotSent) -> str:

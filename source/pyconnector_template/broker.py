@@ -1,10 +1,10 @@
 """The link to the MQTT broker: one thread that owns paho's client.
 
 Other threads only append to the outbox; nobody ever waits for the broker. The
-thread drives paho through its interface for external event loops, which
-costs a third of what paho's own thread costs per message, and hands messages
-over only while paho has nothing left to write: so it is known at any moment
-what the connection took with it when it broke.
+thread drives paho through its interface for external event loops and writes
+messages with QoS 0 itself, a batch at once, only while paho has nothing left to
+write: so it is known at any moment what the connection took with it when it
+broke.
 
 MQTT does not acknowledge messages with QoS 0. But a broker handles the packets
 of one client in order, and answers an UNSUBSCRIBE: asking to unsubscribe a
@@ -31,6 +31,7 @@ from .clock import timestamp_utc_now
 from .json_text import to_json
 from .logs import LOGGER_NAME, error_line
 from .outbox import Lane, Message, Outbox
+from .packets import publish_packet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,6 +189,7 @@ class BrokerLink:
         self._next_echo_at = 0.0
         self._next_announcement_at = 0.0
         self._raw_in_flight: list[MQTTMessageInfo] = []
+        self._unsent = bytearray()
         self._wake_reader, self._wake_writer = _wake_pair()
         self._client = self._make_client(client_class, login, userdata)
 
@@ -290,20 +292,41 @@ class BrokerLink:
         return time.monotonic() - self._up_since
 
     def _send_what_waits(self) -> None:
-        if self._is_up and not self._client.want_write():
+        """Write one batch, or the rest of the one before."""
+        if self._unsent:
+            self._push()
+        elif self._client.want_write():
+            self._client.loop_write()
+        elif self._is_up:
             now = time.monotonic()
             self._send_announcement(now)
             for message in self._outbox.take(BATCH, self._raw_room()):
                 self._send(message)
+            self._push()
             self._ask_for_echo(now)
-        if self._client.want_write():
-            self._client.loop_write()
+
+    def _push(self) -> None:
+        """Write as much of the batch as the socket takes."""
+        sock = self._client.socket()
+        if sock is None or not self._unsent:
+            return
+        try:
+            written = sock.send(self._unsent)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError:
+            # A broken connection is found, and told, where it is read.
+            return
+        del self._unsent[:written]
+
+    def _must_write(self) -> bool:
+        return bool(self._unsent) or self._client.want_write()
 
     def _wait_and_read(self) -> None:
         sock = self._client.socket()
         if sock is None:
             return
-        must_write = self._client.want_write()
+        must_write = self._must_write()
         readable, _, _ = select.select(
             [sock, self._wake_reader],
             [sock] if must_write else [],
@@ -354,6 +377,7 @@ class BrokerLink:
     def _after_connection(self) -> None:
         was_up, self._is_up = self._is_up, False
         self._echo = None
+        self._unsent.clear()
         self._outbox.give_back()
         if self._stopping.is_set():
             return
@@ -369,17 +393,18 @@ class BrokerLink:
             )
 
     def _send(self, message: Message) -> None:
+        topic, payload, qos, retain = message
         try:
-            info = self._client.publish(
-                message.topic, message.payload, message.qos, message.retain
-            )
+            if qos == 0:
+                self._unsent += publish_packet(topic, payload, retain=retain)
+                return
+            info = self._client.publish(topic, payload, qos, retain)
         except ValueError as error:
             logger.error(  # noqa: TRY400 - the trace would lead to this line
-                "Cannot publish on %r: %s", message.topic[:80], error
+                "Cannot publish on %r: %s", topic[:80], error
             )
             return
-        if message.qos > 0:
-            self._raw_in_flight.append(info)
+        self._raw_in_flight.append(info)
 
     def _send_status(self, state: str) -> None:
         self._send(
@@ -434,12 +459,13 @@ class BrokerLink:
         return (
             self._outbox.is_empty
             and self._outbox.is_proven
-            and not self._client.want_write()
+            and not self._must_write()
         )
 
     def _say_goodbye(self) -> None:
         if self._is_up:
             self._send_status("offline")
+            self._push()
         self._client.disconnect()
         # Once, without waiting: a broker that does not read any more will
         # notice the end of the connection, and publish the last will.

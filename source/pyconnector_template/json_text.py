@@ -16,6 +16,9 @@ from typing import Any
 # of surrogates is harmless, but only cleaning tells it from a lone one.
 _SUSPICIOUS_ESCAPES = ("\\u0000", "\\ud")
 
+# Made once: json.dumps makes a new one for each call with options.
+_encode = json.JSONEncoder(allow_nan=False).encode
+
 
 def to_json(value: object) -> str:
     """
@@ -34,11 +37,11 @@ def to_json(value: object) -> str:
         JSON in ASCII, without NUL characters and lone surrogates.
     """
     try:
-        text = json.dumps(value, allow_nan=False)
+        text = _encode(value)
     except (TypeError, ValueError):
-        return json.dumps(_cleaned(value), allow_nan=False)
+        return _encode(_cleaned(value))
     if any(escape in text for escape in _SUSPICIOUS_ESCAPES):
-        return json.dumps(_cleaned(value), allow_nan=False)
+        return _encode(_cleaned(value))
     return text
 
 
