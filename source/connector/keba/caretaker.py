@@ -66,7 +66,6 @@ class Caretaker:
         self._watchdog = None if failsafe is None else Watchdog(failsafe)
         self._set: dict[str, Command] = {}
         self._was_interrupted = False
-        self._fields: Mapping[str, object] = {}
 
     def note_sent(self, command: Command, now: float) -> None:
         """A command is leaving."""
@@ -92,6 +91,8 @@ class Caretaker:
     def note_interruption(self) -> None:
         """The station has restarted, or has come back from silence."""
         self._was_interrupted = True
+        if self._watchdog is not None:
+            self._watchdog.note_interruption()
 
     def set_in_charge(self, *, is_in_charge: bool, now: float) -> None:
         """Hear whether somebody is in charge: the broker, the controller."""
@@ -106,11 +107,10 @@ class Caretaker:
 
     def beat(self, now: float) -> Care:
         """Return what keeps the station from falling back."""
-        if self._watchdog is None or now < self._watchdog.next_deadline():
+        if self._watchdog is None:
             return Care()
-        has_bitten = self._watchdog.has_bitten(now)
-        commands = self._watchdog.beat(self._fields, now)
-        if not has_bitten:
+        commands = self._watchdog.beat(now)
+        if not self._watchdog.notices_bite():
             return Care(beats=commands)
         return Care(commands, events=[FailsafeTookOver(self._station)])
 
@@ -131,12 +131,15 @@ class Caretaker:
         in_question
             Words of commands on their way, whose fields may change.
         """
-        self._fields = fields
         care = self._review_settings(fields, in_question)
-        if self._watchdog is not None and "failsafe" not in in_question:
-            arming = self._watchdog.arming(fields)
+        if self._watchdog is None:
+            return care
+        self._watchdog.review(fields, in_question)
+        if "failsafe" not in in_question:
+            arming = self._watchdog.arming()
             if arming is not None:
                 care.commands.append(arming)
+        care.beats.extend(self._watchdog.beat_on_its_way())
         return care
 
     def _review_settings(
@@ -144,15 +147,17 @@ class Caretaker:
     ) -> Care:
         undone = [
             command
-            for word, command in self._set.items()
-            if word not in in_question and command.is_shown_by(fields) is False
+            for command in self._set.values()
+            if command.is_shown_by(fields) is False
         ]
         was_interrupted, self._was_interrupted = self._was_interrupted, False
         if was_interrupted and self._restores:
+            # Also what the station had no time to show before it restarted.
             return Care(
                 commands=undone,
                 events=[SettingRestored(self._station, c) for c in undone],
             )
+        undone = [c for c in undone if c.word not in in_question]
         for command in undone:
             del self._set[command.word]
         if was_interrupted:

@@ -155,6 +155,12 @@ class Fleet:
         """Whether any command waits for its moment or for its answer."""
         return any(m.session.has_commands for m in self._members.values())
 
+    def note_left(self, station: str, now: float) -> None:
+        """Hear when the last datagram for a station has really left."""
+        member = self._member(station)
+        member.session.note_left(now)
+        self._schedule(member)
+
     def note_send_error(self, station: str) -> None:
         """Hear that the last datagram for a station could not be sent."""
         self._member(station).session.note_send_error()

@@ -128,6 +128,7 @@ class Gateway:
         self._lookups = threading.Semaphore(LOOKUPS_AT_ONCE)
         self._looked_up: set[str] = set()
         self._closes_at = math.inf
+        self._bell_rope: socket.socket | None = None
         self._failure: Exception | None = None
         self._thread = threading.Thread(
             target=self._run_and_report, name="keba-udp", daemon=True
@@ -147,6 +148,8 @@ class Gateway:
         self._bell, self._bell_rope = socket.socketpair()
         for end in (self._bell, self._bell_rope):
             end.setblocking(False)
+        # For what was handed in before.
+        self._ring()
         for station, host in self._hosts.items():
             self._find(station, host)
         self._thread.start()
@@ -242,6 +245,8 @@ class Gateway:
         self._ring()
 
     def _ring(self) -> None:
+        if self._bell_rope is None:
+            return
         # A full bell has been heard already, or will be.
         with contextlib.suppress(BlockingIOError, OSError):
             self._bell_rope.send(b"!")
@@ -256,8 +261,10 @@ class Gateway:
                 self._failure = error
                 self._has_events.notify_all()
         finally:
-            for end in (self._socket, self._bell, self._bell_rope):
-                end.close()
+            self._socket.close()
+            self._bell.close()
+            if self._bell_rope is not None:
+                self._bell_rope.close()
 
     def _run(self) -> None:
         with selectors.DefaultSelector() as selector:
@@ -325,6 +332,7 @@ class Gateway:
         except OSError as error:
             self._log.debug("%s: %s", outgoing.station, error)
             self._fleet.note_send_error(outgoing.station)
+        self._fleet.note_left(outgoing.station, self._clock())
 
     def _deliver(self, events: Sequence[Event]) -> None:
         if not events:

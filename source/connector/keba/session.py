@@ -362,23 +362,39 @@ class Session:
 
     def _send(self, ask: _AnyAsk, now: float) -> bytes:
         request = ask.request
-        datagram = request.encode()
         if isinstance(request, Command):
             del self._commands[request.word]
-            disables = request.disables_charging()
             self._caretaker.note_sent(request, now)
             if isinstance(request, SetPhases):
                 self._phases_free_at = now + PHASE_COOL_DOWN_S
         else:
             del self._due[request.number]
-            disables = False
         self._command_went_last = isinstance(request, Command)
-        self._pacer.note_sent(datagram, now, disables=disables)
         self._connection.note_sent()
         first_sent_at = now if ask.first_sent_at is None else ask.first_sent_at
-        deadline = now + self._reply_timeout_s
-        self._in_flight = _InFlight(ask, first_sent_at, now, deadline)
-        return datagram
+        self._in_flight = _InFlight(ask, first_sent_at, now, now)
+        self.note_left(now)
+        return request.encode()
+
+    def note_left(self, now: float) -> None:
+        """Hear when the last datagram has really left.
+
+        A busy machine may stop us between the decision to send and the
+        sending; KEBA's pauses begin with the latter.
+        """
+        flight = self._in_flight
+        if flight is None:
+            return
+        request = flight.ask.request
+        self._pacer.note_sent(
+            request.encode(),
+            now,
+            disables=isinstance(request, Command)
+            and request.disables_charging(),
+        )
+        self._in_flight = replace(
+            flight, sent_at=now, deadline=now + self._reply_timeout_s
+        )
 
     def _give_up(self, flight: _InFlight, now: float) -> list[Event]:
         self._in_flight = None

@@ -10,6 +10,10 @@ from hypothesis import strategies as st
 from connector.actuators import ACTUATORS, command_from_value
 from connector.keba.errors import InvalidCommandError
 
+TAG = "e3f76b8d00000000"
+CARD_CLASS = "01010400000000000000"
+WITHOUT_ARGUMENT = ("unlock",)
+
 each_actuator = pytest.mark.parametrize("word", ACTUATORS)
 
 
@@ -62,6 +66,34 @@ def test_the_actuators_are_those_of_the_published_connector() -> None:
         ("display", "0 5 20 0 Hello", "display 0 0 0 0 Hello"),
         ("display", 42, "display 0 0 0 0 42"),
         ("display", 3.5, "display 0 0 0 0 3.5"),
+        ("currtime", 16000, "currtime 16000 1"),
+        ("currtime", "16000", "currtime 16000 1"),
+        ("currtime", "10000 7200", "currtime 10000 7200"),
+        ("currtime", 0, "currtime 0 1"),
+        ("currtime", "0 0", "currtime 0 0"),
+        ("currtime", None, "currtime 63000 1"),
+        ("output", 0, "output 0"),
+        ("output", True, "output 1"),
+        ("output", "150", "output 150"),
+        ("start", "", "start"),
+        ("start", TAG, f"start {TAG}"),
+        ("start", f"{TAG} {CARD_CLASS}", f"start {TAG} {CARD_CLASS}"),
+        ("stop", "", "stop"),
+        ("stop", TAG, f"stop {TAG}"),
+        ("unlock", 1, "unlock"),
+        ("unlock", True, "unlock"),
+        ("unlock", "1", "unlock"),
+        ("failsafe", "60 6000", "failsafe 60 6000 0"),
+        ("failsafe", "60 6000 0", "failsafe 60 6000 0"),
+        ("failsafe", "600 0 1", "failsafe 600 0 1"),
+        ("failsafe", 0, "failsafe 0 0 0"),
+        ("failsafe", None, "failsafe 0 0 0"),
+        ("setdatetime", 1_800_000_000, "setdatetime 1800000000"),
+        ("x2src", 4, "x2src 4"),
+        ("x2src", "4", "x2src 4"),
+        ("x2", 0, "x2 0"),
+        ("x2", True, "x2 1"),
+        ("x2", "false", "x2 0"),
     ],
 )
 def test_what_was_meant_is_what_is_sent(
@@ -87,7 +119,6 @@ ALWAYS_REFUSED = [
     {},
     {"a": 1},
     {"value": 1},
-    "",
     "1\nena 0",
     "16000\n",
     "\n1",
@@ -150,6 +181,45 @@ def test_what_is_no_value_for_any_actuator_is_refused(
         ("display", "0 0 0 0 a text of more than 23 characters"),
         ("display", "1 99999 5 0 Hello"),
         ("display", "1 100000 5 0 Hello"),
+        ("currtime", True),
+        ("currtime", 5000),
+        ("currtime", "16000 860401"),
+        ("currtime", "16000 -1"),
+        ("currtime", "16000 1 1"),
+        ("output", None),
+        ("output", 2),
+        ("output", 9),
+        ("output", 151),
+        ("start", None),
+        ("start", True),
+        ("start", 1234567890123456),
+        ("start", "e3f7"),
+        ("start", f"{TAG} {TAG}"),
+        ("start", f"{TAG} {CARD_CLASS} 1"),
+        ("stop", None),
+        ("stop", 0),
+        ("stop", f"{TAG} {CARD_CLASS}"),
+        ("unlock", None),
+        ("unlock", 0),
+        ("unlock", False),
+        ("unlock", ""),
+        ("failsafe", True),
+        ("failsafe", False),
+        ("failsafe", 60),
+        ("failsafe", "60"),
+        ("failsafe", "9 6000"),
+        ("failsafe", "601 6000"),
+        ("failsafe", "60 5999"),
+        ("failsafe", "60 6000 2"),
+        ("setdatetime", None),
+        ("setdatetime", 0),
+        ("setdatetime", True),
+        ("setdatetime", 2**32),
+        ("x2src", None),
+        ("x2src", True),
+        ("x2src", 5),
+        ("x2", None),
+        ("x2", 2),
     ],
 )
 def test_what_this_actuator_does_not_take_is_refused(
@@ -173,6 +243,17 @@ def test_what_this_actuator_does_not_take_is_refused(
         ("setenergy", "much", "0…999999999 in 0.1 Wh"),
         ("display", "x" * 24, "1 to 23 characters"),
         ("display", "ü", "printable ASCII"),
+        ("currtime", 5000, "0 (stop) or within 6000…63000 mA"),
+        ("currtime", "16000 860401", "0…860400 s"),
+        ("output", 5, "10…150"),
+        ("start", "e3f7", "16 hexadecimal digits"),
+        ("start", f"{TAG} 01", "20 hexadecimal digits"),
+        ("stop", None, "an empty text"),
+        ("unlock", 0, "only 1 unlocks"),
+        ("failsafe", "5 6000", "10…600 s"),
+        ("setdatetime", 0, "1…4294967295 s"),
+        ("x2src", 5, "0…4"),
+        ("x2", 2, "neither 0 nor 1"),
     ],
 )
 def test_a_refusal_names_what_would_be_possible(
@@ -237,10 +318,21 @@ def test_max_curr_concerns_currents_only() -> None:
     assert _datagram("setenergy", 99999, max_curr=16000) == "setenergy 99999"
 
 
+@pytest.mark.parametrize("word", ["currtime", "curr"])
+def test_max_curr_holds_for_every_way_to_set_a_current(word: str) -> None:
+    assert "max_curr of 16000 mA" in _refusal(word, 16001, max_curr=16000)
+    assert _datagram(word, None, max_curr=16000).startswith(f"{word} 16000")
+
+
+@pytest.mark.parametrize("word", sorted(ACTUATORS.keys() - {"start", "stop"}))
+def test_an_empty_text_is_no_value(word: str) -> None:
+    _refusal(word, "")
+
+
 @each_actuator
 def test_the_example_of_an_actuator_is_accepted_by_it(word: str) -> None:
     example = ACTUATORS[word].example
-    assert _datagram(word, example).startswith(f"{word} ")
+    assert _datagram(word, example).split(" ")[0] == word
 
 
 @each_actuator
@@ -248,7 +340,8 @@ def test_the_limits_that_an_actuator_names_are_its_limits(word: str) -> None:
     actuator = ACTUATORS[word]
     for number in (*actuator.allowed, actuator.low, actuator.high):
         if number is not None:
-            assert _datagram(word, number) == f"{word} {number}"
+            argument = "" if word in WITHOUT_ARGUMENT else f" {number}"
+            assert _datagram(word, number) == f"{word}{argument}"
     for number in (actuator.low, actuator.high):
         if number is not None:
             outside = number - 1 if number == actuator.low else number + 1
@@ -285,7 +378,7 @@ def test_any_value_becomes_one_printable_line_or_a_refusal(
         return
     line = command.encode().decode("ascii")
     assert line.isprintable()
-    assert line.startswith(f"{word} ")
+    assert line.split(" ")[0] == word
 
 
 @settings(deadline=None)

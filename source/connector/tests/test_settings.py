@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from connector.settings import Settings, Station
+from connector.settings import Failsafe, Settings, Station
 from pyconnector_template.settings import SettingsError, read_settings
 
 NEEDED = {
@@ -64,6 +64,9 @@ def test_every_variable_is_read() -> None:
         KEBA_P30_REPLY_TIMEOUT="0.5",
         ACTUATOR_MAX_AGE_SECONDS="60",
         READ_ONLY="true",
+        RFID_SALT="a long secret",
+        KEBA_P30_RESTORE="TRUE",
+        KEBA_P30_FAILSAFE='{"timeout": 60, "current": 6000}',
     )
     assert settings.connector_name == "keba-garage"
     assert settings.mqtt_broker_port == 8883
@@ -76,6 +79,11 @@ def test_every_variable_is_read() -> None:
     assert settings.keba_p30_reply_timeout == 0.5
     assert settings.actuator_max_age_seconds == 60
     assert settings.read_only
+    assert settings.rfid_salt is not None
+    assert settings.rfid_salt.get_secret_value() == "a long secret"
+    assert not settings.rfid_plain
+    assert settings.keba_p30_restore
+    assert settings.keba_p30_failsafe == Failsafe(timeout=60, current=6000)
 
 
 def test_an_empty_variable_counts_as_unset() -> None:
@@ -248,6 +256,73 @@ def test_all_mistakes_of_a_table_are_told_together() -> None:
     )
     for part in ("'a.b' is no name", "'c' has", "'d' is there", "'e' share h"):
         assert part in complaint
+
+
+def test_all_is_no_name_of_a_station() -> None:
+    """`all__ena` goes to every station."""
+    assert "'all' is a reserved name" in _complaint_about({"all": "keba"})
+
+
+# --- failsafe and cards -------------------------------------------------------
+
+
+def test_nothing_is_restored_or_armed_unless_asked_for() -> None:
+    settings = _read()
+    assert not settings.keba_p30_restore
+    assert settings.keba_p30_failsafe is None
+
+
+def test_failsafe_has_a_timeout_and_a_current_and_is_not_stored() -> None:
+    failsafe = _read(
+        KEBA_P30_FAILSAFE='{"timeout": 60, "current": 6000}'
+    ).keba_p30_failsafe
+    assert failsafe is not None
+    assert str(failsafe.command) == "failsafe 60 6000 0"
+    assert failsafe.controller_timeout is None
+
+
+def test_failsafe_is_stored_where_asked_for() -> None:
+    failsafe = _read(
+        KEBA_P30_FAILSAFE='{"timeout": 600, "current": 0, "store": true, '
+        '"controller_timeout": 900}'
+    ).keba_p30_failsafe
+    assert failsafe is not None
+    assert str(failsafe.command) == "failsafe 600 0 1"
+    assert failsafe.controller_timeout == 900
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "60",
+        "60 6000",
+        "TRUE",
+        "{}",
+        '{"timeout": 60}',
+        '{"timeout": 9, "current": 6000}',
+        '{"timeout": 601, "current": 6000}',
+        '{"timeout": 60, "current": 5999}',
+        '{"timeout": 60, "current": 63001}',
+        '{"timeout": 60, "current": 6000, "controller_timeout": 0}',
+        '{"timeout": 60, "current": 6000, "save": true}',
+    ],
+)
+def test_a_failsafe_that_no_station_would_take_is_a_mistake(text: str) -> None:
+    complaint = _complaint(KEBA_P30_FAILSAFE=text)
+    assert "KEBA_P30_FAILSAFE = " in complaint
+    assert "Example: KEBA_P30_FAILSAFE=" in complaint
+
+
+def test_report_100_needs_a_salt_or_the_word_that_tags_may_be_plain() -> None:
+    complaint = _complaint(KEBA_P30_REPORTS="1,2,3,100")
+    assert "RFID_SALT: is needed with report 100" in complaint
+    assert "RFID_PLAIN=TRUE" in complaint
+    _read(KEBA_P30_REPORTS="1,2,3,100", RFID_SALT="a long secret")
+    _read(KEBA_P30_REPORTS="1,2,3,100", RFID_PLAIN="TRUE")
+
+
+def test_the_salt_is_never_shown() -> None:
+    assert "long secret" not in repr(_read(RFID_SALT="a long secret"))
 
 
 # --- the mistakes -----------------------------------------------------------

@@ -233,6 +233,18 @@ def test_a_restart_is_seen_when_the_uptime_falls(
     assert len(idle_garage.happened(StationRestarted)) == 1
 
 
+def test_pauses_begin_when_a_datagram_has_really_left(
+    garage: Conversation,
+) -> None:
+    garage.turn()
+    garage.now = 0.05  # the machine was busy with something else
+    garage.session.note_left(garage.now)
+    garage.receive(report(1))
+
+    assert garage.next_datagram() == "report 2"
+    assert garage.now >= 0.15
+
+
 # --- the connection ----------------------------------------------------------
 
 
