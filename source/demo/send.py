@@ -19,11 +19,22 @@ TIMEOUT_S = 5.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Look the datapoint's topic up in the map and publish the value."""
     options = _parser().parse_args(arguments)
+    client = Client(CallbackAPIVersion.VERSION2)
     try:
-        actuators = _read_actuators(options)
+        client.connect(options.host, options.port)
     except OSError as error:
         print(f"No broker at {options.host}:{options.port}: {error}")
         return 1
+    client.loop_start()
+    try:
+        return _write(client, options)
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def _write(client: Client, options: argparse.Namespace) -> int:
+    actuators = _read_actuators(client, f"{options.connector}/datapoint_map")
     topic = {key: topic for topic, key in actuators.items()}.get(options.key)
     if topic is None:
         known = ", ".join(sorted(actuators.values())) or "none"
@@ -33,12 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "value": _as_json(options.value),
         "timestamp": round(time.time() * 1000),
     }
-    client = Client(CallbackAPIVersion.VERSION2)
-    client.connect(options.host, options.port)
-    client.loop_start()
-    client.publish(topic, json.dumps(message)).wait_for_publish(TIMEOUT_S)
-    client.disconnect()
-    client.loop_stop()
+    client.publish(topic, json.dumps(message), 1).wait_for_publish(TIMEOUT_S)
     print(f"{topic} {json.dumps(message)}")
     return 0
 
@@ -55,23 +61,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read_actuators(options: argparse.Namespace) -> dict[str, str]:
+def _read_actuators(client: Client, topic: str) -> dict[str, str]:
     """Return topic and key of each actuator, from the retained map."""
     has_come = threading.Event()
     found: dict[str, str] = {}
 
     def take(_client: Client, _data: object, message: MQTTMessage) -> None:
-        found.update(json.loads(message.payload)["actuator"])
-        has_come.set()
+        # The demo's broker sends retained messages of other topics as well.
+        if message.topic == topic:
+            found.update(json.loads(message.payload)["actuator"])
+            has_come.set()
 
-    client = Client(CallbackAPIVersion.VERSION2)
     client.on_message = take
-    client.connect(options.host, options.port)
-    client.subscribe(f"{options.connector}/datapoint_map", 1)
-    client.loop_start()
+    client.subscribe(topic, 1)
     has_come.wait(TIMEOUT_S)
-    client.disconnect()
-    client.loop_stop()
     return found
 
 

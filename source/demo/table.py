@@ -2,13 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from demo.api import DemoApi
+
+
+class Values(Protocol):
+    """Where the newest values are."""
+
+    def value(self, key: str) -> Any:
+        """Return the value of a datapoint, None without one."""
+
 
 STATES: Mapping[Any, str] = {
     0: "start-up",
@@ -27,7 +35,7 @@ PLUGS: Mapping[Any, str] = {
 }
 
 
-def cells_of(api: DemoApi, station: str) -> Iterator[tuple[str, str]]:
+def cells_of(api: Values, station: str) -> Iterator[tuple[str, str]]:
     """Yield title and text of each column for a station."""
 
     def value(key: str) -> Any:

@@ -14,9 +14,10 @@ from connector.keba.events import AddressShared, Event, StrangerHeard
 from connector.keba.messages import Acceptance, Report, parse_datagram
 from connector.keba.session import Session
 
-FLOOD_PER_S = 3000
+FLOOD_PER_S = 200
 """Datagrams a second that are read of one station. KEBA's stations send a
-few; whoever sends more must not cost the other stations anything."""
+few; whoever sends more must not cost the other stations anything. At BEMCom's
+default of 0.1 CPU a flood of 3000 a second was seen to take all of it."""
 
 STRANGERS_REMEMBERED = 1000
 

@@ -52,6 +52,10 @@ SPREAD_PER_STATION_S = 0.0005
 
 LOOKUPS_AT_ONCE = 16
 
+LOOK_INTERVAL_S = 1.0
+STUCK_AFTER_S = 15.0
+"""A thread that has not looked at its socket for so long hangs."""
+
 FAREWELL_S = 0.5
 """So long the end may take for stations that are to be told."""
 
@@ -122,6 +126,7 @@ class Gateway:
             for index, station in enumerate(self._hosts)
         )
         self._heard_until = started_at
+        self._looked_at = started_at
         self._inbox: SimpleQueue[Callable[[float], list[Event]]] = SimpleQueue()
         self._events: FairQueue[Delivery] = FairQueue(EVENTS_PER_LANE)
         self._has_events = threading.Condition()
@@ -152,6 +157,7 @@ class Gateway:
         self._ring()
         for station, host in self._hosts.items():
             self._find(station, host)
+        self._looked_at = self._clock()
         self._thread.start()
 
     def close(self) -> None:
@@ -167,8 +173,10 @@ class Gateway:
     @property
     def is_alive(self) -> bool:
         """Whether stations are, or are about to be, listened to."""
-        is_new = self._thread.ident is None
-        return is_new or self._thread.is_alive()
+        if self._thread.ident is None:
+            return True
+        is_stuck = self._clock() - self._looked_at > STUCK_AFTER_S
+        return self._thread.is_alive() and not is_stuck
 
     @property
     def events_dropped(self) -> int:
@@ -272,6 +280,7 @@ class Gateway:
             selector.register(self._bell, selectors.EVENT_READ)
             while not self._is_over():
                 selector.select(self._patience_s())
+                self._looked_at = self._clock()
                 self._empty_bell()
                 self._read_inbox()
                 self._read_socket()
@@ -287,10 +296,13 @@ class Gateway:
         self._fleet.say_farewell(now)
         return []
 
-    def _patience_s(self) -> float | None:
+    def _patience_s(self) -> float:
+        now = self._clock()
         deadline = self._fleet.next_deadline()
-        until = min(math.inf if deadline is None else deadline, self._closes_at)
-        return None if until == math.inf else max(0.0, until - self._clock())
+        until = now + LOOK_INTERVAL_S
+        if deadline is not None:
+            until = min(until, deadline)
+        return max(0.0, min(until, self._closes_at) - now)
 
     def _empty_bell(self) -> None:
         with contextlib.suppress(BlockingIOError):
