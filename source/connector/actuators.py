@@ -126,7 +126,7 @@ def _numbers(
     """Read one number, or a text of several with blanks between them."""
     parts: list[object] = [value]
     if isinstance(value, str):
-        parts = [*value.split(" ")]
+        parts = [part for part in value.split(" ") if part]
     if not at_least <= len(parts) <= at_most:
         raise InvalidCommandError(
             f"{word}: {_shown(value)} has {len(parts)} numbers, not "
@@ -175,9 +175,17 @@ def _unlock(value: object) -> Command:
 
 
 def _set_failsafe(value: object) -> Command:
-    if value is None or (value == 0 and not isinstance(value, bool)):
+    if value is None:
+        value = 0
+    timeout, *rest = _numbers("failsafe", value, 1, 3)
+    if timeout == 0 and not rest:
         return SetFailsafe(Seconds(0), Milliampere(0))
-    timeout, limit, *stored = _numbers("failsafe", value, 2, 3)
+    if not rest:
+        raise InvalidCommandError(
+            f"failsafe: {_shown(value)} is a timeout without a current; write "
+            "`<timeout s> <mA>`, or 0 for off"
+        )
+    limit, *stored = rest
     is_stored = bool(stored) and _switch("failsafe", stored[0])
     return SetFailsafe(Seconds(timeout), Milliampere(limit), is_stored)
 
@@ -392,7 +400,7 @@ def command_from_value(
         value = highest
     command = ACTUATORS[word].read(value)
     if (
-        isinstance(command, SetCurrent | SetCurrentTimed)
+        isinstance(command, SetCurrent | SetCurrentTimed | SetFailsafe)
         and command.limit > highest
     ):
         raise InvalidCommandError(

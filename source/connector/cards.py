@@ -8,9 +8,15 @@ import hashlib
 import hmac
 import re
 
-NO_CARD = "0" * 16
+HASH_LENGTH = 16
+"""As long as KEBA's tags, which have 16 hexadecimal digits."""
 
-_TAG = re.compile(r'("RFID tag\s*"\s*:\s*")([0-9a-fA-F]{16})(")')
+# Guide V2.00 pads keys and prints other capitals. Whatever stands in the place
+# of a tag is taken for one: better a hash too many than a card in the open.
+_TAG = re.compile(
+    r'(?P<key>"RFID\s+tag\s*"\s*:\s*)(?P<tag>"[^"]*"|[^\s,"}]+)',
+    re.IGNORECASE,
+)
 
 
 class CardMask:
@@ -27,16 +33,18 @@ class CardMask:
 
     def apply(self, text: str) -> str:
         """Return the text of a datagram with all tags replaced."""
-        if self._salt is None or "RFID" not in text:
+        if self._salt is None or "rfid" not in text.lower():
             return text
         return _TAG.sub(self._replace, text)
 
     def _replace(self, found: re.Match[str]) -> str:
-        before, tag, after = found.groups()
-        return f"{before}{self._hash(tag.lower())}{after}"
+        tag = found["tag"].strip('" ').lower()
+        # Zeros, or nothing, stand for no card.
+        if not tag.strip("0"):
+            return found[0]
+        return f'{found["key"]}"{self._hash(tag)}"'
 
     def _hash(self, tag: str) -> str:
-        if tag == NO_CARD:
-            return tag
         key = (self._salt or "").encode()
-        return hmac.new(key, tag.encode(), hashlib.sha256).hexdigest()[:16]
+        digest = hmac.new(key, tag.encode(), hashlib.sha256).hexdigest()
+        return digest[:HASH_LENGTH]

@@ -20,6 +20,9 @@ OLDEST_FINISHED = 130
 UNIX_TIME_FROM = 1_000_000_000
 """Smaller times count the seconds since the station has started."""
 
+UNIX_TIME_TO = 2**32
+"""Times are uint32 (UDP guide V2.01, page 20)."""
+
 _REASONS: Mapping[object, str] = {0: "running", 1: "unplugged", 10: "rfid"}
 _QUALITIES: Mapping[object, str] = {
     0: "none",
@@ -135,7 +138,7 @@ def _moment_ms(
     that was, unless it has started anew since.
     """
     seconds, uptime_s = fields.get(key), fields.get("Sec")
-    if not isinstance(seconds, int) or seconds <= 0:
+    if not isinstance(seconds, int) or not 0 < seconds < UNIX_TIME_TO:
         return None
     if seconds >= UNIX_TIME_FROM:
         return seconds * 1000

@@ -12,6 +12,7 @@ if SOURCE not in sys.path:
 import logging
 import math
 import os
+import secrets
 import time
 from typing import Any
 
@@ -132,8 +133,11 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
 
 
 def _salt_of(settings: Settings) -> str | None:
-    if settings.rfid_plain or settings.rfid_salt is None:
+    if settings.rfid_plain:
         return None
+    if settings.rfid_salt is None:
+        # No report with cards is polled, but another client may ask for one.
+        return secrets.token_hex()
     return settings.rfid_salt.get_secret_value()
 
 

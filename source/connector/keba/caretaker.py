@@ -76,6 +76,10 @@ class Caretaker:
         """The station has confirmed a command."""
         if self._watchdog is not None:
             self._watchdog.note_accepted(command, now)
+        self.note_applied(command)
+
+    def note_applied(self, command: Command) -> None:
+        """A command has worked, confirmed or not."""
         if isinstance(command, SetCurrentTimed):
             # It lifts an `ena 0` and rules from now on, but KEBA means it for
             # one session only (UDP guide V2.01, page 21).
@@ -109,10 +113,9 @@ class Caretaker:
         """Return what keeps the station from falling back."""
         if self._watchdog is None:
             return Care()
-        commands = self._watchdog.beat(now)
-        if not self._watchdog.notices_bite():
-            return Care(beats=commands)
-        return Care(commands, events=[FailsafeTookOver(self._station)])
+        care = Care()
+        self._feed(self._watchdog, self._watchdog.beat(now), care)
+        return care
 
     def farewell(self) -> list[Command]:
         """Return what is to be said before a clean end."""
@@ -139,8 +142,18 @@ class Caretaker:
             arming = self._watchdog.arming()
             if arming is not None:
                 care.commands.append(arming)
-        care.beats.extend(self._watchdog.beat_on_its_way())
+        self._feed(self._watchdog, self._watchdog.beat_on_its_way(), care)
         return care
+
+    def _feed(
+        self, watchdog: Watchdog, commands: list[Command], care: Care
+    ) -> None:
+        """Add what feeds the station; after a bite it is read back and told."""
+        if not commands or not watchdog.notices_bite():
+            care.beats.extend(commands)
+            return
+        care.commands.extend(commands)
+        care.events.append(FailsafeTookOver(self._station))
 
     def _review_settings(
         self, fields: Mapping[str, object], in_question: Set[str]

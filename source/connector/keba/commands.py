@@ -60,12 +60,15 @@ class Command:
         Whether saying it twice is the same as saying it once.
     settle_s
         Seconds until a report can show the effect.
+    overtakes
+        Words of commands whose effect this one may replace.
     """
 
     __slots__ = ()
     word: ClassVar[str]
     repeatable: ClassVar[bool] = True
     settle_s: ClassVar[float] = 0.0
+    overtakes: ClassVar[frozenset[str]] = frozenset()
 
     def arguments(self) -> str:
         """Return what stands behind the command word."""
@@ -110,6 +113,7 @@ class Enable(Command):
 
     word: ClassVar[str] = "ena"
     settle_s: ClassVar[float] = 1.0
+    overtakes: ClassVar[frozenset[str]] = frozenset({"currtime", "start"})
     on: bool
 
     def arguments(self) -> str:
@@ -133,6 +137,7 @@ class SetCurrent(Command):
     """
 
     word: ClassVar[str] = "curr"
+    overtakes: ClassVar[frozenset[str]] = frozenset({"currtime"})
     limit: Milliampere
 
     def __post_init__(self) -> None:
@@ -163,6 +168,7 @@ class SetCurrentTimed(Command):
 
     word: ClassVar[str] = "currtime"
     settle_s: ClassVar[float] = 1.0
+    overtakes: ClassVar[frozenset[str]] = frozenset({"ena", "curr"})
     limit: Milliampere
     delay: Seconds
 
@@ -305,6 +311,7 @@ class Start(Command):
     word: ClassVar[str] = "start"
     repeatable: ClassVar[bool] = False
     settle_s: ClassVar[float] = 1.0
+    overtakes: ClassVar[frozenset[str]] = frozenset({"stop"})
     tag: str = ""
     card_class: str = ""
 
@@ -322,6 +329,15 @@ class Start(Command):
         """No card is required any more."""
         return {"Authreq": 0}
 
+    def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
+        """Tell whether it is authorised; None where no card is needed."""
+        if _equals(fields.get("AuthON"), 0):
+            return None
+        return Command.is_shown_by(self, fields)
+
+    def __str__(self) -> str:
+        return _without_card(self.word, self.tag)
+
 
 @dataclass(frozen=True, slots=True)
 class Stop(Command):
@@ -330,6 +346,7 @@ class Stop(Command):
     word: ClassVar[str] = "stop"
     repeatable: ClassVar[bool] = False
     settle_s: ClassVar[float] = 1.0
+    overtakes: ClassVar[frozenset[str]] = frozenset({"start"})
     tag: str = ""
 
     def __post_init__(self) -> None:
@@ -342,6 +359,9 @@ class Stop(Command):
     def proof(self) -> Mapping[str, int]:
         """A card is required again."""
         return {"Authreq": 1}
+
+    def __str__(self) -> str:
+        return _without_card(self.word, self.tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,6 +470,11 @@ class SetPhases(Command):
     def proof(self) -> Mapping[str, int]:
         """Its own field follows the command."""
         return {"X2 phaseSwitch": int(self.three)}
+
+
+def _without_card(word: str, tag: str) -> str:
+    """Name a command in logs, which are stored for ever, without its card."""
+    return f"{word} (a card)" if tag else word
 
 
 def _equals(seen: object, wanted: int) -> bool:

@@ -14,6 +14,9 @@ from connector.keba.events import CommandFinished, Outcome
 READINGS_BEFORE_VERDICT = 2
 """A station may be slow: only the second contradicting reading counts."""
 
+MISSING_READINGS = 3
+"""So often may report 2 stay away in a row before nobody waits any more."""
+
 
 @dataclass(slots=True)
 class _Doubt:
@@ -21,6 +24,7 @@ class _Doubt:
     readable_at: float
     is_answered: bool
     readings_left: int = READINGS_BEFORE_VERDICT
+    is_overtaken: bool = False
 
 
 class Proofs:
@@ -29,6 +33,7 @@ class Proofs:
     def __init__(self, station: str) -> None:
         self._station = station
         self._doubts: dict[str, _Doubt] = {}
+        self._missing_readings = 0
 
     @property
     def wants_reading(self) -> bool:
@@ -62,6 +67,8 @@ class Proofs:
         """
         if not command.proof():
             return [self._verdict(command, Outcome.RECEIVED)] * is_answered
+        for doubt in self._doubts.values():
+            doubt.is_overtaken |= doubt.command.word in command.overtakes
         readable_at = now + command.settle_s * is_answered
         self._doubts[command.word] = _Doubt(command, readable_at, is_answered)
         return []
@@ -77,52 +84,54 @@ class Proofs:
         self, fields: Mapping[str, object], asked_at: float
     ) -> list[CommandFinished]:
         """Read a report 2 that was asked for at the moment `asked_at`."""
-        verdicts = [
-            verdict
-            for doubt in self._doubts.values()
-            if asked_at >= doubt.readable_at
-            and (verdict := self._judge(doubt, fields)) is not None
-        ]
-        for verdict in verdicts:
-            del self._doubts[verdict.command.word]
+        self._missing_readings = 0
+        verdicts = []
+        for doubt in [*self._doubts.values()]:
+            if asked_at < doubt.readable_at:
+                continue
+            verdicts += self._judge(doubt, fields)
         return verdicts
 
-    def give_up(self) -> list[CommandFinished]:
-        """End all waiting: report 2 does not come."""
-        answered = [
-            doubt for doubt in self._doubts.values() if doubt.is_answered
-        ]
+    def note_missing_reading(self) -> list[CommandFinished]:
+        """Report 2 has not come; end all waiting if that goes on."""
+        self._missing_readings += 1
+        if self._missing_readings < MISSING_READINGS:
+            return []
+        return self.abandon("report 2 does not come")
+
+    def abandon(self, why: str) -> list[CommandFinished]:
+        """End all waiting: nothing more can be known."""
+        doubts = [*self._doubts.values()]
         self._doubts.clear()
+        self._missing_readings = 0
         return [
-            self._verdict(
-                doubt.command, Outcome.RECEIVED, "report 2 does not come"
-            )
-            for doubt in answered
+            self._verdict(doubt.command, Outcome.RECEIVED, why)
+            for doubt in doubts
+            if doubt.is_answered
         ]
 
     def _judge(
         self, doubt: _Doubt, fields: Mapping[str, object]
-    ) -> CommandFinished | None:
-        command = doubt.command
-        is_shown = command.is_shown_by(fields)
+    ) -> list[CommandFinished]:
+        """Return the verdict, if this reading allows one."""
+        is_shown = doubt.command.is_shown_by(fields)
+        if is_shown is False:
+            doubt.readings_left -= 1
+            if doubt.readings_left:
+                return []
+        del self._doubts[doubt.command.word]
         if is_shown:
-            return self._verdict(command, Outcome.APPLIED)
+            return [self._verdict(doubt.command, Outcome.APPLIED)]
         if not doubt.is_answered:
-            return None
+            # Its silence was told already.
+            return []
         if is_shown is None:
-            return self._verdict(
-                command, Outcome.RECEIVED, "no field of report 2 shows it"
-            )
-        doubt.readings_left -= 1
-        if doubt.readings_left:
-            return None
-        wanted = command.proof()
-        seen = ", ".join(f"{key} {fields.get(key)}" for key in wanted)
-        return self._verdict(
-            command,
-            Outcome.NOT_APPLIED,
-            f"wanted {_in_words(wanted)}, seen {seen}",
-        )
+            detail = "no field of report 2 shows it"
+            return [self._verdict(doubt.command, Outcome.RECEIVED, detail)]
+        if doubt.is_overtaken:
+            return [self._verdict(doubt.command, Outcome.SUPERSEDED)]
+        detail = _contradiction(doubt.command, fields)
+        return [self._verdict(doubt.command, Outcome.NOT_APPLIED, detail)]
 
     def _verdict(
         self, command: Command, outcome: Outcome, detail: str = ""
@@ -130,5 +139,11 @@ class Proofs:
         return CommandFinished(self._station, command, outcome, detail)
 
 
-def _in_words(fields: Mapping[str, int]) -> str:
+def _contradiction(command: Command, fields: Mapping[str, object]) -> str:
+    wanted = command.proof()
+    seen = {key: fields.get(key) for key in wanted}
+    return f"wanted {_in_words(wanted)}, seen {_in_words(seen)}"
+
+
+def _in_words(fields: Mapping[str, object]) -> str:
     return ", ".join(f"{key} {value}" for key, value in fields.items())

@@ -72,9 +72,10 @@ READ_BACK = 2
 """Report 2 shows the settings, see `Command.proof`."""
 
 STALE_S = 10
-"""A report whose uptime is up to so much behind is an old one, reordered
-or doubled by the network; a larger step back is a restart."""
+"""A report that nobody waits for, whose uptime is up to so much behind, is an
+old one, reordered or doubled by the network; else a step back is a restart."""
 
+ANOTHER_STATION = "another station answers at this address"
 
 PHASE_COOL_DOWN_S = 305.0
 """Between two phase switchings. KEBA wants 300 s, but refused at exactly that
@@ -170,6 +171,7 @@ class Session:
         self._round: set[int] = set()
         self._in_flight: _InFlight | None = None
         self._doubtful: Command | None = None
+        self._doubt_is_settled = False
         self._rest_until = -math.inf
         self._phases_free_at = -math.inf
         self._command_went_last = False
@@ -186,6 +188,8 @@ class Session:
         events: list[Event] = [*self._proofs.supersede(command.word)]
         older = self._commands.get(command.word)
         if older is not None and not older.is_beat:
+            if older.first_sent_at is not None:
+                self._settle_doubt(older.request)
             events.append(self._superseded(older.request))
         if not self._connection.is_resolved:
             return [*events, self._unreachable(command)]
@@ -205,6 +209,8 @@ class Session:
         self._next_round_at = math.inf
         self._due.clear()
         self._commands.clear()
+        if self._connection.is_somebody_else:
+            return
         for command in self._caretaker.farewell():
             self._commands[command.word] = _Ask(command, now, now)
 
@@ -217,9 +223,8 @@ class Session:
                 self._begin_round(now)
             return self._news()
         dropped: list[Event] = [
-            self._unreachable(ask.request) for ask in self._commands.values()
+            self._unreachable(command) for command in self._take_commands()
         ]
-        self._commands.clear()
         return [*dropped, *self._news()]
 
     def note_send_error(self) -> None:
@@ -261,7 +266,9 @@ class Session:
 
     def next_deadline(self) -> float:
         """Return the moment at which `turn` is worth a call."""
-        planned_at = min(self._next_round_at, self._caretaker.next_deadline())
+        planned_at = self._next_round_at
+        if self._may_beat():
+            planned_at = min(planned_at, self._caretaker.next_deadline())
         if self._in_flight is not None:
             return min(self._in_flight.deadline, planned_at)
         if not self._connection.is_resolved:
@@ -286,7 +293,8 @@ class Session:
             events += self._give_up(flight, now)
         if now >= self._next_round_at:
             events += self._start_next_round(now)
-        events += self._take_care(self._caretaker.beat(now), now)
+        if self._may_beat():
+            events += self._beat(now)
         ask = self._choose(now)
         if ask is None:
             return Turn(events)
@@ -338,7 +346,9 @@ class Session:
     def _choose(self, now: float) -> _AnyAsk | None:
         if self._in_flight is not None or not self._connection.is_resolved:
             return None
-        command = self._first_ready(self._commands.values(), now)
+        command = None
+        if not self._connection.is_somebody_else:
+            command = self._first_ready(self._commands.values(), now)
         report = self._first_ready(self._due.values(), now)
         if command is None or report is None:
             return command or report
@@ -418,7 +428,9 @@ class Session:
             ReportUnanswered(self.station, f"report {number}")
         ]
         if number == READ_BACK:
-            events += self._proofs.give_up()
+            events += self._proofs.note_missing_reading()
+            if self._proofs.wants_reading:
+                self._ask_report(READ_BACK, now)
         if self._connection.note_report_unanswered(
             number, flight.first_sent_at
         ):
@@ -434,10 +446,10 @@ class Session:
         uptime_s = report.fields.get("Sec")
         if isinstance(uptime_s, int):
             behind_s = self._uptimes_s.get(number, uptime_s) - uptime_s
-            if 0 < behind_s <= STALE_S:
+            if 0 < behind_s <= STALE_S and not self._is_awaited(number):
                 reason = f"a report {number} older than the last one"
                 return [OddDatagram(self.station, reason)]
-            if behind_s > STALE_S:
+            if behind_s > 0:
                 events += self._on_restart(now)
             self._uptimes_s[number] = uptime_s
         asked_at = self._asked_at(number)
@@ -446,6 +458,7 @@ class Session:
         self._connection.note_identity(report.fields)
         self._connection.note_report(number, now)
         if self._connection.is_somebody_else:
+            events += self._proofs.abandon(ANOTHER_STATION)
             return [*events, *self._drop_commands(), *self._close(number)]
         events.append(ReportReceived(self.station, f"report {number}", text))
         if number == READ_BACK and asked_at is not None:
@@ -462,19 +475,27 @@ class Session:
         return 100
 
     def _asked_at(self, number: int) -> float | None:
-        """Take the report as answered; return when it was asked for.
+        """Take the report as answered; return since when it was asked for.
 
-        A late answer also serves the repetition that waits for its moment,
-        but nobody can tell when that answer was asked for.
+        Nobody can tell whether it answers the first request or the
+        repetition, so the first one counts. A late answer also serves the
+        repetition that waits for its moment.
         """
         flight = self._in_flight
-        if flight and flight.ask.request == ReportRequest(number):
+        if flight and self._is_awaited(number):
             self._in_flight = None
-            return flight.sent_at
+            return flight.first_sent_at
         waiting = self._due.get(number)
-        if waiting is not None and waiting.first_sent_at is not None:
-            del self._due[number]
-        return None
+        if waiting is None or waiting.first_sent_at is None:
+            return None
+        del self._due[number]
+        return waiting.first_sent_at
+
+    def _is_awaited(self, number: int) -> bool:
+        flight = self._in_flight
+        return flight is not None and flight.ask.request == ReportRequest(
+            number
+        )
 
     def _read_back(
         self, report: Report, asked_at: float, now: float
@@ -482,6 +503,9 @@ class Session:
         verdicts = self._proofs.judge(report.fields, asked_at)
         for verdict in verdicts:
             word = verdict.command.word
+            self._settle_doubt(verdict.command)
+            if verdict.outcome is Outcome.APPLIED:
+                self._caretaker.note_applied(verdict.command)
             if verdict.outcome is Outcome.NOT_APPLIED:
                 self._caretaker.note_not_applied(word)
             waiting = self._commands.get(word)
@@ -497,11 +521,47 @@ class Session:
         """Queue what the caretaker wants, unless a user wants something."""
         for command in care.commands:
             self._commands.setdefault(command.word, _Ask(command, now, now))
-        for command in care.beats:
-            self._commands.setdefault(
-                command.word, _Ask(command, now, now, 1, is_beat=True)
-            )
+        if care.beats:
+            self._queue_beats(care.beats, now, not_before=now)
         return care.events
+
+    def _may_beat(self) -> bool:
+        """Whether to look if the station wants to be fed.
+
+        One that is silent is asked for reports; what it needs is known when
+        it answers. A command on its way feeds the station itself.
+        """
+        flight = self._in_flight
+        is_busy = flight is not None and isinstance(flight.ask.request, Command)
+        return (
+            self._connection.is_resolved
+            and not self._connection.is_silent
+            and not self._connection.is_somebody_else
+            and not is_busy
+        )
+
+    def _beat(self, now: float) -> list[Event]:
+        """Feed the station, after a look at what it has been told by others.
+
+        A beat leaves without that look if report 2 does not come.
+        """
+        care = self._caretaker.beat(now)
+        if care.beats:
+            self._ask_report(READ_BACK, now)
+            wait_s = self._reply_timeout_s
+            self._queue_beats(care.beats, now, not_before=now + wait_s)
+        return self._take_care(replace(care, beats=[]), now)
+
+    def _queue_beats(
+        self, beats: Sequence[Command], now: float, *, not_before: float
+    ) -> None:
+        """Replace the beats that have not left."""
+        self._commands = {
+            word: ask for word, ask in self._commands.items() if not ask.is_beat
+        }
+        for command in beats:
+            ask = _Ask(command, now, not_before, attempts_left=1, is_beat=True)
+            self._commands.setdefault(command.word, ask)
 
     def _on_restart(self, now: float) -> list[Event]:
         self._uptimes_s.clear()
@@ -516,10 +576,13 @@ class Session:
         self, flight: _InFlight, command: Command, now: float
     ) -> list[Event]:
         self._connection.note_command_unanswered()
-        if flight.ask.is_beat:
-            return []
         self._rest_until = now + REST_S
         self._doubtful = command
+        self._doubt_is_settled = (
+            flight.ask.is_beat or command.word in self._commands
+        )
+        if flight.ask.is_beat:
+            return []
         self._ask_report(READ_BACK, now)
         if command.word in self._commands:
             return [self._superseded(command)]
@@ -543,6 +606,8 @@ class Session:
         command = self._answered_command(now)
         if command is None:
             return [OddDatagram(self.station, f"nobody asked for {text!r}")]
+        if self._connection.is_silent:
+            self._caretaker.note_interruption()
         self._connection.note_answer(now)
         self._doubtful = None
         if is_accepted:
@@ -553,6 +618,9 @@ class Session:
             CommandAnswered(self.station, command, is_accepted, text)
         ]
         self._ask_report(READ_BACK, now, delay_s=command.settle_s)
+        is_late = flight is None or flight.ask.request is not command
+        if is_late and self._doubt_is_settled:
+            return [*events, *self._news()]
         if not is_accepted:
             self._note_refused(command)
             events.append(self._finished(command, Outcome.REJECTED, text))
@@ -581,10 +649,18 @@ class Session:
         if command is None or now >= self._rest_until:
             return None
         waiting = self._commands.get(command.word)
-        if waiting is not None and waiting.request is command:
+        if waiting is not None and waiting.first_sent_at is not None:
             del self._commands[command.word]
         self._rest_until = now
         return command
+
+    def _settle_doubt(self, command: Command) -> None:
+        """Note that the result of a command is told.
+
+        Its answer may still come, but then brings no second result.
+        """
+        if command is self._doubtful:
+            self._doubt_is_settled = True
 
     def _finished(
         self, command: Command, outcome: Outcome, detail: str = ""
@@ -597,17 +673,23 @@ class Session:
     def _obstacle(self, command: Command, now: float) -> str:
         """Say why a command must not be sent now, empty if it may."""
         if self._connection.is_somebody_else:
-            return "another station answers at this address"
+            return ANOTHER_STATION
         if isinstance(command, SetPhases) and now < self._phases_free_at:
             wait_s = math.ceil(self._phases_free_at - now)
             return f"x2: the phases may be switched again in {wait_s} s"
         return ""
 
     def _drop_commands(self) -> list[Event]:
-        dropped = [ask.request for ask in self._commands.values()]
+        return [
+            self._not_sent(command, ANOTHER_STATION)
+            for command in self._take_commands()
+        ]
+
+    def _take_commands(self) -> list[Command]:
+        """Empty the queue; return what somebody waits for."""
+        asks = [ask for ask in self._commands.values() if not ask.is_beat]
         self._commands.clear()
-        obstacle = "another station answers at this address"
-        return [self._not_sent(command, obstacle) for command in dropped]
+        return [ask.request for ask in asks]
 
     def _not_sent(self, command: Command, why: str) -> CommandNotSent:
         return CommandNotSent(self.station, command.word, Outcome.INVALID, why)

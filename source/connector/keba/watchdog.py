@@ -66,8 +66,13 @@ class Watchdog:
         self._is_in_charge = is_in_charge
 
     def note_interruption(self) -> None:
-        """The station has restarted, or has come back from silence."""
+        """The station has restarted, or has come back from silence.
+
+        Nothing is known of it until the next report 2.
+        """
         self._unarmed_reports = 0
+        self._fields = {}
+        self._confirmed.clear()
 
     def note_sent(self, command: Command, now: float) -> None:
         """A command is leaving."""
@@ -100,7 +105,8 @@ class Watchdog:
             for word, command in self._confirmed.items()
             if word in in_question
         }
-        if self._is_armed and _has_fallen_back(fields):
+        is_settled = in_question.isdisjoint(FEEDING_WORDS)
+        if self._is_armed and is_settled and _has_fallen_back(fields):
             self._owe()
 
     def arming(self) -> Command | None:
@@ -118,6 +124,7 @@ class Watchdog:
         if is_shown is None and self._is_armed:
             return None
         self._is_armed = False
+        self._is_beat_on_its_way = False
         self._owed.clear()
         self._unarmed_reports += 1
         is_power_of_two = self._unarmed_reports.bit_count() == 1

@@ -1,4 +1,4 @@
-"""The recorded datagrams of real stations, in the folder `captures`."""
+"""The recorded datagrams of real stations, in `captures` and its folders."""
 
 import json
 from collections.abc import Mapping
@@ -21,6 +21,8 @@ class Recording:
     ----------
     path
         The file.
+    name
+        Product and situation: the file, with the folders that it is in.
     model, firmware
         What the station is, as far as it is known.
     fidelity
@@ -30,15 +32,11 @@ class Recording:
     """
 
     path: Path
+    name: str
     model: str
     firmware: str
     fidelity: str
     datagrams: Mapping[str, str]
-
-    @property
-    def name(self) -> str:
-        """Product and situation, the name of the file."""
-        return self.path.stem
 
     @property
     def snapshot_path(self) -> Path:
@@ -46,11 +44,11 @@ class Recording:
         return self.path.with_suffix(_SNAPSHOT_SUFFIX)
 
 
-def all_recordings() -> list[Recording]:
+def all_recordings(folder: Path = FOLDER) -> list[Recording]:
     """Return all recordings, sorted by name."""
     return [
-        _load(path)
-        for path in sorted(FOLDER.glob("*.json"))
+        _load(path, path.relative_to(folder).with_suffix("").as_posix())
+        for path in sorted(folder.rglob("*.json"))
         if not path.name.endswith(_SNAPSHOT_SUFFIX)
     ]
 
@@ -84,10 +82,11 @@ def _entry(request: str, text: str) -> dict[str, Any]:
     return entry
 
 
-def _load(path: Path) -> Recording:
+def _load(path: Path, name: str) -> Recording:
     content = json.loads(path.read_text("utf-8"))
     return Recording(
         path,
+        name,
         content["model"],
         content["firmware"],
         content["fidelity"],

@@ -18,7 +18,7 @@ each_actuator = pytest.mark.parametrize("word", ACTUATORS)
 
 
 def _datagram(word: str, value: object, max_curr: int | None = None) -> str:
-    return str(command_from_value(word, value, max_curr))
+    return command_from_value(word, value, max_curr).encode().decode()
 
 
 def _refusal(word: str, value: object, max_curr: int | None = None) -> str:

@@ -1,10 +1,11 @@
 """Recordings of real stations run through every reader.
 
-A new recording is a new test: put the file into `captures`, make its
-snapshot and read what it says.
+A new recording is a new test: put the file into `captures` or a folder of its
+own there, make its snapshot and read what it says.
 """
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -46,7 +47,20 @@ def test_a_recording_reads_as_its_snapshot_says(recording: Recording) -> None:
 
 def test_each_snapshot_belongs_to_a_recording() -> None:
     known = {recording.snapshot_path for recording in all_recordings()}
-    assert set(FOLDER.glob("*.parsed.json")) <= known
+    assert set(FOLDER.rglob("*.parsed.json")) <= known
+
+
+def test_a_new_folder_of_recordings_is_found(tmp_path: Path) -> None:
+    content = all_recordings()[0].path.read_text("utf-8")
+    folder = tmp_path / "car-park" / "level-2"
+    folder.mkdir(parents=True)
+    (folder / "idle.json").write_text(content, "utf-8")
+    (folder / "idle.parsed.json").write_text("{}", "utf-8")
+
+    (recording,) = all_recordings(tmp_path)
+
+    assert recording.name == "car-park/level-2/idle"
+    assert recording.snapshot_path == folder / "idle.parsed.json"
 
 
 @each_recording

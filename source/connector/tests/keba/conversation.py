@@ -2,7 +2,7 @@
 
 import json
 import math
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from connector.keba.commands import Command
 from connector.keba.session import Session
@@ -30,8 +30,8 @@ def report(number: int, **fields: int | str) -> bytes:
 class Conversation:
     """A session and its clock; keeps what was sent and what happened."""
 
-    def __init__(self, **options: float | tuple[int, ...]) -> None:
-        self.session = Session("garage", **options)  # type: ignore[arg-type]
+    def __init__(self, **options: Any) -> None:
+        self.session = Session("garage", **options)
         self.now = 0.0
         self.sent: list[tuple[float, str]] = []
         self.events: list[Event] = []

@@ -109,7 +109,18 @@ def test_a_command_goes_out_as_kebas_guide_prints_it(
     command: Command, datagram: bytes
 ) -> None:
     assert command.encode() == datagram
-    assert str(command) == datagram.decode()
+
+
+def test_logs_name_a_command_by_its_datagram() -> None:
+    assert str(Enable(on=True)) == "ena 1"
+    assert str(Start()) == "start"
+
+
+def test_logs_do_not_tell_the_tag_of_a_card() -> None:
+    tag = "e3f76b8d00000000"
+
+    assert str(Start(tag)) == "start (a card)"
+    assert str(Stop(tag)) == "stop (a card)"
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 100, 101, 130])

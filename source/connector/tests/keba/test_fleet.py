@@ -210,6 +210,20 @@ def test_hearing_the_same_address_again_is_no_news(town: Town) -> None:
     ]
 
 
+def test_nothing_is_asked_before_the_first_lookup_has_ended() -> None:
+    """A request without an address would only count as unanswered."""
+    fleet = Fleet([Session("garage")])
+    fleet.submit("garage", TEN_AMPERES, 0.0)
+
+    assert fleet.next_deadline() is None
+    assert fleet.turn(10.0, 10.0) is None
+
+    fleet.set_address("garage", address_of(1), 10.0)
+    turn = fleet.turn(10.0, 10.0)
+    assert turn is not None
+    assert turn.outgoing == Outgoing("garage", address_of(1), b"curr 10000")
+
+
 def test_a_station_without_address_costs_the_others_nothing() -> None:
     town = Town("garage", "yard")
     town.fleet.set_address("yard", None, now=0.0)

@@ -5,12 +5,13 @@ from connector.keba.commands import (
     Display,
     Enable,
     SetCurrent,
+    SetCurrentTimed,
     SetEnergyLimit,
     Unlock,
 )
 from connector.keba.events import CommandFinished, Outcome
 from connector.keba.proofs import Proofs
-from connector.keba.units import DeciWattHour, Milliampere
+from connector.keba.units import DeciWattHour, Milliampere, Seconds
 
 TEN_AMPERES = SetCurrent(Milliampere(10_000))
 SIX_AMPERES = SetCurrent(Milliampere(6_000))
@@ -221,14 +222,65 @@ def test_the_newest_command_of_a_word_is_the_one_to_be_proven(
     ]
 
 
-def test_commands_are_received_when_report_2_does_not_come(
+def test_commands_are_received_when_report_2_goes_on_staying_away(
     garage: Proofs,
 ) -> None:
     garage.expect(TEN_AMPERES, 1.0, is_answered=True)
     garage.expect(ENABLE, 1.0, is_answered=False)
 
-    assert garage.give_up() == [
+    assert garage.note_missing_reading() == []
+    assert garage.note_missing_reading() == []
+    assert garage.note_missing_reading() == [
         finished(TEN_AMPERES, Outcome.RECEIVED, "report 2 does not come")
     ]
     assert not garage.wants_reading
-    assert garage.give_up() == []
+
+
+def test_a_report_2_that_stays_away_once_is_waited_for(garage: Proofs) -> None:
+    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
+    for _ in range(5):
+        assert garage.note_missing_reading() == []
+        assert garage.judge({"Curr user": 10_000}, asked_at=0.5) == []
+
+    assert [v.outcome for v in garage.judge({"Curr user": 10_000}, 8.0)] == [
+        Outcome.APPLIED
+    ]
+
+
+def test_what_a_newer_command_has_replaced_was_not_ignored(
+    garage: Proofs,
+) -> None:
+    """`currtime` writes the field that proves `curr`."""
+    now_six = SetCurrentTimed(Milliampere(6000), Seconds(1))
+    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
+    garage.expect(now_six, 1.2, is_answered=True)
+    garage.judge({"Curr user": 6000}, asked_at=3.0)
+
+    assert garage.judge({"Curr user": 6000}, asked_at=8.1) == [
+        finished(TEN_AMPERES, Outcome.SUPERSEDED)
+    ]
+
+
+def test_two_commands_of_which_neither_undoes_the_other_are_both_applied(
+    garage: Proofs,
+) -> None:
+    now_six = SetCurrentTimed(Milliampere(6000), Seconds(1))
+    garage.expect(now_six, 1.0, is_answered=True)
+    garage.expect(ENABLE, 1.2, is_answered=True)
+    fields = {"Curr user": 6000, "Enable user": 1}
+
+    assert [verdict.outcome for verdict in garage.judge(fields, 3.0)] == [
+        Outcome.APPLIED,
+        Outcome.APPLIED,
+    ]
+
+
+def test_an_unanswered_command_is_in_question_for_two_readings(
+    garage: Proofs,
+) -> None:
+    garage.expect(TEN_AMPERES, 3.0, is_answered=False)
+    garage.judge({"Curr user": 6000}, asked_at=3.1)
+    assert garage.words == {"curr"}
+
+    garage.judge({"Curr user": 6000}, asked_at=8.2)
+    assert garage.words == set()

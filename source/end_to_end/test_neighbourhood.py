@@ -1,0 +1,244 @@
+"""A neighbourhood with noise, faults and a hundred stations."""
+
+import os
+import random
+import socket
+import statistics
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from end_to_end.plain_station import PlainStation, free_udp_port, report
+from end_to_end.running import ConnectorProcess, Controller
+from pyconnector_template.tests.mosquitto import (
+    Mosquitto,
+    Observer,
+    wait_until,
+)
+from simulator import NO_FAULTS, LinkFaults, Simulator
+from simulator.actions import SetInput
+from simulator.server import HeardRequest
+
+pytestmark = [
+    pytest.mark.mosquitto,
+    pytest.mark.skipif(
+        not Path("/proc/self/statm").exists(),
+        reason="memory is looked at in /proc, which this system has not",
+    ),
+]
+
+HERE = "127.0.2.1"
+GARAGE = {"garage": "127.0.2.10"}
+LOUD = {"loud": "127.0.2.12"}
+STREET = {f"s{number}": f"127.0.4.{number}" for number in range(1, 101)}
+
+FLOOD_S = 3.0
+MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture
+def port() -> int:
+    return free_udp_port()
+
+
+def resident_bytes(process: ConnectorProcess) -> int:
+    """Return the memory that a process occupies."""
+    statm = Path(f"/proc/{process.process.pid}/statm").read_text("ascii")
+    return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def noise(chance: random.Random) -> list[bytes]:
+    """Make datagrams that no station would send."""
+    return [
+        b"",
+        b"\0" * 40,
+        chance.randbytes(200),
+        chance.randbytes(65_507),
+        b'{"ID": "2", "State": 4' + b" " * 65_000,
+        report(2, '"State": 4')[:-9],
+        report(4711, '"State": 4'),
+        b'{"ID": -2, "State": 4}',
+        b'{"ID": "two", "State": 4}',
+        b'{"ID": ' + b"9" * 5000 + b"}",
+        b"[" * 20_000,
+        b"TCH-OK",
+        b"TCH-ERR:",
+        b"report 2",
+        b"started",
+    ]
+
+
+@contextmanager
+def strangers(port: int, count: int) -> Iterator[list[socket.socket]]:
+    """Open sockets at addresses that are no station's."""
+    with ExitStack() as stack:
+        sockets = []
+        for number in range(count):
+            one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            stack.enter_context(one)
+            one.bind((f"127.0.2.{100 + number}", port))
+            sockets.append(one)
+        yield sockets
+
+
+def test_noise_from_everywhere_costs_neither_values_nor_memory_nor_log_lines(
+    tmp_path: Path,
+    broker: Mosquitto,
+    controller: Controller,
+    port: int,
+) -> None:
+    chance = random.Random(1)
+    controller.select(
+        "garage__report 1__Serial",
+        "garage__report 2__State",
+        "garage__report 2__Input",
+        "loud__report 3__E pres",
+        "loud__report 3__P",
+    )
+    loud_station = PlainStation(
+        LOUD["loud"],
+        port,
+        HERE,
+        {"report 3": report(3, '"P": 1234, "E pres": 77')},
+    )
+    with (
+        Simulator(GARAGE, port=port) as stations,
+        loud_station as loud,
+        strangers(port, 20) as unknown,
+        ConnectorProcess(
+            tmp_path,
+            broker.port,
+            GARAGE | LOUD,
+            bind=HERE,
+            KEBA_P30_PORT=str(port),
+        ) as connector,
+    ):
+        controller.wait_for("garage__report 2__State", 1)
+        controller.wait_for("loud__report 3__P", 1234)
+        memory_before = resident_bytes(connector)
+        lines_before = connector.output.count("\n")
+
+        pushes = 0
+        until = time.monotonic() + FLOOD_S
+        while time.monotonic() < until:
+            for _ in range(100):
+                pushes += 1
+                loud.say(b'{"E pres": %d}' % pushes)
+            for data in noise(chance):
+                chance.choice(unknown).sendto(data, (HERE, port))
+                loud.say(data)
+
+        assert pushes > 1000 * FLOOD_S
+        controller.wait_for("loud__report 3__E pres", 77)
+        stations.act("garage", SetInput(1))
+        controller.wait_for("garage__report 2__Input", 1)
+        assert connector.is_running()
+        assert resident_bytes(connector) - memory_before < 40 * MEGABYTE
+        assert connector.output.count("\n") - lines_before < 40
+        assert "Traceback" not in connector.output
+        serial = stations.stations["garage"].serial
+        assert stations.violations == []
+
+    assert set(controller.values("garage__report 1__Serial")) == {serial}
+    assert set(controller.values("garage__report 2__State")) == {1}
+
+
+def test_doubled_and_reordered_replies_leave_the_values_right(
+    tmp_path: Path, broker: Mosquitto, controller: Controller, port: int
+) -> None:
+    total = "garage__report 3__E total"
+    controller.select(total, "garage__report 1__Serial")
+    # Copies overtake each other: some come after the answers of the next round.
+    faults = LinkFaults(duplication=1.0, reordering=0.5, reordering_s=5.4)
+    with (
+        Simulator(
+            GARAGE,
+            scenario="always-charging",
+            port=port,
+            faults=NO_FAULTS,
+            faults_to_client=faults,
+        ) as stations,
+        ConnectorProcess(
+            tmp_path, broker.port, GARAGE, bind=HERE, KEBA_P30_PORT=str(port)
+        ) as connector,
+    ):
+        assert stations.wait_until(
+            lambda: len(stations.requests) >= 3 * 3 + 1, 20.0
+        )
+        wait_until(lambda: len(set(controller.values(total))) >= 2)
+        serial = stations.stations["garage"].serial
+
+        assert connector.is_running()
+        assert "restarted" not in connector.output
+        assert stations.violations == []
+    values = controller.values(total)
+    assert values == sorted(values), "an older value came after a newer one"
+    assert set(controller.values("garage__report 1__Serial")) == {serial}
+
+
+def rounds_of(
+    requests: Sequence[HeardRequest],
+) -> dict[str, list[list[HeardRequest]]]:
+    """Sort requests by station, and into rounds that begin with report 1."""
+    rounds: dict[str, list[list[HeardRequest]]] = defaultdict(list)
+    for request in requests:
+        if request.text == "report 1":
+            rounds[request.station].append([])
+        rounds[request.station][-1].append(request)
+    return rounds
+
+
+def test_a_hundred_stations_are_asked_side_by_side_and_lose_no_value(
+    tmp_path: Path,
+    broker: Mosquitto,
+    observer: Observer,
+    controller: Controller,
+    port: int,
+) -> None:
+    fields = {"report 1": "Serial", "report 2": "State", "report 3": "P"}
+    keys = {
+        (station, request): f"{station}__{request}__{field}"
+        for station in STREET
+        for request, field in fields.items()
+    }
+    controller.select(*keys.values())
+    with (
+        Simulator(STREET, port=port) as stations,
+        ConnectorProcess(
+            tmp_path, broker.port, STREET, bind=HERE, KEBA_P30_PORT=str(port)
+        ) as connector,
+    ):
+        two_rounds = 2 * 3 * len(STREET)
+        assert stations.wait_until(
+            lambda: len(stations.requests) >= two_rounds, 20.0
+        )
+        requests = stations.requests
+        asked = Counter((one.station, one.text) for one in requests)
+
+        def is_complete() -> bool:
+            heard = Counter(message.topic for message in observer.messages)
+            # The map may have come after the first values.
+            return all(
+                heard[controller.topic(key)] >= asked[one] - 1 > 0
+                for one, key in keys.items()
+            )
+
+        wait_until(is_complete, "a value for each request")
+        serials = {name: one.serial for name, one in stations.stations.items()}
+        assert stations.violations == []
+        assert connector.is_running()
+        assert "does not answer" not in connector.output
+
+    for name, serial in serials.items():
+        assert set(controller.values(f"{name}__report 1__Serial")) == {serial}
+    assert {request.source for request in requests} == {(HERE, port)}
+    first_rounds = [rounds[0] for rounds in rounds_of(requests).values()]
+    assert len(first_rounds) == len(STREET)
+    for one in first_rounds:
+        assert [request.text for request in one] == list(fields)
+    spans = [one[-1].at - one[0].at for one in first_rounds]
+    assert statistics.median(spans) <= 0.35
