@@ -32,3 +32,11 @@ test: lint ## everything that CI checks, but the image
 
 docs: $(STAMP) ## make docs/datapoints.md from the tables
 	cd source && ../$(PYTHON) -m connector.datapoints > ../docs/datapoints.md
+
+.PHONY: image lock wheels audit licences sbom
+
+image: ## build the image; a failing test fails the build
+	./build_docker_image.sh
+
+lock wheels audit licences sbom: ## see .ci/supply
+	.ci/supply $@

@@ -14,6 +14,7 @@ import math
 import os
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from connector.actuator_flow import ActuatorFlow
@@ -141,8 +142,17 @@ def _salt_of(settings: Settings) -> str | None:
     return settings.rfid_salt.get_secret_value()
 
 
-def main() -> int:
-    """Run the connector until it is asked to end; return its exit code."""
+def main(arguments: Sequence[str] = ()) -> int:
+    """Run the connector until it is asked to end; return its exit code.
+
+    With arguments the tools run instead, so that in the image ``docker
+    compose run --rm connector doctor`` does what it says.
+    """
+    if arguments:
+        # They need libraries that the connector can do without.
+        from connector.switchboard.app import main as run_tools
+
+        run_tools()
     try:
         connector = Connector(version=__version__)
     except SettingsError as error:
@@ -153,4 +163,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

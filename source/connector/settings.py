@@ -208,6 +208,10 @@ def _read_reports(text: object) -> object:
     return tuple(dict.fromkeys(int(name) for name in names))
 
 
+Stations = Annotated[Mapping[str, Station], BeforeValidator(_read_stations)]
+"""The stations by name, as KEBA_P30_CHARGE_STATIONS writes them."""
+
+
 def _require_local_address(text: object) -> object:
     try:
         ipaddress.IPv4Address(text)
@@ -219,9 +223,7 @@ def _require_local_address(text: object) -> object:
 class Settings(TemplateSettings):
     """All settings; each field is a variable of the same name in capitals."""
 
-    keba_p30_charge_stations: Annotated[
-        Mapping[str, Station], BeforeValidator(_read_stations)
-    ] = Field(
+    keba_p30_charge_stations: Stations = Field(
         description="The stations: a JSON object of name and address, or of "
         'name and {"host": …, "serial": …, "max_curr": mA}.',
         examples=[_STATIONS_EXAMPLE],

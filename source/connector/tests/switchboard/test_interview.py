@@ -1,5 +1,6 @@
 """One question at a time, within KEBA's pauses, twice if need be."""
 
+import errno
 import math
 from itertools import pairwise
 
@@ -51,6 +52,20 @@ def test_what_is_not_answered_is_asked_once_more_after_5_s() -> None:
 def test_a_dead_station_is_not_asked_anything_else() -> None:
     sent = run(Interview(QUESTIONS), answers=())
     assert sent == [b"report 1", b"report 1"]
+
+
+def test_where_nothing_listens_nothing_is_asked_twice() -> None:
+    interview = Interview(QUESTIONS)
+    interview.turn(0.0)
+    interview.note_obstacle(errno.ECONNREFUSED)
+    assert interview.is_over
+
+
+def test_a_station_whose_wlan_wakes_up_is_asked_twice() -> None:
+    interview = Interview(QUESTIONS)
+    interview.turn(0.0)
+    interview.note_obstacle(errno.EHOSTUNREACH)
+    assert not interview.is_over
 
 
 def test_a_deaf_station_is_asked_each_report_twice() -> None:

@@ -9,7 +9,6 @@ from connector.switchboard.metadata import (
     SHORT_NAME_LENGTH,
     compare,
     rows_for,
-    without_metadata,
 )
 
 ROWS = rows_for("keba", ["garage", "yard"])
@@ -104,10 +103,3 @@ def test_a_field_that_stays_is_sent_as_it_is() -> None:
     assert change.row["description"] == "Mains"
     assert change.row["unit"] == "V"
     assert change.kept == ("description",)
-
-
-def test_datapoints_that_no_table_knows_are_named() -> None:
-    rows = [existing("garage__report 2__Tomorrow")]
-    assert without_metadata("keba", ROWS, rows) == [
-        "garage__report 2__Tomorrow"
-    ]

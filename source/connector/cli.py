@@ -1,0 +1,17 @@
+"""Tools for the person at the switchboard: the entry point.
+
+python source/connector/cli.py --help
+"""
+
+import sys
+from pathlib import Path
+
+# Run as a script, Python knows this folder only; the packages are beside it.
+SOURCE = str(Path(__file__).resolve().parents[1])
+if SOURCE not in sys.path:
+    sys.path.insert(0, SOURCE)
+
+from connector.switchboard.app import main
+
+if __name__ == "__main__":
+    main()

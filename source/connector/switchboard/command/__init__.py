@@ -1,0 +1,1 @@
+"""What a person types and sees: one module for each command."""
