@@ -40,3 +40,11 @@ image: ## build the image; a failing test fails the build
 
 lock wheels audit licences sbom: ## see .ci/supply
 	.ci/supply $@
+
+.PHONY: fuzz mutants
+
+fuzz: $(STAMP) ## a million mutated captures and MQTT messages
+	cd source && ../$(PYTHON) -m end_to_end.fuzz
+
+mutants: ## change the core a thousand times; which change goes unnoticed?
+	.ci/mutants

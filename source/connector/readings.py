@@ -96,16 +96,22 @@ def _limited_by(fields: Fields) -> Reading:
 
 
 def _forbidden_by(fields: Fields) -> str:
-    is_in_failsafe = (
-        fields.get("Tmo FS") not in (None, 0)
-        and fields.get("Enable user") == 1
-        and fields.get("Max curr") == fields.get("Curr FS")
-    )
-    if is_in_failsafe:
+    if _is_in_failsafe(fields):
         return "failsafe"
     if _has_reached_energy_limit(fields):
         return "energy"
     return "disabled"
+
+
+def _is_in_failsafe(fields: Fields) -> bool:
+    """Look for the failsafe current, offered although nothing is enabled."""
+    if fields.get("Enable user") != 1 or fields.get("Tmo FS") in (None, 0):
+        return False
+    offered, limit = fields.get("Max curr"), fields.get("Curr FS")
+    hardware = fields.get("Curr HW")
+    if isinstance(limit, int) and isinstance(hardware, int):
+        limit = min(limit, hardware)
+    return offered is not None and offered == limit
 
 
 def _has_reached_energy_limit(fields: Fields) -> bool:

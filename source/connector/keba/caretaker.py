@@ -34,11 +34,14 @@ class Care:
         To be sent, and forgotten.
     events
         To be told.
+    look_s
+        How long beats may wait for a look at report 2.
     """
 
     commands: list[Command] = field(default_factory=list)
     beats: list[Command] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    look_s: float = 0.0
 
 
 class Caretaker:
@@ -113,7 +116,7 @@ class Caretaker:
         """Return what keeps the station from falling back."""
         if self._watchdog is None:
             return Care()
-        care = Care()
+        care = Care(look_s=self._watchdog.look_s)
         self._feed(self._watchdog, self._watchdog.beat(now), care)
         return care
 

@@ -120,6 +120,7 @@ class _InFlight:
     first_sent_at: float
     sent_at: float
     deadline: float
+    is_settled: bool = False
 
 
 class Session:
@@ -189,7 +190,7 @@ class Session:
         older = self._commands.get(command.word)
         if older is not None and not older.is_beat:
             if older.first_sent_at is not None:
-                self._settle_doubt(older.request)
+                self._settle(older.request)
             events.append(self._superseded(older.request))
         if not self._connection.is_resolved:
             return [*events, self._unreachable(command)]
@@ -366,7 +367,8 @@ class Session:
         paced_at = self._pacer.ready_at(
             ask.request.encode(), scheduled=ask.is_scheduled
         )
-        if isinstance(ask.request, Command) and ask.first_sent_at is None:
+        is_command = isinstance(ask.request, Command)
+        if is_command and ask.request is not self._doubtful:
             paced_at = max(paced_at, self._rest_until)
         return max(paced_at, ask.not_before)
 
@@ -503,7 +505,7 @@ class Session:
         verdicts = self._proofs.judge(report.fields, asked_at)
         for verdict in verdicts:
             word = verdict.command.word
-            self._settle_doubt(verdict.command)
+            self._settle(verdict.command)
             if verdict.outcome is Outcome.APPLIED:
                 self._caretaker.note_applied(verdict.command)
             if verdict.outcome is Outcome.NOT_APPLIED:
@@ -513,7 +515,9 @@ class Session:
                 del self._commands[word]
         if self._proofs.wants_reading:
             self._ask_report(READ_BACK, now)
-        in_question = self._commands.keys() | self._proofs.words
+        in_question = self._proofs.words | {
+            word for word, ask in self._commands.items() if not ask.is_beat
+        }
         care = self._caretaker.review(report.fields, in_question)
         return [*verdicts, *self._take_care(care, now)]
 
@@ -548,8 +552,7 @@ class Session:
         care = self._caretaker.beat(now)
         if care.beats:
             self._ask_report(READ_BACK, now)
-            wait_s = self._reply_timeout_s
-            self._queue_beats(care.beats, now, not_before=now + wait_s)
+            self._queue_beats(care.beats, now, not_before=now + care.look_s)
         return self._take_care(replace(care, beats=[]), now)
 
     def _queue_beats(
@@ -578,16 +581,19 @@ class Session:
         self._connection.note_command_unanswered()
         self._rest_until = now + REST_S
         self._doubtful = command
-        self._doubt_is_settled = (
-            flight.ask.is_beat or command.word in self._commands
-        )
-        if flight.ask.is_beat:
+        is_told = flight.ask.is_beat or flight.is_settled
+        self._doubt_is_settled = is_told or command.word in self._commands
+        if is_told:
             return []
         self._ask_report(READ_BACK, now)
         if command.word in self._commands:
             return [self._superseded(command)]
         attempts_left = flight.ask.attempts_left - 1
-        will_repeat = command.repeatable and attempts_left > 0
+        will_repeat = (
+            command.repeatable
+            and attempts_left > 0
+            and self._connection.is_resolved
+        )
         events: list[Event] = [
             CommandUnanswered(self.station, command, will_repeat)
         ]
@@ -618,8 +624,10 @@ class Session:
             CommandAnswered(self.station, command, is_accepted, text)
         ]
         self._ask_report(READ_BACK, now, delay_s=command.settle_s)
-        is_late = flight is None or flight.ask.request is not command
-        if is_late and self._doubt_is_settled:
+        is_told = self._doubt_is_settled
+        if flight is not None and flight.ask.request is command:
+            is_told = flight.is_settled
+        if is_told:
             return [*events, *self._news()]
         if not is_accepted:
             self._note_refused(command)
@@ -654,13 +662,16 @@ class Session:
         self._rest_until = now
         return command
 
-    def _settle_doubt(self, command: Command) -> None:
+    def _settle(self, command: Command) -> None:
         """Note that the result of a command is told.
 
         Its answer may still come, but then brings no second result.
         """
         if command is self._doubtful:
             self._doubt_is_settled = True
+        flight = self._in_flight
+        if flight is not None and flight.ask.request is command:
+            self._in_flight = replace(flight, is_settled=True)
 
     def _finished(
         self, command: Command, outcome: Outcome, detail: str = ""

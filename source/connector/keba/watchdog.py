@@ -6,7 +6,8 @@ So the limit that rules is repeated at a third of the timeout, as long as
 somebody is in charge; else the station falls back by itself.
 
 A beat must change nothing. It says what the newest report 2 shows, or what was
-confirmed since: never what somebody has replaced in the meantime.
+confirmed since: never what somebody has replaced in the meantime. So it begins
+early enough for a look at report 2 before it leaves.
 """
 
 import math
@@ -21,9 +22,17 @@ from connector.keba.commands import (
     SetFailsafe,
 )
 from connector.keba.fields import CURRENT_MAX_MA
+from connector.keba.pacing import REPEAT_PAUSE_S
 from connector.keba.units import Milliampere, Seconds
 
 BEATS_PER_TIMEOUT = 3
+
+LOOK_S = REPEAT_PAUSE_S + 0.5
+"""So long a look at report 2 may take: it may have been read just before."""
+
+LARGEST_LOOK = 0.6
+"""The part of the time between two beats that a look may take."""
+
 FEEDING_WORDS = frozenset({"ena", "curr", "currtime"})
 
 _BY_UDP = 4
@@ -53,8 +62,17 @@ class Watchdog:
         self._owed: set[str] = set()
         self._is_bite_told = False
 
+    @property
+    def look_s(self) -> float:
+        """How long a beat may wait for a look at report 2."""
+        return min(LOOK_S, LARGEST_LOOK * self._interval_s)
+
+    @property
+    def _interval_s(self) -> float:
+        return self._failsafe.timeout / BEATS_PER_TIMEOUT
+
     def next_deadline(self) -> float:
-        """Return when the station wants to be fed again."""
+        """Return when the next beat begins."""
         if not (self._is_armed and self._is_in_charge):
             return math.inf
         return self._next_beat_at
@@ -141,7 +159,8 @@ class Watchdog:
         if self._has_bitten(now):
             self._owe()
         self._is_beat_on_its_way = True
-        self._plan_beat(now)
+        # If it does not leave: KEBA's pauses and the look take their time.
+        self._next_beat_at = now + 2 * self._interval_s
         return self._words_to_say()
 
     def beat_on_its_way(self) -> list[Command]:
@@ -161,7 +180,7 @@ class Watchdog:
         return SetFailsafe(Seconds(0), Milliampere(0), self._failsafe.stored)
 
     def _plan_beat(self, now: float) -> None:
-        self._next_beat_at = now + self._failsafe.timeout / BEATS_PER_TIMEOUT
+        self._next_beat_at = now + self._interval_s - self.look_s
 
     def _has_bitten(self, now: float) -> bool:
         return now - self._fed_at > self._failsafe.timeout

@@ -54,7 +54,11 @@ def test_what_a_restart_has_undone_is_sent_again(garage: ObeyingGarage) -> None:
     garage.reboot()
     garage.live(60.0)
 
-    assert garage.settings_sent() == ["ena 0", "curr 10000", "failsafe 60 6000 0"]
+    assert garage.settings_sent() == [
+        "ena 0",
+        "curr 10000",
+        "failsafe 60 6000 0",
+    ]
     assert garage.happened(SettingRestored) == [
         SettingRestored("garage", command)
         for command in (DISABLE, TEN_AMPERES, FAILSAFE)

@@ -1,0 +1,116 @@
+"""What strangers can send us, and what must hold whatever they send.
+
+Each target takes any bytes and raises if a promise is broken.
+"""
+
+import json
+import logging
+import zlib
+from collections.abc import Callable, Mapping
+
+from connector.actuator_flow import ActuatorFlow
+from connector.actuators import ACTUATORS
+from connector.keba.commands import Command
+from connector.keba.events import CommandNotSent, Event
+from connector.keba.gateway import Gateway
+from connector.keba.messages import decode_datagram, parse_datagram, parse_text
+from connector.keba.session import Session
+from connector.raw_messages import parse_raw_message
+from connector.settings import Station
+from pyconnector_template.datapoint_map import (
+    UnusableMapError,
+    is_plain_topic,
+    read_datapoint_map,
+)
+
+STATION = "garage"
+LONGEST_COMMAND = 64
+
+TOPICS = {
+    f"keba/messages/{number}/value": f"{STATION}__{word}"
+    for number, word in enumerate(ACTUATORS)
+}
+
+
+class NotingGateway(Gateway):
+    """Notes commands instead of sending them; it is never opened."""
+
+    def __init__(self) -> None:
+        super().__init__({STATION: "192.0.2.1"}, log=logging.getLogger())
+        self.submitted: list[Command] = []
+        self.told: list[Event] = []
+
+    def submit(self, station: str, command: Command) -> None:
+        """Note a command."""
+        self.submitted.append(command)
+
+    def tell(self, event: Event) -> None:
+        """Note an event."""
+        self.told.append(event)
+
+
+class Flow(ActuatorFlow):
+    """The actuator flow alone, with a topic for each actuator."""
+
+    def __init__(self) -> None:
+        self.noting = NotingGateway()
+        self.gateway = self.noting
+        self.stations = {STATION: Station(host="192.0.2.1")}
+        self.is_read_only = False
+        self.datapoint_map = {"sensor": {}, "actuator": dict(TOPICS)}
+
+
+def hear_datagram(data: bytes) -> None:
+    """Take a datagram from a station through parser, session and values."""
+    assert parse_datagram(data) is not None
+    text = decode_datagram(data)
+    assert parse_text(text) is not None
+    for request in ("report 2", "status"):
+        values = parse_raw_message({STATION: {request: text}})
+        json.dumps(values, allow_nan=False)
+        for fields in values.get(STATION, {}).values():
+            for key, value in fields.items():
+                assert "\0" not in f"{key}{value}"
+                # Lone surrogates have no UTF-8.
+                f"{key}{value}".encode()
+    session = Session(STATION)
+    session.turn(0.0, 0.0)
+    session.receive(data, 0.01)
+    for now in (2.5, 5.5, 8.0):
+        session.turn(now, now)
+        assert session.next_deadline() > 0.0
+
+
+def take_value(data: bytes) -> None:
+    """Take a message that was written to an actuator."""
+    flow = Flow()
+    topic = list(TOPICS)[zlib.crc32(data) % len(TOPICS)]
+    flow.run_actuator_flow(topic, data)
+    for command in flow.noting.submitted:
+        datagram = command.encode()
+        assert datagram.isascii()
+        assert datagram.decode("ascii").isprintable()
+        assert len(datagram) <= LONGEST_COMMAND
+    for event in flow.noting.told:
+        assert isinstance(event, CommandNotSent)
+        assert len(event.detail) < 500
+
+
+def take_map(data: bytes) -> None:
+    """Take a datapoint map."""
+    try:
+        datapoint_map, _ = read_datapoint_map(data)
+    except UnusableMapError:
+        return
+    assert datapoint_map.keys() == {"sensor", "actuator"}
+    for topic in datapoint_map["sensor"].values():
+        assert is_plain_topic(topic)
+    for topic in datapoint_map["actuator"]:
+        assert is_plain_topic(topic)
+
+
+TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    "datagram": hear_datagram,
+    "value": take_value,
+    "map": take_map,
+}

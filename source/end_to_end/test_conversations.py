@@ -1,0 +1,299 @@
+"""Fleet and simulated stations talk through a bad network, on fake time."""
+
+from random import Random
+
+import pytest
+
+from connector.keba.commands import (
+    Command,
+    Display,
+    Enable,
+    SetCurrent,
+    SetCurrentTimed,
+    SetEnergyLimit,
+    SetOutput,
+    Stop,
+)
+from connector.keba.events import Outcome
+from connector.keba.units import DeciWattHour, Milliampere, Seconds
+from end_to_end.conversing import (
+    Line,
+    World,
+    assert_all_is_told,
+    assert_books_agree,
+)
+from simulator import (
+    NO_FAULTS,
+    PROFILES,
+    SCENARIOS,
+    Burst,
+    LinkFaults,
+    SimulatedStation,
+)
+from simulator.actions import Answer, PlugIn, Reboot, Silence
+from simulator.vehicle import Vehicle
+
+HOUR_S = 3600.0
+QUIET_S = 90.0
+
+BAD = LinkFaults(
+    loss=0.05,
+    duplication=0.02,
+    reordering=0.02,
+    delay_s=(0.0, 0.03),
+    burst=Burst(probability=0.002, seconds=20.0),
+    outages=((7 * HOUR_S, 7.1 * HOUR_S),),
+)
+
+# All of these obey `curr` as the guide says.
+PROFILES_OF_THE_DAY = (
+    "p30-c",
+    "p30-x",
+    "p30-3.9",
+    "p30-3.08",
+    "p30-de",
+    "p20",
+    "p20-slow",
+    "bmw",
+    "p30-mixed-layout",
+    "p30-garbage-tail",
+)
+
+
+def current(limit: int) -> SetCurrent:
+    return SetCurrent(Milliampere(limit))
+
+
+def garage(profile: str = "p30-c", seed: int = 1) -> SimulatedStation:
+    return SimulatedStation("garage", PROFILES[profile], seed)
+
+
+def one_line(world: World) -> Line:
+    (line,) = world.lines.values()
+    return line
+
+
+def heal(world: World) -> None:
+    for name in world.lines:
+        world.worsen(name)
+    world.advance(QUIET_S)
+
+
+def test_a_bad_day_of_ten_stations_breaks_no_promise() -> None:
+    stations = [
+        SimulatedStation(
+            f"place-{number}",
+            PROFILES[profile],
+            seed=7,
+            scenario=SCENARIOS["commuter"](Random(number)),
+        )
+        for number, profile in enumerate(PROFILES_OF_THE_DAY)
+    ]
+    world = World(
+        stations, to_station=BAD, to_client=BAD, seed=7, poll_interval_s=60.0
+    )
+    chance = Random(7)
+    end = world.now + 24 * HOUR_S
+
+    while world.now < end:
+        world.advance(chance.uniform(1.0, 600.0))
+        name = chance.choice(list(world.lines))
+        world.submit(name, current(chance.randrange(6_000, 33_000)))
+    for name in world.lines:
+        world.submit(name, current(14_000))
+    heal(world)
+
+    assert_books_agree(world.lines)
+    assert_all_is_told(world.lines)
+    for line in world.lines.values():
+        assert line.newest("curr").outcomes[-1] is Outcome.APPLIED
+        assert line.shown()["Curr user"] == 14_000
+        assert line.state is not None
+        assert line.state.online
+        assert line.state.requests_unanswered == line.unanswered
+        assert line.state.requests_sent <= line.requests
+        # 1440 rounds; the outage of 6 minutes and the bursts cost some.
+        assert min(line.reports.values()) > 1380
+        assert line.miscredited == []
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_model_is_understood_and_every_command_gets_its_result(
+    profile: str,
+) -> None:
+    world = World([garage(profile)])
+    world.advance(40.0)
+    commands: list[Command] = [
+        current(10_000),
+        SetCurrentTimed(Milliampere(8_000), Seconds(1)),
+        SetEnergyLimit(DeciWattHour(50_000)),
+        Display("Hello"),
+        SetOutput(1),
+        Stop(),
+        Enable(on=False),
+        Enable(on=True),
+    ]
+
+    for command in commands:
+        world.submit("garage", command)
+        world.advance(35.0)
+    world.advance(QUIET_S)
+
+    assert_books_agree(world.lines)
+    assert_all_is_told(world.lines)
+    assert one_line(world).miscredited == []
+    assert one_line(world).reports["report 1"] > 5
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("loss", [0.1, 0.5])
+def test_the_newest_setpoint_arrives_or_its_loss_is_told(
+    loss: float, seed: int
+) -> None:
+    faults = LinkFaults(loss=loss)
+    world = World([garage()], to_station=faults, to_client=faults, seed=seed)
+    for limit in range(6_000, 16_000, 500):
+        world.submit("garage", current(limit))
+        world.advance(1.7)
+    world.advance(QUIET_S)
+
+    line = one_line(world)
+    newest = line.newest("curr")
+    assert_all_is_told(world.lines)
+    if newest.outcomes[-1] is Outcome.APPLIED:
+        assert line.shown()["Curr user"] == 15_500
+    else:
+        assert newest.outcomes[-1] in {Outcome.NO_REPLY, Outcome.RECEIVED}
+    assert_books_agree(world.lines)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_late_answer_is_never_credited_to_another_command(seed: int) -> None:
+    late = LinkFaults(delay_s=(0.0, 2.3))
+    world = World(
+        [garage(seed=seed)], to_station=late, to_client=late, seed=seed
+    )
+    chance = Random(seed)
+    for _ in range(30):
+        world.submit("garage", current(chance.randrange(6_000, 32_000)))
+        world.submit("garage", Display(f"number {chance.randrange(100)}"))
+        world.submit("garage", SetEnergyLimit(DeciWattHour(50_000)))
+        world.advance(chance.uniform(0.0, 9.0))
+    heal(world)
+
+    assert one_line(world).miscredited == []
+    assert_books_agree(world.lines)
+    assert_all_is_told(world.lines)
+
+
+def test_doubled_and_reordered_answers_change_no_result() -> None:
+    bad = LinkFaults(duplication=1.0, reordering=0.3, reordering_s=0.03)
+    world = World([garage()], to_station=NO_FAULTS, to_client=bad)
+    world.advance(10.0)
+    for number in range(10):
+        world.submit("garage", current(6_000 + number))
+        world.submit("garage", Display(str(number)))
+        world.advance(20.0)
+
+    line = one_line(world)
+    assert line.miscredited == []
+    assert_books_agree(world.lines)
+    assert {tuple(order.outcomes) for order in line.orders} == {
+        (Outcome.APPLIED,),
+        (Outcome.RECEIVED,),
+    }
+
+
+def test_on_a_good_line_everything_is_answered_and_counted() -> None:
+    world = World([garage()])
+    world.act("garage", PlugIn(Vehicle()))
+    for _ in range(60):
+        world.advance(30.0)
+
+    line = one_line(world)
+    assert line.state is not None
+    assert line.state.requests_unanswered == 0
+    assert line.state.requests_sent == 60 * 3
+    assert line.reports == {f"report {n}": 60 for n in (1, 2, 3)}
+
+
+def test_a_damaged_command_is_never_called_applied() -> None:
+    corrupt = LinkFaults(corruption=0.5)
+    world = World([garage()], to_station=corrupt, seed=3)
+    for number in range(40):
+        world.submit("garage", current(10_000 + number * 10))
+        world.advance(23.0)
+        line = one_line(world)
+        told = line.newest("curr").outcomes
+        if told[-1:] == [Outcome.APPLIED]:
+            assert line.shown()["Curr user"] == 10_000 + number * 10
+
+    heal(world)
+    assert_all_is_told(world.lines)
+    outcomes = {order.outcomes[-1] for order in one_line(world).orders}
+    assert {Outcome.APPLIED, Outcome.NOT_APPLIED} <= outcomes
+
+
+def test_what_a_reboot_swallowed_is_not_called_applied() -> None:
+    world = World([garage()])
+    world.advance(12.0)
+    world.submit("garage", current(10_000))
+    world.advance(0.02)
+
+    world.act("garage", Reboot())
+    world.advance(QUIET_S)
+
+    line = one_line(world)
+    assert line.shown()["Curr user"] == 63_000
+    assert line.newest("curr").outcomes == [Outcome.NOT_APPLIED]
+    assert_books_agree(world.lines)
+
+
+def test_a_busy_connector_hears_the_socket_before_it_gives_up() -> None:
+    world = World([garage()])
+    world.advance(12.0)
+    world.submit("garage", current(10_000))
+    world.advance(0.001)
+
+    world.keep_busy(20.0)
+    world.advance(QUIET_S)
+
+    line = one_line(world)
+    assert line.newest("curr").outcomes == [Outcome.APPLIED]
+    assert line.state is not None
+    assert line.state.requests_unanswered == 0
+
+
+def test_dead_and_mute_stations_cost_the_others_nothing() -> None:
+    names = [f"place-{number}" for number in range(10)]
+
+    def rounds_of(trouble: bool) -> list[int]:
+        world = World([SimulatedStation(name) for name in names])
+        if trouble:
+            world.act("place-0", Silence())
+            world.act("place-1", Silence(("report 2",)))
+            world.worsen("place-2", to_client=LinkFaults(delay_s=(5.0, 5.0)))
+        world.advance(HOUR_S)
+        assert_books_agree(world.lines)
+        return [
+            sum(line.reports.values()) for line in list(world.lines.values())
+        ][3:]
+
+    assert rounds_of(trouble=True) == rounds_of(trouble=False)
+
+
+def test_a_silent_station_is_offline_and_back_within_a_round() -> None:
+    world = World([garage()])
+    line = one_line(world)
+    world.act("garage", Silence())
+    world.advance(10 * 60.0)
+    assert line.state is not None
+    assert not line.state.online
+    assert line.state.requests_unanswered == line.unanswered > 0
+
+    world.act("garage", Answer())
+    world.advance(31.0)
+
+    assert line.state.online
+    assert line.state.requests_unanswered == line.unanswered
+    assert_books_agree(world.lines)

@@ -1,0 +1,225 @@
+"""A world that breaks: broker, stations, network, clock, our own process.
+
+Each test says what must not be lost.
+"""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from end_to_end.running import ConnectorProcess, Controller
+from pyconnector_template.tests.mosquitto import (
+    Mosquitto,
+    Observer,
+    wait_until,
+)
+from simulator import Simulator
+from simulator.actions import SetInput
+
+pytestmark = pytest.mark.mosquitto
+
+BIND = "127.0.5.1"
+STATIONS = {"garage": "127.0.5.10", "yard": "127.0.5.11"}
+INPUT = "yard__report 2__Input"
+LIMIT = "garage__report 2__Curr user"
+HOUR_MS = 3_600_000
+
+# Whatever asks for the time of day, in a process that finds this file first.
+STEPPED_CLOCK = """
+import pathlib, time
+_step = pathlib.Path({path!r})
+_time, _time_ns = time.time, time.time_ns
+time.time = lambda: _time() + float(_step.read_text())
+time.time_ns = lambda: _time_ns() + int(float(_step.read_text()) * 1e9)
+"""
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """Two stations; strict, unless a test says otherwise."""
+    with Simulator(STATIONS, speed=10.0) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def connector(
+    tmp_path: Path, broker: Mosquitto, simulator: Simulator
+) -> Iterator[ConnectorProcess]:
+    process = ConnectorProcess(tmp_path, broker.port, STATIONS, bind=BIND)
+    with process:
+        yield process
+        assert process.is_running()
+        assert "Traceback" not in process.output
+
+
+def flip(simulator: Simulator, values: list[int]) -> None:
+    """Let the station tell these values by itself, one after the other."""
+    for value in values:
+        simulator.act("yard", SetInput(value))
+
+
+def test_what_a_frozen_broker_took_to_its_grave_is_sent_again(
+    broker: Mosquitto,
+    observer: Observer,
+    controller: Controller,
+    connector: ConnectorProcess,
+    simulator: Simulator,
+) -> None:
+    controller.select(INPUT)
+    controller.wait_for(INPUT, 0)
+    topic = controller.topic(INPUT)
+
+    broker.freeze()
+    flip(simulator, [1, 0, 1])
+    broker.kill()
+    flip(simulator, [0, 1])
+    broker.start()
+
+    again = broker.observe(topic)
+    seen: list[int] = []
+
+    def has_all() -> bool:
+        seen[:] = [message.json["value"] for message in again.on(topic)]
+        return seen[-5:] == [1, 0, 1, 0, 1]
+
+    wait_until(has_all, "five values of an outage")
+    stamps = [message.json["timestamp"] for message in again.on(topic)]
+    assert stamps == sorted(stamps)
+    assert simulator.violations == []
+
+
+def test_a_broker_that_thaws_gets_every_value_in_order(
+    broker: Mosquitto,
+    observer: Observer,
+    controller: Controller,
+    connector: ConnectorProcess,
+    simulator: Simulator,
+) -> None:
+    controller.select(INPUT, actuators=["yard__ena"])
+    controller.wait_for(INPUT, 0)
+
+    broker.freeze()
+    flip(simulator, [1, 0, 1])
+    broker.thaw()
+
+    wait_until(lambda: controller.values(INPUT)[-3:] == [1, 0, 1])
+    controller.write_until_logged("yard__ena", 1, "ena 1: TCH-OK")
+
+
+def test_a_reboot_is_told_and_its_values_and_commands_go_on(
+    controller: Controller,
+    connector: ConnectorProcess,
+    simulator: Simulator,
+) -> None:
+    controller.select(LIMIT, actuators=["garage__curr"])
+    controller.write_until_logged("garage__curr", 10_000, "10000: TCH-OK")
+    controller.wait_for(LIMIT, 10_000)
+
+    simulator.reboot("garage")
+
+    controller.wait_for_log("garage has restarted")
+    wait_until(lambda: controller.values(LIMIT)[-1] == 63_000)
+    controller.write_until_logged("garage__curr", 11_000, "11000: TCH-OK")
+    assert simulator.violations == []
+
+
+def test_a_killed_process_needs_nobody_to_go_on(
+    tmp_path: Path, broker: Mosquitto, controller: Controller
+) -> None:
+    # A process that starts anew cannot know when its forerunner has asked.
+    with (
+        Simulator(STATIONS, strict=False) as simulator,
+        ConnectorProcess(
+            tmp_path, broker.port, STATIONS, bind=BIND
+        ) as connector,
+    ):
+        controller.select(LIMIT, INPUT, actuators=["garage__curr"])
+        controller.write_until_logged("garage__curr", 10_000, "10000: TCH-OK")
+        controller.wait_for(LIMIT, 10_000)
+
+        connector.end(signal.SIGKILL)
+        told = len(controller.values(LIMIT))
+        flip(simulator, [1])
+        connector.start()
+
+        # The map is the broker's memory, the limit is the station's; what
+        # happened meanwhile is read from the station.
+        controller.wait_for(INPUT, 1)
+        wait_until(lambda: controller.values(LIMIT)[told:][:1] == [10_000])
+        sent = [r.text for r in simulator.requests if "curr" in r.text]
+        assert set(sent) == {"curr 10000"}, "a restart sends no old command"
+        controller.write_until_logged("garage__curr", 11_000, "11000: TCH-OK")
+
+
+def test_a_stepped_clock_stops_neither_polls_nor_commands(
+    tmp_path: Path,
+    broker: Mosquitto,
+    observer: Observer,
+    controller: Controller,
+    simulator: Simulator,
+) -> None:
+    step = tmp_path / "step"
+    step.write_text("0")
+    hook = STEPPED_CLOCK.format(path=str(step))
+    (tmp_path / "sitecustomize.py").write_text(hook)
+
+    def stamp_after_step(hours: int, value: int) -> int:
+        """Step the clock; return the timestamp of the next value."""
+        step.write_text(str(hours * 3600))
+        flip(simulator, [value])
+        wait_until(lambda: controller.values(INPUT)[-1:] == [value])
+        last = observer.on(controller.topic(INPUT))[-1]
+        return int(last.json["timestamp"])
+
+    with ConnectorProcess(
+        tmp_path,
+        broker.port,
+        STATIONS,
+        bind=BIND,
+        PYTHONPATH=str(tmp_path),
+    ) as connector:
+        controller.select(INPUT, actuators=["garage__curr"])
+        controller.wait_for(INPUT, 0)
+
+        before = stamp_after_step(hours=0, value=1)
+        earlier = stamp_after_step(hours=-2, value=0)
+        later = stamp_after_step(hours=24, value=1)
+        assert round((earlier - before) / HOUR_MS) == -2
+        assert round((later - before) / HOUR_MS) == 24
+        asked = len(simulator.requests)
+        assert simulator.wait_until(
+            lambda: len(simulator.requests) >= asked + 3
+        )
+        controller.write_until_logged("garage__curr", 9_000, "9000: TCH-OK")
+        assert connector.is_running()
+
+    assert simulator.violations == []
+
+
+def test_an_unreachable_network_is_told_and_costs_the_others_nothing(
+    tmp_path: Path,
+) -> None:
+    """Run `unreachable_network.py` where breaking the network harms nobody."""
+    alone = ["unshare", "--map-root-user", "--net"]
+    try:
+        subprocess.run([*alone, "ip", "link"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no network namespace of our own on this host: {error}")
+
+    inner = Path(__file__).with_name("unreachable_network.py")
+    run = subprocess.run(
+        [
+            *alone,
+            *(sys.executable, "-m", "pytest", str(inner)),
+            *("-p", "no:cacheprovider", f"--basetemp={tmp_path / 'inner'}"),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert run.returncode == 0, run.stdout

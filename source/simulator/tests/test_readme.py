@@ -1,0 +1,42 @@
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from simulator.__main__ import _read_options
+from simulator.profiles import PROFILES
+from simulator.scenario import SCENARIOS, load_scenario
+
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+
+
+def test_the_readme_lists_the_profiles_as_they_are() -> None:
+    rows = re.findall(r"^\| `.*\|$", README, re.MULTILINE)
+
+    assert rows == [
+        f"| `{profile.name}` | {profile.about} |"
+        for profile in PROFILES.values()
+    ]
+
+
+def test_the_readme_names_every_scenario() -> None:
+    assert all(f"`{name}`:" in README for name in SCENARIOS)
+
+
+@pytest.mark.parametrize(
+    "command", re.findall(r"^python -m simulator (.*)$", README, re.MULTILINE)
+)
+def test_the_commands_of_the_readme_are_understood(command: str) -> None:
+    options = _read_options(shlex.split(command))
+
+    assert options.station or options.fleet
+
+
+def test_the_scenario_file_of_the_readme_can_be_played(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    path = tmp_path / "readme.toml"
+    path.write_text(text, "utf-8")
+
+    assert len(load_scenario(path).steps) == len(tomllib.loads(text)["step"])
