@@ -41,6 +41,22 @@ PROFILES = {
 ADDRESSES = {
     name: f"127.0.6.{number}" for number, name in enumerate(PROFILES, 10)
 }
+OBEYED: dict[str, tuple[object, str]] = {
+    "ena": (True, "applied"),
+    "curr": (10_000, "applied"),
+    "currtime": ("16000 3600", "applied"),
+    "setenergy": (100_000, "applied"),
+    "output": (1, "applied"),
+    "failsafe": ("600 6000", "applied"),
+    "display": ("Hello KEBA", "received"),
+    "setdatetime": (1_800_000_000, "received"),
+    "start": ("", "received"),
+    "stop": ("", "rejected: nothing to stop"),
+    "x2src": (4, "applied"),
+    "x2": (1, "applied"),
+}
+"""Values for a station that obeys, and what is told of them."""
+
 ONLY_OF_STATIONS = ("connection__reason", "readings__error")
 
 
@@ -112,6 +128,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         controller = Controller(observer)
         _select_all(controller)
         controller.wait_for_log("cards is online")
+        controller.wait_for_log("exchanged answers with another serial number")
         controller.write_until_logged(
             "cards__display", "ready", "ready: TCH-OK"
         )
@@ -142,33 +159,22 @@ def _set_in_motion(site: Site) -> None:
     """Say at once what takes its time until it has a result."""
     site.stations.act("late", AnswerLate(0.8))
     site.stations.silence("deaf", ("curr 10000",))
+    site.controller.write("all__curr", 7000)
     for station in ("ignoring", "late", "deaf", "rebooting"):
         site.write(station, "curr", 10_000)
+    site.write("refusing", "ena", 0)
+    site.write("cards", "start", TAG)
+    site.stations.act("failing", Fail(6, 32769))
+    for word, (value, _) in OBEYED.items():
+        site.write("obeying", word, value)
 
 
 # --- results -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("word", "value", "result"),
-    [
-        ("ena", True, "applied"),
-        ("curr", 10_000, "applied"),
-        ("currtime", "16000 3600", "applied"),
-        ("setenergy", 100_000, "applied"),
-        ("output", 1, "applied"),
-        ("failsafe", "600 6000", "applied"),
-        ("display", "Hello KEBA", "received"),
-        ("setdatetime", 1_800_000_000, "received"),
-        ("x2src", 4, "applied"),
-        ("start", "", "received"),
-        ("stop", "", "rejected: nothing to stop"),
-    ],
-)
-def test_a_station_that_obeys_is_read_back(
-    site: Site, word: str, value: object, result: str
-) -> None:
-    site.write("obeying", word, value)
+@pytest.mark.parametrize("word", OBEYED)
+def test_a_station_that_obeys_is_read_back(site: Site, word: str) -> None:
+    _, result = OBEYED[word]
 
     site.wait_for_result("obeying", word, result)
 
@@ -176,12 +182,11 @@ def test_a_station_that_obeys_is_read_back(
 def test_phases_are_switched_once_and_the_cool_down_is_told(
     site: Site,
 ) -> None:
-    site.write("obeying", "x2", 1)
     site.wait_for_result("obeying", "x2", "applied")
 
     site.write("obeying", "x2", 0)
 
-    site.wait_for_result("obeying", "x2", "may be switched again in 30")
+    site.wait_for_result("obeying", "x2", "may be switched again in ")
     assert site.settings_sent("obeying").count("x2 1") == 1
     assert "x2 0" not in site.settings_sent("obeying")
 
@@ -221,14 +226,10 @@ def test_a_station_that_confirms_and_ignores_has_not_applied(
 
 
 def test_a_refusal_is_told_with_its_text(site: Site) -> None:
-    site.write("refusing", "ena", 0)
-
     site.wait_for_result("refusing", "ena", "rejected: not allowed now")
 
 
 def test_a_card_starts_a_session_and_stays_out_of_the_log(site: Site) -> None:
-    site.write("cards", "start", TAG)
-
     site.wait_for_result("cards", "start", "applied")
     assert f"start {TAG}" in site.settings_sent("cards")
     assert not any(TAG in line for line in site.controller.logs())
@@ -238,14 +239,14 @@ def test_a_station_that_answers_late_has_applied_in_the_end(
     site: Site,
 ) -> None:
     site.wait_for_result("late", "curr", "applied")
-    assert site.settings_sent("late") == ["curr 10000"]
+    assert site.settings_sent("late").count("curr 10000") == 1
 
 
 def test_a_station_that_does_not_hear_commands_gives_no_reply(
     site: Site,
 ) -> None:
     site.wait_for_result("deaf", "curr", "no_reply")
-    assert site.settings_sent("deaf") == ["curr 10000"] * 2
+    assert site.settings_sent("deaf").count("curr 10000") == 2
 
 
 def test_a_station_that_reboots_is_counted_and_gets_its_limit_back(
@@ -258,7 +259,7 @@ def test_a_station_that_reboots_is_counted_and_gets_its_limit_back(
     site.controller.wait_for_log("rebooting has restarted")
     site.controller.wait_for_log("rebooting is back without curr 10000")
     wait_until(
-        lambda: site.settings_sent("rebooting") == ["curr 10000"] * 2,
+        lambda: site.settings_sent("rebooting").count("curr 10000") == 2,
         "the limit, sent again",
     )
     # Looking from outside is all that this thread may do.
@@ -269,8 +270,6 @@ def test_a_station_that_reboots_is_counted_and_gets_its_limit_back(
 def test_a_command_to_all_has_its_own_result_at_each_station(
     site: Site,
 ) -> None:
-    site.controller.write("all__curr", 7000)
-
     for station, result in {
         "meterless": "applied",
         "refusing": "rejected: not allowed now",
@@ -278,7 +277,7 @@ def test_a_command_to_all_has_its_own_result_at_each_station(
         "exchanged": "invalid: another station answers at this address",
     }.items():
         site.wait_for_result(station, "curr", result)
-    for station in PROFILES.keys() - {"exchanged", "rebooting"}:
+    for station in ("meterless", "refusing", "switched_off"):
         assert "curr 7000" in site.settings_sent(station)
 
 
@@ -329,8 +328,6 @@ def test_another_station_is_neither_believed_nor_told_anything(
 
 
 def test_an_error_is_told_in_hex_and_decimal(site: Site) -> None:
-    site.stations.act("failing", Fail(6, 32769))
-
     site.controller.wait_for(
         "failing__readings__error", "State 4: Error1 6, Error2 0x8001 (32769)"
     )

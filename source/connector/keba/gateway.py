@@ -338,7 +338,7 @@ class Gateway:
             self._deliver(turn.events)
 
     def _send(self, outgoing: Outgoing) -> None:
-        self._log.debug("%s >> %r", outgoing.station, outgoing.data)
+        self._log.debug("%s >> %s", outgoing.station, _shown(outgoing.data))
         try:
             self._socket.sendto(outgoing.data, (outgoing.address, self._port))
         except OSError as error:
@@ -435,6 +435,13 @@ def _bind_advice(address: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{where}. KEBA_P30_BIND_ADDRESS must be an address of this host"
     return where
+
+
+def _shown(datagram: bytes) -> str:
+    """Name a datagram in the log, without the tag of a card."""
+    text = datagram.decode("ascii")
+    word = text.partition(" ")[0]
+    return word if word in ("start", "stop") else text
 
 
 def _is_address(host: str) -> bool:
