@@ -779,7 +779,7 @@ def send_command_and_hold_up(
     It is held up between its look at the socket and the verdict about the
     command, while the answer arrives.
     """
-    with gate_at("yard >> b'ena 1'") as gate:
+    with gate_at("yard >> ena 1") as gate:
         gateway.submit("garage", TEN_AMPERES)
         assert garage.hear() == "curr 10000"
         gateway.submit("yard", Enable(on=True))
