@@ -37,7 +37,7 @@ from pyconnector_template.pyconnector_template import (
 
 logger = logging.getLogger("pyconnector")
 
-PATIENCE_S = 1.0
+PATIENCE_S = 0.25
 """How long to wait for an event before looking whether to end."""
 
 MAX_UNKNOWN_KEYS = 200
