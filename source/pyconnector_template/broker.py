@@ -21,7 +21,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,7 +30,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from .clock import timestamp_utc_now
 from .json_text import to_json
 from .logs import LOGGER_NAME, error_line
-from .outbox import Lane, Message, Outbox
+from .outbox import Batch, Lane, Message, Outbox
 from .packets import publish_packet
 
 if TYPE_CHECKING:
@@ -217,6 +217,25 @@ class BrokerLink:
         if self._outbox.put(lane, Message(topic, payload, qos, retain)):
             self._wake()
 
+    def publish_values(self, messages: Iterable[tuple[str, str]]) -> None:
+        """
+        Queue retained messages with QoS 0 that leave in one piece.
+
+        Parameters
+        ----------
+        messages : iterable of (topic, payload)
+            As for `publish`, for a tenth of its cost.
+        """
+        packets = []
+        for topic, payload in messages:
+            try:
+                packets.append(publish_packet(topic, payload, retain=True))
+            except ValueError as error:
+                _tell_unpublishable(topic, error)
+        batch = Batch(b"".join(packets), len(packets))
+        if packets and self._outbox.put(Lane.VALUE, batch):
+            self._wake()
+
     def announce(self) -> None:
         """Publish the available datapoints soon, and many changes as one."""
         self._must_announce = True
@@ -300,8 +319,8 @@ class BrokerLink:
         elif self._is_up:
             now = time.monotonic()
             self._send_announcement(now)
-            for message in self._outbox.take(BATCH, self._raw_room()):
-                self._send(message)
+            for item in self._outbox.take(BATCH, self._raw_room()):
+                self._send(item)
             self._push()
             self._ask_for_echo(now)
 
@@ -392,17 +411,18 @@ class BrokerLink:
                 self._lost_because,
             )
 
-    def _send(self, message: Message) -> None:
-        topic, payload, qos, retain = message
+    def _send(self, item: Message | Batch) -> None:
+        if isinstance(item, Batch):
+            self._unsent += item.packets
+            return
+        topic, payload, qos, retain = item
         try:
             if qos == 0:
                 self._unsent += publish_packet(topic, payload, retain=retain)
                 return
             info = self._client.publish(topic, payload, qos, retain)
         except ValueError as error:
-            logger.error(  # noqa: TRY400 - the trace would lead to this line
-                "Cannot publish on %r: %s", topic[:80], error
-            )
+            _tell_unpublishable(topic, error)
             return
         self._raw_in_flight.append(info)
 
@@ -580,6 +600,10 @@ class BrokerLink:
         self, _client: Client, _userdata: Any, _sock: object
     ) -> None:
         self._wake()
+
+
+def _tell_unpublishable(topic: str, error: ValueError) -> None:
+    logger.error("Cannot publish on %r: %s", topic[:80], error)
 
 
 def _wake_pair() -> tuple[socket.socket, socket.socket]:

@@ -36,6 +36,9 @@ def to_json(value: object) -> str:
     str
         JSON in ASCII, without NUL characters and lone surrogates.
     """
+    if type(value) is int:
+        # Most values are; the encoder takes five times as long.
+        return str(value)
     try:
         text = _encode(value)
     except (TypeError, ValueError):

@@ -37,11 +37,55 @@ class Message(NamedTuple):
     qos: int = 0
     retain: bool = False
 
+    @property
+    def size(self) -> int:
+        """How many messages this is."""
+        return 1
+
+
+class Batch(NamedTuple):
+    """Messages with QoS 0 that are encoded already and leave in one piece."""
+
+    packets: bytes
+    size: int
+
 
 class _Sent(NamedTuple):
     number: int
     lane: Lane
-    message: Message
+    item: Message | Batch
+
+
+class _Queue:
+    """Messages and batches in a row, and how many messages they are."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._items: deque[Message | Batch] = deque()
+        self.size = 0
+        self.dropped = 0
+
+    def append(self, item: Message | Batch) -> None:
+        self._items.append(item)
+        self.size += item.size
+        self.trim()
+
+    def put_back(self, item: Message | Batch) -> None:
+        self._items.appendleft(item)
+        self.size += item.size
+
+    def pop(self) -> Message | Batch:
+        item = self._items.popleft()
+        self.size -= item.size
+        return item
+
+    def trim(self) -> None:
+        while self.size > self._limit:
+            self.dropped += self.pop().size
+
+    def clear(self) -> None:
+        self._items.clear()
+        self.size = 0
 
 
 class Outbox:
@@ -60,19 +104,18 @@ class Outbox:
     """
 
     def __init__(self, limits: dict[Lane, int] | None = None) -> None:
-        self._limits = LIMITS if limits is None else limits
+        limits = LIMITS if limits is None else limits
         self._lock = threading.Lock()
-        self._waiting: dict[Lane, deque[Message]] = {
-            lane: deque() for lane in Lane
-        }
-        self._dropped = dict.fromkeys(Lane, 0)
+        self._waiting = {lane: _Queue(limits[lane]) for lane in Lane}
         self._sent: deque[_Sent] = deque()
+        self._sent_size = 0
+        self._most_sent = limits[Lane.VALUE]
         self._last_number = 0
         self._reader_is_told = False
 
-    def put(self, lane: Lane, message: Message) -> bool:
+    def put(self, lane: Lane, item: Message | Batch) -> bool:
         """
-        Append a message; never blocks.
+        Append a message or a batch; never blocks.
 
         Returns
         -------
@@ -81,87 +124,86 @@ class Outbox:
             wake has not led to a `take` yet.
         """
         with self._lock:
-            self._waiting[lane].append(message)
-            self._trim(lane)
+            self._waiting[lane].append(item)
             must_wake = not self._reader_is_told
             self._reader_is_told = True
             return must_wake
 
-    def take(self, limit: int, raw_limit: int) -> list[Message]:
+    def take(self, limit: int, raw_limit: int) -> list[Message | Batch]:
         """
         Take the next messages in order of their lanes.
 
         Parameters
         ----------
         limit, raw_limit : int
-            At most so many messages, and so many of them raw ones.
+            Enough when so many messages are taken; at most so many raw ones.
         """
         with self._lock:
             self._reader_is_told = False
-            taken: list[Message] = []
+            taken: list[Message | Batch] = []
             for lane, waiting in self._waiting.items():
-                room = limit - len(taken)
-                if lane is Lane.RAW:
-                    room = min(room, raw_limit)
-                for _ in range(min(room, len(waiting))):
-                    message = waiting.popleft()
-                    taken.append(message)
-                    self._remember(lane, message)
+                room = min(limit, raw_limit) if lane is Lane.RAW else limit
+                while waiting.size and room > 0:
+                    item = waiting.pop()
+                    taken.append(item)
+                    room -= item.size
+                    limit -= item.size
+                    self._remember(lane, item)
             return taken
 
     def confirm(self, number: int) -> None:
         """Forget what was taken up to this number: the broker has read it."""
         with self._lock:
             while self._sent and self._sent[0].number <= number:
-                self._sent.popleft()
+                self._forget_oldest()
 
     def give_back(self) -> None:
         """Put what may have been lost back to the front; forget the rest."""
         with self._lock:
-            while self._sent:
-                sent = self._sent.pop()
-                self._waiting[sent.lane].appendleft(sent.message)
-            for lane in Lane:
-                self._trim(lane)
+            for sent in reversed(self._sent):
+                self._waiting[sent.lane].put_back(sent.item)
+            self._sent.clear()
+            self._sent_size = 0
+            for waiting in self._waiting.values():
+                waiting.trim()
             self._waiting[Lane.MOMENTARY].clear()
 
     def waiting(self, lane: Lane) -> int:
         """How many messages wait in a lane."""
-        return len(self._waiting[lane])
+        return self._waiting[lane].size
 
     def take_dropped(self, lane: Lane) -> int:
         """How many messages of a lane were dropped since the last call."""
         with self._lock:
-            dropped, self._dropped[lane] = self._dropped[lane], 0
+            queue = self._waiting[lane]
+            dropped, queue.dropped = queue.dropped, 0
             return dropped
 
     @property
     def last_number(self) -> int:
-        """Number of the message taken last."""
+        """Number of what was taken last."""
         return self._last_number
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        return not any(self._waiting.values())
+        return not any(queue.size for queue in self._waiting.values())
 
     @property
     def is_proven(self) -> bool:
         """Whether all that was taken is known to have been read."""
         return not self._sent
 
-    def _remember(self, lane: Lane, message: Message) -> None:
+    def _remember(self, lane: Lane, item: Message | Batch) -> None:
         if lane is Lane.RAW:
             return
         self._last_number += 1
         if lane is Lane.MOMENTARY:
             return
-        self._sent.append(_Sent(self._last_number, lane, message))
-        if len(self._sent) > self._limits[Lane.VALUE]:
-            self._sent.popleft()
+        self._sent.append(_Sent(self._last_number, lane, item))
+        self._sent_size += item.size
+        while self._sent_size > self._most_sent:
+            self._forget_oldest()
 
-    def _trim(self, lane: Lane) -> None:
-        waiting = self._waiting[lane]
-        while len(waiting) > self._limits[lane]:
-            waiting.popleft()
-            self._dropped[lane] += 1
+    def _forget_oldest(self) -> None:
+        self._sent_size -= self._sent.popleft().item.size

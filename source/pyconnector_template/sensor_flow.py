@@ -7,6 +7,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from .broker import BrokerLink
 from .clock import timestamp_utc_now
 from .json_text import clean_text, to_json
 from .logs import LOGGER_NAME, Complaints, error_line
@@ -146,19 +147,20 @@ class SensorFlow:
     ) -> None:
         """Publish the values of those datapoints that have a topic."""
         payload = flattened_msg["payload"]
-        timestamp = payload["timestamp"]
         topics = self.datapoint_map["sensor"]
-        for key, value in payload["flattened_message"].items():
-            topic = topics.get(key)
-            if topic is None:
-                continue
-            self.mqtt_client.publish(
-                topic=topic,
-                payload=to_json({"value": value, "timestamp": timestamp}),
-                # The API subscribes after it has sent the map: values that
-                # are not retained would be missed (contract, section 3).
-                retain=True,
-            )
+        timestamp = to_json(payload["timestamp"])
+        messages = [
+            (topic, f'{{"value": {to_json(value)}, "timestamp": {timestamp}}}')
+            for key, value in payload["flattened_message"].items()
+            if (topic := topics.get(key)) is not None
+        ]
+        if isinstance(self.mqtt_client, BrokerLink):
+            self.mqtt_client.publish_values(messages)
+            return
+        for topic, text in messages:
+            # The API subscribes after it has sent the map: values that are
+            # not retained would be missed (contract, section 3).
+            self.mqtt_client.publish(topic=topic, payload=text, retain=True)
 
     def _publish_raw_msg(self, raw_msg: dict[str, Any]) -> None:
         self.mqtt_client.publish(

@@ -262,6 +262,50 @@ def test_a_topic_with_a_wildcard_is_an_error_in_the_log_only(
     assert "demo/#" in caplog.text
 
 
+def test_values_of_one_moment_leave_together_and_retained(
+    broker: Mosquitto,
+) -> None:
+    observer = broker.observe("demo/#")
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        world.send(1)
+        world.link.publish_values((VALUE, str(number)) for number in (2, 3))
+        world.send(4)
+        observer.wait_for(VALUE, lambda message: message.payload == b"4")
+    assert numbers(observer) == [1, 2, 3, 4]
+    with broker.observe("demo/#") as late:
+        assert late.wait_for(VALUE).retain
+
+
+def test_values_of_an_outage_are_sent_afterwards_and_counted_one_by_one(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Leaves the observer time to be there first.
+    monkeypatch.setattr(broker_module, "SHORTEST_DELAY_S", 1.5)
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        broker.kill()
+        wait_until(lambda: not world.link.is_connected())
+        world.link.publish_values((VALUE, str(one)) for one in range(60))
+        world.link.publish_values((VALUE, str(one)) for one in range(60, 100))
+        broker.start()
+        observer = broker.observe("demo/#")
+        wait_until(lambda: len(numbers(observer)) == 100)
+        assert numbers(observer) == list(range(100))
+        assert world.welcomes[1] == Welcome(is_first=False, kept=100, dropped=0)
+
+
+def test_one_topic_with_a_wildcard_does_not_take_the_others_with_it(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    observer = broker.observe(VALUE)
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        world.link.publish_values([("demo/#", "1"), (VALUE, "2")])
+        observer.wait_for(VALUE)
+    assert "demo/#" in caplog.text
+
+
 def test_an_empty_payload_is_never_published(broker: Mosquitto) -> None:
     with (
         started(broker.port) as world,

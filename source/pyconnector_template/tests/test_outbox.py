@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyconnector_template.outbox import Lane, Message, Outbox
+from pyconnector_template.outbox import Batch, Lane, Message, Outbox
 
 LIMITS = {Lane.MOMENTARY: 3, Lane.LOG: 3, Lane.VALUE: 5, Lane.RAW: 4}
 
@@ -19,7 +19,11 @@ def filled(*numbers: int) -> Outbox:
 
 
 def payloads(outbox: Outbox) -> list[int]:
-    return [int(one.payload) for one in outbox.take(limit=100, raw_limit=100)]
+    return [
+        int(one.payload)
+        for one in outbox.take(limit=100, raw_limit=100)
+        if isinstance(one, Message)
+    ]
 
 
 def test_messages_leave_in_the_order_they_came() -> None:
@@ -111,3 +115,34 @@ def test_heartbeats_are_worthless_after_an_outage() -> None:
     outbox.give_back()
     assert outbox.is_empty
     assert outbox.is_proven
+
+
+def test_a_batch_counts_as_many_messages_as_it_holds() -> None:
+    outbox = filled(1)
+    outbox.put(Lane.VALUE, Batch(b"three", 3))
+    assert outbox.waiting(Lane.VALUE) == 4
+    outbox.put(Lane.VALUE, Batch(b"two", 2))
+    assert outbox.take_dropped(Lane.VALUE) == 1
+    outbox.put(Lane.VALUE, value(2))
+    assert outbox.take_dropped(Lane.VALUE) == 3
+    assert outbox.take(limit=100, raw_limit=0) == [Batch(b"two", 2), value(2)]
+
+
+def test_a_batch_is_taken_whole_and_ends_the_taking() -> None:
+    outbox = Outbox(LIMITS)
+    outbox.put(Lane.VALUE, Batch(b"three", 3))
+    outbox.put(Lane.VALUE, value(1))
+    assert outbox.take(limit=2, raw_limit=0) == [Batch(b"three", 3)]
+    assert outbox.waiting(Lane.VALUE) == 1
+
+
+def test_batches_that_are_unproven_are_bounded_by_their_messages() -> None:
+    outbox = Outbox(LIMITS)
+    for packets in (b"one", b"two", b"three"):
+        outbox.put(Lane.VALUE, Batch(packets, 2))
+        outbox.take(limit=2, raw_limit=0)
+    outbox.give_back()
+    assert outbox.take(limit=100, raw_limit=0) == [
+        Batch(b"two", 2),
+        Batch(b"three", 2),
+    ]
