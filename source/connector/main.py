@@ -38,6 +38,10 @@ __version__ = "1.0.0"
 
 EXIT_WRONG_SETTINGS = 2
 
+SWITCH_INTERVAL_S = 0.001
+"""After so long a thread lets another one run: with Python's five milliseconds
+each request to a station would wait for the flow (decision 7)."""
+
 logger = logging.getLogger("pyconnector")
 
 
@@ -116,6 +120,11 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
                 "POLL_SECONDS=%g is less than KEBA allows; polling every 5 s",
                 settings.poll_seconds,
             )
+
+    def run(self) -> None:
+        """Run until asked to end, see BEMCom's template."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        super().run()
 
     def look_after_itself(self) -> None:
         """Beat for the health check, and tell stations who is in charge."""

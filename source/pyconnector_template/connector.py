@@ -507,27 +507,33 @@ class Connector:
         for kind in ("sensor", "actuator"):
             known = self.available_datapoints[kind]
             examples = available_datapoints[kind]
-            if examples.keys() <= known.keys():
-                known.update(examples)
-            else:
-                has_grown |= self._add_datapoints(kind, examples)
+            if not examples.keys() <= known.keys():
+                examples = self._within_limit(known, examples)
+                has_grown |= not examples.keys() <= known.keys()
+            known.update(examples)
         if has_grown:
             self._announce_available_datapoints()
 
-    def _add_datapoints(self, kind: str, examples: Mapping[str, Any]) -> bool:
-        known = self.available_datapoints[kind]
-        # Replaced, not extended: the broker's thread may be reading it.
-        grown = {**known, **examples}
-        if len(grown) > MAX_AVAILABLE_DATAPOINTS:
-            grown = dict(list(grown.items())[:MAX_AVAILABLE_DATAPOINTS])
-            if not self._has_told_limit:
-                self._has_told_limit = True
-                logger.warning(
-                    "More than %d datapoints: new ones are not announced.",
-                    MAX_AVAILABLE_DATAPOINTS,
-                )
-        self.available_datapoints = {**self.available_datapoints, kind: grown}
-        return len(grown) > len(known)
+    def _within_limit(
+        self, known: Mapping[str, Any], examples: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Leave out new datapoints that there is no room for."""
+        room = MAX_AVAILABLE_DATAPOINTS - len(known)
+        new = [key for key in examples if key not in known]
+        if len(new) <= room:
+            return examples
+        if not self._has_told_limit:
+            self._has_told_limit = True
+            logger.warning(
+                "More than %d datapoints: new ones are not announced.",
+                MAX_AVAILABLE_DATAPOINTS,
+            )
+        left_out = set(new[room:])
+        return {
+            key: example
+            for key, example in examples.items()
+            if key not in left_out
+        }
 
     def _announce_available_datapoints(self) -> None:
         if isinstance(self.mqtt_client, BrokerLink):
@@ -540,7 +546,14 @@ class Connector:
         )
 
     def _available_datapoints_json(self) -> str:
-        return to_json(self.available_datapoints)
+        # Copied in one step of the interpreter: the flow may add a key while
+        # the broker's thread writes them out.
+        return to_json(
+            {
+                kind: dict(known)
+                for kind, known in self.available_datapoints.items()
+            }
+        )
 
 
 def heartbeat_pause(interval: float) -> float:

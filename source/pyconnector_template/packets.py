@@ -32,14 +32,12 @@ def publish_packet(topic: str, payload: str | bytes, *, retain: bool) -> bytes:
     length = 2 + len(name) + len(data)
     if length > LARGEST_PACKET:
         raise ValueError(f"a packet of {length} bytes is too large")
-    return b"".join(
-        (
-            bytes((PUBLISH | RETAIN * retain,)),
-            _encoded_length(length),
-            len(name).to_bytes(2, "big"),
-            name,
-            data,
-        )
+    return b"%c%b%b%b%b" % (
+        PUBLISH | RETAIN * retain,
+        _encoded_length(length),
+        len(name).to_bytes(2, "big"),
+        name,
+        data,
     )
 
 

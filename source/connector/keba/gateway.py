@@ -129,7 +129,9 @@ class Gateway:
         self._looked_at = started_at
         self._inbox: SimpleQueue[Callable[[float], list[Event]]] = SimpleQueue()
         self._events: FairQueue[Delivery] = FairQueue(EVENTS_PER_LANE)
+        self._fresh: list[Delivery] = []
         self._has_events = threading.Condition()
+        self._is_at_work = False
         self._lookups = threading.Semaphore(LOOKUPS_AT_ONCE)
         self._looked_up: set[str] = set()
         self._closes_at = math.inf
@@ -234,15 +236,24 @@ class Gateway:
             If the thread has died; its cause is the cause of this error.
         """
         with self._has_events:
-            delivery = self._events.take()
+            delivery = self._take_event()
             if delivery is None and self._failure is None:
                 self._has_events.wait(timeout_s)
-                delivery = self._events.take()
+                delivery = self._take_event()
         if delivery is None and self._failure is not None:
             raise GatewayError(
                 f"the thread of the UDP socket has died: {self._failure!r}"
             ) from self._failure
         return delivery
+
+    def _take_event(self) -> Delivery | None:
+        """Take an event, unless the stations are being served.
+
+        Python runs one thread at a time, and whoever makes a system call lets
+        the others go first: a flow that works on while requests are to leave
+        holds each of them up (decision 7).
+        """
+        return None if self._is_at_work else self._events.take()
 
     def wall_clock_ms(self, moment: float) -> int:
         """Turn a moment of an event into ms since 1970 UTC."""
@@ -265,6 +276,7 @@ class Gateway:
         try:
             self._run()
         except Exception as error:  # noqa: BLE001 - seen by next_event
+            self._hand_over()
             with self._has_events:
                 self._failure = error
                 self._has_events.notify_all()
@@ -280,11 +292,13 @@ class Gateway:
             selector.register(self._bell, selectors.EVENT_READ)
             while not self._is_over():
                 selector.select(self._patience_s())
+                self._is_at_work = True
                 self._looked_at = self._clock()
                 self._empty_bell()
                 self._read_inbox()
                 self._read_socket()
                 self._take_turns()
+                self._hand_over()
 
     def _is_over(self) -> bool:
         if self._closes_at == math.inf:
@@ -352,10 +366,15 @@ class Gateway:
         timestamp_ms = time.time_ns() // 1_000_000
         for event in events:
             self._look_again(event)
+            self._fresh.append(Delivery(event, timestamp_ms))
+
+    def _hand_over(self) -> None:
+        """Give the flow what this look has brought, and the interpreter."""
         with self._has_events:
-            for event in events:
-                lane = _lane_of(event)
-                self._events.put(lane, Delivery(event, timestamp_ms))
+            for delivery in self._fresh:
+                self._events.put(_lane_of(delivery.event), delivery)
+            self._fresh.clear()
+            self._is_at_work = False
             self._has_events.notify()
 
     # --- names -------------------------------------------------------------

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from connector.keba.fields import SESSION_REPORTS, documented_key
 
@@ -19,6 +20,13 @@ Value = str | int | float | bool | None
 
 MAX_DATAGRAM_BYTES = 4096
 """KEBA sends 512 bytes at most (UDP guide V2.01, page 14)."""
+
+
+PARSED_AT_ONCE = 256
+"""Texts whose meaning is remembered; about a megabyte."""
+
+FIELD_NAMES = 500
+"""Spellings that are remembered; all firmwares together have fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +143,13 @@ def parse_datagram(data: bytes) -> Message:
     return parse_text(decode_datagram(data))
 
 
+@lru_cache(maxsize=PARSED_AT_ONCE)
 def parse_text(raw: str) -> Message:
-    """Name what a station has sent, from the text of its datagram."""
+    """Name what a station has sent, from the text of its datagram.
+
+    The result is remembered for a while: the session reads a datagram first,
+    and a moment later the sensor flow reads the same text.
+    """
     text = raw.translate(_NOT_PRINTABLE).strip("\ufeff \t\r\n")
     if not text:
         return Blank()
@@ -211,7 +224,7 @@ def _load_fields(text: str) -> dict[str, Value] | Unreadable:
         if not isinstance(loaded, dict):
             return Unreadable("no JSON object")
         fields = {
-            documented_key(_printable(key)): _scalar(value)
+            _field_name(key): value if type(value) is int else _scalar(value)
             for key, value in loaded.items()
         }
     except (ValueError, RecursionError) as error:
@@ -249,6 +262,11 @@ _DECODER = json.JSONDecoder(
 )
 
 
+@lru_cache(maxsize=FIELD_NAMES)
+def _field_name(key: str) -> str:
+    return documented_key(_printable(key))
+
+
 def _scalar(value: object) -> Value:
     if isinstance(value, str):
         return _printable(value)
@@ -259,5 +277,7 @@ def _scalar(value: object) -> Value:
 
 def _printable(text: str) -> str:
     """Trim a text (P20 pads `Product`) and drop what breaks BEMCom's API."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
     clean = text.translate(_NOT_PRINTABLE).strip()
     return clean.encode("utf-8", "replace").decode("utf-8")

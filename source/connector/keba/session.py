@@ -118,7 +118,6 @@ _AnyAsk = _Ask[ReportRequest] | _Ask[Command]
 class _InFlight:
     ask: _AnyAsk
     first_sent_at: float
-    sent_at: float
     deadline: float
     is_settled: bool = False
 
@@ -327,8 +326,8 @@ class Session:
             # keep the line busy.
             attempts = 1 if self._connection.is_silent else ATTEMPTS
             ask = _Ask(ReportRequest(number), now, now, attempts)
-        if not self._has_waited_long(ask, now):
-            not_before = max(ask.not_before, now + delay_s)
+        not_before = now + delay_s
+        if not_before > ask.not_before and not self._has_waited_long(ask, now):
             ask = replace(ask, not_before=not_before)
         self._due[number] = ask
 
@@ -384,7 +383,7 @@ class Session:
         self._command_went_last = isinstance(request, Command)
         self._connection.note_sent()
         first_sent_at = now if ask.first_sent_at is None else ask.first_sent_at
-        self._in_flight = _InFlight(ask, first_sent_at, now, now)
+        self._in_flight = _InFlight(ask, first_sent_at, now)
         self.note_left(now)
         return request.encode()
 
@@ -404,9 +403,7 @@ class Session:
             disables=isinstance(request, Command)
             and request.disables_charging(),
         )
-        self._in_flight = replace(
-            flight, sent_at=now, deadline=now + self._reply_timeout_s
-        )
+        self._in_flight = replace(flight, deadline=now + self._reply_timeout_s)
 
     def _give_up(self, flight: _InFlight, now: float) -> list[Event]:
         self._in_flight = None

@@ -36,6 +36,9 @@ YARD = "127.0.2.3"
 ELSEWHERE = "127.0.2.9"
 
 DEADLINE_S = 5.0
+A_LOOK_S = 0.05
+"""Events of one look of the thread come together, at its end."""
+
 PUSH = b'{"E pres": 1945}'
 TEN_AMPERES = SetCurrent(Milliampere(10_000))
 
@@ -160,7 +163,7 @@ def let_it_look(gateway: Gateway) -> None:
 def waiting_events(gateway: Gateway) -> list[Event]:
     """Fetch all that is waiting."""
     events = []
-    while (delivery := gateway.next_event(0.0)) is not None:
+    while (delivery := gateway.next_event(A_LOOK_S)) is not None:
         events.append(delivery.event)
     return events
 
@@ -398,7 +401,7 @@ def test_events_from_before_the_error_are_not_lost(
         break_thread(gateway, RuntimeError("a bug"))
         gateway._thread.join(DEADLINE_S)
 
-        delivery = gateway.next_event(0.0)
+        delivery = gateway.next_event(DEADLINE_S)
         with pytest.raises(GatewayError):
             gateway.next_event(0.0)
 
@@ -702,7 +705,7 @@ def test_a_flood_of_one_station_neither_fills_memory_nor_hides_others(
         garage.say(report(1))
         let_it_look(gateway)
 
-        first = [gateway.next_event(0.0) for _ in range(4)]
+        first = [gateway.next_event(DEADLINE_S) for _ in range(4)]
         rest = waiting_events(gateway)
 
     assert gateway.events_dropped == 2500 - EVENTS_PER_LANE
