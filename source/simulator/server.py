@@ -214,6 +214,9 @@ class Server:
             raise OSError(
                 error.errno, f"{error.strerror}: {address}:{port}"
             ) from error
+        # Only now: a second simulator is still refused, but a client that
+        # listens on all addresses and shares its port may come afterwards.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return sock
 
     def _wake(self) -> None:

@@ -212,6 +212,20 @@ def test_unlock_opens_a_socket_that_does_not_charge() -> None:
     assert look(garage, 2, now=16.0)["Plug"] == 5
 
 
+@pytest.mark.parametrize("command", ["ena 1", "currtime 10000 1"])
+def test_an_unlocked_socket_is_locked_again_when_it_may_charge(
+    command: str,
+) -> None:
+    garage = SimulatedStation("garage", PROFILES["p30-3.9"])
+    start_charging(garage, 0.0)
+    ask(garage, "ena 0", now=10.0)
+    ask(garage, "unlock", now=13.0)
+    assert look(garage, 2, now=20.0)["Plug"] == 5
+    ask(garage, command, now=21.0)
+    report = look(garage, 2, now=30.0)
+    assert (report["Plug"], report["State"]) == (7, 3)
+
+
 @pytest.mark.parametrize(
     "command", ["failsafe 9 6000 0", "failsafe 30 5000 0", "failsafe 30 6000 2"]
 )
