@@ -82,7 +82,7 @@ def test_a_client_on_all_addresses_that_shares_its_port_may_sit_beside(
     del server
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        client.bind(("0.0.0.0", PORT))  # noqa: S104  (as some clients do)
+        client.bind(("0.0.0.0", PORT))
         client.settimeout(PATIENCE_S)
         client.sendto(b"i", (GARAGE, PORT))
         data, sender = client.recvfrom(512)
