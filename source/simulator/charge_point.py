@@ -108,7 +108,7 @@ class ChargePoint:
         self.errors = (0, 0)
         self.input = 0
         self.output = profile.output
-        self.phase_source = 0
+        self.phase_source = profile.phase_source
         self.phase_switch = 0
         self.state = NOT_READY
         self.plug = NOTHING if profile.is_socket else CABLE_LOCKED

@@ -288,6 +288,17 @@ def test_x2_needs_x2src_4_and_300_s_between_two_switchings(
     assert report["X2 phaseSwitch"] == 0
 
 
+def test_a_station_with_phase_switch_charges_with_one_phase_until_told() -> (
+    None
+):
+    station = SimulatedStation("garage", PROFILES["p30-x2"])
+    start_charging(station, 0.0)
+    assert look(station, 3, now=10.0)["I2"] == 0
+    assert ask(station, "x2 1", now=11.0) == DONE
+    assert look(station, 3, now=15.0)["I2"] == 16_000
+    assert ask(station, "x2 0", now=311.0) == NOT_NOW
+
+
 def test_x2_switches_the_vehicle_to_one_phase(
     garage: SimulatedStation,
 ) -> None:
