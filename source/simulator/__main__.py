@@ -49,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         simulator = _make(options)
         with _log_on_stdout(options.level), _signals() as is_over, simulator:
+            _introduce(options)
             _tell("listening; end with Ctrl-C")
             _wait(simulator, is_over, options.seconds)
             violations = len(simulator.violations)
@@ -56,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as mistake:
         sys.stderr.write(f"simulator: {mistake}\n")
         return 1
-    _tell(f"{heard} datagrams heard, {violations} pauses broken")
+    _tell(f"{heard} datagrams heard")
+    if options.strict:
+        _tell(f"{violations} pauses broken")
     return 1 if options.strict and violations else 0
 
 
@@ -98,6 +101,17 @@ def _wait(
         if is_over.wait(min(LOOK_S, left_s)):
             return
         left_s -= LOOK_S
+
+
+def _introduce(options: argparse.Namespace) -> None:
+    """Log what each station is; a fleet has too many to name."""
+    for name, address, profile, scenario in options.station:
+        if options.replay:
+            life = f"answers as in {options.replay}"
+        else:
+            plot = scenario or options.scenario_file or options.scenario
+            life = f"{profile or options.profile}, {plot}"
+        logger.info("%s -- %s:%d, %s", name, address, options.port, life)
 
 
 def _tell(line: str) -> None:
@@ -213,7 +227,7 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         dest="level",
         action="store_const",
         const=logging.DEBUG,
-        help="log reports in full",
+        help="log reports in full, and each status message of energy",
     )
     parser.add_argument("--port", default=KEBA_PORT, type=int)
     parser.add_argument(

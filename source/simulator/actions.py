@@ -1,7 +1,8 @@
 """What can happen to a station from outside, other than by datagram.
 
 A scenario is made of these, and tests hand them to a running simulator. Each
-action has a word by which scenario files name it (``ACTIONS``).
+action has a word by which scenario files name it (``ACTIONS``); as text it is
+what the log says.
 """
 
 from __future__ import annotations
@@ -17,10 +18,20 @@ class PlugIn:
 
     vehicle: Vehicle = field(default_factory=Vehicle)
 
+    def __str__(self) -> str:
+        return (
+            f"a vehicle is plugged in: phases={self.vehicle.phases}, "
+            f"max_current={self.vehicle.max_current}, "
+            f"needs_wh={self.vehicle.needs_wh:.0f}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Unplug:
     """The vehicle, if there is one, leaves."""
+
+    def __str__(self) -> str:
+        return "the vehicle is unplugged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +41,18 @@ class ShowCard:
     tag: str
     rfid_class: str = "0" * 20
 
+    def __str__(self) -> str:
+        return f"card {self.tag} is shown"
+
 
 @dataclass(frozen=True, slots=True)
 class SetInput:
     """The contact at input X1 is closed (1) or opened (0)."""
 
     value: int
+
+    def __str__(self) -> str:
+        return f"X1 is {'closed' if self.value else 'opened'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +65,24 @@ class Fail:
     error1: int = 6
     error2: int = 32769
 
+    def __str__(self) -> str:
+        return f"it fails: Error1 {self.error1}, Error2 {self.error2}"
+
 
 @dataclass(frozen=True, slots=True)
 class Recover:
     """The error is over."""
 
+    def __str__(self) -> str:
+        return "the error is over"
+
 
 @dataclass(frozen=True, slots=True)
 class Reboot:
     """The power goes off and on."""
+
+    def __str__(self) -> str:
+        return "the power goes off and on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +99,17 @@ class Silence:
 
     requests: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        what = ", ".join(self.requests) or "anything"
+        return f"it does not answer {what} any more"
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The station answers everything again, and at once."""
+
+    def __str__(self) -> str:
+        return "it answers everything again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +117,9 @@ class AnswerLate:
     """Each reply leaves so many seconds later than usual."""
 
     seconds: float
+
+    def __str__(self) -> str:
+        return f"it answers {self.seconds} s later from now on"
 
 
 Action = (

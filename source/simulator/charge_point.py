@@ -108,7 +108,7 @@ class ChargePoint:
         self.errors = (0, 0)
         self.input = 0
         self.output = profile.output
-        self.phase_source = 0
+        self.phase_source = profile.phase_source
         self.phase_switch = 0
         self.state = NOT_READY
         self.plug = NOTHING if profile.is_socket else CABLE_LOCKED
@@ -173,10 +173,8 @@ class ChargePoint:
         if self._charger is not None:
             return
         self._charger = Charger(vehicle)
-        self.plug = PLUGGED_AND_LOCKED
-        if self.profile.is_socket:
-            self.plug = PLUGGED
-            self._lock_at = self.now + LOCK_DELAY_S
+        self.plug = PLUGGED if self.profile.is_socket else PLUGGED_AND_LOCKED
+        self._lock_soon()
         self._begin_session()
         self.settle()
 
@@ -229,7 +227,11 @@ class ChargePoint:
         self.settle()
 
     def unlock(self) -> None:
-        """Open the socket's lock; ignored while charging (guessed)."""
+        """Open the socket's lock until the station may charge again.
+
+        That it is ignored while charging, and that the next `ena 1` or
+        `currtime` closes the lock, is guessed.
+        """
         if self.profile.is_socket and self.state != CHARGING:
             self.plug = min(self.plug, PLUGGED)
             self._lock_at = math.inf
@@ -314,13 +316,20 @@ class ChargePoint:
             self._live_moment()
         self.now = max(self.now, now)
 
+    def _lock_soon(self) -> None:
+        if self.plug == PLUGGED:
+            self._lock_at = self.now + LOCK_DELAY_S
+
     def take_changes(self) -> list[Change]:
         """Return what changed since the last call."""
         changes, self._changes = self._changes, []
         return changes
 
     def _live_moment(self) -> None:
+        was_enabled = self.limits.enable_user
         self.limits.advance(self.now)
+        if self.limits.enable_user and not was_enabled:
+            self._lock_soon()
         if self._charger:
             self._charger.advance(self.now)
         if self.now >= self._lock_at:

@@ -27,7 +27,8 @@ class Failsafe:
 
     UDP guide V2.01, pages 34 and 35. Reading reports does not count. Once
     tripped, the current and the enable must both be sent again; a `currtime`
-    says both at once (guessed: it sets the one and implies the other).
+    says both at once (guessed: it sets the one and implies the other), and
+    switching it off says neither (guessed as well).
     """
 
     def __init__(self) -> None:

@@ -61,12 +61,8 @@ class Limits:
         A delay of 0 cancels the timer.
         """
         self.failsafe.feed(now, "current", "enable")
-        if delay_s == 0:
-            self.curr_timer = 0
-            self._timer_due_at = math.inf
-            return
         self.curr_timer = milliampere
-        self._timer_due_at = now + delay_s
+        self._timer_due_at = now + delay_s if delay_s else math.inf
 
     def enable(self, *, wish: bool, now: float) -> None:
         """`ena`: allow or forbid charging, in about a second."""

@@ -93,6 +93,8 @@ class Profile:
     authorisation
         Whether a card is needed. None leaves it to the whitelist as
         c-series do: yes if there are any tags.
+    phase_source
+        `X2 phaseSwitch source`: 4 lets `x2` switch phases.
     uses_input
         Charges only while the contact at X1 is closed (DIP switch 1.1).
     layout
@@ -146,6 +148,7 @@ class Profile:
     has_sessions: bool = True
     whitelist: tuple[str, ...] = ()
     authorisation: bool | None = None
+    phase_source: int = 0
     uses_input: bool = False
     layout: Layout = Layout()
     info_tail: str = ""
@@ -426,6 +429,16 @@ P30_RFID = replace(
     whitelist=("e3f76b8d00000000",),
 )
 
+# ioBroker.kecontact#380 and its pull request 242: phases are switched by UDP
+# (X2 source 4), at most every 300 s. That the source is set already and that
+# one phase is connected at first is guessed.
+P30_X2 = replace(
+    P30_C,
+    name="p30-x2",
+    about="phase switch at X2: one or three phases, 300 s between two switches",
+    phase_source=4,
+)
+
 # Bit 0x80 of DIP-Sw1 is the switch that makes X1 decide (nymea, OpenEMS).
 P30_INPUT = replace(
     P30_C,
@@ -461,6 +474,7 @@ PROFILES: dict[str, Profile] = {
         P30_GARBAGE,
         P30_PUSHES_TWICE,
         P30_RFID,
+        P30_X2,
         P30_INPUT,
     )
 }

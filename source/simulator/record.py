@@ -36,7 +36,9 @@ PATIENCE_S = 3.0
 LARGEST_DATAGRAM = 65_535
 
 _REPORT = re.compile(r'\{\s*"ID"\s*:\s*"?(\d+)')
-_SERIAL = re.compile(r'("Serial"\s*:\s*")(\d+)')
+# Serial numbers, and the device number in the answer to `i` of old firmware
+# (guide V2.00, page 7).
+_SERIAL = re.compile(r'("Serial"\s*:\s*"?|"Firmware":"[^"]*\):)(\d+)')
 _RFID = re.compile(r'("RFID (?:tag|class)\s*"\s*:\s*")([0-9a-fA-F]+)')
 _FIELD = re.compile(r'"(Product|Firmware)"\s*:\s*"([^"]*)"')
 

@@ -4,9 +4,9 @@ Two kinds of files are understood:
 
 * a capture, ``{"datagrams": {"report 1": "...", ...}}``, as the recorder
   writes it; other keys are notes;
-* raw messages of BEMCom, one JSON object in each line, either
-  ``{"payload": {"raw_message": {station: {request: text}}, ...}, ...}`` or
-  with ``raw_message`` at the top. Later lines of the same station follow
+* raw messages of BEMCom, one JSON object in each line or a JSON list of them,
+  either ``{"payload": {"raw_message": {station: {request: text}}, ...}, ...}``
+  or with ``raw_message`` at the top. Later ones of the same station follow
   earlier ones.
 """
 
@@ -151,15 +151,11 @@ def load_replay(
 
 
 def _answers(text: str, name: str) -> dict[str, list[str]]:
-    try:
-        content = json.loads(text)
-    except ValueError:
-        content = None
-    if isinstance(content, dict) and "datagrams" in content:
-        datagrams: dict[str, str] = content["datagrams"]
+    entries = _entries(text)
+    if len(entries) == 1 and "datagrams" in entries[0]:
+        datagrams: dict[str, str] = entries[0]["datagrams"]
         return {request: [answer] for request, answer in datagrams.items()}
-    lines = [json.loads(line) for line in text.splitlines() if line.strip()]
-    messages = [_raw_message(line) for line in lines]
+    messages = [_raw_message(entry) for entry in entries]
     is_named = any(name in message for message in messages)
     answers: dict[str, list[str]] = {}
     for message in messages:
@@ -171,8 +167,17 @@ def _answers(text: str, name: str) -> dict[str, list[str]]:
     return answers
 
 
-def _raw_message(line: dict[str, Any]) -> dict[str, dict[str, str]]:
-    payload = line.get("payload", line)
+def _entries(text: str) -> list[dict[str, Any]]:
+    """Return the objects of a file: one, a list, or one in each line."""
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    return content if isinstance(content, list) else [content]
+
+
+def _raw_message(entry: dict[str, Any]) -> dict[str, dict[str, str]]:
+    payload = entry.get("payload", entry)
     message: dict[str, dict[str, str]] = payload["raw_message"]
     return message
 

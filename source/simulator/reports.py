@@ -62,7 +62,7 @@ def _fields(point: ChargePoint, serial: str, number: int) -> Fields | None:
     if number == 1:
         return _identification(point, serial)
     if number == 2:
-        return {"ID": "2", **_settings(point), "Serial": serial}
+        return {"ID": "2", **settings(point), "Serial": serial}
     if number == 3:
         return {"ID": "3", **_measurements(point), "Serial": serial}
     if number in SESSION_REPORTS and point.profile.has_sessions:
@@ -119,7 +119,8 @@ def _identification(point: ChargePoint, serial: str) -> Fields:
     return fields
 
 
-def _settings(point: ChargePoint) -> Fields:
+def settings(point: ChargePoint) -> dict[str, int]:
+    """Return the fields of report 2, whether or not this firmware has them."""
     limits = point.limits
     failsafe = limits.failsafe.setting
     return {

@@ -214,6 +214,9 @@ class Server:
             raise OSError(
                 error.errno, f"{error.strerror}: {address}:{port}"
             ) from error
+        # Only now: a second simulator is still refused, but a client that
+        # listens on all addresses and shares its port may come afterwards.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         return sock
 
     def _wake(self) -> None:
@@ -339,13 +342,18 @@ class Server:
 def _send(name: str, sock: socket.socket, data: bytes, to: Address) -> None:
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("%s >> %s (to %s:%d)", name, _readable(data), *to)
-    elif logger.isEnabledFor(logging.INFO):
+    elif logger.isEnabledFor(logging.INFO) and not _is_frequent(data):
         logger.info("%s >> %s (to %s:%d)", name, _summary(data), *to)
     try:
         sock.sendto(data, to)
     except OSError as error:
         # A station does not know either whether it is heard.
         logger.debug("%s: sending to %s:%d: %s", name, *to, error)
+
+
+def _is_frequent(data: bytes) -> bool:
+    """Tell whether a datagram would drown the others: one for each 10 Wh."""
+    return data.startswith(b'{"E pres"')
 
 
 def _summary(data: bytes) -> str:

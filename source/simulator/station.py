@@ -23,8 +23,9 @@ from simulator.actions import (
 from simulator.charge_point import Change, ChargePoint
 from simulator.clock import StationClock
 from simulator.commands import is_command, obey
+from simulator.news import of_settings
 from simulator.profiles import P30_C, Profile
-from simulator.reports import report
+from simulator.reports import report, settings
 from simulator.scenario import Scenario, Script
 from simulator.wire import (
     KEBA_PORT,
@@ -120,6 +121,7 @@ class SimulatedStation:
         self._answered_at: dict[str, float] = {}
         self._report_at = -math.inf
         self._news: deque[str] = deque(maxlen=KEPT_NEWS)
+        self._settings = settings(self.point)
 
     # From the network ------------------------------------------------------
 
@@ -323,11 +325,8 @@ class SimulatedStation:
 
     def _pushes(self) -> list[Outgoing]:
         changes = self.point.take_changes()
-        self._news.extend(
-            f"-- {change.field} {change.value}"
-            for change in changes
-            if change.field != "E pres"
-        )
+        before, self._settings = self._settings, settings(self.point)
+        self._news.extend(of_settings(before, self._settings))
         if self._client is None or self._is_dead() or not self._may_push():
             return []
         return list(self._told(changes, self._client))

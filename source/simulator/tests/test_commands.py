@@ -212,6 +212,20 @@ def test_unlock_opens_a_socket_that_does_not_charge() -> None:
     assert look(garage, 2, now=16.0)["Plug"] == 5
 
 
+@pytest.mark.parametrize("command", ["ena 1", "currtime 10000 1"])
+def test_an_unlocked_socket_is_locked_again_when_it_may_charge(
+    command: str,
+) -> None:
+    garage = SimulatedStation("garage", PROFILES["p30-3.9"])
+    start_charging(garage, 0.0)
+    ask(garage, "ena 0", now=10.0)
+    ask(garage, "unlock", now=13.0)
+    assert look(garage, 2, now=20.0)["Plug"] == 5
+    ask(garage, command, now=21.0)
+    report = look(garage, 2, now=30.0)
+    assert (report["Plug"], report["State"]) == (7, 3)
+
+
 @pytest.mark.parametrize(
     "command", ["failsafe 9 6000 0", "failsafe 30 5000 0", "failsafe 30 6000 2"]
 )
@@ -272,6 +286,17 @@ def test_x2_needs_x2src_4_and_300_s_between_two_switchings(
     report = look(garage, 2, now=315.5)
     assert report["X2 phaseSwitch source"] == 4
     assert report["X2 phaseSwitch"] == 0
+
+
+def test_a_station_with_phase_switch_charges_with_one_phase_until_told() -> (
+    None
+):
+    station = SimulatedStation("garage", PROFILES["p30-x2"])
+    start_charging(station, 0.0)
+    assert look(station, 3, now=10.0)["I2"] == 0
+    assert ask(station, "x2 1", now=11.0) == DONE
+    assert look(station, 3, now=15.0)["I2"] == 16_000
+    assert ask(station, "x2 0", now=311.0) == NOT_NOW
 
 
 def test_x2_switches_the_vehicle_to_one_phase(

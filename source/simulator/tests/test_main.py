@@ -31,7 +31,11 @@ class Running:
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )
         assert self.process.stdout is not None
-        assert "listening" in self.process.stdout.readline()
+        self.introduction = ""
+        while "listening" not in self.introduction:
+            line = self.process.stdout.readline()
+            assert line, "it ended"
+            self.introduction += line
 
     def end(self) -> tuple[int, str]:
         """Ask it to end; return its exit code and what it said."""
@@ -54,6 +58,23 @@ def test_the_log_says_what_stations_were_told_and_did() -> None:
     assert f"garage << report 1 (from 127.0.1.1:{PORT})" in told
     assert f"garage >> TCH-OK :done (to 127.0.1.1:{PORT})" in told
     assert any(line.startswith("garage >> report 1 (2") for line in told)
+    assert "garage -- Curr user 10000 mA" in told
+    assert f"garage -- {GARAGE}:{PORT}, p30-c, idle\n" in running.introduction
+    assert f"yard -- {YARD}:{PORT}, p20, idle\n" in running.introduction
+
+
+def test_the_log_names_energy_only_when_asked_to() -> None:
+    fast = ("--station", f"garage={GARAGE}", "--speed", "600")
+    for option, is_told in ((), False), (("--verbose",), True):
+        running = Running(*fast, "--scenario", "always-charging", *option)
+        with Client() as client:
+            client.send("i", GARAGE)
+            while not client.hear()[0].startswith('{"E pres"'):
+                pass
+        code, said = running.end()
+        assert code == 0
+        assert "State 3, charging" in said
+        assert ("E pres" in said) is is_told
 
 
 def test_strict_mode_ends_with_1_after_a_broken_pause() -> None:
@@ -64,6 +85,7 @@ def test_strict_mode_ends_with_1_after_a_broken_pause() -> None:
     code, said = running.end()
     assert code == 1
     assert "garage !! pause broken: 'report 1'" in said
+    assert re.search(r"^[12] pauses broken$", said, re.MULTILINE)
 
 
 def test_it_ends_by_itself_after_its_seconds(
@@ -71,7 +93,9 @@ def test_it_ends_by_itself_after_its_seconds(
 ) -> None:
     arguments = ["--fleet", f"3@{GARAGE}", "--port", str(PORT)]
     assert main([*arguments, "--seconds", "0.01"]) == 0
-    assert "0 datagrams heard, 0 pauses broken" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "0 datagrams heard" in said
+    assert "pauses" not in said
 
 
 def test_it_leaves_logging_and_signals_as_they_were() -> None:

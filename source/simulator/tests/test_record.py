@@ -90,6 +90,19 @@ def test_masking_replaces_serials_and_tags_and_nothing_else() -> None:
     )
 
 
+def test_masking_finds_serials_without_quotes_and_old_device_numbers() -> None:
+    masked = mask(
+        {
+            "report 1": '"Serial": 17643683,\n',
+            "i": '"Firmware":"KEBA P20 v 2.5a3 (160613-061001):29309:143.0"\n',
+        }
+    )
+    assert masked == {
+        "report 1": '"Serial": 12345678,\n',
+        "i": '"Firmware":"KEBA P20 v 2.5a3 (160613-061001):12345:143.0"\n',
+    }
+
+
 def test_a_capture_names_the_station_and_what_is_missing() -> None:
     datagrams, _ = recorded(SimulatedStation("garage", PROFILES["p20"]))
     content = capture(datagrams, is_masked=True)

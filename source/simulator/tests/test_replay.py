@@ -57,6 +57,25 @@ def test_raw_messages_follow_each_other(tmp_path: Path) -> None:
     assert answers == [["one"], ["two"], ["one"]]
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_raw_messages_may_come_as_one_list(
+    tmp_path: Path, indent: int | None
+) -> None:
+    messages = [raw("garage", "report 2", text) for text in ("one", "two")]
+    path = tmp_path / "raw.json"
+    path.write_text(json.dumps(messages, indent=indent))
+    garage = load_replay(path, "garage")
+    answers = [said(garage.receive(b"report 2", 0.0)) for _ in range(2)]
+    assert answers == [["one"], ["two"]]
+
+
+def test_a_single_raw_message_may_be_spread_over_lines(tmp_path: Path) -> None:
+    path = tmp_path / "raw.json"
+    path.write_text(json.dumps(raw("garage", "i", "one"), indent=2))
+    garage = load_replay(path, "garage")
+    assert said(garage.receive(b"i", 0.0)) == ["one"]
+
+
 def test_a_station_of_another_name_takes_all_raw_messages(
     tmp_path: Path,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from simulator.actions import PlugIn, Unplug
 from simulator.faults import NO_FAULTS, FaultyLink
 from simulator.server import Seat, Server
 from simulator.station import SimulatedStation
-from simulator.tests.client import PORT, Client
+from simulator.tests.client import PATIENCE_S, PORT, Client
 from simulator.tests.talking import BRISK
 
 if TYPE_CHECKING:
@@ -73,3 +74,17 @@ def test_waiting_ends_in_vain_after_its_time(server: Server) -> None:
 def test_a_taken_address_is_refused_by_name(server: Server) -> None:
     with pytest.raises(OSError, match=rf"in use: {GARAGE}:{PORT}"):
         Server(list(server._seats.values()), port=PORT, broadcast=None)
+
+
+def test_a_client_on_all_addresses_that_shares_its_port_may_sit_beside(
+    server: Server,
+) -> None:
+    del server
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        client.bind(("0.0.0.0", PORT))
+        client.settimeout(PATIENCE_S)
+        client.sendto(b"i", (GARAGE, PORT))
+        data, sender = client.recvfrom(512)
+    assert data.startswith(b'"Firmware"')
+    assert sender == (GARAGE, PORT)

@@ -295,7 +295,7 @@ def test_the_news_tell_what_happened_and_what_got_no_answer(
     ask(garage, "hello", now=1.0)
     garage.perform(Unplug(), 2.0)
     news = garage.take_news()
-    assert "-- Plug 7" in news
+    assert "-- Plug 7, vehicle plugged in and locked" in news
     assert "-- no answer to 'hello': not a request that it knows" in news
-    assert "-- Unplug()" in news
+    assert "-- the vehicle is unplugged" in news
     assert garage.take_news() == []
