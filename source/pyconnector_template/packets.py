@@ -7,6 +7,8 @@ they leave as one piece of bytes per batch; everything else is paho's.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 PUBLISH = 0x30
 RETAIN = 0x01
 
@@ -41,6 +43,7 @@ def publish_packet(topic: str, payload: str | bytes, *, retain: bool) -> bytes:
     )
 
 
+@lru_cache(maxsize=512)
 def _encoded_length(length: int) -> bytes:
     """Encode a length in groups of seven bits, lowest first."""
     groups = bytearray()

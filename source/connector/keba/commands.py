@@ -95,6 +95,13 @@ class Command:
         """Tell whether KEBA asks for silence afterwards (t_DIS_pause)."""
         return False
 
+    def undoes(self, newer: "Command") -> bool:  # noqa: ARG002 - the default
+        """Tell whether this one, said once more after a newer one, undoes it.
+
+        Sharper than `overtakes`, which knows words only.
+        """
+        return False
+
     def encode(self) -> bytes:
         """Return the datagram: no line feed (UDP guide V2.01, page 14)."""
         return f"{self.word} {self.arguments()}".rstrip().encode("ascii")
@@ -128,6 +135,18 @@ class Enable(Command):
         """`ena 0` wants two seconds of silence."""
         return not self.on
 
+    def undoes(self, newer: Command) -> bool:
+        """`ena 0` stops what was started, and `ena 1` starts what was stopped.
+
+        With cards `ena 0` takes the authorisation away
+        (dannerph/homeassistant-keba#33).
+        """
+        if isinstance(newer, Start):
+            return not self.on
+        if not isinstance(newer, SetCurrentTimed):
+            return False
+        return newer.stops if self.on else not newer.stops
+
 
 @dataclass(frozen=True, slots=True)
 class SetCurrent(Command):
@@ -156,6 +175,13 @@ class SetCurrent(Command):
         """`Curr user` follows the command."""
         return {"Curr user": self.limit}
 
+    def undoes(self, newer: Command) -> bool:
+        """It replaces any limit, and was seen to switch to three phases.
+
+        Source of the latter: ioBroker.kecontact#380.
+        """
+        return isinstance(newer, SetCurrentTimed | SetPhases)
+
 
 @dataclass(frozen=True, slots=True)
 class SetCurrentTimed(Command):
@@ -182,8 +208,15 @@ class SetCurrentTimed(Command):
         return f"{self.limit} {self.delay}"
 
     def proof(self) -> Mapping[str, int]:
-        """`Curr user` follows the command, after the delay."""
-        return {"Tmo CT": 0} if self._cancels() else {"Curr user": self.limit}
+        """`Curr user` follows the command, after the delay.
+
+        A limit also lifts an `ena 0`; without that nothing will be charged.
+        """
+        if self._cancels():
+            return {"Tmo CT": 0}
+        if self.limit == 0:
+            return {"Curr user": 0}
+        return {"Curr user": self.limit, "Enable user": 1}
 
     def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
         """Tell whether the limit rules, or waits for its moment.
@@ -191,18 +224,25 @@ class SetCurrentTimed(Command):
         A stop may show as `Enable user` 0 instead, because `Curr user` was
         seen to keep its value then.
         """
-        is_limit_shown = Command.is_shown_by(self, fields)
         if self._cancels():
-            return is_limit_shown
+            return Command.is_shown_by(self, fields)
         if _equals(fields.get("Curr timer"), self.limit) and not _equals(
             fields.get("Tmo CT", 0), 0
         ):
             return True
+        if "Curr user" not in fields:
+            return None
         if self.delay > _READ_BACK_WITHIN_S:
-            return None if is_limit_shown is None else False
-        if self.limit == 0 and _equals(fields.get("Enable user"), 0):
+            return False
+        is_disabled = _equals(fields.get("Enable user"), 0)
+        if self.limit == 0 and is_disabled:
             return True
-        return is_limit_shown
+        return _equals(fields["Curr user"], self.limit) and not is_disabled
+
+    @property
+    def stops(self) -> bool:
+        """Whether it stops charging, now or later."""
+        return self.limit == 0 and not self._cancels()
 
     def _cancels(self) -> bool:
         return self.limit == 0 and self.delay == 0
@@ -210,6 +250,12 @@ class SetCurrentTimed(Command):
     def disables_charging(self) -> bool:
         """`currtime 0 1` wants two seconds of silence, like `ena 0`."""
         return self.limit == 0 and self.delay == 1
+
+    def undoes(self, newer: Command) -> bool:
+        """It replaces any limit, lifts `ena 0`, and 0 mA stops."""
+        if isinstance(newer, SetCurrent):
+            return not self._cancels()
+        return isinstance(newer, Enable) and newer.on == self.stops
 
 
 @dataclass(frozen=True, slots=True)

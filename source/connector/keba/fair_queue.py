@@ -40,6 +40,11 @@ class FairQueue(Generic[Item]):
         return item
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no item waits."""
+        return not self._lanes
+
+    @property
     def dropped(self) -> int:
         """How many items had to go because their lane was full."""
         return self._dropped

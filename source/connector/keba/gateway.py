@@ -236,24 +236,24 @@ class Gateway:
             If the thread has died; its cause is the cause of this error.
         """
         with self._has_events:
-            delivery = self._take_event()
-            if delivery is None and self._failure is None:
-                self._has_events.wait(timeout_s)
-                delivery = self._take_event()
+            self._has_events.wait_for(self._is_worth_a_look, timeout_s)
+            delivery = self._events.take()
         if delivery is None and self._failure is not None:
             raise GatewayError(
                 f"the thread of the UDP socket has died: {self._failure!r}"
             ) from self._failure
         return delivery
 
-    def _take_event(self) -> Delivery | None:
-        """Take an event, unless the stations are being served.
+    def _is_worth_a_look(self) -> bool:
+        """Tell whether an event waits, and no station is being served.
 
         Python runs one thread at a time, and whoever makes a system call lets
         the others go first: a flow that works on while requests are to leave
         holds each of them up (decision 7).
         """
-        return None if self._is_at_work else self._events.take()
+        if self._failure is not None:
+            return True
+        return not self._is_at_work and not self._events.is_empty
 
     def wall_clock_ms(self, moment: float) -> int:
         """Turn a moment of an event into ms since 1970 UTC."""
@@ -287,7 +287,8 @@ class Gateway:
                 self._bell_rope.close()
 
     def _run(self) -> None:
-        with selectors.DefaultSelector() as selector:
+        # Two sockets need no epoll, whose patience counts in milliseconds.
+        with selectors.SelectSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
             selector.register(self._bell, selectors.EVENT_READ)
             while not self._is_over():
@@ -375,7 +376,8 @@ class Gateway:
                 self._events.put(_lane_of(delivery.event), delivery)
             self._fresh.clear()
             self._is_at_work = False
-            self._has_events.notify()
+            if not self._events.is_empty:
+                self._has_events.notify()
 
     # --- names -------------------------------------------------------------
 

@@ -15,7 +15,7 @@ REPEAT_PAUSE_S = 5.0
 DISABLING_PAUSE_S = 2.0
 """t_DIS_pause: silence after a command that stops charging."""
 
-MARGIN_S = 0.01
+MARGIN_S = 0.008
 """A gap of exactly 100 ms was seen arriving as one of 98 ms."""
 
 

@@ -114,7 +114,7 @@ class _Ask(Generic[Request]):
 _AnyAsk = _Ask[ReportRequest] | _Ask[Command]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _InFlight:
     ask: _AnyAsk
     first_sent_at: float
@@ -185,12 +185,10 @@ class Session:
         obstacle = self._obstacle(command, now)
         if obstacle:
             return [self._not_sent(command, obstacle)]
-        events: list[Event] = [*self._proofs.supersede(command.word)]
-        older = self._commands.get(command.word)
-        if older is not None and not older.is_beat:
-            if older.first_sent_at is not None:
-                self._settle(older.request)
-            events.append(self._superseded(older.request))
+        events: list[Event] = [
+            *self._proofs.supersede(command.word),
+            *self._make_way(command),
+        ]
         if not self._connection.is_resolved:
             return [*events, self._unreachable(command)]
         self._commands[command.word] = _Ask(command, now, now)
@@ -293,7 +291,7 @@ class Session:
             events += self._give_up(flight, now)
         if now >= self._next_round_at:
             events += self._start_next_round(now)
-        if self._may_beat():
+        if self._caretaker.next_deadline() <= now and self._may_beat():
             events += self._beat(now)
         ask = self._choose(now)
         if ask is None:
@@ -366,8 +364,10 @@ class Session:
         paced_at = self._pacer.ready_at(
             ask.request.encode(), scheduled=ask.is_scheduled
         )
-        is_command = isinstance(ask.request, Command)
-        if is_command and ask.request is not self._doubtful:
+        is_repetition = ask.first_sent_at is not None
+        if isinstance(ask.request, Command) and not (
+            is_repetition and ask.request is self._doubtful
+        ):
             paced_at = max(paced_at, self._rest_until)
         return max(paced_at, ask.not_before)
 
@@ -403,7 +403,7 @@ class Session:
             disables=isinstance(request, Command)
             and request.disables_charging(),
         )
-        self._in_flight = replace(flight, deadline=now + self._reply_timeout_s)
+        flight.deadline = now + self._reply_timeout_s
 
     def _give_up(self, flight: _InFlight, now: float) -> list[Event]:
         self._in_flight = None
@@ -520,7 +520,8 @@ class Session:
 
     def _take_care(self, care: Care, now: float) -> list[Event]:
         """Queue what the caretaker wants, unless a user wants something."""
-        for command in care.commands:
+        welcome = [c for c in care.commands if not self._is_outdated(c)]
+        for command in welcome:
             self._commands.setdefault(command.word, _Ask(command, now, now))
         if care.beats:
             self._queue_beats(care.beats, now, not_before=now)
@@ -559,7 +560,8 @@ class Session:
         self._commands = {
             word: ask for word, ask in self._commands.items() if not ask.is_beat
         }
-        for command in beats:
+        welcome = [c for c in beats if not self._is_outdated(c)]
+        for command in welcome:
             ask = _Ask(command, now, not_before, attempts_left=1, is_beat=True)
             self._commands.setdefault(command.word, ask)
 
@@ -579,11 +581,12 @@ class Session:
         self._rest_until = now + REST_S
         self._doubtful = command
         is_told = flight.ask.is_beat or flight.is_settled
-        self._doubt_is_settled = is_told or command.word in self._commands
+        is_outdated = self._is_outdated(command)
+        self._doubt_is_settled = is_told or is_outdated
         if is_told:
             return []
         self._ask_report(READ_BACK, now)
-        if command.word in self._commands:
+        if is_outdated:
             return [self._superseded(command)]
         attempts_left = flight.ask.attempts_left - 1
         will_repeat = (
@@ -635,6 +638,36 @@ class Session:
             events += self._proofs.expect(command, now, is_answered=True)
         return [*events, *self._news()]
 
+    def _make_way(self, newer: Command) -> list[Event]:
+        """Drop what a newer command replaces, or what would undo it.
+
+        What has not left yet leaves before the newer one and may stay; a
+        repetition waits for KEBA's five seconds and would leave after it.
+        """
+        events: list[Event] = []
+        for word, ask in [*self._commands.items()]:
+            comes_late = ask.is_beat or ask.first_sent_at is not None
+            if word != newer.word and not (
+                comes_late and ask.request.undoes(newer)
+            ):
+                continue
+            del self._commands[word]
+            if ask.is_beat:
+                continue
+            if ask.first_sent_at is not None:
+                self._settle(ask.request)
+                self._proofs.supersede(word)
+            events.append(self._superseded(ask.request))
+        return events
+
+    def _is_outdated(self, command: Command) -> bool:
+        """Tell whether a newer command waits that this one would undo."""
+        return any(
+            word == command.word or command.undoes(ask.request)
+            for word, ask in self._commands.items()
+            if not ask.is_beat
+        )
+
     def _note_refused(self, command: Command) -> None:
         self._proofs.supersede(command.word)
         if isinstance(command, SetPhases):
@@ -668,7 +701,7 @@ class Session:
             self._doubt_is_settled = True
         flight = self._in_flight
         if flight is not None and flight.ask.request is command:
-            self._in_flight = replace(flight, is_settled=True)
+            flight.is_settled = True
 
     def _finished(
         self, command: Command, outcome: Outcome, detail: str = ""

@@ -181,6 +181,8 @@ class Mosquitto:
         Lines that replace ``allow_anonymous true``.
     has_memory : bool
         Whether retained messages survive a restart.
+    log_type : str
+        What it logs; a line for each message slows it down.
     """
 
     def __init__(
@@ -189,6 +191,7 @@ class Mosquitto:
         config: str = "allow_anonymous true",
         *,
         has_memory: bool = False,
+        log_type: str = "all",
     ) -> None:
         binary = find_mosquitto()
         if binary is None and os.environ.get("REQUIRE_MOSQUITTO"):
@@ -199,6 +202,7 @@ class Mosquitto:
         self._folder = folder
         self._has_memory = has_memory
         self._config = config
+        self._log_type = log_type
         self._process: subprocess.Popen[bytes] | None = None
         self._observers: list[Observer] = []
         self.port = free_port()
@@ -266,7 +270,7 @@ class Mosquitto:
 
     def _configuration(self) -> str:
         lines = [f"listener {self.port} 127.0.0.1", self._config]
-        lines += ["log_type all", "max_queued_messages 100000"]
+        lines += [f"log_type {self._log_type}", "max_queued_messages 100000"]
         if self._has_memory:
             lines += [
                 "persistence true",

@@ -5,6 +5,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from connector.keba.commands import Command
+from connector.keba.pacing import MARGIN_S, UDP_PAUSE_S
 from connector.keba.session import Session
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from connector.keba.events import Event
 
 TCH_OK = b"TCH-OK :done\n"
+
+GAP_S = UDP_PAUSE_S + MARGIN_S
+"""What we keep between any two datagrams to a station."""
 
 SomeEvent = TypeVar("SomeEvent")
 

@@ -107,3 +107,12 @@ def test_a_waiting_lane_is_served_within_one_turn_of_all_lanes(
         queue.put(lane, lane)
     first_turn = [queue.take() for _ in set(lanes)]
     assert set(first_turn) == set(lanes)
+
+
+def test_a_queue_is_empty_until_an_item_waits() -> None:
+    queue: FairQueue[int] = FairQueue(2)
+    assert queue.is_empty
+    queue.put("garage", 1)
+    assert not queue.is_empty
+    queue.take()
+    assert queue.is_empty

@@ -29,7 +29,7 @@ from connector.keba.fleet import (
 )
 from connector.keba.session import Session
 from connector.keba.units import Milliampere
-from connector.tests.keba.conversation import TCH_OK, report
+from connector.tests.keba.conversation import GAP_S, TCH_OK, report
 
 PUSH = b'{"E pres": 1945}'
 TEN_AMPERES = SetCurrent(Milliampere(10_000))
@@ -269,7 +269,7 @@ def test_a_round_over_many_stations_takes_as_long_as_over_one() -> None:
     town.pass_time(until=1.0, answering=names)
 
     assert len(town.sent) == 3 * 200
-    assert town.sent[-1][0] == pytest.approx(0.22, abs=0.001)
+    assert town.sent[-1][0] == pytest.approx(2 * GAP_S, abs=0.001)
 
 
 def test_nobody_is_served_twice_before_all_that_are_due_were_served() -> None:
@@ -316,7 +316,7 @@ def test_a_command_leaves_at_once_while_other_stations_are_silent(
 
     at, text = town.moments("garage")[3]
     assert text == "curr 10000"
-    assert at == pytest.approx(0.33)
+    assert at == pytest.approx(3 * GAP_S)
 
 
 def test_a_request_is_not_given_up_before_the_socket_was_looked_at(

@@ -36,9 +36,6 @@ YARD = "127.0.2.3"
 ELSEWHERE = "127.0.2.9"
 
 DEADLINE_S = 5.0
-A_LOOK_S = 0.05
-"""Events of one look of the thread come together, at its end."""
-
 PUSH = b'{"E pres": 1945}'
 TEN_AMPERES = SetCurrent(Milliampere(10_000))
 
@@ -163,7 +160,7 @@ def let_it_look(gateway: Gateway) -> None:
 def waiting_events(gateway: Gateway) -> list[Event]:
     """Fetch all that is waiting."""
     events = []
-    while (delivery := gateway.next_event(A_LOOK_S)) is not None:
+    while (delivery := gateway.next_event(0.0)) is not None:
         events.append(delivery.event)
     return events
 
@@ -234,6 +231,27 @@ def test_commands_of_many_threads_all_arrive(
                 heard.add(station.hear())
                 station.say(TCH_OK)
             assert heard == {"curr 10000", "ena 1"}
+
+
+def test_what_one_look_brings_is_handed_over_at_its_end(port: int) -> None:
+    is_looking, may_go_on = threading.Event(), threading.Event()
+
+    def tell_and_linger(_now: float) -> list[Event]:
+        is_looking.set()
+        assert may_go_on.wait(DEADLINE_S)
+        return []
+
+    stranger = StrangerHeard(ELSEWHERE)
+    with opened(make_gateway(port)) as gateway:
+        gateway._inbox.put(lambda _: [stranger])
+        gateway._hand_in(tell_and_linger)
+        assert is_looking.wait(DEADLINE_S)
+        assert gateway.next_event(0.0) is None
+        may_go_on.set()
+        delivery = gateway.next_event(DEADLINE_S)
+
+    assert delivery is not None
+    assert delivery.event == stranger
 
 
 def test_an_unknown_station_is_the_callers_mistake(port: int) -> None:

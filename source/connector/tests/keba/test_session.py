@@ -23,9 +23,15 @@ from connector.keba.events import (
     StationRestarted,
     StatusReceived,
 )
+from connector.keba.pacing import MARGIN_S
 from connector.keba.session import Session
 from connector.keba.units import DeciWattHour, Milliampere
-from connector.tests.keba.conversation import TCH_OK, Conversation, report
+from connector.tests.keba.conversation import (
+    GAP_S,
+    TCH_OK,
+    Conversation,
+    report,
+)
 
 
 def amperes(limit: int) -> SetCurrent:
@@ -63,11 +69,9 @@ def test_a_round_asks_for_each_report_once_the_one_before_is_answered(
 ) -> None:
     garage.answer_round()
 
-    assert garage.sent == [
-        (0.0, "report 1"),
-        (0.11, "report 2"),
-        (0.22, "report 3"),
-    ]
+    moments, requests = zip(*garage.sent, strict=True)
+    assert requests == ("report 1", "report 2", "report 3")
+    assert moments == pytest.approx((0.0, GAP_S, 2 * GAP_S))
 
 
 def test_only_one_request_is_in_flight(garage: Conversation) -> None:
@@ -91,7 +95,7 @@ def test_a_poll_interval_below_five_seconds_is_stretched() -> None:
     hasty.answer_round()
 
     assert hasty.next_datagram() == "report 1"
-    assert hasty.now == pytest.approx(5.01)
+    assert hasty.now == pytest.approx(5.0 + MARGIN_S)
 
 
 def test_rounds_that_were_missed_are_not_made_up_for() -> None:
@@ -127,7 +131,7 @@ def test_a_poll_is_repeated_once_and_then_counts_as_unanswered(
     garage.receive(report(3))
 
     assert garage.next_datagram() == "report 2"
-    assert garage.now >= 0.11 + 5.0
+    assert garage.now >= GAP_S + 5.0
     assert garage.happened(ReportUnanswered) == []
     assert garage.next_datagram() == "report 1"
     assert garage.happened(ReportUnanswered) == [
@@ -486,7 +490,7 @@ def test_a_slow_station_gets_a_second_reading(
 def test_a_reading_asked_for_before_the_answer_proves_nothing(
     idle_garage: Conversation,
 ) -> None:
-    idle_garage.now = 30.11
+    idle_garage.now = 30.0 + GAP_S
     idle_garage.turn()
     idle_garage.receive(report(1))
     assert idle_garage.next_datagram() == "report 2"
