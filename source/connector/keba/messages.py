@@ -174,7 +174,7 @@ def _after_colon(text: str) -> str:
 
 def _name_bare_fields(text: str) -> Message:
     """Name the replies to `i` and to old `start`: fields without braces."""
-    fields = _load_fields("{" + text.rstrip(", \r\n\t") + "}")
+    fields = _load_fields("{" + text + "}")
     if isinstance(fields, Unreadable):
         return fields
     firmware = fields.get("Firmware")
@@ -220,12 +220,9 @@ def is_session_report(report: Report) -> bool:
 
 def _load_fields(text: str) -> dict[str, Value] | Unreadable:
     try:
-        loaded = _load_object(text)
-        if not isinstance(loaded, dict):
-            return Unreadable("no JSON object")
         fields = {
             _field_name(key): value if type(value) is int else _scalar(value)
-            for key, value in loaded.items()
+            for key, value in _load_object(text).items()
         }
     except (ValueError, RecursionError) as error:
         return Unreadable(f"no JSON object: {str(error)[:80]}")
@@ -233,13 +230,15 @@ def _load_fields(text: str) -> dict[str, Value] | Unreadable:
     return fields
 
 
-def _load_object(text: str) -> object:
-    """Load the first JSON value, whatever follows behind it."""
+def _load_object(text: str) -> dict[str, object]:
+    """Load the object that a text begins with, whatever follows behind it."""
+    loaded: dict[str, object]
     try:
-        return _DECODER.raw_decode(text)[0]
+        loaded, _ = _DECODER.raw_decode(text)
     except ValueError:
         # Guide V2.00 prints a comma behind the last field.
-        return _DECODER.raw_decode(_TRAILING_COMMA.sub(r"\1", text))[0]
+        loaded, _ = _DECODER.raw_decode(_TRAILING_COMMA.sub(r"\1", text))
+    return loaded
 
 
 def _finite(text: str) -> float | None:

@@ -15,6 +15,7 @@ from connector.keba.commands import (
 from connector.keba.events import (
     CommandAnswered,
     CommandFinished,
+    CommandNotSent,
     CommandUnanswered,
     ConnectionState,
     OddDatagram,
@@ -200,6 +201,54 @@ def test_a_repetition_that_is_proven_on_its_way_is_told_once(
     ]
 
 
+@pytest.fixture
+def proven_garage(garage: Conversation) -> Conversation:
+    """A station whose reading proves a repetition that is in flight."""
+    garage.submit(TEN)
+    for expected in ("curr 10000", "report 2", "curr 10000"):
+        assert garage.next_datagram() == expected
+    garage.receive(report(2, Curr_user=10_000))
+    return garage
+
+
+def test_a_repetition_that_is_proven_and_then_answered_is_told_once(
+    proven_garage: Conversation,
+) -> None:
+    proven_garage.receive(TCH_OK)
+    assert proven_garage.next_datagram() == "report 2"
+    proven_garage.receive(report(2, Curr_user=10_000))
+
+    assert proven_garage.happened(CommandFinished) == [
+        CommandFinished("garage", TEN, Outcome.APPLIED)
+    ]
+
+
+def test_a_repetition_that_is_proven_stays_in_flight_until_it_is_answered(
+    proven_garage: Conversation,
+) -> None:
+    proven_garage.submit(Enable(on=True))
+
+    assert proven_garage.next_datagram(proven_garage.now + 1.9) is None
+    proven_garage.receive(TCH_OK)
+    assert proven_garage.happened(CommandAnswered) == [
+        CommandAnswered("garage", TEN, True, "done")
+    ]
+
+
+def test_a_late_refusal_is_the_last_word(garage: Conversation) -> None:
+    """Even if the station shows what was wanted, from earlier."""
+    garage.submit(TEN)
+    sent_at = send(garage)
+    garage.now = sent_at + 2.0
+    assert garage.turn() == "report 2"
+    garage.receive(b"TCH-ERR:not allowed now\n")
+    garage.receive(report(2, Curr_user=10_000))
+
+    assert [event.outcome for event in garage.happened(CommandFinished)] == [
+        Outcome.REJECTED
+    ]
+
+
 def test_a_newer_command_takes_the_place_of_one_that_waits_for_its_proof(
     garage: Conversation,
 ) -> None:
@@ -222,6 +271,24 @@ def test_a_command_without_an_address_is_named(garage: Conversation) -> None:
     (finished,) = garage.happened(CommandFinished)
     assert finished.command is TEN
     assert finished.outcome is Outcome.NO_REPLY
+    assert finished.detail == "the name of the station does not resolve"
+
+
+def test_a_command_that_waits_while_another_station_answers_is_named() -> None:
+    garage = Conversation(serial="17619300")
+    garage.turn()
+    garage.submit(TEN)
+    garage.receive(report(1, Serial="99999999"))
+
+    assert garage.events[:1] == [
+        CommandNotSent(
+            "garage",
+            "curr",
+            Outcome.INVALID,
+            "another station answers at this address",
+        )
+    ]
+    assert not garage.session.has_commands
 
 
 def test_a_command_whose_address_was_lost_is_never_sent_later(
@@ -354,6 +421,15 @@ def test_a_session_report_of_unknown_number_is_report_100(
 
     (received,) = garage.happened(ReportReceived)
     assert received.request == "report 100"
+
+
+def test_a_session_report_that_was_not_asked_for_keeps_its_number() -> None:
+    garage = Conversation(reports=(100,))
+    assert garage.next_datagram() == "report 100"
+    garage.receive(report(101, Session_ID=34))
+
+    (received,) = garage.happened(ReportReceived)
+    assert received.request == "report 101"
 
 
 def test_display_is_received_but_nobody_can_see_what_became_of_it(

@@ -12,11 +12,13 @@ from connector.keba.commands import (
     SetFailsafe,
 )
 from connector.keba.events import (
+    Outcome,
     SettingChanged,
     SettingRestored,
     StationRestarted,
 )
 from connector.keba.units import DeciWattHour, Milliampere, Seconds
+from connector.tests.keba.conversation import report
 from connector.tests.keba.obeying import BOOT_S, ObeyingGarage
 
 TEN_AMPERES = SetCurrent(Milliampere(10_000))
@@ -279,6 +281,33 @@ def test_a_command_in_question_is_no_change_by_somebody_else(
     assert care.events == [
         SettingChanged("garage", TEN_AMPERES, "Curr user 63000")
     ]
+
+
+def test_a_slow_or_ignoring_station_is_nobody_else(
+    garage: ObeyingGarage,
+) -> None:
+    garage.obeys = False
+    garage.submit(TEN_AMPERES)
+    garage.live(60.0)
+
+    assert garage.results(TEN_AMPERES) == [Outcome.NOT_APPLIED]
+    assert garage.happened(SettingChanged) == []
+
+
+def test_a_setting_that_a_waiting_command_replaces_is_not_missed(
+    garage: ObeyingGarage,
+) -> None:
+    """Whoever has changed it: the user does not want it any more."""
+    _settle(garage, TEN_AMPERES)
+    garage.live_until_sent("report 1")
+    garage.fields["Curr user"] = 16_000
+    assert garage.next_datagram() == "report 2"
+    garage.submit(SIX_AMPERES)
+    garage.receive(report(2, **garage.fields))
+    garage.live(10.0)
+
+    assert garage.settings_sent() == ["curr 6000"]
+    assert garage.happened(SettingChanged) == []
 
 
 def test_a_field_that_the_station_lacks_says_nothing(

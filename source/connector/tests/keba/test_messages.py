@@ -1,6 +1,7 @@
 """Every datagram becomes exactly one named message, whatever its bytes."""
 
 import json
+import string
 import time
 
 import pytest
@@ -105,6 +106,12 @@ def test_a_refusal_keeps_its_second_colon() -> None:
     assert message == Refusal("X2 : not allowed now")
 
 
+def test_a_refusal_keeps_its_last_character() -> None:
+    for character in string.ascii_letters + string.digits:
+        message = parse_text(f"TCH-ERR:no {character}\n")
+        assert message == Refusal(f"no {character}")
+
+
 def test_the_reply_to_i_is_no_object() -> None:
     text = b'"Firmware":"P30 v 3.10.27 (210105-174852)"\n'
     assert parse_datagram(text) == FirmwareReply(
@@ -120,12 +127,15 @@ def test_the_reply_to_i_of_a_p20_keeps_what_stands_behind_the_version() -> None:
     )
 
 
-def test_the_old_reply_to_start_is_two_bare_fields_and_a_comma() -> None:
+@pytest.mark.parametrize("end", ["", ",\n", ",", " , ,\r\n", ",\t\0"])
+def test_the_old_reply_to_start_is_two_bare_fields_and_a_comma(
+    end: str,
+) -> None:
     text = (
-        b'"RFID tag": "e3f76b8d00000000",\n'
-        b'"RFID class": "01010400000000000000",\n'
+        '"RFID tag": "e3f76b8d00000000",\n'
+        f'"RFID class": "01010400000000000000"{end}'
     )
-    assert parse_datagram(text) == StartReply(
+    assert parse_text(text) == StartReply(
         {"RFID tag": "e3f76b8d00000000", "RFID class": "01010400000000000000"}
     )
 
@@ -349,6 +359,35 @@ def test_the_reason_of_an_unreadable_datagram_is_short() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "x" * 1000,
+            f"neither a reply nor a status message: '{'x' * 40}'",
+        ),
+        (
+            '"' + "x" * 1000 + '": 1',
+            f"fields without braces: '\"{'x' * 39}'",
+        ),
+        ('{"ID": "' + "x" * 1000 + '"}', f"the ID of a report is '{'x' * 20}'"),
+    ],
+)
+def test_the_reason_shows_the_beginning_of_what_came(
+    text: str, reason: str
+) -> None:
+    message = parse_text(text)
+    assert isinstance(message, Unreadable)
+    assert message.reason == reason
+
+
+def test_the_reason_says_where_an_object_breaks() -> None:
+    message = parse_text('{"State": 3 "Plug": 7}')
+    assert isinstance(message, Unreadable)
+    assert message.reason.startswith("no JSON object: ")
+    assert "column 13" in message.reason
+
+
+@pytest.mark.parametrize(
     ("opening", "core", "closing"),
     [("[", "", "]"), ("[", "1", "]"), ('{"a":', "[]", "}")],
 )
@@ -371,8 +410,9 @@ def test_no_depth_of_nesting_raises(
         "{" * 4000,
         '{"a":' * 800,
         '"' * 4000,
+        '"a": 1' + ", " * 2000,
     ],
-    ids=["commas", "blanks", "both", "braces", "objects", "quotes"],
+    ids=["commas", "blanks", "both", "braces", "objects", "quotes", "bare"],
 )
 def test_no_datagram_holds_up_the_others(hostile: str) -> None:
     """One thread reads all stations; a few datagrams must not stop it."""
@@ -381,6 +421,7 @@ def test_no_datagram_holds_up_the_others(hostile: str) -> None:
 
 
 def _seconds_to_parse(text: str) -> float:
+    parse_text.cache_clear()
     begun = time.process_time()
     parse_text(text)
     return time.process_time() - begun

@@ -98,15 +98,16 @@ def test_a_poll_interval_below_five_seconds_is_stretched() -> None:
     assert hasty.now == pytest.approx(5.0 + MARGIN_S)
 
 
-def test_rounds_that_were_missed_are_not_made_up_for() -> None:
+@pytest.mark.parametrize("woken_at", [60.0, 1000.0])
+def test_rounds_that_were_missed_are_not_made_up_for(woken_at: float) -> None:
     garage = Conversation(poll_interval_s=30.0)
     garage.answer_round()
-    garage.now = 1000.0  # the machine slept
+    garage.now = woken_at  # the machine slept
 
     garage.answer_round()
 
     assert garage.next_datagram() == "report 1"
-    assert garage.now == pytest.approx(1030.0)
+    assert garage.now == pytest.approx(woken_at + 30.0)
 
 
 def test_a_report_becomes_an_event_with_its_text_as_received(
@@ -194,13 +195,37 @@ def test_a_push_is_data_and_no_answer(garage: Conversation) -> None:
     assert garage.turn() is None
 
 
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        b" \r\n",
+        b"report 1",
+        b"ena 1",
+        b'"Firmware":"P30 v 3.10.27 (210105-174852)"\n',
+    ],
+    ids=["blank", "a report is asked for", "a command", "the reply to i"],
+)
+def test_what_is_meant_for_others_is_neither_data_nor_answer(
+    garage: Conversation, datagram: bytes
+) -> None:
+    garage.turn()
+    garage.receive(datagram)
+
+    assert garage.events == []
+    assert garage.turn() is None
+    garage.receive(report(1))
+    assert len(garage.happened(ReportReceived)) == 1
+
+
+@pytest.mark.parametrize("behind_s", [1, 3, 10])
 def test_a_reordered_older_report_does_not_overwrite_a_newer_one(
-    idle_garage: Conversation,
+    idle_garage: Conversation, behind_s: int
 ) -> None:
     idle_garage.receive(report(2, State=3, Sec=1000))
-    idle_garage.receive(report(2, State=2, Sec=997))
+    idle_garage.receive(report(2, State=2, Sec=1000 - behind_s))
 
     assert len(idle_garage.happened(ReportReceived)) == 1
+    assert idle_garage.happened(StationRestarted) == []
 
 
 def test_an_answer_in_the_socket_counts_although_its_time_is_over(
@@ -215,6 +240,18 @@ def test_an_answer_in_the_socket_counts_although_its_time_is_over(
     assert turn.datagram is None
     garage.receive(report(1))
     assert garage.turn() == "report 2"
+
+
+def test_a_turn_at_the_deadline_gives_a_request_up(
+    idle_garage: Conversation,
+) -> None:
+    idle_garage.submit(Display("hello"))
+    idle_garage.turn()
+
+    idle_garage.now = idle_garage.session.next_deadline()
+    idle_garage.turn()
+
+    assert idle_garage.happened(CommandUnanswered)
 
 
 def test_a_station_that_starts_is_polled_at_once(
@@ -233,6 +270,27 @@ def test_a_restart_is_seen_when_the_uptime_falls(
     idle_garage.receive(report(2, Sec=5000))
     idle_garage.receive(report(2, Sec=7))
     idle_garage.receive(report(3, Sec=7))
+
+    assert len(idle_garage.happened(StationRestarted)) == 1
+
+
+@pytest.mark.parametrize("behind_s", [11, 900])
+def test_an_uptime_that_falls_far_is_a_restart_although_nobody_asked(
+    idle_garage: Conversation, behind_s: int
+) -> None:
+    idle_garage.receive(report(2, Sec=1000))
+    idle_garage.receive(report(2, Sec=1000 - behind_s))
+
+    assert len(idle_garage.happened(StationRestarted)) == 1
+    assert len(idle_garage.happened(ReportReceived)) == 2
+
+
+def test_an_uptime_that_falls_at_all_in_an_answer_is_a_restart(
+    idle_garage: Conversation,
+) -> None:
+    idle_garage.receive(report(1, Sec=8))
+    assert idle_garage.next_datagram() == "report 1"
+    idle_garage.receive(report(1, Sec=7))
 
     assert len(idle_garage.happened(StationRestarted)) == 1
 
@@ -275,6 +333,16 @@ def test_the_connection_is_told_at_the_end_of_each_round(
     last = garage.happened(ConnectionState)[-1]
     assert last.requests_sent == 3
     assert last.requests_unanswered == 0
+
+
+def test_a_round_that_proves_nothing_tells_nothing() -> None:
+    """Report 2 may be lost: report 1 will tell whether the station lives."""
+    garage = Conversation(reports=(2,))
+    while garage.next_datagram() != "report 1":
+        pass
+
+    assert garage.happened(ReportUnanswered)
+    assert garage.happened(ConnectionState) == []
 
 
 def test_a_dead_station_is_found_silent_within_ten_seconds(

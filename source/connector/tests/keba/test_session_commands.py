@@ -519,7 +519,14 @@ def test_a_command_whose_station_was_exchanged_comes_to_an_end() -> None:
     garage.serial = "99999999"
     garage.live(30.0)
 
-    assert garage.results(TEN_AMPERES) == [RECEIVED]
+    assert garage.happened(CommandFinished) == [
+        CommandFinished(
+            "garage",
+            TEN_AMPERES,
+            RECEIVED,
+            "another station answers at this address",
+        )
+    ]
 
 
 def test_the_right_station_is_believed_again(stranger: ObeyingGarage) -> None:

@@ -18,6 +18,7 @@ from connector.keba.commands import (
 from connector.keba.events import (
     CommandFinished,
     FailsafeTookOver,
+    Outcome,
     SettingChanged,
 )
 from connector.keba.units import Milliampere, Seconds
@@ -185,6 +186,20 @@ def test_a_command_of_a_user_counts_as_a_beat(garage: ObeyingGarage) -> None:
     garage.live_until_sent("curr 63000")
 
     assert garage.now > said_at + BEAT_S - LOOK_S - 2.5
+
+
+def test_a_beat_does_not_supersede_a_command_that_waits_for_its_answer() -> (
+    None
+):
+    """With a timeout of 10 s a beat is due before the answer is given up."""
+    failsafe = SetFailsafe(Seconds(10), Milliampere(6000))
+    garage = ObeyingGarage(failsafe=failsafe)
+    garage.answer = None
+
+    garage.submit(TEN_AMPERES)
+    garage.live(8.0)
+
+    assert garage.results(TEN_AMPERES) == [Outcome.APPLIED]
 
 
 @pytest.mark.parametrize(
