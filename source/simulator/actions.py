@@ -86,6 +86,19 @@ class AnswerLate:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Say:
+    """The station sends something to its last client, right or wrong.
+
+    Parameters
+    ----------
+    datagrams
+        One character for each byte (Latin-1).
+    """
+
+    datagrams: tuple[str, ...]
+
+
 Action = (
     PlugIn
     | Unplug
@@ -97,6 +110,7 @@ Action = (
     | Silence
     | Answer
     | AnswerLate
+    | Say
 )
 
 ACTIONS: dict[str, type[Action]] = {
@@ -110,4 +124,5 @@ ACTIONS: dict[str, type[Action]] = {
     "silence": Silence,
     "answer": Answer,
     "answer_late": AnswerLate,
+    "say": Say,
 }
