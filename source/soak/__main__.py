@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from contextlib import suppress
 from pathlib import Path
 from random import SystemRandom
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = _run(options, Path(folder))
     path = write(report, options.out)
     _tell_end(report, path)
-    return EXIT_BROKEN if report.broken else 0
+    return EXIT_BROKEN if report.broken or report.failure else 0
 
 
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -100,6 +101,7 @@ def _may_be_alone() -> bool:
 
 def _run(options: argparse.Namespace, folder: Path) -> Report:
     was_interrupted = False
+    failure = ""
     stations = neighbours(options.stations)
     print(
         f"seed {options.seed}, {len(stations)} stations, "
@@ -117,6 +119,9 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
             run.play()
         except KeyboardInterrupt:
             was_interrupted = True
+        except BaseException as error:  # noqa: BLE001 - hours must not be lost
+            traceback.print_exc()
+            failure = f"{type(error).__name__}: {error}"
         lasted_s = run.elapsed_s
         # From here on Ctrl-C has nothing to shorten.
         with suppress(ValueError):
@@ -135,10 +140,13 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
             began_at=run.began_at,
             faults=run.faults(),
             findings=[one.finding() for one in judge.invariants],
+            failure=failure,
             breaches=judge.breaches,
             samples=run.samples,
             slowest_calm_s=judge.recovery.slowest_s.get("all of a cycle", 0.0),
-            datagrams=judge.pauses.heard,
+            to_stations=judge.pauses.heard,
+            from_stations=judge.datagrams_of_stations,
+            from_strangers=world.from_strangers,
             values=judge.values,
             messages=judge.payloads.judged,
             lives=world.life,

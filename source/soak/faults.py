@@ -70,9 +70,9 @@ class Stage:
         send is not sent at once afterwards.
         """
         now = time.monotonic()
-        number = int(min(now - self._last_at, 0.1) * per_second)
-        if number:
-            self._last_at = now
+        self._last_at = max(self._last_at, now - 0.1)
+        number = int((now - self._last_at) * per_second)
+        self._last_at += number / per_second
         return number
 
 
@@ -173,6 +173,7 @@ def _from_strangers(
                 for _ in range(stage.due(per_second)):
                     sender = stage.chance.choice(sockets)
                     sender.sendto(datagram(), (CONNECTOR, KEBA_PORT))
+                    stage.world.from_strangers += 1
                 yield
 
     return fault

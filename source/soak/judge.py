@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from soak.events import Event, Heard, LinkChanged, Published, Said
@@ -63,7 +64,9 @@ class Judge:
         self._is_ours = is_ours
         self._unix_ahead_s = unix_ahead_s
         self._active: list[Phase] = []
+        self._told: Counter[str] = Counter()
         self.values = 0
+        self.datagrams_of_stations = 0
         self.pauses = Pauses()
         self.attribution = Attribution(neighbours, serials)
         self.timestamps = Timestamps()
@@ -109,6 +112,17 @@ class Judge:
         """All that was noted, in order of time."""
         noted = [one for each in self.invariants for one in each.breaches]
         return sorted(noted, key=lambda breach: breach.at)
+
+    def new_breaches(self) -> list[Breach]:
+        """Return what was noted since the last call."""
+        fresh = [
+            breach
+            for one in self.invariants
+            for breach in one.breaches[self._told[one.name] :]
+        ]
+        for one in self.invariants:
+            self._told[one.name] = len(one.breaches)
+        return fresh
 
     # What happens ----------------------------------------------------------
 
@@ -157,6 +171,7 @@ class Judge:
                 self.newest.hear(event)
                 self.results.hear(event)
             case Said():
+                self.datagrams_of_stations += 1
                 self.attribution.say(event)
                 self.results.say(event)
             case LinkChanged(at=at):

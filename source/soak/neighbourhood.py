@@ -84,8 +84,8 @@ class Neighbour:
         step = number % SETPOINTS
         return LOWEST_SETPOINT + self.number + _STRIDE * step
 
-    def right_result(self, *, is_in_force: bool) -> str:
-        """Return what must become of a command in calm.
+    def right_results(self, *, is_in_force: bool) -> frozenset[str]:
+        """Return what may become of a command in calm.
 
         Parameters
         ----------
@@ -93,10 +93,12 @@ class Neighbour:
             Whether the station has what it was told.
         """
         if self.profile.refuses:
-            return "rejected"
+            return frozenset({"rejected"})
         if self.profile.confirms_only and not is_in_force:
-            return "not_applied"
-        return "applied"
+            # `ena` behind `currtime` takes its place, as far as anybody can
+            # tell: an effect that does not show may have been replaced.
+            return frozenset({"not_applied", "superseded"})
+        return frozenset({"applied"})
 
     @property
     def obeys(self) -> bool:

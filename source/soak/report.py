@@ -63,10 +63,14 @@ class Report:
         What happened and what was measured.
     slowest_calm_s
         The slowest recovery of all stations after the last fault of a cycle.
-    datagrams, values, messages
-        What went through.
+    to_stations, from_stations, from_strangers
+        Datagrams.
+    values, messages
+        What was judged.
     lives
         How many processes of the connector there were.
+    failure
+        What ended the run itself before its time; empty if nothing did.
     """
 
     machine: Mapping[str, str]
@@ -80,10 +84,13 @@ class Report:
     began_at: float
     faults: Sequence[FaultTally]
     findings: Sequence[Finding]
+    failure: str
     breaches: Sequence[Breach]
     samples: Sequence[Sample]
     slowest_calm_s: float
-    datagrams: int
+    to_stations: int
+    from_stations: int
+    from_strangers: int
     values: int
     messages: int
     lives: int
@@ -129,6 +136,8 @@ def _verdict(report: Report) -> str:
     ran = f"{clock(report.lasted_s)} of real time"
     if report.was_interrupted:
         ran += f", ended early: {clock(report.asked_s)} had been asked for"
+    if report.failure:
+        ran += f", ended by a failure of the run itself: {report.failure}"
     if report.broken:
         return f"**{report.broken} broken promises** in {ran}."
     return f"**No promise was broken** in {ran}."
@@ -140,13 +149,17 @@ def _about(report: Report) -> str:
         if report.is_alone
         else "the loopback network of the machine"
     )
+    datagrams = (
+        f"{report.to_stations} to stations, {report.from_stations} from them, "
+        f"{report.from_strangers} from strangers"
+    )
     rows = [
         ("command", command_of(report)),
         ("date", report.date),
         ("ran for", f"{clock(report.lasted_s)} (hours:minutes:seconds)"),
         ("stations", f"{report.stations}, of different models, all charging"),
         ("network", network),
-        ("datagrams to stations", f"{report.datagrams}"),
+        ("datagrams", datagrams),
         ("values judged", f"{report.values}"),
         ("MQTT messages judged", f"{report.messages}"),
         ("connector processes", f"{report.lives}, one more after each kill -9"),

@@ -16,7 +16,7 @@ from soak.invariants.calm import RECOVERY_S
 from soak.judge import Judge
 from soak.measure import sample
 from soak.progress import progress_line
-from soak.report import FaultTally
+from soak.report import FaultTally, clock
 from soak.timeline import KINDS, WARM_UP_S, plan
 from soak.writer import Writer
 
@@ -152,6 +152,9 @@ class Run:
         fault = FAULTS[phase.kind.name](stage)
         self._active.append((phase, fault))
         self._times[phase.kind.name] += 1
+        self._tell(
+            f"{clock(self.elapsed_s)}  {phase} for {phase.duration_s:.1f} s"
+        )
         self.judge.phase_begins(phase, time.monotonic())
         next(fault)
 
@@ -220,9 +223,17 @@ class Run:
         if now >= self._next_sample_at:
             self._next_sample_at = now + SAMPLE_EVERY_S
             self._watch_process()
+        self._tell_breaches()
         if now >= self._next_progress_at:
             self._next_progress_at = now + PROGRESS_EVERY_S
             self._tell(self.progress())
+
+    def _tell_breaches(self) -> None:
+        for breach in self.judge.new_breaches():
+            self._tell(
+                f"{clock(breach.at - self.began_at)}  BROKEN "
+                f"{breach.invariant}: {breach.evidence}"
+            )
 
     def _notice(self) -> None:
         """Tell the judge what faults have changed."""

@@ -52,6 +52,8 @@ class Kind:
         How long it lasts.
     is_rare
         Comes in every second round of all faults only.
+    is_about_one
+        Concerns a single station.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Kind:
     least_s: float = 5.0
     most_s: float = 20.0
     is_rare: bool = False
+    is_about_one: bool = False
 
 
 KINDS = (
@@ -73,7 +76,7 @@ KINDS = (
     Kind("silence", Family.STATION),
     Kind("half silence", Family.STATION),
     Kind("late answers", Family.STATION),
-    Kind("flood from a station", Family.STATION, 2.0, 5.0),
+    Kind("flood from a station", Family.STATION, 2.0, 5.0, is_about_one=True),
     Kind("nonsense from a station", Family.STATION, 3.0, 10.0),
     Kind("flood from strangers", Family.STRANGERS, 2.0, 5.0),
     Kind("nonsense from strangers", Family.STRANGERS, 3.0, 10.0),
@@ -219,6 +222,6 @@ def _phase(
     touched: tuple[str, ...] = ()
     if kind.family in _ABOUT_STATIONS:
         most = max(1, round(SOME_STATIONS * len(stations)))
-        number = chance.randint(1, most)
+        number = 1 if kind.is_about_one else chance.randint(1, most)
         touched = tuple(sorted(chance.sample(list(stations), number)))
     return Phase(start, duration_s, kind, touched)

@@ -42,6 +42,8 @@ class World:
         All that is seen, in order.
     life
         How often the connector has been started.
+    from_strangers
+        How many datagrams strangers have sent.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class World:
         self.queue: SimpleQueue[Event] = SimpleQueue()
         self.neighbours = {one.name: one for one in neighbours}
         self.life = 0
+        self.from_strangers = 0
         self.is_connector_down = True
         self._folder = folder
         self._stack = ExitStack()

@@ -25,8 +25,8 @@ DOUBT_S = 60.0
 # Our own reading, more tolerant than any station is wrong on purpose.
 _PAIR = re.compile(rb'"([^"{}:]*)"\s*:\s*("[^"]*"|[^",}\s][^,}\n]*)')
 
-FORGED = frozenset({66_600_001, 66_600_002, 66_600_003})
-"""Numbers that only forged reports hold."""
+FORGED = frozenset({1_666_600_001, 1_666_600_002, 1_666_600_003})
+"""Numbers that only forged reports hold: no meter goes so far."""
 
 
 def pairs_of(data: bytes) -> dict[str, str]:

@@ -150,9 +150,9 @@ class Settled(Invariant):
         for (station, word), value in self._wanted.items():
             neighbour = self._stations[station]
             is_in_force = settings[station].shows(word, value)
-            right = neighbour.right_result(is_in_force=is_in_force)
+            right = neighbour.right_results(is_in_force=is_in_force)
             result = self._results.get((station, word))
-            if result != right or (neighbour.obeys and not is_in_force):
+            if result not in right or (neighbour.obeys and not is_in_force):
                 wrong.append(
                     f"{station} {word} {value}: result {result!r}, in force "
                     f"{settings[station]}"
