@@ -45,8 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _go_alone()
     # `docker stop` and `timeout` should leave a report, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with tempfile.TemporaryDirectory() as folder:
-        report = _run(options, Path(folder))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            report = _run(options, Path(folder))
+    except OSError as error:
+        print(f"The run cannot go on: {error}", file=sys.stderr)
+        return EXIT_WRONG_CALL
     path = write(report, options.out)
     _tell_end(report, path)
     return EXIT_BROKEN if report.broken or report.failure else 0

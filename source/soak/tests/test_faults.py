@@ -32,7 +32,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Now:
     return now
 
 
-def begin(name: str, world: Any, *stations: str) -> tuple[Stage, Any]:
+def begin(name: str, world: Any, *stations: str) -> tuple[Mock, Any]:
+    """Begin a fault; return who writes in it, and itself."""
     kind = next(kind for kind in KINDS if kind.name == name)
     phase = Phase(0.0, 5.0, kind, stations)
     writer = Mock()
@@ -40,7 +41,7 @@ def begin(name: str, world: Any, *stations: str) -> tuple[Stage, Any]:
     stage = Stage(world, writer, phase, Random(1))
     fault: Iterator[None] = FAULTS[name](stage)
     next(fault)
-    return stage, fault
+    return writer, fault
 
 
 def test_a_link_is_disturbed_and_mended(clock: Now) -> None:
@@ -120,9 +121,9 @@ def test_retained_commands_are_taken_back(clock: Now) -> None:
     world = Mock()
     world.neighbours = {"s00": Mock()}
     world.controller.topic = {"s00__curr": "keba/1"}.__getitem__
-    stage, fault = begin("retained commands", world)
+    writer, fault = begin("retained commands", world)
     fault.close()
 
-    stage.writer.write_current.assert_called_once()
-    assert stage.writer.write_current.call_args.kwargs == {"retain": True}
+    writer.write_current.assert_called_once()
+    assert writer.write_current.call_args.kwargs == {"retain": True}
     world.controller.publish.assert_called_once_with("keba/1", b"", retain=True)

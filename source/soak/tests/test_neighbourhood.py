@@ -18,8 +18,8 @@ ALL = neighbours(MOST_STATIONS)
 
 def test_no_two_stations_share_a_setpoint_or_a_meter_reading() -> None:
     setpoints = [{one.setpoint(n) for n in range(SETPOINTS)} for one in ALL]
-    for one, other in combinations(setpoints, 2):
-        assert not one & other
+    for mine, yours in combinations(setpoints, 2):
+        assert not mine & yours
     for one, other in pairwise(ALL):
         assert one.total_range.stop <= other.total_range.start
 
@@ -39,7 +39,7 @@ def test_no_station_can_say_a_forged_number() -> None:
 @pytest.mark.parametrize("one", ALL[: len(MODELS)], ids=MODELS)
 def test_a_station_shows_its_own_values(one: Neighbour) -> None:
     station = SimulatedStation(one.name, one.profile)
-    fields = {}
+    fields: dict[str, str] = {}
     for number in (2, 3):
         (reply,) = station.receive(b"report %d" % number, float(number))
         fields |= pairs_of(reply.data)
