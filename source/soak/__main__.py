@@ -17,7 +17,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from pyconnector_template.tests.mosquitto import find_mosquitto
-from soak.measure import machine
+from soak.measure import machine, sample
 from soak.neighbourhood import MOST_STATIONS, neighbours
 from soak.report import Report, clock, write
 from soak.run import Run
@@ -117,6 +117,7 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
             world,
             seconds=options.seconds,
             seed=options.seed,
+            sample=lambda: sample(world),
             tell=lambda line: print(line, flush=True),
         )
         try:

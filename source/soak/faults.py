@@ -21,14 +21,14 @@ from soak.neighbourhood import CONNECTOR, STRANGERS
 from soak.noise import Mutants, forged_report, odd_message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from random import Random
 
     from soak.timeline import Phase
     from soak.world import World
     from soak.writer import Writer
 
-    Fault = Callable[["Stage"], Iterator[None]]
+    Fault = Callable[["Stage"], Generator[None]]
 
 FLOOD_PER_S = 1_000
 NONSENSE_PER_S = 100
@@ -77,7 +77,7 @@ class Stage:
 
 
 def _on_links(there: LinkFaults, back: LinkFaults) -> Fault:
-    def fault(stage: Stage) -> Iterator[None]:
+    def fault(stage: Stage) -> Generator[None]:
         simulator = stage.world.simulator
         try:
             for name in stage.phase.stations:
@@ -91,7 +91,7 @@ def _on_links(there: LinkFaults, back: LinkFaults) -> Fault:
     return fault
 
 
-def reboot(stage: Stage) -> Iterator[None]:
+def reboot(stage: Stage) -> Generator[None]:
     """The power of stations goes off and on."""
     for name in stage.phase.stations:
         stage.world.simulator.reboot(name)
@@ -100,7 +100,7 @@ def reboot(stage: Stage) -> Iterator[None]:
 
 
 def _silent(*requests: str) -> Fault:
-    def fault(stage: Stage) -> Iterator[None]:
+    def fault(stage: Stage) -> Generator[None]:
         simulator = stage.world.simulator
         try:
             for name in stage.phase.stations:
@@ -114,7 +114,7 @@ def _silent(*requests: str) -> Fault:
     return fault
 
 
-def late_answers(stage: Stage) -> Iterator[None]:
+def late_answers(stage: Stage) -> Generator[None]:
     """Answers come when the connector has given them up, or nearly."""
     simulator = stage.world.simulator
     try:
@@ -127,7 +127,7 @@ def late_answers(stage: Stage) -> Iterator[None]:
             simulator.answer(name)
 
 
-def flood_from_station(stage: Stage) -> Iterator[None]:
+def flood_from_station(stage: Stage) -> Generator[None]:
     """A station tells its energy without end."""
     (name, *_) = stage.phase.stations
     energies = itertools.count(1)
@@ -138,7 +138,7 @@ def flood_from_station(stage: Stage) -> Iterator[None]:
         yield
 
 
-def nonsense_from_station(stage: Stage) -> Iterator[None]:
+def nonsense_from_station(stage: Stage) -> Generator[None]:
     """Stations send damaged datagrams of all kinds."""
     mutants = Mutants(stage.chance)
     while True:
@@ -166,7 +166,7 @@ def _strangers() -> Iterator[list[socket.socket]]:
 def _from_strangers(
     per_second: float, datagrams: Callable[[Stage], Callable[[], bytes]]
 ) -> Fault:
-    def fault(stage: Stage) -> Iterator[None]:
+    def fault(stage: Stage) -> Generator[None]:
         datagram = datagrams(stage)
         with _strangers() as sockets:
             while True:
@@ -188,7 +188,7 @@ def _mutated(stage: Stage) -> Callable[[], bytes]:
     return Mutants(stage.chance).datagram
 
 
-def broker_killed(stage: Stage) -> Iterator[None]:
+def broker_killed(stage: Stage) -> Generator[None]:
     """The broker dies, forgets everything, and comes back."""
     broker = stage.world.broker
     try:
@@ -200,7 +200,7 @@ def broker_killed(stage: Stage) -> Iterator[None]:
         broker.start()
 
 
-def broker_restarted(stage: Stage) -> Iterator[None]:
+def broker_restarted(stage: Stage) -> Generator[None]:
     """The broker is restarted again and again; it keeps its memory."""
     while True:
         stage.world.broker.restart()
@@ -209,7 +209,7 @@ def broker_restarted(stage: Stage) -> Iterator[None]:
             yield
 
 
-def broker_frozen(stage: Stage) -> Iterator[None]:
+def broker_frozen(stage: Stage) -> Generator[None]:
     """The broker neither reads nor answers; connections stay open."""
     broker = stage.world.broker
     try:
@@ -220,7 +220,7 @@ def broker_frozen(stage: Stage) -> Iterator[None]:
         broker.thaw()
 
 
-def broker_slow(stage: Stage) -> Iterator[None]:
+def broker_slow(stage: Stage) -> Generator[None]:
     """The broker works for a tenth of the time."""
     broker = stage.world.broker
     try:
@@ -234,7 +234,7 @@ def broker_slow(stage: Stage) -> Iterator[None]:
         broker.thaw()
 
 
-def broken_maps(stage: Stage) -> Iterator[None]:
+def broken_maps(stage: Stage) -> Generator[None]:
     """Maps are published that are damaged, or the same once more."""
     mutants = Mutants(stage.chance)
     controller = stage.world.controller
@@ -251,7 +251,7 @@ def broken_maps(stage: Stage) -> Iterator[None]:
         controller.publish_map()
 
 
-def odd_values(stage: Stage) -> Iterator[None]:
+def odd_values(stage: Stage) -> Generator[None]:
     """Actuators are written with what is no value for them."""
     controller = stage.world.controller
     neighbours = [*stage.world.neighbours.values()]
@@ -264,7 +264,7 @@ def odd_values(stage: Stage) -> Iterator[None]:
         yield
 
 
-def retained_commands(stage: Stage) -> Iterator[None]:
+def retained_commands(stage: Stage) -> Generator[None]:
     """Commands are kept by the broker for whoever subscribes later."""
     controller = stage.world.controller
     neighbours = [*stage.world.neighbours.values()]
@@ -281,7 +281,7 @@ def retained_commands(stage: Stage) -> Iterator[None]:
             controller.publish(controller.topic(key), b"", retain=True)
 
 
-def flood_of_commands(stage: Stage) -> Iterator[None]:
+def flood_of_commands(stage: Stage) -> Generator[None]:
     """One station is given a new setpoint without end."""
     name = stage.chance.choice([*stage.world.neighbours])
     while True:
@@ -290,7 +290,7 @@ def flood_of_commands(stage: Stage) -> Iterator[None]:
         yield
 
 
-def clock_stepped(stage: Stage) -> Iterator[None]:
+def clock_stepped(stage: Stage) -> Generator[None]:
     """The connector's clock is set wrong, and right again."""
     clock = stage.world.clock
     try:
@@ -301,7 +301,7 @@ def clock_stepped(stage: Stage) -> Iterator[None]:
         clock.step_to(0.0)
 
 
-def connector_killed(stage: Stage) -> Iterator[None]:
+def connector_killed(stage: Stage) -> Generator[None]:
     """The process is killed (kill -9), and started some time later."""
     try:
         stage.world.kill_connector()

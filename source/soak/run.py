@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass
 from queue import Empty
 from random import Random
 from typing import TYPE_CHECKING
@@ -14,14 +15,13 @@ from soak.events import Published
 from soak.faults import FAULTS, Stage
 from soak.invariants.calm import RECOVERY_S
 from soak.judge import Judge
-from soak.measure import sample
 from soak.progress import progress_line
 from soak.report import FaultTally, clock
 from soak.timeline import KINDS, WARM_UP_S, plan
 from soak.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Set
 
     from soak.invariants.process import Sample
     from soak.timeline import Cycle, Phase
@@ -37,6 +37,15 @@ WRITE_EACH_STATION_EVERY_S = 10.0
 FIELDS = ("report 1__Serial", "report 2__State", "connection__online")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Playing:
+    """A fault that is on."""
+
+    phase: Phase
+    fault: Generator[None]
+    begun_at: float
+
+
 class Run:
     """One endurance run.
 
@@ -48,6 +57,8 @@ class Run:
         How long it should last; it ends with the calm that is due then.
     seed
         Where chance begins.
+    sample
+        Looks at the connector's process; None if it is not there.
     tell
         Takes each line of progress.
 
@@ -65,11 +76,13 @@ class Run:
         *,
         seconds: float,
         seed: int,
+        sample: Callable[[], Sample | None],
         tell: Callable[[str], None],
     ) -> None:
         self._world = world
         self._seconds = seconds
         self._seed = seed
+        self._sample = sample
         self._tell = tell
         self._chance = Random(f"{seed} faults")  # noqa: S311 (no secret)
         self.began_at = time.monotonic()
@@ -95,9 +108,9 @@ class Run:
         self._next_write_at = 0.0
         self._next_sample_at = 0.0
         self._next_progress_at = self.began_at + PROGRESS_EVERY_S
-        self._active: list[tuple[Phase, Iterator[None]]] = []
+        self._active: list[_Playing] = []
         self._times: Counter[str] = Counter()
-        self._total_s: Counter[str] = Counter()
+        self._total_s: defaultdict[str, float] = defaultdict(float)
         self._announced: set[str] = set()
         self._offset_s = 0.0
         self._life = 0
@@ -109,8 +122,10 @@ class Run:
 
     def play(self) -> None:
         """Play the whole timeline."""
-        self._select()
+        self._select(self._announced)
         self._calm(until=self.began_at + WARM_UP_S)
+        # As an admin would, before anybody invents datapoints.
+        self._select(self._announced)
         names = [*self._world.neighbours]
         for cycle in plan(self._seconds, names, self._chance):
             if self.elapsed_s >= self._seconds:
@@ -120,11 +135,10 @@ class Run:
 
     def close(self) -> None:
         """End what is still wrong, and judge what is judged at the end."""
-        now = time.monotonic()
-        for phase, fault in self._active:
-            fault.close()  # type: ignore[attr-defined]
-            self._total_s[phase.kind.name] += 1
-        self.judge.slope.judge(self.samples, now)
+        for playing in [*self._active]:
+            self._finish(playing)
+        self.judge.slope.judge(self.samples, time.monotonic())
+        self._tell_breaches()
 
     @property
     def elapsed_s(self) -> float:
@@ -138,11 +152,11 @@ class Run:
         waiting = deque(cycle.phases)
         while waiting or self._active:
             now = time.monotonic()
-            for phase, fault in [*self._active]:
-                if now >= zero + phase.end_s:
-                    self._end(phase, fault)
+            for playing in [*self._active]:
+                if now >= zero + playing.phase.end_s:
+                    self._end(playing)
                 else:
-                    next(fault)
+                    next(playing.fault)
             while waiting and now >= zero + waiting[0].start_s:
                 self._begin(waiting.popleft())
             self._step()
@@ -150,7 +164,7 @@ class Run:
     def _begin(self, phase: Phase) -> None:
         stage = Stage(self._world, self._writer, phase, self._chance)
         fault = FAULTS[phase.kind.name](stage)
-        self._active.append((phase, fault))
+        self._active.append(_Playing(phase, fault, time.monotonic()))
         self._times[phase.kind.name] += 1
         self._tell(
             f"{clock(self.elapsed_s)}  {phase} for {phase.duration_s:.1f} s"
@@ -158,12 +172,16 @@ class Run:
         self.judge.phase_begins(phase, time.monotonic())
         next(fault)
 
-    def _end(self, phase: Phase, fault: Iterator[None]) -> None:
-        fault.close()  # type: ignore[attr-defined]
-        self._active.remove((phase, fault))
-        self._total_s[phase.kind.name] += round(phase.duration_s)
+    def _end(self, playing: _Playing) -> None:
+        self._finish(playing)
         self._notice()
-        self.judge.phase_ends(phase, time.monotonic())
+        self.judge.phase_ends(playing.phase, time.monotonic())
+
+    def _finish(self, playing: _Playing) -> None:
+        self._active.remove(playing)
+        lasted_s = time.monotonic() - playing.begun_at
+        self._total_s[playing.phase.kind.name] += lasted_s
+        playing.fault.close()
 
     def _calm(self, until: float) -> None:
         """See that all is well again; then go on writing till the end."""
@@ -171,7 +189,6 @@ class Run:
         judge.recovery.calm_begins(time.monotonic())
         while not judge.recovery.look(time.monotonic()):
             self._step()
-        self._select()
         self._is_writing = False
         self._writer.write_all()
         judge.settled.write(time.monotonic(), self._written)
@@ -181,13 +198,12 @@ class Run:
         self._is_writing = True
         while time.monotonic() < until:
             self._step()
-        self._is_writing = bool(until)
 
     def _look_at_process(self) -> None:
         """Threads and files are back; the sample of this calm is taken."""
         until = time.monotonic() + RECOVERY_S
         while True:
-            latest = sample(self._world)
+            latest = self._sample()
             if latest is not None and self.judge.baseline.is_kept(latest):
                 break
             if time.monotonic() > until:
@@ -268,13 +284,13 @@ class Run:
         world.start_connector()
 
     def _watch_process(self) -> None:
-        self._latest = sample(self._world)
+        self._latest = self._sample()
         if self._latest is not None and not self._world.is_connector_down:
             self.judge.memory.judge(self._latest)
             self.judge.baseline.watch(self._latest)
 
-    def _select(self) -> None:
-        """Choose all datapoints that are known by now."""
+    def _select(self, announced: Set[str]) -> None:
+        """Choose datapoints: those that are needed here, and more."""
         stations = self._world.neighbours.values()
         sensors = {
             f"{one.name}__{field}" for one in stations for field in FIELDS
@@ -287,9 +303,7 @@ class Run:
         actuators = [
             f"{one.name}__{word}" for one in stations for word in one.words
         ]
-        self._world.controller.select(
-            sorted(sensors | self._announced), actuators
-        )
+        self._world.controller.select(sorted(sensors | announced), actuators)
 
     def _note_write(self, station: str, word: str, value: int) -> None:
         self._written[station, word] = value
@@ -301,7 +315,7 @@ class Run:
         """Return the present line of progress."""
         return progress_line(
             elapsed_s=self.elapsed_s,
-            active=[phase for phase, _ in self._active],
+            active=[playing.phase for playing in self._active],
             datagrams=self.judge.pauses.heard,
             values=self.judge.values,
             broken=self.judge.broken,

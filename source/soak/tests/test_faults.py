@@ -12,7 +12,7 @@ from soak.faults import FAULTS, Stage
 from soak.timeline import KINDS, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
 class Now:
@@ -39,7 +39,7 @@ def begin(name: str, world: Any, *stations: str) -> tuple[Mock, Any]:
     writer = Mock()
     writer.write_current.return_value = "s00__curr"
     stage = Stage(world, writer, phase, Random(1))
-    fault: Iterator[None] = FAULTS[name](stage)
+    fault: Generator[None] = FAULTS[name](stage)
     next(fault)
     return writer, fault
 
