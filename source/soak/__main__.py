@@ -160,8 +160,7 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
 
 def _tell_end(report: Report, path: Path) -> None:
     for finding in report.findings:
-        mark = "BROKEN" if finding.breaches else "kept  "
-        print(f"{mark} {finding.invariant}: {finding.measured}")
+        print(f"{finding.verdict:>10}  {finding.invariant}: {finding.measured}")
     for breach in report.breaches:
         print(
             f"{clock(breach.at - report.began_at)} {breach.invariant}: "

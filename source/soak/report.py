@@ -182,7 +182,7 @@ def _invariants(findings: Iterable[Finding]) -> str:
             one.invariant,
             one.measured,
             one.limit,
-            f"**broken {one.breaches} ×**" if one.breaches else "kept",
+            f"**{one.verdict}**" if one.breaches else one.verdict,
         )
         for one in findings
     ]

@@ -125,6 +125,11 @@ class Attribution(Invariant):
         owners = (name for name, own in self._serials.items() if own == serial)
         return next(owners, None)
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether there was a value."""
+        return self.exact > 0
+
     def measured(self) -> str:
         """Return how many values were judged."""
         return (

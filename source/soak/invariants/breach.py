@@ -29,12 +29,32 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One row of the report: an invariant, what was measured, its limit."""
+    """One row of the report.
+
+    Parameters
+    ----------
+    invariant
+        Its name.
+    measured, limit
+        What was seen, and what may be.
+    breaches
+        How often the promise was broken.
+    is_judged
+        Whether there was anything to judge.
+    """
 
     invariant: str
     measured: str
     limit: str
     breaches: int
+    is_judged: bool = True
+
+    @property
+    def verdict(self) -> str:
+        """Kept, broken, or not judged."""
+        if self.breaches:
+            return f"broken {self.breaches} ×"
+        return "kept" if self.is_judged else "not judged"
 
 
 class Invariant:
@@ -47,13 +67,24 @@ class Invariant:
         self.breaches: list[Breach] = []
         self.broken = 0
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether there was anything to judge."""
+        return True
+
     def measured(self) -> str:
         """Return what was measured, in words."""
         raise NotImplementedError
 
     def finding(self) -> Finding:
         """Return the row of the report."""
-        return Finding(self.name, self.measured(), self.limit, self.broken)
+        return Finding(
+            self.name,
+            self.measured(),
+            self.limit,
+            self.broken,
+            self.is_judged,
+        )
 
     def breach(self, at: float, evidence: str) -> None:
         """Note that the promise was broken."""

@@ -159,6 +159,11 @@ class Settled(Invariant):
                 )
         return wrong
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether a calm came so far."""
+        return self.judged > 0
+
     def measured(self) -> str:
         """Return how many were judged, and the slowest."""
         return f"{self.judged} setpoints, slowest {self.slowest_s:.1f} s"

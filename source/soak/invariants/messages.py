@@ -115,6 +115,11 @@ class Heartbeats(Invariant):
             self.breach(now, f"{now - promised_at:.1f} s later than promised")
             self._promised_at = None
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether one fell due."""
+        return self.kept > 0 or self.broken > 0
+
     def measured(self) -> str:
         """Return how many were kept."""
         if not self.kept:

@@ -53,6 +53,11 @@ class Pauses(Invariant):
             self._shortest_s = min(self._shortest_s, at - last_at)
         self._last_at[station] = at
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether a station was spoken to."""
+        return self.heard > 0
+
     def measured(self) -> str:
         """Return the shortest gap and how much was watched."""
         return (

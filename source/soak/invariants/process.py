@@ -138,10 +138,15 @@ class MemorySlope(Invariant):
         if least > MOST_SLOPE_MIB_H:
             self.breach(at, self.measured())
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether the run was long enough."""
+        return self._slope is not None
+
     def measured(self) -> str:
         """Return the slope."""
         if self._slope is None:
-            return "not judged: the run, or each process in it, was too short"
+            return "the run, or each process in it, was too short"
         return (
             f"{self._slope.mib_per_hour:+.2f} ± {self._slope.sigma:.2f} MiB/h"
         )
@@ -184,6 +189,11 @@ class Baseline(Invariant):
             f"calm {self._baseline and self._baseline.threads} and "
             f"{self._baseline and self._baseline.files}",
         )
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a calm was reached."""
+        return self._baseline is not None
 
     def measured(self) -> str:
         """Return baseline and peak."""

@@ -69,6 +69,11 @@ class NewestWins(Invariant):
             )
         self._newest_heard[heard.station, word] = max(newest, number)
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether a command has reached a station."""
+        return self.heard > 0
+
     def measured(self) -> str:
         """Return how many were written and heard."""
         return f"{self.written} written, {self.heard} reached stations"
@@ -129,6 +134,11 @@ class TrueResults(Invariant):
         for word in WORDS:
             for one in self._sent.get((station, word), ()):
                 one.was_in_force |= settings.shows(word, one.value)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether there was such a result."""
+        return self.applied > 0
 
     def measured(self) -> str:
         """Return how many were judged."""

@@ -62,6 +62,11 @@ class Timestamps(Invariant):
             if end >= moment
         ]
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether there was a value."""
+        return self.judged > 0
+
     def measured(self) -> str:
         """Return how many were judged."""
         return f"{self.judged} timestamps"

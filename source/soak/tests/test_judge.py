@@ -100,6 +100,24 @@ def test_a_good_life_breaks_nothing(judge: Judge) -> None:
     assert broken(judge) == []
     assert judge.values == 4
     assert judge.results.applied == 1
+    judged = {one.name for one in judge.invariants if one.is_judged}
+    assert judge.slope.name not in judged
+    assert judge.heartbeats.name not in judged
+    assert {judge.pauses.name, judge.results.name} <= judged
+
+
+def test_without_anything_seen_nothing_was_judged(judge: Judge) -> None:
+    verdicts = {one.name: one.finding().verdict for one in judge.invariants}
+    for one in (
+        judge.pauses,
+        judge.attribution,
+        judge.timestamps,
+        judge.newest,
+        judge.results,
+        judge.settled,
+        judge.baseline,
+    ):
+        assert verdicts[one.name] == "not judged"
 
 
 def test_a_stations_silent_values_are_missed_in_calm(judge: Judge) -> None:

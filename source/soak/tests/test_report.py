@@ -93,6 +93,21 @@ def test_a_failure_of_the_run_itself_is_told() -> None:
     assert "ended by a failure of the run itself: OSError: no port" in text
 
 
+@pytest.mark.parametrize(
+    ("breaches", "is_judged", "verdict"),
+    [
+        (0, True, "kept"),
+        (0, False, "not judged"),
+        (3, True, "broken 3 ×"),
+        (3, False, "broken 3 ×"),
+    ],
+)
+def test_what_was_not_judged_is_not_called_kept(
+    breaches: int, is_judged: bool, verdict: str
+) -> None:
+    assert Finding("x", "y", "z", breaches, is_judged).verdict == verdict
+
+
 def test_tables_have_as_many_cells_in_each_row() -> None:
     tables: list[list[str]] = [[]]
     for line in as_markdown(BAD).splitlines():

@@ -71,7 +71,7 @@ def test_a_short_run_has_no_slope() -> None:
     invariant.judge(samples, 900.0)
 
     assert invariant.broken == 0
-    assert invariant.measured().startswith("not judged")
+    assert invariant.finding().verdict == "not judged"
 
 
 def test_more_than_128_mib_is_a_breach() -> None:
