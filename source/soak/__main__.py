@@ -43,8 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("There is no Mosquitto on this machine.", file=sys.stderr)
         return EXIT_WRONG_CALL
     _go_alone()
-    # `docker stop` and `timeout` should leave a report, too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # `docker stop` and `timeout` should leave a report, too; and a shell in the
+    # background has switched Ctrl-C off.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory() as folder:
             report = _run(options, Path(folder))
