@@ -41,10 +41,20 @@ image: ## build the image; a failing test fails the build
 lock wheels audit licences sbom: ## see .ci/supply
 	.ci/supply $@
 
-.PHONY: fuzz mutants
+.PHONY: fuzz mutants soak
 
 fuzz: $(STAMP) ## a million mutated captures and MQTT messages
 	cd source && ../$(PYTHON) -m end_to_end.fuzz
 
 mutants: ## change the core a thousand times; which change goes unnoticed?
 	.ci/mutants
+
+BENCH_STAMP := $(VENV)/.installed-bench
+
+$(BENCH_STAMP): $(STAMP) source/requirements-bench.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check \
+		-r source/requirements-bench.txt
+	touch $@
+
+soak: $(BENCH_STAMP) ## hours of changing faults; SOAK="--seconds 600"
+	PYTHONPATH=source $(PYTHON) -m soak $(SOAK)

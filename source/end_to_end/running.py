@@ -66,6 +66,8 @@ class ConnectorProcess:
                 env=self._environment,
                 stdout=log,
                 stderr=log,
+                # Ctrl-C is for who has started it, and ends it then.
+                start_new_session=True,
             )
 
     @property

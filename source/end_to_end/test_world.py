@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from end_to_end.running import ConnectorProcess, Controller
+from end_to_end.stepped_clock import SteppedClock
 from pyconnector_template.tests.mosquitto import (
     Mosquitto,
     Observer,
@@ -27,15 +28,6 @@ STATIONS = {"garage": "127.0.5.10", "yard": "127.0.5.11"}
 INPUT = "yard__report 2__Input"
 LIMIT = "garage__report 2__Curr user"
 HOUR_MS = 3_600_000
-
-# Whatever asks for the time of day, in a process that finds this file first.
-STEPPED_CLOCK = """
-import pathlib, time
-_step = pathlib.Path({path!r})
-_time, _time_ns = time.time, time.time_ns
-time.time = lambda: _time() + float(_step.read_text())
-time.time_ns = lambda: _time_ns() + int(float(_step.read_text()) * 1e9)
-"""
 
 
 @pytest.fixture
@@ -162,26 +154,22 @@ def test_a_stepped_clock_stops_neither_polls_nor_commands(
     controller: Controller,
     simulator: Simulator,
 ) -> None:
-    step = tmp_path / "step"
-    step.write_text("0")
-    hook = STEPPED_CLOCK.format(path=str(step))
-    (tmp_path / "sitecustomize.py").write_text(hook)
+    clock = SteppedClock(tmp_path)
 
     def stamp_after_step(hours: int, value: int) -> int:
         """Step the clock; return the timestamp of the next value."""
-        step.write_text(str(hours * 3600))
+        clock.step_to(hours * 3600.0)
         flip(simulator, [value])
         wait_until(lambda: controller.values(INPUT)[-1:] == [value])
         last = observer.on(controller.topic(INPUT))[-1]
         return int(last.json["timestamp"])
 
-    with ConnectorProcess(
-        tmp_path,
-        broker.port,
-        STATIONS,
-        bind=BIND,
-        PYTHONPATH=str(tmp_path),
-    ) as connector:
+    with (
+        clock,
+        ConnectorProcess(
+            tmp_path, broker.port, STATIONS, bind=BIND, **clock.environment
+        ) as connector,
+    ):
         controller.select(INPUT, actuators=["garage__curr"])
         controller.wait_for(INPUT, 0)
 

@@ -19,7 +19,7 @@ from simulator.fleet import Simulator
 from simulator.pauses import PauseChecker, Violation
 from simulator.profiles import PROFILES, Profile
 from simulator.scenario import SCENARIOS, Scenario, Step, load_scenario
-from simulator.server import HeardRequest
+from simulator.server import HeardRequest, Witness
 from simulator.station import SimulatedStation
 from simulator.vehicle import Vehicle
 from simulator.wire import Address, Outgoing
@@ -45,5 +45,6 @@ __all__ = [
     "Step",
     "Vehicle",
     "Violation",
+    "Witness",
     "load_scenario",
 ]

@@ -122,6 +122,19 @@ class AnswerLate:
         return f"it answers {self.seconds} s later from now on"
 
 
+@dataclass(frozen=True, slots=True)
+class Say:
+    """The station sends something to its last client, right or wrong.
+
+    Parameters
+    ----------
+    datagrams
+        One character for each byte (Latin-1).
+    """
+
+    datagrams: tuple[str, ...]
+
+
 Action = (
     PlugIn
     | Unplug
@@ -133,6 +146,7 @@ Action = (
     | Silence
     | Answer
     | AnswerLate
+    | Say
 )
 
 ACTIONS: dict[str, type[Action]] = {
@@ -146,4 +160,5 @@ ACTIONS: dict[str, type[Action]] = {
     "silence": Silence,
     "answer": Answer,
     "answer_late": AnswerLate,
+    "say": Say,
 }

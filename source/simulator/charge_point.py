@@ -103,7 +103,11 @@ class ChargePoint:
             is_on=bool(profile.whitelist) if is_on is None else is_on,
         )
         self.sessions = SessionLog(random.randrange(1, 400))
-        self.meter = Meter(float(random.randrange(1_000, 90_000_000)), now)
+        by_chance = random.randrange(1_000, 90_000_000)
+        first_total = profile.first_total
+        self.meter = Meter(
+            float(by_chance if first_total is None else first_total), now
+        )
         self.display = Display()
         self.errors = (0, 0)
         self.input = 0

@@ -76,6 +76,11 @@ class FaultyLink:
         self._chance = Random(f"{seed} link")  # noqa: S311  (no secret)
         self._burst_until = -math.inf
 
+    def change(self, faults: LinkFaults) -> None:
+        """Let something else be wrong with it from now on."""
+        self._faults = faults
+        self._burst_until = -math.inf
+
     def carry(self, data: bytes, at: float) -> list[tuple[float, bytes]]:
         """Send a datagram.
 

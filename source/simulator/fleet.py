@@ -14,7 +14,7 @@ from simulator.faults import NO_FAULTS, FaultyLink, LinkFaults
 from simulator.pauses import PauseChecker, Violation
 from simulator.profiles import PROFILES, Profile
 from simulator.scenario import SCENARIOS, Scenario
-from simulator.server import HeardRequest, Seat, Server
+from simulator.server import HeardRequest, Seat, Server, Witness
 from simulator.station import SimulatedStation
 from simulator.wire import KEBA_PORT, Station
 
@@ -57,6 +57,8 @@ class Simulator:
         The port of stations and clients; KEBA's, unless a test cannot use it.
     broadcast
         An address at which all stations hear as well.
+    witness
+        Who sees each datagram, in the server's thread.
     others
         Stations made by other means (a replay, for instance), by the name
         that they have in `stations`.
@@ -93,9 +95,11 @@ class Simulator:
         strict: bool = True,
         port: int = KEBA_PORT,
         broadcast: str | None = None,
+        witness: Witness | None = None,
         others: Mapping[str, Station] | None = None,
     ) -> None:
         self._port = port
+        self._witness = witness
         self._broadcast = broadcast
         back = faults if faults_to_client is None else faults_to_client
         now = time.monotonic()
@@ -132,6 +136,7 @@ class Simulator:
             list(self._seats.values()),
             port=self._port,
             broadcast=self._broadcast,
+            witness=self._witness,
         )
         self._thread = threading.Thread(target=self._serve, name="simulator")
         self._thread.start()
@@ -197,11 +202,25 @@ class Simulator:
         action
             Any of ``simulator.actions``.
         """
+        self._check(name)
+        self._server.act(name, action).result(PATIENCE_S)
+
+    def disturb(
+        self,
+        name: str,
+        to_station: LinkFaults = NO_FAULTS,
+        to_client: LinkFaults = NO_FAULTS,
+    ) -> None:
+        """Let something else be wrong with the way to a station, and back."""
+        self._check(name)
+        done = self._server.disturb(name, to_station, to_client)
+        done.result(PATIENCE_S)
+
+    def _check(self, name: str) -> None:
         if name not in self._seats:
             raise ValueError(f"there is no station {name!r}")
         if self._failure is not None:
             raise self._failure
-        self._server.act(name, action).result(PATIENCE_S)
 
     def reboot(self, name: str) -> None:
         """Switch a station's power off and on."""

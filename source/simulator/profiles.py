@@ -80,6 +80,8 @@ class Profile:
         An x-series.
     output
         `Output` from the factory.
+    first_total
+        What the meter shows at first, in 0.1 Wh; None leaves it to chance.
     dip_switches
         Texts of `DIP-Sw1` and `DIP-Sw2`.
     synchronised
@@ -141,6 +143,7 @@ class Profile:
     has_meter: bool = True
     com_module: bool = False
     output: int = 0
+    first_total: int | None = None
     dip_switches: tuple[str, str] = ("0x25", "0x02")
     synchronised: bool = True
     lacks_fields: frozenset[str] = frozenset()

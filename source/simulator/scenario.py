@@ -21,7 +21,7 @@ from files in TOML or JSON::
 In JSON the same is ``{"repeat_s": 600, "step": [{"at_s": 5, "do": ...}]}``.
 The words are `plug_in` (see ``vehicle.Vehicle``), `unplug`, `show_card` (tag,
 rfid_class), `set_input` (value), `fail` (error1, error2), `recover`, `reboot`,
-`silence` (requests), `answer` and `answer_late` (seconds).
+`silence` (requests), `answer`, `answer_late` (seconds) and `say` (datagrams).
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "tag": (str,),
     "rfid_class": (str,),
     "requests": (list,),
+    "datagrams": (list,),
 }
 
 
@@ -218,8 +219,9 @@ def _step(entry: dict[str, Any]) -> Step:
         _check(field, value)
     if word == "plug_in":
         return Step(at_s, PlugIn(Vehicle(**arguments)))
-    if "requests" in arguments:
-        arguments["requests"] = tuple(arguments["requests"])
+    for field, value in arguments.items():
+        if isinstance(value, list):
+            arguments[field] = tuple(value)
     return Step(at_s, ACTIONS[word](**arguments))
 
 

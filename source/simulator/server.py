@@ -20,7 +20,7 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from simulator.arrival import receive_stamped, stamp_arrivals
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from simulator.actions import Action
-    from simulator.faults import FaultyLink
+    from simulator.faults import FaultyLink, LinkFaults
     from simulator.pauses import PauseChecker, Violation
     from simulator.wire import Address, Outgoing, Station
 
@@ -68,6 +68,16 @@ class HeardRequest:
     text: str
 
 
+class Witness(Protocol):
+    """Sees each datagram, in the server's thread, which must not wait."""
+
+    def heard(self, request: HeardRequest) -> None:
+        """A datagram has reached a station's socket."""
+
+    def said(self, station: str, data: bytes) -> None:
+        """A station's socket sends this now."""
+
+
 @dataclass(slots=True)
 class Seat:
     """A station's place in the network.
@@ -103,6 +113,8 @@ class Server:
         The port that their sockets are bound to.
     broadcast
         An address at which all of them hear as well.
+    witness
+        Who sees each datagram, if anybody does.
 
     Raises
     ------
@@ -111,16 +123,23 @@ class Server:
     """
 
     def __init__(
-        self, seats: Sequence[Seat], *, port: int, broadcast: str | None
+        self,
+        seats: Sequence[Seat],
+        *,
+        port: int,
+        broadcast: str | None,
+        witness: Witness | None = None,
     ) -> None:
+        self._witness = witness
         self.requests: deque[HeardRequest] = deque(maxlen=KEPT_ENTRIES)
         self.violations: deque[Violation] = deque(maxlen=KEPT_ENTRIES)
         self._seats = {seat.station.name: seat for seat in seats}
         self._sockets: dict[str, socket.socket] = {}
         self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = itertools.count()
-        self._orders: queue.SimpleQueue[tuple[str, Action, Future[None]]]
-        self._orders = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[
+            tuple[Callable[[], None], Future[None]]
+        ] = queue.SimpleQueue()
         self._is_ending = threading.Event()
         self._activity = threading.Condition()
         self._selector = selectors.DefaultSelector()
@@ -135,10 +154,19 @@ class Server:
 
     def act(self, name: str, action: Action) -> Future[None]:
         """Let something happen to a station, soon; the result tells when."""
-        done: Future[None] = Future()
-        self._orders.put((name, action, done))
-        self._wake()
-        return done
+        return self._enqueue(lambda: self._perform(self._seats[name], action))
+
+    def disturb(
+        self, name: str, to_station: LinkFaults, to_client: LinkFaults
+    ) -> Future[None]:
+        """Let something else be wrong with a station's links, soon."""
+        seat = self._seats[name]
+
+        def change() -> None:
+            seat.to_station.change(to_station)
+            seat.to_client.change(to_client)
+
+        return self._enqueue(change)
 
     def stop(self) -> None:
         """Let `run` return."""
@@ -156,6 +184,12 @@ class Server:
         """Let those who wait look again."""
         with self._activity:
             self._activity.notify_all()
+
+    def _enqueue(self, job: Callable[[], None]) -> Future[None]:
+        done: Future[None] = Future()
+        self._orders.put((job, done))
+        self._wake()
+        return done
 
     # The server's thread ---------------------------------------------------
 
@@ -227,9 +261,9 @@ class Server:
     def _take_orders(self) -> None:
         self._wakee.recv(4096)
         while not self._orders.empty():
-            name, action, done = self._orders.get()
+            job, done = self._orders.get()
             try:
-                self._perform(self._seats[name], action)
+                job()
             except Exception as error:  # noqa: BLE001  (the caller sees it)
                 done.set_exception(error)
             else:
@@ -270,7 +304,10 @@ class Server:
         name = seat.station.name
         text = _readable(data)
         logger.info("%s << %s (from %s:%d)", name, text, *sender)
-        self.requests.append(HeardRequest(at, name, sender, text))
+        request = HeardRequest(at, name, sender, text)
+        self.requests.append(request)
+        if self._witness:
+            self._witness.heard(request)
         if seat.checker:
             for violation in seat.checker.hear(data, at, sender[0]):
                 logger.warning("%s !! %s", name, violation)
@@ -303,6 +340,8 @@ class Server:
                     data: bytes = data,
                     to: Address = outgoing.to,
                 ) -> None:
+                    if self._witness:
+                        self._witness.said(name, data)
                     _send(name, sock, data, to)
 
                 self._plan(due, send)

@@ -15,6 +15,7 @@ from simulator.actions import (
     PlugIn,
     Reboot,
     Recover,
+    Say,
     SetInput,
     ShowCard,
     Silence,
@@ -286,9 +287,18 @@ class SimulatedStation:
                 self._late_s = 0.0
             case AnswerLate(seconds):
                 self._late_s = seconds
+            case Say(datagrams):
+                return self._pushes() + self._say(datagrams)
             case _:
                 self._happen(action)
         return self._pushes()
+
+    def _say(self, datagrams: Iterable[str]) -> list[Outgoing]:
+        if self._client is None or self._is_dead():
+            return []
+        at = self._outside(self.point.now)
+        to = (self._client, self._port)
+        return [Outgoing(text.encode("latin-1"), at, to) for text in datagrams]
 
     def _happen(self, action: Action) -> None:
         match action:

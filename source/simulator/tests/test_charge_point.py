@@ -52,6 +52,12 @@ def test_an_idle_station_with_cable_says_so(garage: SimulatedStation) -> None:
     assert (report["Curr HW"], report["Curr user"]) == (32_000, 63_000)
 
 
+def test_a_meter_can_be_given_its_first_total() -> None:
+    profile = replace(PROFILES["p30-c"], first_total=1_234_567)
+    garage = SimulatedStation("garage", profile)
+    assert look(garage, 3, now=1.0)["E total"] == 1_234_567
+
+
 def test_an_idle_socket_has_neither_plug_nor_hardware_limit() -> None:
     garage = SimulatedStation("garage", PROFILES["p30-3.9"])
     report = look(garage, 2, now=1.0)

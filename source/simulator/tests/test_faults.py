@@ -80,3 +80,14 @@ def test_the_same_seed_gives_the_same_faults(seed: int) -> None:
 def test_an_impossible_probability_is_refused() -> None:
     with pytest.raises(ValueError, match="loss is 5, not within"):
         LinkFaults(loss=5)
+
+
+def test_what_is_wrong_with_a_link_can_change() -> None:
+    link = FaultyLink(LinkFaults(burst=Burst(1.0, seconds=60.0)), seed=1)
+    assert link.carry(DATA, 1.0) == []
+
+    link.change(NO_FAULTS)
+    assert link.carry(DATA, 2.0) == [(2.0, DATA)]
+
+    link.change(LinkFaults(loss=0.001))
+    assert link.carry(DATA, 3.0) == [(3.0, DATA)], "the burst is forgotten"

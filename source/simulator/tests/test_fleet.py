@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.actions import PlugIn
+from simulator.actions import PlugIn, Say
 from simulator.faults import LinkFaults
 from simulator.fleet import Simulator
 from simulator.replay import ReplayedStation
@@ -15,6 +15,7 @@ from simulator.tests.talking import BRISK
 
 if TYPE_CHECKING:
     from simulator.pauses import Violation
+    from simulator.server import HeardRequest
 
 GARAGE, YARD = "127.0.1.2", "127.0.1.3"
 BOTH = {"garage": GARAGE, "yard": YARD}
@@ -181,3 +182,71 @@ def test_nothing_outlives_the_with_block() -> None:
     assert "simulator" not in [t.name for t in threading.enumerate()]
     with Simulator({"garage": GARAGE}, port=PORT):
         pass
+
+
+def test_the_way_to_a_station_can_break_and_be_mended() -> None:
+    with Simulator(BOTH, port=PORT) as sim, Client() as client:
+        sim.disturb("garage", to_client=LinkFaults(loss=1.0))
+        client.send("report 1", GARAGE)
+        assert sim.wait_until(lambda: len(sim.requests) == 1)
+        assert client.ask("report 1", YARD)
+
+        sim.disturb("garage")
+        assert client.ask("report 1", GARAGE)
+
+
+def test_a_station_that_is_not_there_cannot_be_disturbed() -> None:
+    with (
+        Simulator(BOTH, port=PORT) as sim,
+        pytest.raises(ValueError, match="no station 'attic'"),
+    ):
+        sim.disturb("attic")
+
+
+class Notes:
+    """A witness that remembers."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def heard(self, request: HeardRequest) -> None:
+        self.lines.append(f"{request.station} << {request.text}")
+
+    def said(self, station: str, data: bytes) -> None:
+        self.lines.append(f"{station} >> {data.decode().strip()}")
+
+
+def test_a_witness_sees_each_datagram_before_anybody_else() -> None:
+    notes = Notes()
+    with (
+        Simulator(BOTH, port=PORT, witness=notes) as sim,
+        Client() as client,
+    ):
+        assert client.ask("curr 10000", GARAGE) == "TCH-OK :done\n"
+        assert notes.lines == [
+            "garage << curr 10000",
+            "garage >> TCH-OK :done",
+        ]
+
+        sim.act("garage", Say(("nonsense",)))
+        assert client.hear()[0] == "nonsense"
+        assert notes.lines[2] == "garage >> nonsense"
+
+
+def test_a_witness_does_not_see_what_the_way_has_swallowed() -> None:
+    notes = Notes()
+    with (
+        Simulator(
+            BOTH,
+            port=PORT,
+            witness=notes,
+            faults=LinkFaults(),
+            faults_to_client=LinkFaults(loss=1.0),
+        ) as sim,
+        Client() as client,
+    ):
+        client.send("report 1", GARAGE)
+        client.send("report 2", GARAGE)
+        assert sim.wait_until(lambda: len(notes.lines) == 2)
+
+    assert notes.lines == ["garage << report 1", "garage << report 2"]

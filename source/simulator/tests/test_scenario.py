@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.actions import Answer, Fail, PlugIn, Silence, Unplug
+from simulator.actions import Answer, Fail, PlugIn, Say, Silence, Unplug
 from simulator.scenario import (
     SCENARIOS,
     Scenario,
@@ -109,6 +109,13 @@ def test_a_file_in_json_is_read(tmp_path: Path) -> None:
     assert scenario.steps == (Step(1.0, Fail(error1=8)),)
     garage = SimulatedStation("garage", scenario=scenario)
     assert look(garage, 2, now=2.0)["Error1"] == 8
+
+
+def test_a_file_can_make_a_station_say_anything(tmp_path: Path) -> None:
+    path = tmp_path / "loud.json"
+    path.write_text('{"step": [{"at_s": 1, "do": "say", "datagrams": ["x"]}]}')
+
+    assert load_scenario(path).steps == (Step(1.0, Say(("x",))),)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from simulator.actions import (
     AnswerLate,
     PlugIn,
     Reboot,
+    Say,
     Silence,
     Unplug,
 )
@@ -29,7 +30,7 @@ from simulator.tests.talking import (
     reply,
     start_charging,
 )
-from simulator.wire import Outgoing
+from simulator.wire import KEBA_PORT, Outgoing
 
 
 @pytest.fixture
@@ -299,3 +300,22 @@ def test_the_news_tell_what_happened_and_what_got_no_answer(
     assert "-- no answer to 'hello': not a request that it knows" in news
     assert "-- the vehicle is unplugged" in news
     assert garage.take_news() == []
+
+
+def test_a_station_can_be_made_to_say_anything(
+    garage: SimulatedStation,
+) -> None:
+    assert garage.perform(Say(("too early: nobody has asked",)), 0.5) == []
+    garage.receive(b"report 1", 1.0, CLIENT)
+
+    said = garage.perform(Say(("\xff\x00", "")), 2.0)
+
+    to = (CLIENT[0], KEBA_PORT)
+    assert said == [Outgoing(b"\xff\x00", 2.0, to), Outgoing(b"", 2.0, to)]
+
+
+def test_a_silent_station_says_nothing(garage: SimulatedStation) -> None:
+    garage.receive(b"report 1", 1.0, CLIENT)
+    garage.perform(Silence(), 2.0)
+
+    assert garage.perform(Say(("anything",)), 3.0) == []

@@ -1,0 +1,176 @@
+"""Run the endurance proof: ``python -m soak`` in the folder `source`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from random import SystemRandom
+from typing import TYPE_CHECKING
+
+from pyconnector_template.tests.mosquitto import find_mosquitto
+from soak.measure import machine, sample
+from soak.neighbourhood import MOST_STATIONS, neighbours
+from soak.report import Report, clock, write
+from soak.run import Run
+from soak.timeline import SHORTEST_CYCLE_S, WARM_UP_S
+from soak.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SHORTEST_S = WARM_UP_S + SHORTEST_CYCLE_S
+
+# Set in the process that has a network namespace of its own.
+ALONE = "SOAK_IS_ALONE"
+
+EXIT_BROKEN = 1
+EXIT_WRONG_CALL = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run; return 1 if a promise was broken, else 0."""
+    options = _read(arguments)
+    if find_mosquitto() is None:
+        print("There is no Mosquitto on this machine.", file=sys.stderr)
+        return EXIT_WRONG_CALL
+    _go_alone()
+    # `docker stop` and `timeout` should leave a report, too; and a shell in the
+    # background has switched Ctrl-C off.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            report = _run(options, Path(folder))
+    except OSError as error:
+        print(f"The run cannot go on: {error}", file=sys.stderr)
+        return EXIT_WRONG_CALL
+    path = write(report, options.out)
+    _tell_end(report, path)
+    return EXIT_BROKEN if report.broken or report.failure else 0
+
+
+def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3600.0)
+    parser.add_argument("--stations", type=int, default=20)
+    parser.add_argument(
+        "--seed", type=int, default=SystemRandom().getrandbits(32)
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/soak"), metavar="FOLDER"
+    )
+    options = parser.parse_args(arguments)
+    if options.seconds < SHORTEST_S:
+        parser.error(f"--seconds: at least {SHORTEST_S:g}")
+    if not 1 <= options.stations <= MOST_STATIONS:
+        parser.error(f"--stations: 1 to {MOST_STATIONS}")
+    return options
+
+
+def _go_alone() -> None:
+    """Start again in a network namespace of our own, where root allows it.
+
+    There port 7090 belongs to nobody else, and nothing can leave.
+    """
+    if ALONE in os.environ or not _may_be_alone():
+        return
+    again = [sys.executable, "-m", "soak", *sys.argv[1:]]
+    script = 'ip link set lo up && exec "$@"'
+    os.environ[ALONE] = "1"
+    os.execvp(  # noqa: S606 - ourselves
+        "unshare",  # noqa: S607
+        ["unshare", "--net", "sh", "-c", script, "sh", *again],
+    )
+
+
+def _may_be_alone() -> bool:
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        return False
+    if not shutil.which("ip"):
+        return False
+    tried = subprocess.run(
+        ["unshare", "--net", "ip", "link"],  # noqa: S607
+        check=False,
+        capture_output=True,
+    )
+    return tried.returncode == 0
+
+
+def _run(options: argparse.Namespace, folder: Path) -> Report:
+    was_interrupted = False
+    failure = ""
+    stations = neighbours(options.stations)
+    print(
+        f"seed {options.seed}, {len(stations)} stations, "
+        f"{clock(options.seconds)}; Ctrl-C ends early with a report",
+        flush=True,
+    )
+    with World(folder, stations, options.seed) as world:
+        run = Run(
+            world,
+            seconds=options.seconds,
+            seed=options.seed,
+            sample=lambda: sample(world),
+            tell=lambda line: print(line, flush=True),
+        )
+        try:
+            run.play()
+        except KeyboardInterrupt:
+            was_interrupted = True
+        except BaseException as error:  # noqa: BLE001 - hours must not be lost
+            traceback.print_exc()
+            failure = f"{type(error).__name__}: {error}"
+        lasted_s = run.elapsed_s
+        # From here on Ctrl-C has nothing to shorten.
+        with suppress(ValueError):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        run.close()
+        judge = run.judge
+        return Report(
+            machine=machine(),
+            date=time.strftime("%Y-%m-%d"),
+            seed=options.seed,
+            stations=len(stations),
+            asked_s=options.seconds,
+            lasted_s=lasted_s,
+            was_interrupted=was_interrupted,
+            is_alone=ALONE in os.environ,
+            began_at=run.began_at,
+            faults=run.faults(),
+            findings=[one.finding() for one in judge.invariants],
+            failure=failure,
+            breaches=judge.breaches,
+            samples=run.samples,
+            slowest_calm_s=judge.recovery.slowest_s.get("all of a cycle", 0.0),
+            to_stations=judge.pauses.heard,
+            from_stations=judge.datagrams_of_stations,
+            from_strangers=world.from_strangers,
+            values=judge.values,
+            messages=judge.payloads.judged,
+            lives=world.life,
+        )
+
+
+def _tell_end(report: Report, path: Path) -> None:
+    for finding in report.findings:
+        print(f"{finding.verdict:>10}  {finding.invariant}: {finding.measured}")
+    for breach in report.breaches:
+        print(
+            f"{clock(breach.at - report.began_at)} {breach.invariant}: "
+            f"{breach.evidence}",
+            file=sys.stderr,
+        )
+    print(f"{report.broken} broken promises; the report is in {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

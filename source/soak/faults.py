@@ -1,0 +1,348 @@
+"""The faults, as generators: begin, go on, end.
+
+What stands before the first `yield` begins a fault, each further step is taken
+at every tick of the run, and what stands in `finally` ends it. All of them
+stay on loopback, and all floods are bounded.
+"""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from simulator import LinkFaults
+from simulator.actions import AnswerLate, Say
+from simulator.faults import NO_FAULTS
+from simulator.wire import KEBA_PORT
+from soak.neighbourhood import CONNECTOR, STRANGERS
+from soak.noise import Mutants, forged_report, odd_message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Mapping
+    from random import Random
+
+    from soak.timeline import Phase
+    from soak.world import World
+    from soak.writer import Writer
+
+    Fault = Callable[["Stage"], Generator[None]]
+
+FLOOD_PER_S = 1_000
+NONSENSE_PER_S = 100
+COMMANDS_PER_S = 200
+ODD_VALUES_PER_S = 10
+MAPS_PER_S = 20
+
+STEPS_S = (-7200.0, -600.0, -5.0, 5.0, 600.0, 3600.0, 86_400.0)
+
+
+class Stage:
+    """What a fault gets to play with.
+
+    Parameters
+    ----------
+    world
+        All pieces of the run.
+    writer
+        Who writes setpoints, and remembers them.
+    phase
+        The fault's place in the timeline.
+    chance
+        The same seed gives the same fault.
+    """
+
+    def __init__(
+        self, world: World, writer: Writer, phase: Phase, chance: Random
+    ) -> None:
+        self.world = world
+        self.writer = writer
+        self.phase = phase
+        self.chance = chance
+        self._last_at = time.monotonic()
+
+    def due(self, per_second: float) -> int:
+        """Return how many pieces of a flood are due since the last call.
+
+        Never more than a tenth of a second's: what a busy machine could not
+        send is not sent at once afterwards.
+        """
+        now = time.monotonic()
+        self._last_at = max(self._last_at, now - 0.1)
+        number = int((now - self._last_at) * per_second)
+        self._last_at += number / per_second
+        return number
+
+
+def _on_links(there: LinkFaults, back: LinkFaults) -> Fault:
+    def fault(stage: Stage) -> Generator[None]:
+        simulator = stage.world.simulator
+        try:
+            for name in stage.phase.stations:
+                simulator.disturb(name, there, back)
+            while True:
+                yield
+        finally:
+            for name in stage.phase.stations:
+                simulator.disturb(name)
+
+    return fault
+
+
+def reboot(stage: Stage) -> Generator[None]:
+    """The power of stations goes off and on."""
+    for name in stage.phase.stations:
+        stage.world.simulator.reboot(name)
+    while True:
+        yield
+
+
+def _silent(*requests: str) -> Fault:
+    def fault(stage: Stage) -> Generator[None]:
+        simulator = stage.world.simulator
+        try:
+            for name in stage.phase.stations:
+                simulator.silence(name, requests)
+            while True:
+                yield
+        finally:
+            for name in stage.phase.stations:
+                simulator.answer(name)
+
+    return fault
+
+
+def late_answers(stage: Stage) -> Generator[None]:
+    """Answers come when the connector has given them up, or nearly."""
+    simulator = stage.world.simulator
+    try:
+        for name in stage.phase.stations:
+            simulator.act(name, AnswerLate(stage.chance.uniform(1.0, 2.5)))
+        while True:
+            yield
+    finally:
+        for name in stage.phase.stations:
+            simulator.answer(name)
+
+
+def flood_from_station(stage: Stage) -> Generator[None]:
+    """A station tells its energy without end."""
+    (name, *_) = stage.phase.stations
+    energies = itertools.count(1)
+    while True:
+        number = stage.due(FLOOD_PER_S)
+        pushes = (f'{{"E pres": {next(energies)}}}' for _ in range(number))
+        stage.world.simulator.act(name, Say(tuple(pushes)))
+        yield
+
+
+def nonsense_from_station(stage: Stage) -> Generator[None]:
+    """Stations send damaged datagrams of all kinds."""
+    mutants = Mutants(stage.chance)
+    while True:
+        for _ in range(stage.due(NONSENSE_PER_S)):
+            name = stage.chance.choice(stage.phase.stations)
+            text = mutants.datagram().decode("latin-1")
+            stage.world.simulator.act(name, Say((text,)))
+        yield
+
+
+@contextmanager
+def _strangers() -> Iterator[list[socket.socket]]:
+    """Open sockets at addresses that are no station's."""
+    with ExitStack() as stack:
+        sockets = []
+        for address in STRANGERS:
+            one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            stack.enter_context(one)
+            one.bind((address, KEBA_PORT))
+            one.setblocking(False)
+            sockets.append(one)
+        yield sockets
+
+
+def _from_strangers(
+    per_second: float, datagrams: Callable[[Stage], Callable[[], bytes]]
+) -> Fault:
+    def fault(stage: Stage) -> Generator[None]:
+        datagram = datagrams(stage)
+        with _strangers() as sockets:
+            while True:
+                for _ in range(stage.due(per_second)):
+                    sender = stage.chance.choice(sockets)
+                    sender.sendto(datagram(), (CONNECTOR, KEBA_PORT))
+                    stage.world.from_strangers += 1
+                yield
+
+    return fault
+
+
+def _forged(stage: Stage) -> Callable[[], bytes]:
+    serials = sorted(stage.world.serials.values())
+    return lambda: forged_report(stage.chance.choice(serials), stage.chance)
+
+
+def _mutated(stage: Stage) -> Callable[[], bytes]:
+    return Mutants(stage.chance).datagram
+
+
+def broker_killed(stage: Stage) -> Generator[None]:
+    """The broker dies, forgets everything, and comes back."""
+    broker = stage.world.broker
+    try:
+        broker.kill()
+        stage.world.forget_broker_memory()
+        while True:
+            yield
+    finally:
+        broker.start()
+
+
+def broker_restarted(stage: Stage) -> Generator[None]:
+    """The broker is restarted again and again; it keeps its memory."""
+    while True:
+        stage.world.broker.restart()
+        again_at = time.monotonic() + stage.chance.uniform(2.0, 6.0)
+        while time.monotonic() < again_at:
+            yield
+
+
+def broker_frozen(stage: Stage) -> Generator[None]:
+    """The broker neither reads nor answers; connections stay open."""
+    broker = stage.world.broker
+    try:
+        broker.freeze()
+        while True:
+            yield
+    finally:
+        broker.thaw()
+
+
+def broker_slow(stage: Stage) -> Generator[None]:
+    """The broker works for a tenth of the time."""
+    broker = stage.world.broker
+    try:
+        while True:
+            for change, lasts_s in ((broker.freeze, 0.9), (broker.thaw, 0.1)):
+                change()
+                until = time.monotonic() + lasts_s
+                while time.monotonic() < until:
+                    yield
+    finally:
+        broker.thaw()
+
+
+def broken_maps(stage: Stage) -> Generator[None]:
+    """Maps are published that are damaged, or the same once more."""
+    mutants = Mutants(stage.chance)
+    controller = stage.world.controller
+    try:
+        while True:
+            for _ in range(stage.due(MAPS_PER_S)):
+                if stage.chance.random() < 0.3:
+                    controller.publish_map()
+                    continue
+                damaged = mutants.datapoint_map()
+                controller.publish(controller.map_topic, damaged)
+            yield
+    finally:
+        controller.publish_map()
+
+
+def odd_values(stage: Stage) -> Generator[None]:
+    """Actuators are written with what is no value for them."""
+    controller = stage.world.controller
+    neighbours = [*stage.world.neighbours.values()]
+    while True:
+        for _ in range(stage.due(ODD_VALUES_PER_S)):
+            one = stage.chance.choice(neighbours)
+            word = stage.chance.choice(one.words)
+            topic = controller.topic(f"{one.name}__{word}")
+            controller.publish(topic, odd_message(word, stage.chance))
+        yield
+
+
+def retained_commands(stage: Stage) -> Generator[None]:
+    """Commands are kept by the broker for whoever subscribes later."""
+    controller = stage.world.controller
+    neighbours = [*stage.world.neighbours.values()]
+    kept: set[str] = set()
+    try:
+        while True:
+            one = stage.chance.choice(neighbours)
+            kept.add(stage.writer.write_current(one.name, retain=True))
+            again_at = time.monotonic() + 0.5
+            while time.monotonic() < again_at:
+                yield
+    finally:
+        for key in kept:
+            controller.publish(controller.topic(key), b"", retain=True)
+
+
+def flood_of_commands(stage: Stage) -> Generator[None]:
+    """One station is given a new setpoint without end."""
+    name = stage.chance.choice([*stage.world.neighbours])
+    while True:
+        for _ in range(stage.due(COMMANDS_PER_S)):
+            stage.writer.write_current(name)
+        yield
+
+
+def clock_stepped(stage: Stage) -> Generator[None]:
+    """The connector's clock is set wrong, and right again."""
+    clock = stage.world.clock
+    try:
+        clock.step_to(stage.chance.choice(STEPS_S))
+        while True:
+            yield
+    finally:
+        clock.step_to(0.0)
+
+
+def connector_killed(stage: Stage) -> Generator[None]:
+    """The process is killed (kill -9), and started some time later."""
+    try:
+        stage.world.kill_connector()
+        while True:
+            yield
+    finally:
+        stage.world.start_connector()
+
+
+_LOSSY = LinkFaults(loss=0.4)
+_DOUBLING = LinkFaults(duplication=0.5)
+_SLOW = LinkFaults(delay_s=(0.05, 1.0))
+_DISORDERLY = LinkFaults(reordering=0.4, reordering_s=1.5)
+_DAMAGING = LinkFaults(corruption=0.3)
+_DEAD = LinkFaults(loss=1.0)
+
+FAULTS: Mapping[str, Fault] = {
+    "loss": _on_links(_LOSSY, _LOSSY),
+    "duplication": _on_links(_DOUBLING, _DOUBLING),
+    "delay": _on_links(_SLOW, _SLOW),
+    "reordering": _on_links(_DISORDERLY, _DISORDERLY),
+    "corruption": _on_links(_DAMAGING, _DAMAGING),
+    "outage": _on_links(_DEAD, _DEAD),
+    "one-way outage": _on_links(NO_FAULTS, _DEAD),
+    "reboot": reboot,
+    "silence": _silent(),
+    "half silence": _silent("report 2"),
+    "late answers": late_answers,
+    "flood from a station": flood_from_station,
+    "nonsense from a station": nonsense_from_station,
+    "flood from strangers": _from_strangers(FLOOD_PER_S, _forged),
+    "nonsense from strangers": _from_strangers(NONSENSE_PER_S, _mutated),
+    "forged reports": _from_strangers(NONSENSE_PER_S, _forged),
+    "broker killed": broker_killed,
+    "broker restarted": broker_restarted,
+    "broker frozen": broker_frozen,
+    "broker slow": broker_slow,
+    "broken maps": broken_maps,
+    "odd values": odd_values,
+    "retained commands": retained_commands,
+    "flood of commands": flood_of_commands,
+    "clock stepped": clock_stepped,
+    "connector killed": connector_killed,
+}

@@ -1,0 +1,93 @@
+"""A broken promise, and who notes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MOST_NOTED = 100
+"""More of one invariant are counted, but not told one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A promise was broken.
+
+    Parameters
+    ----------
+    invariant
+        Which one.
+    at
+        When, by the monotonic clock.
+    evidence
+        What was seen.
+    """
+
+    invariant: str
+    at: float
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One row of the report.
+
+    Parameters
+    ----------
+    invariant
+        Its name.
+    measured, limit
+        What was seen, and what may be.
+    breaches
+        How often the promise was broken.
+    is_judged
+        Whether there was anything to judge.
+    """
+
+    invariant: str
+    measured: str
+    limit: str
+    breaches: int
+    is_judged: bool = True
+
+    @property
+    def verdict(self) -> str:
+        """Kept, broken, or not judged."""
+        if self.breaches:
+            return f"broken {self.breaches} ×"
+        return "kept" if self.is_judged else "not judged"
+
+
+class Invariant:
+    """Base of all invariants: a name, a limit, and the breaches so far."""
+
+    name: str
+    limit: str
+
+    def __init__(self) -> None:
+        self.breaches: list[Breach] = []
+        self.broken = 0
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether there was anything to judge."""
+        return True
+
+    def measured(self) -> str:
+        """Return what was measured, in words."""
+        raise NotImplementedError
+
+    def finding(self) -> Finding:
+        """Return the row of the report."""
+        return Finding(
+            self.name,
+            self.measured(),
+            self.limit,
+            self.broken,
+            self.is_judged,
+        )
+
+    def breach(self, at: float, evidence: str) -> None:
+        """Note that the promise was broken."""
+        self.broken += 1
+        if len(self.breaches) < MOST_NOTED:
+            self.breaches.append(Breach(self.name, at, evidence))

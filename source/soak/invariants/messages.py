@@ -1,0 +1,233 @@
+"""What is published: valid JSON, true heartbeats, few log rows."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+from soak.invariants.breach import Invariant
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(text: str) -> float:
+    # 1e999 is JSON by grammar, and no number that anybody can keep.
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number that can be kept")
+    return number
+
+
+def strict_json(payload: bytes) -> Any:
+    """Decode JSON without NaN and Infinity.
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+    """
+    return json.loads(
+        payload.decode("utf-8"), parse_constant=_refuse, parse_float=_finite
+    )
+
+
+class Payloads(Invariant):
+    """All payloads are objects in valid JSON; none is empty."""
+
+    name = "Payloads on MQTT"
+    limit = "valid JSON without NaN, never empty"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.judged = 0
+
+    def judge(self, at: float, topic: str, payload: bytes) -> Any:
+        """Look at a message; return what it says, None if it is unusable."""
+        self.judged += 1
+        try:
+            content = strict_json(payload)
+        except ValueError as error:
+            self.breach(at, f"{topic}: {error}: {payload[:80]!r}")
+            return None
+        if not isinstance(content, dict):
+            self.breach(at, f"{topic}: no object: {payload[:80]!r}")
+            return None
+        return content
+
+    def judge_value(self, at: float, topic: str, content: Any) -> bool:
+        """Look at a value message; tell whether it can be used."""
+        is_right = content.keys() == {"value", "timestamp"} and isinstance(
+            content["timestamp"], int
+        )
+        if not is_right:
+            self.breach(at, f"{topic}: no value message: {content}")
+        return is_right
+
+    def measured(self) -> str:
+        """Return how many were judged."""
+        return f"{self.judged} messages"
+
+
+PATIENCE_S = 1.0
+"""For the way of a heartbeat on a busy machine."""
+
+
+class Heartbeats(Invariant):
+    """The next heartbeat comes when the last one has promised it.
+
+    Only while the broker is up and the process was not killed: a promise
+    says nothing about that.
+    """
+
+    name = "Heartbeats keep their promise"
+    limit = f"the next one within the promised time and {PATIENCE_S:g} s"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = 0
+        self._promised_at: float | None = None
+        self._closest_s = math.inf
+
+    def beat(self, at: float, content: Any) -> None:
+        """A heartbeat has come."""
+        self.look(at)
+        if self._promised_at is not None:
+            self.kept += 1
+            self._closest_s = min(self._closest_s, self._promised_at - at)
+        span_ms = (
+            content["next_heartbeats_timestamp"]
+            - content["this_heartbeats_timestamp"]
+        )
+        self._promised_at = at + span_ms / 1000
+
+    def disturb(self) -> None:
+        """The broker or the process is being disturbed: no promise holds."""
+        self._promised_at = None
+
+    def look(self, now: float) -> None:
+        """Complain about a promise that was broken."""
+        promised_at = self._promised_at
+        if promised_at is not None and now > promised_at + PATIENCE_S:
+            self.breach(now, f"{now - promised_at:.1f} s later than promised")
+            self._promised_at = None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether one fell due."""
+        return self.kept > 0 or self.broken > 0
+
+    def measured(self) -> str:
+        """Return how many were kept."""
+        if not self.kept:
+            return "none fell due undisturbed"
+        return f"{self.kept} kept, the closest {self._closest_s:.1f} s early"
+
+
+# What somebody has written is answered by a row: who writes decides how many.
+_ABOUT_MESSAGES = re.compile(
+    r"TCH-OK|TCH-ERR|confirmed|did not answer (ena|curr|currtime) "
+    r"|Refused a value|Ignored a|datapoint_map|Too many commands"
+    r"|somebody else has changed"
+)
+
+# The connector's own promise: a hundred at once, then one a second.
+AT_ONCE = 100
+PER_SECOND = 1.0
+
+ROWS_PER_START = 10
+ROWS_PER_STATION_AND_FAULT = 8
+ROWS_PER_FAULT = 12
+ROWS_PER_HOUR = 60
+
+
+class LogRows(Invariant):
+    """Rows of the log are few: each stays in BEMCom's database for ever.
+
+    A row about a message or a command is the answer to who wrote it. All
+    others are about faults: each fault may cost a few for each station that
+    it touches, each start a few and one for each station.
+
+    Parameters
+    ----------
+    stations
+        How many there are.
+    """
+
+    name = "Log rows"
+    limit = (
+        f"in all {AT_ONCE} per start or step of the clock, then "
+        f"{PER_SECOND:g}/s; not about messages: "
+        f"{ROWS_PER_STATION_AND_FAULT} per station and fault, "
+        f"{ROWS_PER_FAULT} per fault, "
+        f"{ROWS_PER_START} and one per station for each start, "
+        f"{ROWS_PER_HOUR}/h"
+    )
+
+    def __init__(self, stations: int) -> None:
+        super().__init__()
+        self.rows = 0
+        self.rows_about_faults = 0
+        self._stations = stations
+        self._begun_at: float | None = None
+        self._now = 0.0
+        self._bursts = 0
+        self._allowed = float(ROWS_PER_HOUR)
+
+    def started(self, at: float) -> None:
+        """The connector was started."""
+        if self._begun_at is None:
+            self._begun_at = self._now = at
+        self._bursts += 1
+        self._allowed += ROWS_PER_START + self._stations
+
+    def fault(self, stations: int) -> None:
+        """A fault begins that touches so many stations."""
+        self._allowed += ROWS_PER_FAULT + ROWS_PER_STATION_AND_FAULT * stations
+
+    def clock_stepped(self) -> None:
+        """The connector's clock was stepped: its bucket may be full again."""
+        self._bursts += 1
+
+    def row(self, at: float, text: str) -> None:
+        """A row was published."""
+        self.rows += 1
+        self._now = at
+        if self.rows > self.most:
+            self.breach(at, f"row {self.rows}, at most {self.most:.0f}: {text}")
+        if _ABOUT_MESSAGES.search(text):
+            return
+        self.rows_about_faults += 1
+        if self.rows_about_faults > self.most_about_faults:
+            self.breach(
+                at,
+                f"row {self.rows_about_faults} that is not about a message, at "
+                f"most {self.most_about_faults:.0f}: {text}",
+            )
+
+    @property
+    def most(self) -> float:
+        """How many rows there may be by now."""
+        return self._bursts * AT_ONCE + PER_SECOND * self._elapsed_s
+
+    @property
+    def most_about_faults(self) -> float:
+        """How many rows may not be about messages by now."""
+        return self._allowed + ROWS_PER_HOUR * self._elapsed_s / 3600
+
+    @property
+    def _elapsed_s(self) -> float:
+        return 0.0 if self._begun_at is None else self._now - self._begun_at
+
+    def measured(self) -> str:
+        """Return how many there were in an hour."""
+        hours = max(self._elapsed_s, 1.0) / 3600
+        return (
+            f"{self.rows / hours:.0f}/h in all, "
+            f"{self.rows_about_faults / hours:.0f}/h not about messages "
+            f"({self.rows_about_faults} of at most "
+            f"{self.most_about_faults:.0f})"
+        )

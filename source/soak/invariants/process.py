@@ -1,0 +1,225 @@
+"""The process: memory, threads, files, and that it lives."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+
+from soak.invariants.breach import Invariant
+
+MIB = 1024 * 1024
+
+MOST_MEMORY_MIB = 128.0
+"""What a connector has to live in (BEMCom's Helm chart)."""
+
+MOST_SLOPE_MIB_H = 1.0
+"""24 MiB a day: far above what a year would allow, and the least that shows
+beyond the noise of an hour."""
+
+SETTLED_AFTER_S = 300.0
+"""Caches and queues of a young process have not had their size once."""
+
+FEWEST_SAMPLES = 6
+SHORTEST_SPAN_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A process at a moment.
+
+    Parameters
+    ----------
+    at
+        When, by the monotonic clock.
+    life
+        Which process it is: 1 for the first, one more after each kill.
+    age_s
+        How long it has been running.
+    rss
+        Resident memory, in bytes.
+    threads, files
+        How many it has.
+    cpu_s
+        CPU seconds that it has used.
+    """
+
+    at: float
+    life: int
+    age_s: float
+    rss: int
+    threads: int
+    files: int
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """MiB per hour, and how far chance may have moved it (one sigma)."""
+
+    mib_per_hour: float
+    sigma: float
+
+
+def slope_of(samples: list[Sample]) -> Slope | None:
+    """Fit one slope to the memory of all lives, each with its own level.
+
+    Returns
+    -------
+    Slope or None
+        None if there is too little to see a slope.
+    """
+    old = [one for one in samples if one.age_s >= SETTLED_AFTER_S]
+    lives: defaultdict[int, list[Sample]] = defaultdict(list)
+    for one in old:
+        lives[one.life].append(one)
+    longest_s = max(
+        (own[-1].at - own[0].at for own in lives.values()), default=0
+    )
+    freedom = len(old) - len(lives) - 1
+    if len(old) < FEWEST_SAMPLES or longest_s < SHORTEST_SPAN_S or freedom < 1:
+        return None
+    points = [point for own in lives.values() for point in _around_mean(own)]
+    spread = sum(hours * hours for hours, _ in points)
+    slope = sum(hours * mib for hours, mib in points) / spread
+    rest = sum((mib - slope * hours) ** 2 for hours, mib in points)
+    return Slope(slope, math.sqrt(rest / freedom / spread))
+
+
+def _around_mean(samples: list[Sample]) -> list[tuple[float, float]]:
+    """Return hours and MiB, both counted from their mean."""
+    hours = [one.at / 3600 for one in samples]
+    mib = [one.rss / MIB for one in samples]
+    middle, level = sum(hours) / len(hours), sum(mib) / len(mib)
+    return [
+        (hour - middle, size - level)
+        for hour, size in zip(hours, mib, strict=True)
+    ]
+
+
+class MemoryBound(Invariant):
+    """Memory stays below what a connector has."""
+
+    name = "Memory"
+    limit = f"{MOST_MEMORY_MIB:g} MiB"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._most = 0.0
+
+    def judge(self, sample: Sample) -> None:
+        """Look at a process."""
+        mib = sample.rss / MIB
+        self._most = max(self._most, mib)
+        if mib > MOST_MEMORY_MIB:
+            self.breach(sample.at, f"{mib:.1f} MiB resident")
+
+    def measured(self) -> str:
+        """Return the most that was seen."""
+        return f"at most {self._most:.1f} MiB"
+
+
+class MemorySlope(Invariant):
+    """Memory does not grow, beyond noise; judged at the end."""
+
+    name = "Memory slope"
+    limit = f"{MOST_SLOPE_MIB_H:g} MiB/h beyond two sigma"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._slope: Slope | None = None
+
+    def judge(self, samples: list[Sample], at: float) -> None:
+        """Look at the samples of all calms, when the run is over."""
+        self._slope = slope_of(samples)
+        if self._slope is None:
+            return
+        least = self._slope.mib_per_hour - 2 * self._slope.sigma
+        if least > MOST_SLOPE_MIB_H:
+            self.breach(at, self.measured())
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether the run was long enough."""
+        return self._slope is not None
+
+    def measured(self) -> str:
+        """Return the slope."""
+        if self._slope is None:
+            return "the run, or each process in it, was too short"
+        return (
+            f"{self._slope.mib_per_hour:+.2f} ± {self._slope.sigma:.2f} MiB/h"
+        )
+
+
+class Baseline(Invariant):
+    """Threads and open files come back to where they were.
+
+    The first calm of each life is the baseline.
+    """
+
+    name = "Threads and open files"
+    limit = "in each calm no more than in the first"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._baseline: Sample | None = None
+        self._most_threads = 0
+        self._most_files = 0
+
+    def watch(self, sample: Sample) -> None:
+        """Note how many there are, in calm or not."""
+        self._most_threads = max(self._most_threads, sample.threads)
+        self._most_files = max(self._most_files, sample.files)
+
+    def is_kept(self, sample: Sample) -> bool:
+        """Tell whether a calm process is back; set the baseline if new."""
+        if self._baseline is None or self._baseline.life != sample.life:
+            self._baseline = sample
+        return (
+            sample.threads <= self._baseline.threads
+            and sample.files <= self._baseline.files
+        )
+
+    def complain(self, sample: Sample) -> None:
+        """It did not come back in time."""
+        self.breach(
+            sample.at,
+            f"{sample.threads} threads and {sample.files} files, in the first "
+            f"calm {self._baseline and self._baseline.threads} and "
+            f"{self._baseline and self._baseline.files}",
+        )
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a calm was reached."""
+        return self._baseline is not None
+
+    def measured(self) -> str:
+        """Return baseline and peak."""
+        if self._baseline is None:
+            return "no calm was reached"
+        return (
+            f"{self._baseline.threads} threads and {self._baseline.files} "
+            f"files in calm; at most {self._most_threads} and "
+            f"{self._most_files}"
+        )
+
+
+class Alive(Invariant):
+    """The process never ends by itself."""
+
+    name = "The process never ends by itself"
+    limit = "0 ends"
+
+    def ended(self, at: float, code: int, output: str) -> None:
+        """It has ended, and nobody had killed it."""
+        self.breach(at, f"exit code {code}; its last words: {output}")
+
+    def traceback(self, at: float, output: str) -> None:
+        """It has written a traceback to its terminal."""
+        self.breach(at, f"a traceback: {output}")
+
+    def measured(self) -> str:
+        """Return how often it has ended."""
+        return f"{self.broken} ends or tracebacks"

@@ -1,0 +1,119 @@
+"""What nobody should send: datagrams, maps and values, each wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from connector.tests.recordings import all_texts
+from end_to_end.fuzz import mutate, samples
+from soak.invariants.attribution import FORGED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+LARGEST_DATAGRAM = 65_507
+
+
+def plain_nonsense(chance: Random) -> bytes:
+    """Return a datagram that no station would send."""
+    return chance.choice(
+        (
+            b"",
+            b"\0" * 40,
+            chance.randbytes(200),
+            chance.randbytes(LARGEST_DATAGRAM),
+            b'{"ID": "2", "State": 4' + b" " * 65_000,
+            b'{"ID": -2, "State": 4}',
+            b'{"ID": "two", "State": 4}',
+            b'{"ID": "4711", "State": 4}',
+            b'{"ID": ' + b"9" * 5000 + b"}",
+            b"[" * 20_000,
+            b"TCH-ERR:",
+            b"report 2",
+            b"curr 6000",
+            b"i",
+            b"\xff\xfe\x00",
+        )
+    )
+
+
+class Mutants:
+    """Recordings of real stations with a few things wrong.
+
+    Parameters
+    ----------
+    chance
+        The same seed gives the same datagrams.
+    """
+
+    def __init__(self, chance: Random) -> None:
+        self._chance = chance
+        self._good = [text.encode() for text in all_texts()]
+        self._maps = samples("map")
+
+    def datagram(self) -> bytes:
+        """Return a damaged recording, or plain nonsense now and then."""
+        if self._chance.random() < 0.2:
+            return plain_nonsense(self._chance)
+        good = self._chance.choice(self._good)
+        return mutate(good, self._chance, self._good)[:LARGEST_DATAGRAM]
+
+    def datapoint_map(self) -> bytes:
+        """Return a damaged datapoint map."""
+        good = self._chance.choice(self._maps)
+        return mutate(good, self._chance, self._maps)
+
+
+def forged_report(serial: str, chance: Random) -> bytes:
+    """Return a report that claims to come from a station.
+
+    Its numbers stand in no other datagram.
+    """
+    number = chance.choice(sorted(FORGED))
+    fields = chance.choice(
+        (
+            {"ID": "1", "Product": number, "Serial": serial},
+            {"ID": "2", "State": number, "Curr user": number, "Serial": serial},
+            {"ID": "3", "P": number, "E total": number, "Serial": serial},
+            {"State": number},
+            {"E pres": number},
+        )
+    )
+    return json.dumps(fields).encode()
+
+
+_ODD_FOR_ALL: Sequence[object] = (
+    b"",
+    b"\0",
+    b"{",
+    b"[]",
+    b"null",
+    b"7000",
+    b'{"timestamp": 1}',
+    b'{"value": NaN, "timestamp": 1}',
+    b'{"value": 1e999, "timestamp": 1}',
+    b'{"value": -Infinity}',
+    b'{"value": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+    b'{"value": "' + b"9" * 70_000 + b'"}',
+    b'{"value": "\\ud800"}',
+    {"value": [1]},
+    {"value": {"a": 1}},
+    {"value": -1},
+    {"value": 0.5},
+    {"value": "yes please"},
+    {"value": "1\ncurr 6000"},
+    {"value": 10**400},
+)
+
+_ODD_FOR: dict[str, Sequence[object]] = {
+    "ena": ({"value": 2}, {"value": "on"}),
+    "curr": ({"value": 0}, {"value": 5999}, {"value": 63001}, {"value": True}),
+    "currtime": ({"value": 5999}, {"value": "7000 900000"}, {"value": "1 2 3"}),
+}
+
+
+def odd_message(word: str, chance: Random) -> object:
+    """Return a message that is no command for an actuator."""
+    return chance.choice((*_ODD_FOR_ALL, *_ODD_FOR[word]))

@@ -1,0 +1,336 @@
+"""Plays the timeline and lets the judge see everything."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass
+from queue import Empty
+from random import Random
+from typing import TYPE_CHECKING
+
+from end_to_end.running import NAME
+from soak.events import Published
+from soak.faults import FAULTS, Stage
+from soak.invariants.calm import RECOVERY_S
+from soak.judge import Judge
+from soak.progress import progress_line
+from soak.report import FaultTally, clock
+from soak.timeline import KINDS, WARM_UP_S, plan
+from soak.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Set
+
+    from soak.invariants.process import Sample
+    from soak.timeline import Cycle, Phase
+    from soak.world import World
+
+TICK_S = 0.02
+PROGRESS_EVERY_S = 10.0
+SAMPLE_EVERY_S = 2.0
+
+WRITE_EVERY_S = 0.5
+WRITE_EACH_STATION_EVERY_S = 10.0
+
+FIELDS = ("report 1__Serial", "report 2__State", "connection__online")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Playing:
+    """A fault that is on."""
+
+    phase: Phase
+    fault: Generator[None]
+    begun_at: float
+
+
+class Run:
+    """One endurance run.
+
+    Parameters
+    ----------
+    world
+        All pieces, running.
+    seconds
+        How long it should last; it ends with the calm that is due then.
+    seed
+        Where chance begins.
+    sample
+        Looks at the connector's process; None if it is not there.
+    tell
+        Takes each line of progress.
+
+    Attributes
+    ----------
+    judge
+        All invariants.
+    samples
+        The process in each calm.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        seconds: float,
+        seed: int,
+        sample: Callable[[], Sample | None],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._world = world
+        self._seconds = seconds
+        self._seed = seed
+        self._sample = sample
+        self._tell = tell
+        self._chance = Random(f"{seed} faults")  # noqa: S311 (no secret)
+        self.began_at = time.monotonic()
+        self.judge = Judge(
+            NAME,
+            world.neighbours,
+            world.serials,
+            sensor_of=world.controller.sensor_of,
+            is_ours=world.controller.is_ours,
+            unix_ahead_s=time.time() - self.began_at,
+        )
+        self._writer = Writer(
+            world.neighbours,
+            Random(f"{seed} setpoints"),  # noqa: S311
+            self._note_write,
+            world.controller.write,
+        )
+        self._written: dict[tuple[str, str], int] = {}
+        self._write_every_s = max(
+            WRITE_EVERY_S, WRITE_EACH_STATION_EVERY_S / len(world.neighbours)
+        )
+        self._is_writing = False
+        self._next_write_at = 0.0
+        self._next_sample_at = 0.0
+        self._next_progress_at = self.began_at + PROGRESS_EVERY_S
+        self._active: list[_Playing] = []
+        self._times: Counter[str] = Counter()
+        self._total_s: defaultdict[str, float] = defaultdict(float)
+        self._announced: set[str] = set()
+        self._offset_s = 0.0
+        self._life = 0
+        self._output_read = 0
+        self._latest: Sample | None = None
+        self.samples: list[Sample] = []
+
+    # The timeline ----------------------------------------------------------
+
+    def play(self) -> None:
+        """Play the whole timeline."""
+        self._select(self._announced)
+        self._calm(until=self.began_at + WARM_UP_S)
+        # As an admin would, before anybody invents datapoints.
+        self._select(self._announced)
+        names = [*self._world.neighbours]
+        for cycle in plan(self._seconds, names, self._chance):
+            if self.elapsed_s >= self._seconds:
+                break
+            self._trouble(cycle)
+            self._calm(until=self.began_at + cycle.end_s)
+
+    def close(self) -> None:
+        """End what is still wrong, and judge what is judged at the end."""
+        for playing in [*self._active]:
+            self._finish(playing)
+        self.judge.slope.judge(self.samples, time.monotonic())
+        self._tell_breaches()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.began_at
+
+    def _trouble(self, cycle: Cycle) -> None:
+        """Let the faults of a cycle happen."""
+        late_s = max(0.0, self.elapsed_s - cycle.phases[0].start_s)
+        zero = self.began_at + late_s
+        waiting = deque(cycle.phases)
+        while waiting or self._active:
+            now = time.monotonic()
+            for playing in [*self._active]:
+                if now >= zero + playing.phase.end_s:
+                    self._end(playing)
+                else:
+                    next(playing.fault)
+            while waiting and now >= zero + waiting[0].start_s:
+                self._begin(waiting.popleft())
+            self._step()
+
+    def _begin(self, phase: Phase) -> None:
+        stage = Stage(self._world, self._writer, phase, self._chance)
+        fault = FAULTS[phase.kind.name](stage)
+        self._active.append(_Playing(phase, fault, time.monotonic()))
+        self._times[phase.kind.name] += 1
+        self._tell(
+            f"{clock(self.elapsed_s)}  {phase} for {phase.duration_s:.1f} s"
+        )
+        self.judge.phase_begins(phase, time.monotonic())
+        next(fault)
+
+    def _end(self, playing: _Playing) -> None:
+        self._finish(playing)
+        self._notice()
+        self.judge.phase_ends(playing.phase, time.monotonic())
+
+    def _finish(self, playing: _Playing) -> None:
+        self._active.remove(playing)
+        lasted_s = time.monotonic() - playing.begun_at
+        self._total_s[playing.phase.kind.name] += lasted_s
+        playing.fault.close()
+
+    def _calm(self, until: float) -> None:
+        """See that all is well again; then go on writing till the end."""
+        judge = self.judge
+        judge.recovery.calm_begins(time.monotonic())
+        while not judge.recovery.look(time.monotonic()):
+            self._step()
+        self._is_writing = False
+        self._writer.write_all()
+        judge.settled.write(time.monotonic(), self._written)
+        while not judge.settled.look(time.monotonic(), self._world.settings()):
+            self._step()
+        self._look_at_process()
+        self._is_writing = True
+        while time.monotonic() < until:
+            self._step()
+
+    def _look_at_process(self) -> None:
+        """Threads and files are back; the sample of this calm is taken."""
+        until = time.monotonic() + RECOVERY_S
+        while True:
+            latest = self._sample()
+            if latest is not None and self.judge.baseline.is_kept(latest):
+                break
+            if time.monotonic() > until:
+                if latest is not None:
+                    self.judge.baseline.complain(latest)
+                break
+            self._step()
+        if latest is not None:
+            self.samples.append(latest)
+        self._look_for_tracebacks()
+
+    def _look_for_tracebacks(self) -> None:
+        output = self._world.connector.output
+        fresh, self._output_read = output[self._output_read :], len(output)
+        _, found, what = fresh.partition("Traceback (most recent")
+        if found:
+            self.judge.alive.traceback(time.monotonic(), what[:2000])
+
+    # One step --------------------------------------------------------------
+
+    def _step(self) -> None:
+        """Wait a moment; see what came; do what is due."""
+        time.sleep(TICK_S)
+        self._notice()
+        self._see_all()
+        now = time.monotonic()
+        self.judge.look(now)
+        self._keep_alive(now)
+        if self._is_writing and now >= self._next_write_at:
+            self._next_write_at = now + self._write_every_s
+            if self._world.controller.is_connected:
+                self._writer.write_any()
+        if now >= self._next_sample_at:
+            self._next_sample_at = now + SAMPLE_EVERY_S
+            self._watch_process()
+        self._tell_breaches()
+        if now >= self._next_progress_at:
+            self._next_progress_at = now + PROGRESS_EVERY_S
+            self._tell(self.progress())
+
+    def _tell_breaches(self) -> None:
+        for breach in self.judge.new_breaches():
+            self._tell(
+                f"{clock(breach.at - self.began_at)}  BROKEN "
+                f"{breach.invariant}: {breach.evidence}"
+            )
+
+    def _notice(self) -> None:
+        """Tell the judge what faults have changed."""
+        world = self._world
+        if world.life != self._life:
+            self._life = world.life
+            self.judge.connector_started(world.started_at, world.started_unix)
+        if world.clock.offset_s != self._offset_s:
+            self._offset_s = world.clock.offset_s
+            self.judge.clock_stepped(time.monotonic(), self._offset_s)
+
+    def _see_all(self) -> None:
+        announcement = f"{NAME}/available_datapoints"
+        while True:
+            try:
+                event = self._world.queue.get_nowait()
+            except Empty:
+                break
+            self.judge.see(event)
+            if isinstance(event, Published) and event.topic == announcement:
+                self._announced = set(json.loads(event.payload)["sensor"])
+        if self._world.simulator.failure is not None:
+            raise self._world.simulator.failure
+
+    def _keep_alive(self, now: float) -> None:
+        world = self._world
+        if world.is_connector_down or world.connector.is_running():
+            return
+        code = world.connector.process.returncode
+        self.judge.alive.ended(now, code, world.connector.output[-1000:])
+        # As Docker would.
+        world.start_connector()
+
+    def _watch_process(self) -> None:
+        self._latest = self._sample()
+        if self._latest is not None and not self._world.is_connector_down:
+            self.judge.memory.judge(self._latest)
+            self.judge.baseline.watch(self._latest)
+
+    def _select(self, announced: Set[str]) -> None:
+        """Choose datapoints: those that are needed here, and more."""
+        stations = self._world.neighbours.values()
+        sensors = {
+            f"{one.name}__{field}" for one in stations for field in FIELDS
+        }
+        sensors |= {
+            f"{one.name}__results__{word}"
+            for one in stations
+            for word in one.words
+        }
+        actuators = [
+            f"{one.name}__{word}" for one in stations for word in one.words
+        ]
+        self._world.controller.select(sorted(sensors | announced), actuators)
+
+    def _note_write(self, station: str, word: str, value: int) -> None:
+        self._written[station, word] = value
+        self.judge.newest.write(station, word, value)
+
+    # What there is to tell -------------------------------------------------
+
+    def progress(self) -> str:
+        """Return the present line of progress."""
+        return progress_line(
+            elapsed_s=self.elapsed_s,
+            active=[playing.phase for playing in self._active],
+            datagrams=self.judge.pauses.heard,
+            values=self.judge.values,
+            broken=self.judge.broken,
+            sample=self._latest,
+        )
+
+    def faults(self) -> list[FaultTally]:
+        """Return how often each fault came."""
+        slowest_s = self.judge.recovery.slowest_s
+        return [
+            FaultTally(
+                kind.name,
+                self._times[kind.name],
+                self._total_s[kind.name],
+                slowest_s.get(kind.name),
+            )
+            for kind in KINDS
+        ]

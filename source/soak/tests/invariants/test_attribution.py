@@ -1,0 +1,124 @@
+import pytest
+
+from soak.invariants.attribution import (
+    DOUBT_S,
+    FORGED,
+    REMEMBERED_S,
+    Attribution,
+    pairs_of,
+)
+from soak.neighbourhood import neighbours
+from soak.tests.seen import said
+
+SERIALS = {"s00": "20000000", "s01": "20000001"}
+
+
+@pytest.fixture
+def attribution() -> Attribution:
+    stations = {one.name: one for one in neighbours(2)}
+    judge = Attribution(stations, SERIALS)
+    judge.say(said(b'{\n"ID": "1",\n"Serial": "20000000"\n}\n', 10.0))
+    judge.say(said(b'{"ID": "1", "Serial": "20000001"}', 10.0, station="s01"))
+    return judge
+
+
+@pytest.mark.parametrize(
+    ("data", "pairs"),
+    [
+        (b'{"State": 3}', {"state": "3"}),
+        (b'{\n"E Start   ": 17,\n}\n', {"e start": "17"}),
+        (
+            b'{ "Product": "KC-P20   ", "U1": 230 }',
+            {"product": "KC-P20", "u1": "230"},
+        ),
+        (b'"Firmware":"P30 v 3"\n', {"firmware": "P30 v 3"}),
+        (b"TCH-OK :done\n", {}),
+        (b'{"Stat', {}),
+    ],
+)
+def test_datagrams_are_read_without_the_connectors_help(
+    data: bytes, pairs: dict[str, str]
+) -> None:
+    assert pairs_of(data) == pairs
+
+
+def test_a_value_that_its_station_has_said_is_right(
+    attribution: Attribution,
+) -> None:
+    attribution.judge(11.0, "s00__report 1__Serial", "20000000")
+
+    assert attribution.broken == 0
+    assert attribution.exact == 1
+
+
+def test_a_value_of_another_station_is_a_breach(
+    attribution: Attribution,
+) -> None:
+    attribution.judge(11.0, "s00__report 1__Serial", "20000001")
+
+    (breach,) = attribution.breaches
+    assert breach.evidence == "s00 never said Serial = '20000001'"
+
+
+def test_a_value_that_nobody_has_said_is_a_breach(
+    attribution: Attribution,
+) -> None:
+    attribution.judge(11.0, "s00__report 2__State", 4)
+
+    assert attribution.broken == 1
+
+
+def test_a_value_said_long_ago_is_a_breach(attribution: Attribution) -> None:
+    late = 10.0 + REMEMBERED_S + 1.0
+    attribution.say(said(b'{"Serial": "29999999"}', late))
+
+    attribution.judge(late, "s00__report 1__Serial", "20000000")
+
+    assert attribution.broken == 1
+
+
+def test_a_forged_number_is_a_breach_even_in_doubt(
+    attribution: Attribution,
+) -> None:
+    attribution.damage(["s00"], until=20.0)
+
+    attribution.judge(11.0, "s00__report 3__P", min(FORGED))
+
+    assert attribution.broken == 1
+
+
+def test_damaged_datagrams_leave_doubt_for_a_while(
+    attribution: Attribution,
+) -> None:
+    attribution.damage(["s00"], until=20.0)
+
+    attribution.judge(20.0 + DOUBT_S, "s00__report 2__State", 4)
+    assert (attribution.broken, attribution.doubtful) == (0, 1)
+
+    attribution.judge(20.1 + DOUBT_S, "s00__report 2__State", 4)
+    assert attribution.broken == 1
+
+
+def test_in_doubt_another_stations_serial_is_still_a_breach(
+    attribution: Attribution,
+) -> None:
+    attribution.damage(["s00"], until=20.0)
+
+    attribution.judge(11.0, "s00__report 1__Serial", "20000001")
+    attribution.judge(11.0, "s00__report 1__Serial", "20000009")
+
+    (breach,) = attribution.breaches
+    assert "serial number of s01" in breach.evidence
+
+
+def test_a_total_in_kwh_must_lie_in_the_stations_own_range(
+    attribution: Attribution,
+) -> None:
+    key = "s00__readings__energy_total"
+    attribution.judge(11.0, key, 100.5)
+    assert attribution.broken == 0
+
+    attribution.judge(11.0, key, 1_090.5)
+    attribution.judge(11.0, key, "much")
+
+    assert attribution.broken == 2

@@ -1,0 +1,118 @@
+from random import Random
+
+import pytest
+
+from soak.invariants.process import (
+    Alive,
+    Baseline,
+    MemoryBound,
+    MemorySlope,
+    slope_of,
+)
+from soak.tests.seen import sample
+
+MINUTE_S = 60.0
+
+
+def growing(mib_per_hour: float, noise_mib: float = 0.0) -> MemorySlope:
+    """Judge an hour of samples, one a minute."""
+    chance = Random(1)
+    invariant = MemorySlope()
+    samples = [
+        sample(
+            number * MINUTE_S,
+            40.0
+            + mib_per_hour * number / 60
+            + chance.uniform(-noise_mib, noise_mib),
+        )
+        for number in range(61)
+    ]
+    invariant.judge(samples, 3600.0)
+    return invariant
+
+
+def test_flat_memory_is_no_breach() -> None:
+    assert growing(0.0, noise_mib=0.5).broken == 0
+
+
+def test_memory_that_grows_by_3_mib_an_hour_is_a_breach() -> None:
+    invariant = growing(3.0, noise_mib=0.5)
+
+    assert invariant.broken == 1
+    assert invariant.measured() == "+3.11 ± 0.15 MiB/h"
+
+
+def test_a_slope_within_the_noise_is_no_breach() -> None:
+    assert growing(1.2, noise_mib=3.0).broken == 0
+
+
+def test_a_slope_is_found_across_processes_with_levels_of_their_own() -> None:
+    first = [sample(n * MINUTE_S, 50.0 + n / 10) for n in range(31)]
+    second = [sample(n * MINUTE_S, 30.0 + n / 10, life=2) for n in range(6, 31)]
+
+    slope = slope_of([*first, *second])
+
+    assert slope is not None
+    assert slope.mib_per_hour == pytest.approx(6.0, abs=0.01)
+
+
+def test_the_first_five_minutes_of_a_process_do_not_count() -> None:
+    samples = [sample(n * MINUTE_S, 20.0 if n < 5 else 40.0) for n in range(31)]
+
+    slope = slope_of(samples)
+
+    assert slope is not None
+    assert slope.mib_per_hour == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_short_run_has_no_slope() -> None:
+    samples = [sample(n * MINUTE_S, 40.0 + n) for n in range(14)]
+    invariant = MemorySlope()
+    invariant.judge(samples, 900.0)
+
+    assert invariant.broken == 0
+    assert invariant.finding().verdict == "not judged"
+
+
+def test_more_than_128_mib_is_a_breach() -> None:
+    invariant = MemoryBound()
+    invariant.judge(sample(1.0, 127.9))
+    assert invariant.broken == 0
+
+    invariant.judge(sample(2.0, 128.1))
+
+    assert invariant.broken == 1
+    assert invariant.measured() == "at most 128.1 MiB"
+
+
+def test_threads_and_files_may_grow_in_trouble_but_not_in_calm() -> None:
+    baseline = Baseline()
+    assert baseline.is_kept(sample(1.0))
+    baseline.watch(sample(2.0, threads=9, files=20))
+
+    assert baseline.is_kept(sample(3.0, threads=5, files=10))
+    more = sample(4.0, threads=6)
+    assert not baseline.is_kept(more)
+    assert not baseline.is_kept(sample(5.0, files=12))
+    baseline.complain(more)
+
+    (breach,) = baseline.breaches
+    assert "6 threads and 11 files" in breach.evidence
+    assert "at most 9 and 20" in baseline.measured()
+
+
+def test_a_new_process_has_a_new_baseline() -> None:
+    baseline = Baseline()
+    baseline.is_kept(sample(1.0, threads=4))
+
+    assert baseline.is_kept(sample(2.0, threads=5, life=2))
+    assert not baseline.is_kept(sample(3.0, threads=6, life=2))
+
+
+def test_an_end_and_a_traceback_are_breaches() -> None:
+    alive = Alive()
+    alive.ended(1.0, 1, "the last line")
+    alive.traceback(2.0, "ValueError")
+
+    assert alive.broken == 2
+    assert "exit code 1" in alive.breaches[0].evidence

@@ -1,0 +1,282 @@
+"""The loop of a run, on fake time, with a world of puppets."""
+
+from __future__ import annotations
+
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
+
+import pytest
+
+from soak import run
+from soak.events import Event, Settings
+from soak.neighbourhood import neighbours
+from soak.run import Run
+from soak.tests.seen import heard, published, said, sample
+from soak.timeline import KINDS, Cycle, Family, Kind, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from soak.faults import Stage
+    from soak.invariants.process import Sample
+
+NAME = "keba-test"
+FAULT = Kind("test", Family.CLOCK)
+
+
+class FakeTime:
+    """Sleeping takes no time; the world goes on meanwhile."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.on_sleep: Callable[[], None] = lambda: None
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now + 1_700_000_000.0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.on_sleep()
+
+
+class Puppets:
+    """A world in which a connector does all that is asked of it."""
+
+    def __init__(self, time: FakeTime) -> None:
+        self.time = time
+        self.queue: SimpleQueue[Event] = SimpleQueue()
+        self.neighbours = {one.name: one for one in neighbours(1)}
+        self.serials = {"s00": "20000000"}
+        self.life = 1
+        self.started_at, self.started_unix = time.now, time.time()
+        self.is_connector_down = False
+        self.clock = Mock(offset_s=0.0)
+        self.simulator = Mock(failure=None)
+        self.connector = Mock(output="")
+        self.connector.is_running.return_value = True
+        self.controller = Mock(is_connected=True)
+        self.controller.sensor_of = lambda topic: topic.partition("/v/")[2]
+        self.controller.is_ours.return_value = False
+        self.controller.write = self.write
+        self.in_force = Settings(63_000, enable_user=True)
+        self.obeys = True
+        self.lines: list[str] = []
+        time.on_sleep = self.go_on
+
+    def settings(self) -> dict[str, Settings]:
+        return {"s00": self.in_force}
+
+    def publish(self, key: str, value: object) -> None:
+        message = {"value": value, "timestamp": int(self.time.time() * 1000)}
+        self.queue.put(published(f"{NAME}/v/{key}", message, self.time.now))
+
+    def write(self, key: str, value: int, *, retain: bool = False) -> None:
+        del retain
+        if not self.obeys:
+            return
+        if key == "s00__ena":
+            self.in_force = Settings(
+                self.in_force.curr_user, enable_user=bool(value)
+            )
+        else:
+            self.in_force = Settings(value, self.in_force.enable_user)
+        text = key.removeprefix("s00__") + f" {value}"
+        self.queue.put(heard(text, self.time.now, settings=self.in_force))
+        self.publish(f"s00__results__{key.removeprefix('s00__')}", "applied")
+
+    def go_on(self) -> None:
+        data = b'{"ID": "2", "State": 3}'
+        self.queue.put(said(data, self.time.now, settings=self.in_force))
+        self.publish("s00__report 2__State", 3)
+        self.publish("s00__connection__online", True)
+
+    def start_connector(self) -> None:
+        self.connector.is_running.return_value = True
+        self.life += 1
+
+    def sample(self) -> Sample:
+        return sample(self.time.now, life=self.life)
+
+
+@pytest.fixture
+def fake_time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    fake = FakeTime()
+    monkeypatch.setattr(run, "time", fake)
+    return fake
+
+
+@pytest.fixture
+def world(fake_time: FakeTime) -> Puppets:
+    return Puppets(fake_time)
+
+
+def a_run(world: Any, seconds: float = 25.0) -> Run:
+    return Run(
+        world,
+        seconds=seconds,
+        seed=1,
+        sample=world.sample,
+        tell=world.lines.append,
+    )
+
+
+class Script:
+    """A fault that notes when it was played, and two phases of it."""
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, fake_time: FakeTime
+    ) -> None:
+        self.notes: list[tuple[str, float]] = []
+        self.on_begin: Callable[[], None] = lambda: None
+
+        def fault(_stage: Stage) -> Generator[None]:
+            self.notes.append(("begin", round(fake_time.now - 1_000.0)))
+            self.on_begin()
+            try:
+                while True:
+                    yield
+            finally:
+                self.notes.append(("end", round(fake_time.now - 1_000.0)))
+
+        monkeypatch.setattr(run, "FAULTS", {FAULT.name: fault})
+        phases = (Phase(12.0, 5.0, FAULT), Phase(15.0, 6.0, FAULT))
+        cycle = Cycle(phases, calm_at_s=21.0, end_s=30.0)
+        monkeypatch.setattr(run, "plan", lambda *_: [cycle])
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch, fake_time: FakeTime) -> Script:
+    return Script(monkeypatch, fake_time)
+
+
+def broken(one: Run) -> list[str]:
+    return [breach.invariant for breach in one.judge.breaches]
+
+
+def test_faults_come_when_the_timeline_says_and_calms_are_judged(
+    world: Puppets, script: Script
+) -> None:
+    one = a_run(world)
+    one.play()
+    one.close()
+
+    assert script.notes == [
+        ("begin", 12),
+        ("begin", 15),
+        ("end", 17),
+        ("end", 21),
+    ]
+    assert broken(one) == []
+    assert one.judge.settled.judged == 4
+    assert [round(s.at - one.began_at) for s in one.samples] == [0, 21]
+    assert round(one.elapsed_s) == 30
+    tally = {fault.name: fault for fault in one.faults()}
+    assert set(tally) == {kind.name for kind in KINDS}
+
+
+def test_progress_is_told_every_ten_seconds_and_faults_at_once(
+    world: Puppets, script: Script
+) -> None:
+    one = a_run(world)
+    one.play()
+
+    assert [line.split()[0] for line in world.lines] == [
+        "0:00:10",
+        "0:00:12",
+        "0:00:15",
+        "0:00:20",
+    ]
+    assert "test + test" not in world.lines[0]
+    assert world.lines[1].endswith("test for 5.0 s")
+
+
+def test_a_station_that_does_not_obey_is_found_in_calm(
+    world: Puppets, script: Script
+) -> None:
+    def stop_obeying() -> None:
+        world.obeys = False
+
+    script.on_begin = stop_obeying
+    one = a_run(world)
+    one.play()
+    one.close()
+
+    assert broken(one) == [one.judge.settled.name] * 2
+    assert any("BROKEN" in line for line in world.lines)
+
+
+def test_a_connector_that_ends_by_itself_is_found_and_started_again(
+    world: Puppets, script: Script
+) -> None:
+    def end() -> None:
+        world.connector.is_running.return_value = False
+
+    script.on_begin = end
+    one = a_run(world)
+    one.play()
+
+    assert broken(one) == [one.judge.alive.name] * 2
+    assert world.connector.is_running()
+
+
+def test_a_connector_that_was_killed_is_no_breach(
+    world: Puppets, script: Script
+) -> None:
+    def kill() -> None:
+        world.is_connector_down = True
+        world.connector.is_running.return_value = False
+
+    script.on_begin = kill
+    one = a_run(world)
+    one.play()
+
+    assert broken(one) == []
+
+
+def test_a_traceback_in_the_output_is_found(
+    world: Puppets, script: Script
+) -> None:
+    def complain() -> None:
+        world.connector.output = "Traceback (most recent call last): oh"
+
+    script.on_begin = complain
+    one = a_run(world)
+    one.play()
+
+    assert broken(one) == [one.judge.alive.name]
+
+
+def test_an_interrupted_run_ends_its_faults(
+    world: Puppets, script: Script, fake_time: FakeTime
+) -> None:
+    def interrupt() -> None:
+        if fake_time.now > 1_016.0:
+            raise KeyboardInterrupt
+
+    go_on, fake_time.on_sleep = fake_time.on_sleep, lambda: None
+
+    def both() -> None:
+        go_on()
+        interrupt()
+
+    fake_time.on_sleep = both
+    one = a_run(world)
+    with pytest.raises(KeyboardInterrupt):
+        one.play()
+    one.close()
+
+    assert script.notes[-2:] == [("end", 16), ("end", 16)]
+    assert round(one.elapsed_s) == 16
+
+
+def test_a_failure_of_the_stations_thread_ends_the_run(
+    world: Puppets, script: Script
+) -> None:
+    world.simulator.failure = OSError("no more")
+
+    with pytest.raises(OSError, match="no more"):
+        a_run(world).play()

@@ -1,0 +1,66 @@
+from random import Random
+from typing import Any
+
+from soak.neighbourhood import SETPOINTS, neighbours
+from soak.writer import Writer
+
+STATIONS = {one.name: one for one in neighbours(4)}
+
+
+class Line:
+    """Notes what is written."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[str, str, int]] = []
+        self.sent: list[tuple[str, Any, bool]] = []
+        self.writer = Writer(STATIONS, Random(1), self.note, self.send)
+
+    def note(self, station: str, word: str, value: int) -> None:
+        assert len(self.noted) == len(self.sent), "noted before it is sent"
+        self.noted.append((station, word, value))
+
+    def send(self, key: str, value: Any, *, retain: bool) -> None:
+        self.sent.append((key, value, retain))
+
+
+def test_what_is_sent_was_noted_before() -> None:
+    line = Line()
+    for _ in range(100):
+        line.writer.write_any()
+
+    assert [(f"{s}__{w}", v) for s, w, v in line.noted] == [
+        (key, value) for key, value, _ in line.sent
+    ]
+    assert {word for _, word, _ in line.noted} == {"curr", "currtime", "ena"}
+    assert {name for name, _, _ in line.noted} == set(STATIONS)
+
+
+def test_no_current_of_a_station_comes_again_before_all_have() -> None:
+    line = Line()
+    for _ in range(SETPOINTS):
+        line.writer.write_current("s01")
+
+    assert len({value for _, _, value in line.noted}) == SETPOINTS
+
+
+def test_all_means_each_actuator_of_each_station_once() -> None:
+    line = Line()
+    line.writer.write_all()
+
+    assert sorted(key for key, _, _ in line.sent) == [
+        "s00__curr",
+        "s00__ena",
+        "s01__curr",
+        "s01__ena",
+        "s02__curr",
+        "s02__ena",
+        "s03__currtime",
+        "s03__ena",
+    ]
+
+
+def test_a_current_may_be_kept_by_the_broker() -> None:
+    line = Line()
+
+    assert line.writer.write_current("s00", retain=True) == "s00__curr"
+    assert line.sent[0][2]

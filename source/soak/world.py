@@ -1,0 +1,136 @@
+"""The pieces of a run: stations, broker, connector, controller, clock."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Self
+
+from end_to_end.running import NAME, ConnectorProcess
+from end_to_end.stepped_clock import SteppedClock
+from pyconnector_template.tests.mosquitto import Mosquitto
+from simulator import Simulator
+from soak.controller import Controller
+from soak.events import Event, Settings, StationsWitness, settings_of
+from soak.neighbourhood import CONNECTOR, Neighbour
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+# A log of each message would fill the disk.
+BROKER = "allow_anonymous true\nlog_dest none"
+
+
+class World:
+    """Everything that a run needs, for the time of a `with` block.
+
+    Parameters
+    ----------
+    folder
+        For files of broker and connector.
+    neighbours
+        The stations.
+    seed
+        Where chance begins in the stations.
+
+    Attributes
+    ----------
+    queue
+        All that is seen, in order.
+    life
+        How often the connector has been started.
+    from_strangers
+        How many datagrams strangers have sent.
+    """
+
+    def __init__(
+        self, folder: Path, neighbours: Sequence[Neighbour], seed: int
+    ) -> None:
+        self.queue: SimpleQueue[Event] = SimpleQueue()
+        self.neighbours = {one.name: one for one in neighbours}
+        self.life = 0
+        self.from_strangers = 0
+        self.is_connector_down = True
+        self._folder = folder
+        self._stack = ExitStack()
+        witness = StationsWitness(self.queue)
+        self.simulator = Simulator(
+            {one.name: one.address for one in neighbours},
+            profile={one.name: one.profile for one in neighbours},
+            scenario="always-charging",
+            seed=seed,
+            strict=False,
+            witness=witness,
+        )
+        witness.stations = self.simulator.stations
+        self.clock = SteppedClock(folder)
+        self.broker = Mosquitto(folder, BROKER, has_memory=True)
+        self.connector = ConnectorProcess(
+            folder,
+            self.broker.port,
+            {one.name: self._entry(one) for one in neighbours},
+            bind=CONNECTOR,
+            SEND_RAW_MESSAGE_TO_DB="TRUE",
+            **self.clock.environment,
+        )
+
+    def _entry(self, one: Neighbour) -> object:
+        """Return how a station stands in the settings: half with a serial."""
+        if one.number % 2:
+            return one.address
+        return {"host": one.address, "serial": self.serials[one.name]}
+
+    @property
+    def serials(self) -> dict[str, str]:
+        """Serial numbers by name."""
+        stations = self.simulator.stations
+        return {name: one.serial for name, one in stations.items()}
+
+    def settings(self) -> dict[str, Settings]:
+        """Look at what is in force at all stations."""
+        stations = self.simulator.stations
+        return {name: settings_of(one) for name, one in stations.items()}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self.clock)
+            stack.enter_context(self.simulator)
+            stack.enter_context(self.broker)
+            self.controller = Controller(NAME, self.broker.port, self.queue)
+            stack.callback(self.controller.close)
+            stack.enter_context(self.connector)
+            self._connector_started()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def start_connector(self) -> None:
+        """Start the connector anew after a kill."""
+        self.connector.start()
+        self._connector_started()
+
+    def kill_connector(self) -> None:
+        """End the connector without a chance to say goodbye."""
+        self.is_connector_down = True
+        self.connector.process.kill()
+        self.connector.process.wait()
+
+    def forget_broker_memory(self) -> None:
+        """Remove what a broker that is down had kept."""
+        (self._folder / "mosquitto.db").unlink(missing_ok=True)
+
+    def _connector_started(self) -> None:
+        self.life += 1
+        self.is_connector_down = False
+        self.started_at = time.monotonic()
+        self.started_unix = time.time()
