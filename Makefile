@@ -33,6 +33,18 @@ test: lint ## everything that CI checks, but the image
 docs: $(STAMP) ## make docs/datapoints.md from the tables
 	cd source && ../$(PYTHON) -m connector.datapoints > ../docs/datapoints.md
 
+.PHONY: scaling
+
+BENCH_STAMP := $(VENV)/.bench-installed
+
+$(BENCH_STAMP): $(STAMP) source/requirements-bench.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check \
+		-r source/requirements-bench.txt
+	touch $@
+
+scaling: $(BENCH_STAMP) ## a small campus, measured, into docs/scaling.md
+	cd source && ../$(PYTHON) -m scaling run --write
+
 .PHONY: image lock wheels audit licences sbom
 
 image: ## build the image; a failing test fails the build
