@@ -1,11 +1,12 @@
 """How much load a campus is, by calculation and by a scaled run.
 
 python -m scaling plan --stations 800 --connectors 2 --selection minimal
-python -m scaling run --connectors 4 --stations 25
+python -m scaling run --connectors 4 --stations 125
 python -m scaling document
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as mistake:
         print(f"scaling: {mistake}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 1
     return 0
 
 
@@ -59,7 +62,7 @@ def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
         print(f"scaling: {missing}", file=sys.stderr)
         return 1
     if not namespace.is_own() and namespace.can_be_made():
-        return namespace.run_inside(words)
+        namespace.run_inside(words)
     # Only a run needs psutil.
     from scaling.report import Task, run_all
     from scaling.run import RunError
@@ -127,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     running = commands.add_parser("run", help="a small campus, measured")
     running.add_argument("--connectors", type=int, default=4)
     running.add_argument(
-        "--stations", type=int, default=25, help="of each connector"
+        "--stations", type=int, default=125, help="of each connector"
     )
     running.add_argument(
         "--selection",
@@ -137,19 +140,22 @@ def _parser() -> argparse.ArgumentParser:
         help=f"one run for each: {_names()}",
     )
     running.add_argument(
-        "--rounds", type=int, default=4, help="rounds of polls to measure"
+        "--rounds",
+        type=int,
+        default=2,
+        help="rounds of polls to measure, at least",
     )
     running.add_argument(
         "--queue",
         type=int,
-        default=10_000,
+        default=5_000,
         help="messages that wait in the API; the real one takes "
         f"{COSTS.api_queue}",
     )
     running.add_argument(
         "--write", action="store_true", help="put it into docs/scaling.md"
     )
-    _add_common(running, interval_s=5)
+    _add_common(running, interval_s=10)
     running.add_argument(
         "--publish-unchanged-every",
         type=int,
@@ -193,4 +199,6 @@ def _selection(name: str) -> Selection:
 
 
 if __name__ == "__main__":
+    # So that `with` blocks end all processes when this is ended from outside.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     sys.exit(main())

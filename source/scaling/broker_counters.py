@@ -55,7 +55,7 @@ class BrokerCounters:
         self._client.loop_stop()
 
     def read(self) -> dict[str, int]:
-        """Return the counters as of a second ago at most."""
+        """Return the counters as of two seconds ago at most."""
         return dict(self._newest)
 
     def _on_connect(self, client: Client, *_: object) -> None:

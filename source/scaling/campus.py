@@ -42,6 +42,8 @@ class Costs:
     cpu_per_poll_s
         CPU time of a connector for one poll of one station, with all values;
         a status message is taken for a third of it.
+    connector_bytes, station_bytes
+        Memory of a connector, and what each station adds, with all values.
     value_bytes
         Mean length of a value as JSON, counted with simulated stations.
     raw_bytes_per_poll, raw_bytes_per_push
@@ -60,6 +62,8 @@ class Costs:
     values_per_writer_s: float = 180.0
     api_queue: int = 100_000
     cpu_per_poll_s: float = 0.0015
+    connector_bytes: float = 42e6
+    station_bytes: float = 50e3
     value_bytes: float = 4.5
     raw_bytes_per_poll: float = 1_300
     raw_bytes_per_push: float = 140
@@ -171,8 +175,8 @@ class Load:
     activation_bytes
         All maps of a connector that the API sends while its datapoints are
         activated: each saved row brings a whole one.
-    connector_cpu
-        Share of a core that each connector needs.
+    connector_cpu, connector_bytes
+        Share of a core and memory that each connector needs.
     broker_cpu, reader_cpu
         Share of a core that Mosquitto and the API's MQTT thread need at
         least.
@@ -197,6 +201,7 @@ class Load:
     map_bytes: float
     activation_bytes: float
     connector_cpu: float
+    connector_bytes: float
     broker_cpu: float
     reader_cpu: float
     rows_per_year: float
@@ -236,6 +241,8 @@ def load_of(campus: Campus, costs: Costs = COSTS) -> Load:
         connector_cpu=(polls_per_s + pushes_per_s / REQUESTS_PER_POLL)
         * costs.cpu_per_poll_s
         / campus.connectors,
+        connector_bytes=costs.connector_bytes
+        + stations_each * costs.station_bytes,
         broker_cpu=values_per_s * costs.broker_s,
         reader_cpu=values_per_s * costs.reader_s,
         rows_per_year=values_per_s * YEAR_S,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from scaling.campus import REQUESTS_PER_POLL, Costs, load_of
-from scaling.run import Measurement
+from scaling.measurement import Measurement
 from scaling.sizing import age_when_stored_s, overflow_after_s, share_lost
 from scaling.store import share_moving, store_all
 from scaling.tables import number, number_table
@@ -107,8 +107,8 @@ def _line_and_broker(run: Measurement, costs: Costs) -> Iterator[Row]:
 
 def _cpu(run: Measurement, costs: Costs) -> Iterator[Row]:
     campus = run.campus
-    polls_per_s = load_of(campus, costs).polls_per_s
-    polls_per_s += campus.pushes_per_s / REQUESTS_PER_POLL
+    load = load_of(campus, costs)
+    polls_per_s = load.polls_per_s + campus.pushes_per_s / REQUESTS_PER_POLL
     values_per_s = len(run.arrivals) / run.seconds
     yield Row(
         "CPU of a connector for a poll, ms",
@@ -125,7 +125,11 @@ def _cpu(run: Measurement, costs: Costs) -> Iterator[Row]:
         costs.reader_s * 1e6,
         run.reader_cpu / values_per_s * 1e6,
     )
-    yield Row("memory of a connector, MB", None, run.connector_memory / 1e6)
+    yield Row(
+        "memory of a connector, MB",
+        load.connector_bytes / 1e6,
+        run.connector_memory / 1e6,
+    )
 
 
 def _stored(run: Measurement, writers: int, costs: Costs) -> Iterator[Row]:

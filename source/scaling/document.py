@@ -22,6 +22,7 @@ from scaling.sizing import (
 )
 from scaling.tables import (
     bullets,
+    counted,
     number,
     number_table,
     seconds,
@@ -73,7 +74,7 @@ def calculated() -> str:
             "## 10,000 stations on twenty connectors",
             _answer(),
             _intervals(),
-            _ABOUT_INTERVALS,
+            _ABOUT_INTERVALS.rstrip(),
             "## What breaks first",
             limits(BIG),
             "## 100, 1000, 10,000 stations",
@@ -100,6 +101,7 @@ def _answer() -> str:
     minimal = replace(BIG, selection=MINIMAL)
     interval_s = _interval(minimal, RECOMMENDED_WRITERS)
     chosen = replace(minimal, poll_interval_s=interval_s)
+    thinned = replace(minimal, publish_unchanged_every=10, charging_share=1.0)
     age_s = age_when_stored_s(chosen, RECOMMENDED_WRITERS)
     charging = BIG.stations * BIG.charging_share
     busy = BIG.pushes_per_s / COSTS.values_per_writer_s / UTILISATION
@@ -118,9 +120,13 @@ def _answer() -> str:
         `readings__energy_session`): stations tell it by themselves, each
         10 Wh. With {number(charging)} vehicles at 11 kW that is
         {number(BIG.pushes_per_s)} values a second for each of the two, the
-        work of {number(busy)} writers, whatever the interval. Select
+        work of {math.ceil(busy)} writers, whatever the interval. Select
         `readings__energy_total` instead.""",
-        """Broker and connectors are not in question, see below.""",
+        f"""**Or publish unchanged values less often:**
+        `PUBLISH_UNCHANGED_EVERY=10` lets one writer do with
+        `POLL_SECONDS={_interval(thinned, 1)}`, also while all vehicles charge.
+        See below for what it costs.""",
+        """Broker and connectors are not in question.""",
     )
 
 
@@ -168,8 +174,8 @@ is needed to share a connection, `minimal` what is needed to bill, and to see
 that all is well. \\* means that a round does not fit into the API's queue: a
 part is lost when the connectors happen to poll together. – means that status
 messages alone are too much. The API's writers keep no order among themselves,
-so the queue should be empty before the next round: with these intervals it
-is."""
+so the queue should be empty before the next round. With these intervals it is.
+"""
 
 
 def _sizes() -> Iterator[str]:
@@ -181,8 +187,7 @@ def _sizes() -> Iterator[str]:
     head = (
         "selection",
         *(
-            f"{number(campus.stations)} stations, "
-            f"{campus.connectors} connector{'s' * (campus.connectors > 1)}"
+            f"{number(campus.stations)} stations, {counted(campus.connectors)}"
             for campus in campuses
         ),
     )
@@ -217,9 +222,9 @@ def _to_do() -> str:
         f"""**1000 stations:** `energy manager` and
         `POLL_SECONDS={_interval(manager, 1)}` with one writer, or 30 with
         {writers_needed(manager)}. Leave out the energy of the session.""",
-        """**10,000 stations:** as said above. Two APIs that have ten connectors
-        each, with a database of their own, halve all that stands at the top
-        of the table. Leave `SEND_RAW_MESSAGE_TO_DB` off.""",
+        """**10,000 stations:** as said above. Two APIs with ten connectors and
+        a database each would halve all that stands at the top of the table;
+        nobody has tried. Leave `SEND_RAW_MESSAGE_TO_DB` off.""",
         """At all sizes: activate datapoints of few stations first and look at
         `Message Queue full` in the API's log; start connectors some seconds
         apart, so that their rounds do not meet.""",
@@ -305,9 +310,13 @@ def _assumptions() -> str:
             "all else a few times a day",
         ),
         (
-            "CPU of a connector for a poll",
-            f"{number(COSTS.cpu_per_poll_s * 1e3)} ms",
-            "with all values selected",
+            "A connector",
+            (
+                f"{number(COSTS.cpu_per_poll_s * 1e3)} ms CPU for a poll, "
+                f"{size(COSTS.connector_bytes)}, and "
+                f"{size(COSTS.station_bytes)} for each station"
+            ),
+            "measured with all values selected, 500 stations at most",
         ),
         (
             "Memory of the broker for a datapoint",

@@ -84,7 +84,10 @@ def limits(big: Campus) -> str:
         (
             "A connector (500 stations)",
             "0.1 core and 128 MiB in BEMCom's Helm chart",
-            f"{share(load.connector_cpu)} of a core",
+            (
+                f"{share(load.connector_cpu)} of a core, "
+                f"{size(load.connector_bytes)}"
+            ),
             "the same at most",
         ),
         (

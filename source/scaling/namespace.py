@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 _MARK = "SCALING_HAS_OWN_NETWORK"
 _SCRIPT = 'ip link set lo up && exec "$@"'
@@ -29,14 +30,11 @@ def can_be_made() -> bool:
     return attempt.returncode == 0
 
 
-def run_inside(arguments: Sequence[str]) -> int:
-    """Run this program again in a new namespace; return its exit code."""
+def run_inside(arguments: Sequence[str]) -> NoReturn:
+    """Become this program anew in a new namespace."""
     program = [sys.executable, "-m", "scaling", *arguments]
-    return subprocess.run(  # noqa: S603 - our own program
-        [*_UNSHARE, "sh", "-c", _SCRIPT, "sh", *program],
-        check=False,
-        env=os.environ | {_MARK: "1"},
-    ).returncode
+    command = [*_UNSHARE, "sh", "-c", _SCRIPT, "sh", *program]
+    os.execvpe(command[0], command, os.environ | {_MARK: "1"})  # noqa: S606
 
 
 def udp_datagrams_received() -> int:

@@ -35,6 +35,7 @@ def _figures(campus: Campus, writers: int) -> Iterator[tuple[str, str]]:
     yield "raw messages/s, if on", number(load.raw_messages_per_s)
     yield "UDP datagrams/s", number(load.datagrams_per_s)
     yield "CPU of a connector", f"{share(load.connector_cpu)} of a core"
+    yield "memory of a connector", size(load.connector_bytes)
     yield "CPU of the broker", f"{share(load.broker_cpu)} of a core"
     yield "one available_datapoints", size(load.announcement_bytes)
     yield "one datapoint_map", size(load.map_bytes)

@@ -1,6 +1,7 @@
 """Runs some selections one after the other; tells in Markdown what was seen."""
 
 import contextlib
+import math
 import os
 import platform
 import subprocess
@@ -17,7 +18,7 @@ from scaling.campus import Campus, Costs
 from scaling.comparison import compare, markdown
 from scaling.run import measure
 from scaling.stations import running_stations
-from scaling.tables import share
+from scaling.tables import counted, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Task:
     campuses
         One run for each, all with the same stations.
     rounds
-        Rounds of polls that are measured.
+        Rounds of polls that are measured, at least.
     writers
         Numbers of writers to calculate with.
     costs
@@ -62,8 +63,14 @@ def _one_run(task: Task, campus: Campus) -> str:
     title = f"`{campus.selection.name}`, {_in_words(campus)}:"
     _tell(title)
     with tempfile.TemporaryDirectory() as folder:
-        run = measure(campus, task.rounds, Path(folder), _tell)
+        run = measure(campus, _whole_rounds(task, campus), Path(folder), _tell)
     return f"{title}\n\n{markdown(compare(run, task.writers, task.costs))}"
+
+
+def _whole_rounds(task: Task, campus: Campus) -> int:
+    """Return how many rounds to measure: unchanged values come in one of N."""
+    every = campus.publish_unchanged_every
+    return every * math.ceil(task.rounds / every)
 
 
 _REMARKS = """\
@@ -71,9 +78,7 @@ The reader plays BEMCom's API: it subscribes topic by topic, and what arrives
 goes through a queue and past writers that keep the API's pace by the time of
 arrival; the same arrivals for each number of writers. The calculation takes the
 worst case, in which all connectors poll at the same moment; here they poll up
-to some seconds apart, so that the queue overflows later and values wait for
-less. Simulated vehicles draw an even current, so fewer values differ from poll
-to poll. With few values the CPU time is that of waiting, not of values."""
+to some seconds apart, so that fewer values are dropped or wait for less."""
 
 
 def _heading(task: Task) -> str:
@@ -81,14 +86,14 @@ def _heading(task: Task) -> str:
     return textwrap.fill(
         f"Measured on {today}, {_machine()}. Real connectors and broker, "
         f"simulated stations, {task.rounds} rounds, a queue of "
-        f"{task.costs.api_queue:,} messages: a short run fills a short queue.",
+        f"{task.costs.api_queue:,} messages.",
         80,
     )
 
 
 def _in_words(campus: Campus) -> str:
     words = (
-        f"{campus.stations} stations on {campus.connectors} connectors, "
+        f"{campus.stations} stations on {counted(campus.connectors)}, "
         f"{campus.poll_interval_s:g} s, "
         f"{share(campus.charging_share)} charge"
     )

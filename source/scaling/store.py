@@ -44,8 +44,8 @@ class Stored:
     longest_queue
         The largest number that waited at any time.
     first_drop_after_s
-        Seconds from the first arrival to the first that was dropped, None
-        if nothing was.
+        Seconds from an empty queue to the first value that was dropped, None
+        if none was.
     mean_age_s, highest_age_s
         From a value's timestamp to the moment at which it is in the
         database.
@@ -83,6 +83,7 @@ class Store:
         self.dropped = 0
         self.longest_queue = 0
         self.ages_s: list[float] = []
+        self.filling_since = 0.0
 
     @property
     def waiting(self) -> int:
@@ -92,6 +93,8 @@ class Store:
     def take(self, arrival: Arrival) -> bool:
         """Queue a value; tell whether there was room for it."""
         self.work_until(arrival.at)
+        if not self._waiting:
+            self.filling_since = arrival.at
         if self.waiting >= self._limit:
             self.dropped += 1
             return False
@@ -124,7 +127,7 @@ def store_all(
     first_drop_after_s = None
     for arrival in arrivals:
         if not store.take(arrival) and first_drop_after_s is None:
-            first_drop_after_s = arrival.at - arrivals[0].at
+            first_drop_after_s = arrival.at - store.filling_since
     store.work_until(until)
     return Stored(
         stored=len(store.ages_s),

@@ -23,6 +23,11 @@ def _table(head: Sequence[str], rule: Sequence[str], rows: Rows) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
 
 
+def counted(connectors: int) -> str:
+    """Write how many connectors there are."""
+    return "one connector" if connectors == 1 else f"{connectors} connectors"
+
+
 def bullets(*points: str) -> str:
     """Return a list in Markdown, in lines of 80 characters."""
     return "\n".join(

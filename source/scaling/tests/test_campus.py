@@ -69,6 +69,9 @@ def test_a_connector_has_its_share_of_the_work() -> None:
     load = load_of(HUNDRED, Costs(cpu_per_poll_s=0.002))
 
     assert load.connector_cpu == pytest.approx(5 * 0.002)
+    assert load.connector_bytes == pytest.approx(
+        COSTS.connector_bytes + 25 * COSTS.station_bytes
+    )
     assert load.announced == 25 * (ALL.size + len(ACTUATORS))
     assert load.heartbeats_per_s == pytest.approx(4 / 30)
     assert load.logs_at_start == 100

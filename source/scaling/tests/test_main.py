@@ -1,9 +1,7 @@
-from pathlib import Path
-
 import pytest
 
 from pyconnector_template.tests.mosquitto import find_mosquitto
-from scaling import document
+from scaling import namespace
 from scaling.__main__ import main
 
 
@@ -44,14 +42,14 @@ def test_a_selection_that_nobody_knows_is_refused(
 def test_a_small_run_measures_what_is_calculated(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-    tmp_path: Path,
 ) -> None:
     pytest.importorskip("psutil", reason="only measuring needs psutil")
     if find_mosquitto() is None:
         pytest.skip("Mosquitto is not installed on this machine")
-    monkeypatch.setattr(document, "DOCUMENT", tmp_path / "scaling.md")
+    # It would become another program.
+    monkeypatch.setattr(namespace, "can_be_made", lambda: False)
     words = (
-        "run --connectors 1 --stations 2 --rounds 2 --charging 0 "
+        "run --connectors 1 --stations 2 --rounds 2 --charging 0 --interval 5 "
         "--selection minimal"
     )
 

@@ -53,6 +53,15 @@ def test_what_finds_the_queue_full_is_dropped() -> None:
     assert done.first_drop_after_s == pytest.approx(0.05)
 
 
+def test_the_first_drop_is_counted_from_an_empty_queue() -> None:
+    arrivals = burst(2, at=100.0) + burst(25, at=150.0) + burst(9, at=150.5)
+    done = stored(arrivals, until=151.0, limit=24)
+
+    # 24 wait from 150 on, 5 of them are begun; 4 of the next 9 find no room.
+    assert done.dropped == 4
+    assert done.first_drop_after_s == pytest.approx(0.5)
+
+
 def test_what_writers_do_not_reach_in_time_waits() -> None:
     done = stored(burst(30, at=100.0), until=100.95)
 
