@@ -41,7 +41,7 @@ image: ## build the image; a failing test fails the build
 lock wheels audit licences sbom: ## see .ci/supply
 	.ci/supply $@
 
-.PHONY: fuzz mutants soak
+.PHONY: fuzz mutants
 
 fuzz: $(STAMP) ## a million mutated captures and MQTT messages
 	cd source && ../$(PYTHON) -m end_to_end.fuzz
@@ -49,12 +49,20 @@ fuzz: $(STAMP) ## a million mutated captures and MQTT messages
 mutants: ## change the core a thousand times; which change goes unnoticed?
 	.ci/mutants
 
+.PHONY: bench scaling soak
+
 BENCH_STAMP := $(VENV)/.installed-bench
 
 $(BENCH_STAMP): $(STAMP) source/requirements-bench.txt
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check \
 		-r source/requirements-bench.txt
 	touch $@
+
+bench: $(BENCH_STAMP) ## how fast it is, beside its goals; BENCH="--out docs"
+	PYTHONPATH=source $(PYTHON) -m bench $(BENCH)
+
+scaling: $(BENCH_STAMP) ## a small campus, measured, into docs/scaling.md
+	cd source && ../$(PYTHON) -m scaling run --write
 
 soak: $(BENCH_STAMP) ## hours of changing faults; SOAK="--seconds 600"
 	PYTHONPATH=source $(PYTHON) -m soak $(SOAK)

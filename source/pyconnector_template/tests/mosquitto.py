@@ -181,8 +181,8 @@ class Mosquitto:
         Lines that replace ``allow_anonymous true``.
     has_memory : bool
         Whether retained messages survive a restart.
-    log_type : str
-        What it logs; a line for each message slows it down.
+    log_types : str
+        What the broker writes; all costs it time for each message.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class Mosquitto:
         config: str = "allow_anonymous true",
         *,
         has_memory: bool = False,
-        log_type: str = "all",
+        log_types: str = "all",
     ) -> None:
         binary = find_mosquitto()
         if binary is None and os.environ.get("REQUIRE_MOSQUITTO"):
@@ -202,7 +202,7 @@ class Mosquitto:
         self._folder = folder
         self._has_memory = has_memory
         self._config = config
-        self._log_type = log_type
+        self._log_types = log_types
         self._process: subprocess.Popen[bytes] | None = None
         self._observers: list[Observer] = []
         self.port = free_port()
@@ -252,6 +252,12 @@ class Mosquitto:
         self._observers.append(observer)
         return observer
 
+    @property
+    def pid(self) -> int:
+        """Id of the process, once started."""
+        assert self._process is not None
+        return self._process.pid
+
     def log(self) -> str:
         """What the broker wrote."""
         return (self._folder / "mosquitto.log").read_text("utf-8")
@@ -270,7 +276,7 @@ class Mosquitto:
 
     def _configuration(self) -> str:
         lines = [f"listener {self.port} 127.0.0.1", self._config]
-        lines += [f"log_type {self._log_type}", "max_queued_messages 100000"]
+        lines += [f"log_type {self._log_types}", "max_queued_messages 100000"]
         if self._has_memory:
             lines += [
                 "persistence true",
