@@ -506,7 +506,7 @@ class Connector:
         has_grown = False
         for kind in ("sensor", "actuator"):
             known = self.available_datapoints[kind]
-            examples = available_datapoints[kind]
+            examples: Mapping[str, Any] = available_datapoints[kind]
             if not examples.keys() <= known.keys():
                 examples = self._within_limit(known, examples)
                 has_grown |= not examples.keys() <= known.keys()

@@ -551,7 +551,8 @@ def _require_hexadecimal(
     word: str, name: str, digits: str, length: int
 ) -> None:
     if digits and not re.fullmatch(rf"[0-9a-fA-F]{{{length}}}", digits):
+        # Not quoted: most of it may be the number of a card.
         raise InvalidCommandError(
-            f"{word}: the {name} has {length} hexadecimal digits, not "
-            f"{digits[:40]!r}"
+            f"{word}: the {name} has {length} hexadecimal digits, this one is "
+            f"another text of {len(digits)} characters"
         )

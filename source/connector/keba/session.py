@@ -40,7 +40,7 @@ from connector.keba.events import (
     StationRestarted,
     StatusReceived,
 )
-from connector.keba.fields import is_known_report
+from connector.keba.fields import SESSION_REPORTS, is_known_report
 from connector.keba.messages import (
     Acceptance,
     BootMessage,
@@ -70,6 +70,9 @@ POLL_PATIENCE_S = 3.0
 
 READ_BACK = 2
 """Report 2 shows the settings, see `Command.proof`."""
+
+LATEST_SESSION = 100
+"""Report 100 is the running session, or the last one."""
 
 STALE_S = 10
 """A report that nobody waits for, whose uptime is up to so much behind, is an
@@ -442,8 +445,9 @@ class Session:
             reason = f"there is no report {number}"
             return [OddDatagram(self.station, reason)]
         events: list[Event] = []
+        self._connection.note_identity(report.fields)
         uptime_s = report.fields.get("Sec")
-        if isinstance(uptime_s, int):
+        if isinstance(uptime_s, int) and not self._connection.is_somebody_else:
             behind_s = self._uptimes_s.get(number, uptime_s) - uptime_s
             if 0 < behind_s <= STALE_S and not self._is_awaited(number):
                 reason = f"a report {number} older than the last one"
@@ -454,7 +458,6 @@ class Session:
         asked_at = self._asked_at(number)
         if self._connection.is_silent:
             self._caretaker.note_interruption()
-        self._connection.note_identity(report.fields)
         self._connection.note_report(number, now)
         if self._connection.is_somebody_else:
             events += self._proofs.abandon(ANOTHER_STATION)
@@ -466,12 +469,14 @@ class Session:
 
     def _number_of(self, report: Report) -> int:
         """Return the number; the ID of session reports may be wrong."""
-        flight = self._in_flight
         if is_known_report(report.number) or not is_session_report(report):
             return report.number
-        if flight and isinstance(flight.ask.request, ReportRequest):
-            return flight.ask.request.number
-        return 100
+        request = self._in_flight and self._in_flight.ask.request
+        if isinstance(request, ReportRequest) and (
+            request.number in SESSION_REPORTS
+        ):
+            return request.number
+        return LATEST_SESSION
 
     def _asked_at(self, number: int) -> float | None:
         """Take the report as answered; return since when it was asked for.
@@ -515,6 +520,9 @@ class Session:
         in_question = self._proofs.words | {
             word for word, ask in self._commands.items() if not ask.is_beat
         }
+        request = self._in_flight and self._in_flight.ask.request
+        if isinstance(request, Command):
+            in_question |= {request.word}
         care = self._caretaker.review(report.fields, in_question)
         return [*verdicts, *self._take_care(care, now)]
 

@@ -764,3 +764,13 @@ def test_a_session_is_due_when_it_has_something_to_do() -> None:
     session = Session("garage", first_round_at=7.0)
 
     assert session.next_deadline() == 7.0
+
+
+def test_an_old_session_report_is_not_taken_for_the_report_in_flight() -> None:
+    garage = Conversation()
+    garage.turn()
+    # Guide V2.00 prints a report 100 with this ID.
+    garage.receive(b'{"ID": "6", "Session ID": 35, "E Pres    ": 100}')
+
+    (event,) = garage.happened(ReportReceived)
+    assert event.request == "report 100"

@@ -32,6 +32,7 @@ from connector.keba.events import (
     Outcome,
     Reason,
     ReportReceived,
+    SettingChanged,
     SettingRestored,
     StationRestarted,
     StatusReceived,
@@ -377,6 +378,22 @@ def test_a_station_whose_dip_switch_is_off_gives_no_reply() -> None:
     assert last.reason is Reason.DIP_SWITCH_OFF
 
 
+def test_a_setting_in_flight_is_not_told_as_somebody_elses() -> None:
+    garage = ObeyingGarage()
+    garage.submit(TEN_AMPERES)
+    garage.live(15.0)
+    garage.mute = {2}
+    garage.live_until_sent("report 2")
+    garage.live(2.1)
+    garage.answer = None
+    garage.submit(SIX_AMPERES)
+    assert garage.next_datagram(garage.now + 1.0) == str(SIX_AMPERES)
+    # The report comes late, from after the station has heard the command.
+    garage.receive(report(2, Curr_user=6_000, Sec=2000, Serial="17619300"))
+
+    assert garage.happened(SettingChanged) == []
+
+
 def test_a_current_that_a_currtime_replaced_was_not_ignored() -> None:
     garage = ObeyingGarage()
     now_six = SetCurrentTimed(Milliampere(6000), Seconds(1))
@@ -534,6 +551,16 @@ def test_the_right_station_is_believed_again(stranger: ObeyingGarage) -> None:
     stranger.live(35.0)
 
     assert stranger.happened(ConnectionState)[-1].reason is Reason.OK
+
+
+def test_the_uptime_of_another_station_is_no_measure_for_the_right_one() -> (
+    None
+):
+    garage = ObeyingGarage(serial="17619300")
+    garage.receive(report(1, Serial="99999999", Sec=500_000))
+    garage.receive(report(1, Serial="17619300", Sec=1_100))
+
+    assert garage.happened(StationRestarted) == []
 
 
 # --- restarts ------------------------------------------------------------
