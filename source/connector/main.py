@@ -25,6 +25,7 @@ from connector.keba.gateway import Gateway
 from connector.sensor_flow import SensorFlow
 from connector.settings import Settings
 from connector.station_log import StationLog
+from connector.unchanged import UnchangedValues
 from pyconnector_template.dispatch import DispatchOnce
 from pyconnector_template.pyconnector_template import (
     Connector as ConnectorTemplate,
@@ -75,6 +76,8 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
         self._was_in_charge = True
         self.station_log = StationLog()
         self.card_mask = CardMask(_salt_of(settings))
+        if settings.publish_unchanged_every > 1:
+            self.unchanged = UnchangedValues(settings.publish_unchanged_every)
         self.gateway = Gateway(
             {name: station.host for name, station in self.stations.items()},
             serials={
@@ -136,6 +139,12 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
         if is_in_charge != self._was_in_charge:
             self._was_in_charge = is_in_charge
             self.gateway.set_in_charge(is_in_charge=is_in_charge)
+
+    def _subscribe_and_announce(self) -> None:
+        super()._subscribe_and_announce()
+        if self.unchanged is not None:
+            # A broker without memory has lost the values that it retained.
+            self.unchanged.forget()
 
     def is_healthy(self) -> bool:
         """Tell whether the stations are being listened to."""

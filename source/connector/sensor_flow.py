@@ -31,6 +31,7 @@ from connector.raw_messages import (
 )
 from connector.readings import StationReadings
 from connector.station_log import StationLog
+from connector.unchanged import UnchangedValues
 from pyconnector_template.pyconnector_template import (
     SensorFlow as SensorFlowTemplate,
 )
@@ -56,11 +57,15 @@ class SensorFlow(SensorFlowTemplate):
         Writes the log lines about the stations; set by the connector.
     card_mask
         Hides the tags of RFID cards; set by the connector.
+    unchanged
+        Holds back values that have not changed; None publishes all.
     """
 
     gateway: Gateway
     station_log: StationLog
     card_mask: CardMask = CardMask(None)
+    unchanged: UnchangedValues[Any] | None = None
+    _map_in_use: object = None
 
     @cached_property
     def _readings(self) -> defaultdict[str, StationReadings]:
@@ -234,6 +239,33 @@ class SensorFlow(SensorFlowTemplate):
         if state.last_seen_at is not None:
             values["last_seen"] = self.gateway.wall_clock_ms(state.last_seen_at)
         return values
+
+    def _filter_and_publish_datapoint_values(
+        self, flattened_msg: dict[str, Any]
+    ) -> None:
+        """Publish the values of selected datapoints, if they are due."""
+        if self.unchanged is not None:
+            flattened_msg = self._without_unchanged(
+                flattened_msg, self.unchanged
+            )
+        super()._filter_and_publish_datapoint_values(flattened_msg)
+
+    def _without_unchanged(
+        self, flattened_msg: dict[str, Any], unchanged: UnchangedValues[Any]
+    ) -> dict[str, Any]:
+        if self._map_in_use is not self.datapoint_map:
+            # Who has just selected a datapoint waits for its first value.
+            self._map_in_use = self.datapoint_map
+            unchanged.forget()
+        payload = flattened_msg["payload"]
+        topics = self.datapoint_map["sensor"]
+        selected = {
+            key: value
+            for key, value in payload["flattened_message"].items()
+            if key in topics
+        }
+        due = unchanged.select(selected)
+        return {"payload": {**payload, "flattened_message": due}}
 
     def _publish_values(
         self, station: str, values: dict[str, Any], timestamp_ms: int

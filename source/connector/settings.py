@@ -237,6 +237,14 @@ class Settings(TemplateSettings):
         "asks for 5 at least.",
         examples=["30"],
     )
+    publish_unchanged_every: int = Field(
+        1,
+        ge=1,
+        le=100_000,
+        description="An unchanged value is published each so many polls "
+        "only; 1 publishes all. Against load, see docs/scaling.md.",
+        examples=["1"],
+    )
     keba_p30_bind_address: Annotated[
         str, BeforeValidator(_require_local_address)
     ] = Field(

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 
+from end_to_end import own_network
 from pyconnector_template.tests.mosquitto import find_mosquitto
-from scaling import document, namespace, plan
+from scaling import document, plan
 from scaling.campus import COSTS, Campus
 from scaling.selections import ALL, MINIMAL, SELECTIONS, Selection
 
@@ -61,8 +62,7 @@ def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
     if missing is not None:
         print(f"scaling: {missing}", file=sys.stderr)
         return 1
-    if not namespace.is_own() and namespace.can_be_made():
-        namespace.run_inside(words)
+    own_network.enter("scaling", words)
     # Only a run needs psutil.
     from scaling.report import Task, run_all
     from scaling.run import RunError

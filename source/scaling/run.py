@@ -9,9 +9,10 @@ from statistics import fmean
 
 import psutil
 
+from end_to_end import own_network
 from end_to_end.running import ConnectorProcess
 from pyconnector_template.tests.mosquitto import Mosquitto
-from scaling import broker_counters, namespace
+from scaling import broker_counters
 from scaling.api_double import ApiDouble
 from scaling.broker_counters import BrokerCounters
 from scaling.campus import Campus
@@ -81,7 +82,7 @@ def measure(
         bytes_per_s=(after.bytes - before.bytes) / elapsed,
         datagrams_per_s=(
             (after.datagrams - before.datagrams) / elapsed
-            if namespace.is_own()
+            if own_network.is_own()
             else None
         ),
         retained_messages=after.retained - empty[broker_counters.RETAINED],
@@ -165,7 +166,7 @@ class _Watch:
             bytes=counts[broker_counters.BYTES],
             retained=counts[broker_counters.RETAINED],
             heap=counts[broker_counters.HEAP],
-            datagrams=namespace.udp_datagrams_received(),
+            datagrams=own_network.udp_datagrams_received(),
             connectors_s=sum(map(_cpu_s, pids)),
             broker_s=_cpu_s(self.broker.pid),
             reader_s=_cpu_s(psutil.Process().pid),

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,6 +13,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
+from end_to_end import own_network
 from pyconnector_template.tests.mosquitto import find_mosquitto
 from soak.measure import machine, sample
 from soak.neighbourhood import MOST_STATIONS, neighbours
@@ -29,9 +27,6 @@ if TYPE_CHECKING:
 
 SHORTEST_S = WARM_UP_S + SHORTEST_CYCLE_S
 
-# Set in the process that has a network namespace of its own.
-ALONE = "SOAK_IS_ALONE"
-
 EXIT_BROKEN = 1
 EXIT_WRONG_CALL = 2
 
@@ -42,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if find_mosquitto() is None:
         print("There is no Mosquitto on this machine.", file=sys.stderr)
         return EXIT_WRONG_CALL
-    _go_alone()
+    own_network.enter("soak", sys.argv[1:])
     # `docker stop` and `timeout` should leave a report, too; and a shell in the
     # background has switched Ctrl-C off.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -74,35 +69,6 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     if not 1 <= options.stations <= MOST_STATIONS:
         parser.error(f"--stations: 1 to {MOST_STATIONS}")
     return options
-
-
-def _go_alone() -> None:
-    """Start again in a network namespace of our own, where root allows it.
-
-    There port 7090 belongs to nobody else, and nothing can leave.
-    """
-    if ALONE in os.environ or not _may_be_alone():
-        return
-    again = [sys.executable, "-m", "soak", *sys.argv[1:]]
-    script = 'ip link set lo up && exec "$@"'
-    os.environ[ALONE] = "1"
-    os.execvp(  # noqa: S606 - ourselves
-        "unshare",  # noqa: S607
-        ["unshare", "--net", "sh", "-c", script, "sh", *again],
-    )
-
-
-def _may_be_alone() -> bool:
-    if os.geteuid() != 0 or not shutil.which("unshare"):
-        return False
-    if not shutil.which("ip"):
-        return False
-    tried = subprocess.run(
-        ["unshare", "--net", "ip", "link"],  # noqa: S607
-        check=False,
-        capture_output=True,
-    )
-    return tried.returncode == 0
 
 
 def _run(options: argparse.Namespace, folder: Path) -> Report:
@@ -143,7 +109,7 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
             asked_s=options.seconds,
             lasted_s=lasted_s,
             was_interrupted=was_interrupted,
-            is_alone=ALONE in os.environ,
+            is_alone=own_network.is_own(),
             began_at=run.began_at,
             faults=run.faults(),
             findings=[one.finding() for one in judge.invariants],

@@ -18,6 +18,7 @@ class FairQueue(Generic[Item]):
     def __init__(self, lane_length: int) -> None:
         self._lane_length = lane_length
         self._lanes: dict[str, deque[Item]] = {}
+        self._size = 0
         self._dropped = 0
 
     def put(self, lane: str, item: Item) -> None:
@@ -26,7 +27,9 @@ class FairQueue(Generic[Item]):
         if len(items) >= self._lane_length:
             items.popleft()
             self._dropped += 1
+            self._size -= 1
         items.append(item)
+        self._size += 1
 
     def take(self) -> Item | None:
         """Remove and return the next item, None if there is none."""
@@ -35,14 +38,13 @@ class FairQueue(Generic[Item]):
         lane = next(iter(self._lanes))
         items = self._lanes.pop(lane)
         item = items.popleft()
+        self._size -= 1
         if items:
             self._lanes[lane] = items
         return item
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether no item waits."""
-        return not self._lanes
+    def __len__(self) -> int:
+        return self._size
 
     @property
     def dropped(self) -> int:

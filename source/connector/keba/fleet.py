@@ -15,9 +15,10 @@ from connector.keba.messages import Acceptance, Report, parse_datagram
 from connector.keba.session import Session
 
 FLOOD_PER_S = 200
-"""Datagrams a second that are read of one station. KEBA's stations send a
-few; whoever sends more must not cost the other stations anything. At BEMCom's
-default of 0.1 CPU a flood of 3000 a second was seen to take all of it."""
+"""Datagrams a second that are read of one station while we do not keep up.
+KEBA's stations send a few; whoever sends more must not cost the other stations
+anything. At BEMCom's default of 0.1 CPU a flood of 3000 a second was seen to
+take all of it."""
 
 STRANGERS_REMEMBERED = 1000
 
@@ -122,12 +123,23 @@ class Fleet:
         self._schedule(member)
         return events
 
-    def receive(self, data: bytes, address: str, now: float) -> list[Event]:
-        """Take a datagram and hand it to the station that sent it."""
+    def receive(
+        self, data: bytes, address: str, now: float, *, is_behind: bool = False
+    ) -> list[Event]:
+        """Take a datagram and hand it to the station that sent it.
+
+        Parameters
+        ----------
+        data, address, now
+            What came, from where, and when.
+        is_behind
+            Whether more comes than can be worked off; then a flood is read
+            up to a limit only.
+        """
         member = self._by_address.get(address)
         if member is None:
             return self._on_stranger(data, address)
-        if member.is_flooding(now):
+        if member.is_flooding(now) and is_behind:
             return []
         events = member.session.receive(data, now)
         self._schedule(member)

@@ -40,6 +40,9 @@ RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 """Asked for; the kernel may grant less. 1000 stations answer at once."""
 
 EVENTS_PER_LANE = 2000
+EVENTS_BEHIND = 200
+"""When more events wait, the flow does not keep up with what comes."""
+
 READS_PER_LOOK = 500
 
 LATE_LISTENING_S = 1.0
@@ -253,7 +256,7 @@ class Gateway:
         """
         if self._failure is not None:
             return True
-        return not self._is_at_work and not self._events.is_empty
+        return not self._is_at_work and len(self._events) > 0
 
     def wall_clock_ms(self, moment: float) -> int:
         """Turn a moment of an event into ms since 1970 UTC."""
@@ -332,6 +335,7 @@ class Gateway:
     def _read_socket(self) -> None:
         """Hear what has come, before anybody is given up on."""
         looked_at = self._clock()
+        is_behind = len(self._events) > EVENTS_BEHIND
         for _ in range(READS_PER_LOOK):
             try:
                 data, (address, _) = self._socket.recvfrom(
@@ -343,7 +347,11 @@ class Gateway:
             except OSError as error:
                 self._log.debug("UDP socket: %s", error)
                 return
-            self._deliver(self._fleet.receive(data, address, self._clock()))
+            self._deliver(
+                self._fleet.receive(
+                    data, address, self._clock(), is_behind=is_behind
+                )
+            )
         self._heard_until = max(self._heard_until, looked_at - LATE_LISTENING_S)
 
     def _take_turns(self) -> None:
@@ -376,7 +384,7 @@ class Gateway:
                 self._events.put(_lane_of(delivery.event), delivery)
             self._fresh.clear()
             self._is_at_work = False
-            if not self._events.is_empty:
+            if self._events:
                 self._has_events.notify()
 
     # --- names -------------------------------------------------------------

@@ -25,6 +25,7 @@ from connector.keba.gateway import Delivery, Gateway
 from connector.sensor_flow import SensorFlow, logger
 from connector.station_log import StationLog
 from connector.tests.recordings import all_texts
+from connector.unchanged import UnchangedValues
 
 ARRIVED_AT_MS = 1_600_000_000_000
 REPORT_3 = '{"ID": "3", "U1": 230, "P": 5000}'
@@ -390,3 +391,44 @@ def test_no_gateway_no_flow(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(GatewayError, match="taken"):
         Flow().follow_stations(threading.Event())
+
+
+# --- unchanged values -------------------------------------------------
+
+
+@pytest.fixture
+def sparing_flow(flow: Flow) -> Flow:
+    """Publishes unchanged values each thousand times; two are selected."""
+    flow.unchanged = UnchangedValues(1000)
+    select(flow, "garage__report 3__U1", "garage__report 3__P")
+    return flow
+
+
+def select(flow: Flow, *keys: str) -> None:
+    sensors = {key: f"value of {key}" for key in keys}
+    flow.datapoint_map = {"sensor": sensors, "actuator": {}}
+
+
+def test_unchanged_values_are_held_back_where_that_is_wanted(
+    sparing_flow: Flow,
+) -> None:
+    handle(sparing_flow, ReportReceived("garage", "report 3", REPORT_3))
+    sparing_flow.published.sent.clear()
+    changed = REPORT_3.replace("5000", "6000")
+    handle(sparing_flow, ReportReceived("garage", "report 3", changed))
+
+    assert sparing_flow.values() == {"garage__report 3__P": 6000}
+
+
+def test_a_datapoint_that_is_selected_anew_does_not_wait(
+    sparing_flow: Flow,
+) -> None:
+    handle(sparing_flow, ReportReceived("garage", "report 3", REPORT_3))
+    sparing_flow.published.sent.clear()
+    select(sparing_flow, "garage__report 3__P", "garage__report 3__ID")
+    handle(sparing_flow, ReportReceived("garage", "report 3", REPORT_3))
+
+    assert set(sparing_flow.values()) == {
+        "garage__report 3__P",
+        "garage__report 3__ID",
+    }

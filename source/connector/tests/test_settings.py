@@ -56,6 +56,7 @@ def test_every_variable_is_read() -> None:
         CONNECTOR_NAME="keba-garage",
         MQTT_BROKER_PORT="8883",
         POLL_SECONDS="7.5",
+        PUBLISH_UNCHANGED_EVERY="10",
         SEND_RAW_MESSAGE_TO_DB="TRUE",
         DEBUG="TRUE",
         KEBA_P30_BIND_ADDRESS="127.0.0.1",
@@ -71,6 +72,7 @@ def test_every_variable_is_read() -> None:
     assert settings.connector_name == "keba-garage"
     assert settings.mqtt_broker_port == 8883
     assert settings.poll_seconds == 7.5
+    assert settings.publish_unchanged_every == 10
     assert settings.send_raw_message_to_db
     assert settings.debug
     assert settings.keba_p30_bind_address == "127.0.0.1"

@@ -1,7 +1,7 @@
 import pytest
 
+from end_to_end import own_network
 from pyconnector_template.tests.mosquitto import find_mosquitto
-from scaling import namespace
 from scaling.__main__ import main
 
 
@@ -47,7 +47,7 @@ def test_a_small_run_measures_what_is_calculated(
     if find_mosquitto() is None:
         pytest.skip("Mosquitto is not installed on this machine")
     # It would become another program.
-    monkeypatch.setattr(namespace, "can_be_made", lambda: False)
+    monkeypatch.setattr(own_network, "can_be_made", lambda: False)
     words = (
         "run --connectors 1 --stations 2 --rounds 2 --charging 0 --interval 5 "
         "--selection minimal"

@@ -147,6 +147,9 @@ STOP_OR_CURRENT = "0 (stop) or within 6000…63000 mA"
 TIME = "is not within 1…4294967295 s"
 PULSES = "is neither 0 nor 1 nor within 10…150 pulses per kWh"
 PRINTABLE = "has characters other than printable ASCII"
+CLASS_DIGITS = (
+    "the class has 20 hexadecimal digits, this one is another text of"
+)
 TAG_DIGITS = "the tag has 16 hexadecimal digits, this one is another text of"
 BOTH_TIMES = "display: give both minimum and maximum seconds, or none"
 
@@ -224,8 +227,7 @@ REFUSED: list[tuple[Callable[[], Command], str]] = [
     ),
     (
         lambda: Start(TAG, "01"),
-        "start: the class has 20 hexadecimal digits, this one is another "
-        "text of 2 characters",
+        f"start: {CLASS_DIGITS} 2 characters",
     ),
     (lambda: Start("", CARD_CLASS), "start: a class needs a tag before it"),
     (lambda: Stop(TAG + "0"), f"stop: {TAG_DIGITS} 17 characters"),

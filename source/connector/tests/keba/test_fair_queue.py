@@ -109,10 +109,11 @@ def test_a_waiting_lane_is_served_within_one_turn_of_all_lanes(
     assert set(first_turn) == set(lanes)
 
 
-def test_a_queue_is_empty_until_an_item_waits() -> None:
+def test_a_queue_knows_how_many_items_wait() -> None:
     queue: FairQueue[int] = FairQueue(2)
-    assert queue.is_empty
-    queue.put("garage", 1)
-    assert not queue.is_empty
+    for number in range(3):
+        queue.put("garage", number)
+    queue.put("yard", 1)
+    assert len(queue) == 3
     queue.take()
-    assert queue.is_empty
+    assert len(queue) == 2

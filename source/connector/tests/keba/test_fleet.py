@@ -80,9 +80,13 @@ class Town:
         reply = report(int(number)) if word == "report" else TCH_OK
         self.receive(reply, outgoing.address)
 
-    def receive(self, data: bytes, address: str) -> list[Event]:
+    def receive(
+        self, data: bytes, address: str, *, is_behind: bool = False
+    ) -> list[Event]:
         """Hand in a datagram."""
-        events = self.fleet.receive(data, address, self.now)
+        events = self.fleet.receive(
+            data, address, self.now, is_behind=is_behind
+        )
         self.events += events
         return events
 
@@ -357,13 +361,21 @@ def test_a_fleet_without_stations_is_never_due() -> None:
 # --- floods -------------------------------------------------------------------
 
 
-def test_a_flood_is_read_up_to_a_limit_each_second(town: Town) -> None:
+def test_a_flood_is_read_while_that_costs_nobody_anything(town: Town) -> None:
     for _ in range(FLOOD_PER_S + 100):
         town.receive(PUSH, address_of(2))
+    assert len(town.events) == FLOOD_PER_S + 100
+
+
+def test_a_flood_that_is_too_much_is_read_up_to_a_limit_each_second(
+    town: Town,
+) -> None:
+    for _ in range(FLOOD_PER_S + 100):
+        town.receive(PUSH, address_of(2), is_behind=True)
     assert len(town.events) == FLOOD_PER_S
 
     town.now += 1.0
-    town.receive(PUSH, address_of(2))
+    town.receive(PUSH, address_of(2), is_behind=True)
     assert len(town.events) == FLOOD_PER_S + 1
 
 
@@ -371,9 +383,9 @@ def test_the_flood_of_one_station_does_not_deafen_for_another(
     town: Town,
 ) -> None:
     for _ in range(FLOOD_PER_S + 100):
-        town.receive(PUSH, address_of(2))
+        town.receive(PUSH, address_of(2), is_behind=True)
 
-    assert town.receive(PUSH, address_of(1))
+    assert town.receive(PUSH, address_of(1), is_behind=True)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""A network of one's own, so that nobody else's port 7090 is in the way."""
+"""A network of one's own, for programs that measure.
+
+In it port 7090 belongs to nobody else, and nothing that is sent leaves it.
+"""
 
 import os
 import shutil
@@ -6,35 +9,42 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-_MARK = "SCALING_HAS_OWN_NETWORK"
+_MARK = "HAS_OWN_NETWORK"
 _SCRIPT = 'ip link set lo up && exec "$@"'
 _UNSHARE = ("unshare", "--net")
 
 
 def is_own() -> bool:
-    """Whether this process runs in a namespace made by `run_inside`."""
+    """Whether this process runs in a namespace made by `enter`."""
     return _MARK in os.environ
 
 
+def enter(module: str, arguments: Sequence[str]) -> None:
+    """Become this program anew in a new namespace, where root allows it.
+
+    Parameters
+    ----------
+    module, arguments
+        What ``python -m`` was given.
+    """
+    if is_own() or not can_be_made():
+        return
+    program = [sys.executable, "-m", module, *arguments]
+    command = [*_UNSHARE, "sh", "-c", _SCRIPT, "sh", *program]
+    os.execvpe(command[0], command, os.environ | {_MARK: "1"})
+
+
 def can_be_made() -> bool:
-    """Whether this process may make one; root in many containers may not."""
+    """Tell whether this process may make one; many containers forbid it."""
     if os.geteuid() != 0 or not (
         shutil.which("unshare") and shutil.which("ip")
     ):
         return False
-    attempt = subprocess.run(  # noqa: S603 - a fixed command
+    attempt = subprocess.run(
         [*_UNSHARE, "true"], check=False, capture_output=True
     )
     return attempt.returncode == 0
-
-
-def run_inside(arguments: Sequence[str]) -> NoReturn:
-    """Become this program anew in a new namespace."""
-    program = [sys.executable, "-m", "scaling", *arguments]
-    command = [*_UNSHARE, "sh", "-c", _SCRIPT, "sh", *program]
-    os.execvpe(command[0], command, os.environ | {_MARK: "1"})  # noqa: S606
 
 
 def udp_datagrams_received() -> int:

@@ -1,0 +1,1 @@
+"""How fast the connector is, measured: ``make bench``."""

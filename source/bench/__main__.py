@@ -1,0 +1,209 @@
+"""Measure the connector: ``make bench``.
+
+Runs a broker, bare stations and the connector again and again, says what it
+is doing, and ends with a table of goals. The exit code is 1 if one was missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from bench import experiments, report
+from bench.stack import learn_sensors
+from connector.main import __version__
+from end_to_end import own_network
+from pyconnector_template.tests.mosquitto import find_mosquitto
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+FLEETS = (1, 10, 100, 500, 1000)
+ROUNDS = 6
+COMMANDS = 400
+PUSHES_PER_S = (10.0, 100.0, 1000.0)
+PUSH_FOR_S = 10.0
+BUILDING_FOR_S = 90.0
+
+RESULTS = "benchmarks.json"
+PAGE = "benchmarks.md"
+PICTURE = "benchmarks.png"
+
+console = Console()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, or draw what was measured before; return an exit code."""
+    options = _read_options(arguments)
+    if options.again:
+        results = json.loads((options.out / RESULTS).read_text("utf-8"))
+    else:
+        own_network.enter("bench", sys.argv[1:])
+        results = _measure(options)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / RESULTS).write_text(
+        json.dumps(results, indent=1) + "\n", "utf-8"
+    )
+    (options.out / PAGE).write_text(report.markdown(results), "utf-8")
+    report.draw(results, options.out / PICTURE)
+    console.print(report.table_of_goals(results))
+    console.print(f"{options.out / PAGE}, {RESULTS}, {PICTURE}")
+    return 1 if report.missed(results) else 0
+
+
+def _measure(options: argparse.Namespace) -> dict[str, Any]:
+    results: dict[str, Any] = {
+        "version": __version__,
+        "day": time.strftime("%Y-%m-%d"),
+        "machine": _machine(),
+        "fleets": [],
+        "pushes": [],
+    }
+    sensors = learn_sensors()
+    for size in options.stations:
+        _tell(f"{size} stations, {options.rounds} rounds")
+        fleet = experiments.measure_rounds(size, options.rounds, sensors)
+        results["fleets"].append(_told(fleet))
+    if options.only_fleets:
+        return results
+    steps: dict[str, tuple[str, Callable[[], Any]]] = {
+        "dead": (
+            "100 stations, 30 of them dead",
+            lambda: experiments.measure_rounds(
+                100, options.rounds, sensors, dead=30
+            ),
+        ),
+        "start": (
+            "start with 50 stations, 10 of them dead",
+            lambda: experiments.measure_rounds(50, 1, sensors, dead=10),
+        ),
+        "commands_idle": (
+            f"{COMMANDS} commands on an idle line",
+            lambda: experiments.measure_commands(
+                100, COMMANDS, poll_s=experiments.SLOW_POLL_S
+            ),
+        ),
+        "commands_polling": (
+            f"{4 * COMMANDS} commands, 100 stations being polled",
+            lambda: experiments.measure_commands(
+                100, 4 * COMMANDS, poll_s=experiments.POLL_S
+            ),
+        ),
+        "stop": (
+            "one station is told `ena 0`",
+            lambda: experiments.measure_stop(100),
+        ),
+    }
+    for name, (what, measure) in steps.items():
+        _tell(what)
+        results[name] = _told(measure())
+    for per_s in PUSHES_PER_S:
+        _tell(f"{per_s:g} pushes a second")
+        results["pushes"].append(
+            _told(experiments.measure_pushes(100, per_s, PUSH_FOR_S, sensors))
+        )
+    _tell(f"ten stations at 30 s, for {BUILDING_FOR_S:g} s")
+    results["building"] = _told(
+        experiments.measure_building(10, BUILDING_FOR_S, sensors)
+    )
+    return results
+
+
+def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measure the connector against bare stations.",
+    )
+    parser.add_argument(
+        "--stations",
+        type=lambda text: tuple(map(int, text.split(","))),
+        default=FLEETS,
+        metavar="N,N,…",
+        help=f"sizes of the fleets (default {','.join(map(str, FLEETS))})",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=ROUNDS,
+        help=f"rounds to measure for each fleet (default {ROUNDS})",
+    )
+    parser.add_argument(
+        "--only-fleets",
+        action="store_true",
+        help="leave out commands, pushes and the building",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("build/bench"),
+        metavar="FOLDER",
+        help="where table, picture and results go (default build/bench)",
+    )
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="measure nothing: make table and picture from the results there",
+    )
+    return parser.parse_args(arguments)
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "broker": _broker(),
+    }
+
+
+def _cpu() -> str:
+    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _broker() -> str:
+    mosquitto = find_mosquitto()
+    if mosquitto is None:
+        raise SystemExit("bench: Mosquitto is not installed on this machine")
+    told = subprocess.run(  # noqa: S603 - a fixed command
+        [mosquitto, "-h"], capture_output=True, text=True, check=False
+    )
+    return " ".join(told.stdout.split()[:3])
+
+
+def _tell(what: str) -> None:
+    console.print(f"{time.strftime('%H:%M:%S')} {what}", highlight=False)
+
+
+def _told(figures: dict[str, Any]) -> dict[str, Any]:
+    """Show figures as they come."""
+    shown = {
+        name: (
+            f"{value['p50']:.4f}/{value['p95']:.4f}/{value['p99']:.4f}"
+            if isinstance(value, dict) and "p50" in value
+            else value
+        )
+        for name, value in figures.items()
+    }
+    console.print(
+        "         " + ", ".join(f"{k} {v}" for k, v in shown.items()),
+        highlight=False,
+        soft_wrap=True,
+    )
+    return figures
+
+
+if __name__ == "__main__":
+    sys.exit(main())

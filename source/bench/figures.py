@@ -1,0 +1,190 @@
+"""From what went over the wire to figures. Values in, values out."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+from simulator.pauses import PauseChecker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from bench.fleet import Heard, Said
+    from bench.recorder import Arrival
+
+REPORTS = (1, 2, 3)
+UDP_PAUSE_S = 0.1
+LIMIT_S = (len(REPORTS) - 1) * UDP_PAUSE_S
+"""KEBA's pauses within a round; what the replies take comes on top."""
+
+BETWEEN_ROUNDS_S = 2.0
+
+
+class Key(NamedTuple):
+    """A selected datapoint: whose, and which."""
+
+    station: int
+    name: str
+
+
+class Spread(NamedTuple):
+    """How numbers spread."""
+
+    number: int
+    p50: float
+    p95: float
+    p99: float
+    worst: float
+
+
+class Round(NamedTuple):
+    """One station's poll: its first request, and its last answer."""
+
+    begun_at: float
+    ended_at: float
+
+
+class Group(NamedTuple):
+    """The values that one datagram brought."""
+
+    first_at: float
+    last_at: float
+    values: Mapping[str, object]
+
+
+Groups = dict[tuple[int, int], Group]
+"""By station and timestamp in ms: a station says one thing at a time."""
+
+
+def spread(numbers: Iterable[float]) -> Spread:
+    """Summarise numbers; without any, all figures are NaN."""
+    ranked = sorted(numbers)
+    if not ranked:
+        return Spread(0, math.nan, math.nan, math.nan, math.nan)
+    return Spread(
+        len(ranked),
+        statistics.median(ranked),
+        _at(ranked, 0.95),
+        _at(ranked, 0.99),
+        ranked[-1],
+    )
+
+
+def station_rounds(
+    heard: Iterable[Heard], said: Iterable[Said]
+) -> dict[int, list[Round]]:
+    """Find the polls of each station that were answered to their end.
+
+    Parameters
+    ----------
+    heard, said
+        Requests and answers in the order of time.
+    """
+    begun: dict[int, float] = {}
+    rounds: dict[int, list[Round]] = defaultdict(list)
+    first, last = f"report {REPORTS[0]}", REPORTS[-1]
+    moments = [(one.at, one.station, one.text) for one in heard]
+    moments += [
+        (one.at, one.station, "end") for one in said if one.report == last
+    ]
+    for at, station, what in sorted(moments):
+        if what == first:
+            begun[station] = at
+        elif what == "end" and station in begun:
+            rounds[station].append(Round(begun.pop(station), at))
+    return rounds
+
+
+def fleet_rounds(rounds: Mapping[int, Sequence[Round]]) -> list[float]:
+    """Tell how long each round over the whole fleet took, in seconds.
+
+    A round of the fleet is the stations' n-th; one that is not complete for
+    all stations does not count.
+    """
+    if not rounds:
+        return []
+    complete = min(map(len, rounds.values()))
+    return [
+        max(of_one[number].ended_at for of_one in rounds.values())
+        - min(of_one[number].begun_at for of_one in rounds.values())
+        for number in range(complete)
+    ]
+
+
+def group_values(
+    arrivals: Iterable[Arrival], keys: Mapping[str, Key]
+) -> Groups:
+    """Bring together what came in one datagram.
+
+    Parameters
+    ----------
+    arrivals
+        Messages from the broker.
+    keys
+        The datapoint behind each topic; other topics are passed over.
+    """
+    groups: Groups = {}
+    known: Group | None
+    for arrival in arrivals:
+        key = keys.get(arrival.topic)
+        if key is None:
+            continue
+        message = json.loads(arrival.payload)
+        place = (key.station, message["timestamp"])
+        known = groups.get(place)
+        values = {} if known is None else dict(known.values)
+        values[key.name] = message["value"]
+        first_at = arrival.at if known is None else known.first_at
+        groups[place] = Group(first_at, arrival.at, values)
+    return groups
+
+
+def find_groups(
+    said: Iterable[Said], groups: Groups
+) -> list[tuple[Said, Group]]:
+    """Pair each answer and push with the values that it brought."""
+    found: dict[tuple[int, int, object], Group] = {}
+    for (station, _), group in groups.items():
+        for report in REPORTS:
+            sec = group.values.get(f"report {report}__Sec")
+            if sec is not None:
+                found[station, report, sec] = group
+        if not any(f"report {n}__Sec" in group.values for n in REPORTS):
+            energy = group.values.get("report 3__E pres")
+            found[station, 0, energy] = group
+    return [
+        (one, found[place])
+        for one in said
+        if (place := (one.station, one.report, one.number)) in found
+    ]
+
+
+def count_usual_values(pairs: Iterable[tuple[Said, Group]]) -> dict[int, int]:
+    """Tell how many values each report usually brings."""
+    sizes: dict[int, Counter[int]] = defaultdict(Counter)
+    for one, group in pairs:
+        sizes[one.report][len(group.values)] += 1
+    return {
+        report: counter.most_common(1)[0][0]
+        for report, counter in sizes.items()
+    }
+
+
+def broken_pauses(heard: Iterable[Heard]) -> int:
+    """Count where KEBA's pauses were undercut, by the kernel's stamps."""
+    checkers: dict[int, PauseChecker] = {}
+    broken = 0
+    for one in sorted(heard):
+        checker = checkers.setdefault(
+            one.station, PauseChecker(str(one.station))
+        )
+        broken += len(checker.hear(one.text.encode(), one.at, "connector"))
+    return broken
+
+
+def _at(ranked: Sequence[float], share: float) -> float:
+    return ranked[min(len(ranked) - 1, math.ceil(share * len(ranked)) - 1)]

@@ -1,0 +1,225 @@
+"""What the figures are to reach, and what others reach."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bench.figures import LIMIT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+Results = "Mapping[str, Any]"
+
+
+class Goal(NamedTuple):
+    """One promise: a figure that must not exceed a limit.
+
+    Parameters
+    ----------
+    what
+        The figure, for people.
+    limit, unit
+        What it must not exceed.
+    measured
+        Takes it from the results; None where it was not measured.
+    """
+
+    what: str
+    limit: float
+    unit: str
+    measured: Callable[[Mapping[str, Any]], float | None]
+
+
+class Rival(NamedTuple):
+    """What another client takes for a round over the fleet, in seconds.
+
+    Measured once, on two shared cores, against stations that answer at once.
+    """
+
+    name: str
+    round_s: Mapping[int, float]
+    command_idle_s: float
+    command_polling_s: float
+    cpu_s_per_poll: float | None
+
+
+RIVALS = (
+    Rival(
+        "published connector 0.5.0",
+        {10: 2.9, 100: 31.0, 1000: 305.0},
+        0.0008,
+        3.6,
+        0.0048,
+    ),
+    Rival(
+        "keba-kecontact 4.3.1",
+        {10: 3.0, 100: 30.0, 1000: 305.0},
+        0.0045,
+        5.8,
+        None,
+    ),
+)
+
+
+def fleet_of(results: Mapping[str, Any], stations: int) -> Any | None:
+    """Return the measurement of a fleet of this size, if there is one."""
+    fleets: Sequence[Mapping[str, Any]] = results["fleets"]
+    return next((one for one in fleets if one["stations"] == stations), None)
+
+
+def _fleet(
+    stations: int, read: Callable[[Mapping[str, Any]], float]
+) -> Callable[[Mapping[str, Any]], float | None]:
+    def measured(results: Mapping[str, Any]) -> float | None:
+        fleet = fleet_of(results, stations)
+        return None if fleet is None else read(fleet)
+
+    return measured
+
+
+def _of(
+    name: str, read: Callable[[Any], float]
+) -> Callable[[Mapping[str, Any]], float | None]:
+    def measured(results: Mapping[str, Any]) -> float | None:
+        return None if name not in results else read(results[name])
+
+    return measured
+
+
+def _pushes(
+    per_s: float, read: Callable[[Mapping[str, Any]], float]
+) -> Callable[[Mapping[str, Any]], float | None]:
+    def measured(results: Mapping[str, Any]) -> float | None:
+        for one in results["pushes"]:
+            if one["per_s"] == per_s:
+                return read(one)
+        return None
+
+    return measured
+
+
+def _dead_cost(results: Mapping[str, Any]) -> float | None:
+    """Return how much longer the round of the live ones takes, in percent."""
+    without, with_dead = fleet_of(results, 100), results.get("dead")
+    if without is None or with_dead is None:
+        return None
+    ratio = (
+        with_dead["station_round_s"]["p50"]
+        / (without["station_round_s"]["p50"])
+    )
+    return 100.0 * (float(ratio) - 1.0)
+
+
+def _in_all_fleets(read: Callable[[Mapping[str, Any]], float]) -> Any:
+    def measured(results: Mapping[str, Any]) -> float:
+        return sum(map(read, results["fleets"]))
+
+    return measured
+
+
+GOALS = (
+    Goal(
+        "a station's round, p95, by the protocol's limit, 100 stations",
+        1.15,
+        "×",
+        _fleet(100, lambda f: f["station_round_s"]["p95"] / LIMIT_S),
+    ),
+    Goal(
+        "the fleet's round, worst, 1000 stations",
+        0.6,
+        "s",
+        _fleet(1000, lambda f: f["fleet_round_s"]["worst"]),
+    ),
+    Goal(
+        "values missing, all fleets",
+        0,
+        "",
+        _in_all_fleets(lambda f: f["values_expected"] - f["values_received"]),
+    ),
+    Goal(
+        "datagrams dropped at our socket, all fleets",
+        0,
+        "",
+        _in_all_fleets(lambda f: f["datagrams_dropped"]),
+    ),
+    Goal(
+        "KEBA's pauses broken, all fleets",
+        0,
+        "",
+        _in_all_fleets(lambda f: f["pauses_broken"]),
+    ),
+    Goal(
+        "answer → value on MQTT, p95, 100 stations",
+        0.05,
+        "s",
+        _fleet(100, lambda f: f["latency_s"]["p95"]),
+    ),
+    Goal(
+        "answer → value on MQTT, p95, 1000 stations",
+        1.0,
+        "s",
+        _fleet(1000, lambda f: f["latency_s"]["p95"]),
+    ),
+    Goal("30 dead stations cost the 70 others", 1.0, "%", _dead_cost),
+    Goal(
+        "command → station, p99, idle line",
+        0.01,
+        "s",
+        _of("commands_idle", lambda f: f["latency_s"]["p99"]),
+    ),
+    Goal(
+        "command → station, p99, 100 stations being polled",
+        0.12,
+        "s",
+        _of("commands_polling", lambda f: f["latency_s"]["p99"]),
+    ),
+    Goal(
+        "the same for the others, while one station was told `ena 0`",
+        0.12,
+        "s",
+        _of("stop", lambda f: f["others_s"]["p99"]),
+    ),
+    Goal(
+        "push → MQTT, p99, 100 pushes/s",
+        0.01,
+        "s",
+        _pushes(100, lambda f: f["latency_s"]["p99"]),
+    ),
+    Goal(
+        "pushes lost at 1000/s",
+        0,
+        "",
+        _pushes(1000, lambda f: f["pushed"] - f["arrived"]),
+    ),
+    Goal(
+        "start → first values of all 40 live stations of 50",
+        1.0,
+        "s",
+        _of("start", lambda f: f["first_values_s"]["first_of_all_s"]),
+    ),
+    Goal(
+        "CPU per poll, 100 stations",
+        0.0015,
+        "s",
+        _fleet(100, lambda f: f["cpu_s_per_poll"]),
+    ),
+    Goal(
+        "CPU per poll, 1000 stations",
+        0.0015,
+        "s",
+        _fleet(1000, lambda f: f["cpu_s_per_poll"]),
+    ),
+    Goal(
+        "CPU of ten stations polled each 30 s, of one core",
+        1.0,
+        "%",
+        _of("building", lambda f: 100.0 * f["cpu_share"]),
+    ),
+    Goal(
+        "memory of ten stations",
+        64.0,
+        "MiB",
+        _of("building", lambda f: f["memory_mib"]),
+    ),
+)

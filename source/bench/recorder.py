@@ -1,0 +1,147 @@
+"""Everything that goes through the broker, noted at little cost.
+
+The recorder's process only reads bytes and notes when; what they mean is found
+out afterwards, so that its work does not compete with what is measured. paho
+does the greeting, its socket does the rest.
+"""
+
+from __future__ import annotations
+
+import selectors
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from bench.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from multiprocessing.connection import Connection
+
+PUBLISH = 3
+HOUR_S = 3600
+CHUNK_BYTES = 1 << 20
+
+Chunks = list[tuple[float, bytes]]
+
+
+class Arrival(NamedTuple):
+    """A message with QoS 0, and when it arrived in Unix seconds."""
+
+    at: float
+    topic: str
+    payload: bytes
+
+
+class Recorder(Worker):
+    """Notes all messages of some topics, for the time of a `with` block.
+
+    Parameters
+    ----------
+    port
+        Of a broker on 127.0.0.1.
+    topics
+        What to subscribe to.
+    """
+
+    def __init__(self, port: int, topics: Sequence[str]) -> None:
+        super().__init__(_record, port, tuple(topics))
+        self._rest = b""
+
+    def take(self) -> list[Arrival]:
+        """Return what has arrived since the last call."""
+        chunks: Chunks = self._ask()
+        arrivals, self._rest = split(chunks, self._rest)
+        return arrivals
+
+
+def split(chunks: Chunks, rest: bytes = b"") -> tuple[list[Arrival], bytes]:
+    """Find the messages in what was read.
+
+    Parameters
+    ----------
+    chunks
+        Pieces of the stream, each with the moment of its arrival.
+    rest
+        The beginning of a packet, from the call before.
+
+    Returns
+    -------
+    tuple
+        The messages, and the beginning of one that is not complete.
+    """
+    arrivals: list[Arrival] = []
+    for at, chunk in chunks:
+        stream = rest + chunk
+        end = 0
+        for begin, body, end in _packets(stream):
+            if stream[begin] >> 4 == PUBLISH:
+                arrivals.append(_read_publish(at, stream[body:end]))
+        rest = stream[end:]
+    return arrivals, rest
+
+
+def _packets(stream: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield begin, begin of the body and end of each complete packet."""
+    begin = 0
+    while begin + 1 < len(stream):
+        length, shift, body = 0, 0, begin + 1
+        while body < len(stream):
+            byte = stream[body]
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            body += 1
+            if not byte & 0x80:
+                break
+        else:
+            return
+        if body + length > len(stream):
+            return
+        yield begin, body, body + length
+        begin = body + length
+
+
+def _read_publish(at: float, body: bytes) -> Arrival:
+    name_end = 2 + int.from_bytes(body[:2], "big")
+    return Arrival(at, body[2:name_end].decode(), body[name_end:])
+
+
+def _record(line: Connection, port: int, topics: Sequence[str]) -> None:
+    """Read until the end: the body of the recorder's process."""
+    # Held: paho closes its socket when its client is gone.
+    client = _subscribe(port, topics)
+    sock = client.socket()
+    if sock is None:
+        raise ConnectionError("the broker has hung up")
+    chunks: Chunks = []
+    line.send(chunks)
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        selector.register(line, selectors.EVENT_READ)
+        while True:
+            ready = [key.fileobj for key, _ in selector.select()]
+            if sock in ready:
+                data = sock.recv(CHUNK_BYTES)
+                if not data:
+                    return
+                chunks.append((time.time(), data))
+            if line in ready:
+                line.recv()
+                line.send(chunks)
+                chunks = []
+
+
+def _subscribe(port: int, topics: Sequence[str]) -> Client:
+    client = Client(CallbackAPIVersion.VERSION2)
+    is_subscribed = threading.Event()
+    client.on_subscribe = lambda *_: is_subscribed.set()
+    client.connect("127.0.0.1", port, HOUR_S)
+    while not client.is_connected():
+        client.loop()
+    client.subscribe([(topic, 0) for topic in topics])
+    while not is_subscribed.is_set():
+        client.loop()
+    return client

@@ -1,0 +1,205 @@
+"""Results as a table in the terminal, as Markdown, and as a picture."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from bench.figures import LIMIT_S
+from bench.goals import GOALS, RIVALS, Goal, fleet_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+MS = 1000.0
+
+_PAGE = Path(__file__).with_name("page.md")
+
+
+def missed(results: Mapping[str, Any]) -> list[Goal]:
+    """Return the goals that were measured and not reached."""
+    return [
+        goal
+        for goal in GOALS
+        if (figure := goal.measured(results)) is not None
+        and not _is_reached(goal, figure)
+    ]
+
+
+def table_of_goals(results: Mapping[str, Any]) -> Table:
+    """Return the goals and what was measured, for a terminal."""
+    table = Table("what", "goal", "measured", "")
+    for row in _goal_rows(results):
+        table.add_row(*row)
+    return table
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """Return ``docs/benchmarks.md``."""
+    machine = results["machine"]
+    page = _PAGE.read_text("utf-8")
+    return page.format(
+        **machine,
+        version=results["version"],
+        day=results["day"],
+        goals=_rows(_goal_rows(results)),
+        fleets=_rows(map(_fleet_row, results["fleets"])),
+        pushes=_rows(map(_push_row, results["pushes"])),
+        rivals=_rows(_rival_rows(results)),
+        limit=f"{LIMIT_S:g}",
+        values=results["fleets"][-1]["values_per_poll"],
+    )
+
+
+def draw(results: Mapping[str, Any], path: Path) -> None:
+    """Draw rounds, latencies and cost by the size of the fleet."""
+    # Heavy, and needed for the picture only.
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    fleets: Sequence[Mapping[str, Any]] = results["fleets"]
+    sizes = [one["stations"] for one in fleets]
+    figure, (rounds, latency, cost) = plt.subplots(1, 3, figsize=(13, 4))
+
+    rounds.set_title("a round over the whole fleet, s")
+    for rival in RIVALS:
+        rounds.plot(
+            *zip(*rival.round_s.items(), strict=True), "--", label=rival.name
+        )
+    rounds.plot(
+        sizes, [f["fleet_round_s"]["p50"] for f in fleets], "o-", label="fleet"
+    )
+    rounds.plot(
+        sizes,
+        [f["station_round_s"]["p95"] for f in fleets],
+        "o-",
+        label="one station, p95",
+    )
+    rounds.axhline(LIMIT_S, color="grey", label="KEBA's two pauses")
+    rounds.set_yscale("log")
+
+    latency.set_title("station's answer → value on MQTT, ms")
+    for name in ("p50", "p95", "p99"):
+        latency.plot(
+            sizes, [f["latency_s"][name] * MS for f in fleets], "o-", label=name
+        )
+    latency.set_yscale("log")
+
+    cost.set_title("CPU per poll, ms")
+    cost.plot(
+        sizes, [f["cpu_s_per_poll"] * MS for f in fleets], "o-", label="CPU"
+    )
+    cost.axhline(1.5, color="grey", label="goal")
+    cost.set_ylim(bottom=0)
+
+    for axes in (rounds, latency, cost):
+        axes.set_xscale("log")
+        axes.set_xlabel("stations")
+        axes.grid(visible=True, which="both", alpha=0.3)
+        axes.legend(fontsize="small")
+    figure.tight_layout()
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def _is_reached(goal: Goal, figure: float) -> bool:
+    return figure <= goal.limit
+
+
+def _goal_rows(
+    results: Mapping[str, Any],
+) -> Iterable[tuple[str, str, str, str]]:
+    for goal in GOALS:
+        figure = goal.measured(results)
+        if figure is None:
+            yield goal.what, _shown(goal.limit, goal.unit), "–", ""
+            continue
+        verdict = "reached" if _is_reached(goal, figure) else "missed"
+        yield (
+            goal.what,
+            _shown(goal.limit, goal.unit),
+            _shown(figure, goal.unit),
+            verdict,
+        )
+
+
+def _fleet_row(fleet: Mapping[str, Any]) -> tuple[str, ...]:
+    latency = fleet["latency_s"]
+    return (
+        str(fleet["stations"]),
+        _pair(
+            fleet["station_round_s"]["p50"] / LIMIT_S,
+            fleet["station_round_s"]["p95"] / LIMIT_S,
+        ),
+        _ms(fleet["fleet_round_s"]["p50"]),
+        " / ".join(_ms(latency[name]) for name in ("p50", "p95", "p99")),
+        f"{fleet['values_received']} of {fleet['values_expected']}",
+        str(fleet["datagrams_dropped"]),
+        str(fleet["pauses_broken"]),
+        f"{fleet['cpu_s_per_poll'] * MS:.2f}",
+        f"{fleet['memory_mib']:.0f}",
+        _pair(
+            fleet["first_values_s"]["first_of_all_s"],
+            fleet["first_values_s"]["all_s"],
+        ),
+    )
+
+
+def _push_row(pushes: Mapping[str, Any]) -> tuple[str, ...]:
+    latency = pushes["latency_s"]
+    return (
+        f"{pushes['per_s']:g}",
+        f"{pushes['arrived']} of {pushes['pushed']}",
+        " / ".join(_ms(latency[name]) for name in ("p50", "p95", "p99")),
+        f"{pushes['cpu_s_per_push'] * MS:.2f}",
+    )
+
+
+def _rival_rows(results: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
+    sizes = sorted({size for rival in RIVALS for size in rival.round_s})
+    for rival in RIVALS:
+        rounds = []
+        for size in sizes:
+            fleet = fleet_of(results, size)
+            took_s = rival.round_s[size]
+            ratio = (
+                ""
+                if fleet is None
+                else f" ({took_s / fleet['fleet_round_s']['p50']:.0f} ×)"
+            )
+            rounds.append(f"{took_s:g} s{ratio}")
+        cpu_s = rival.cpu_s_per_poll
+        yield (
+            rival.name,
+            " / ".join(rounds),
+            _ms(rival.command_idle_s),
+            _ms(rival.command_polling_s),
+            "–" if cpu_s is None else f"{cpu_s * MS:.1f}",
+        )
+
+
+def _pair(first: float, second: float) -> str:
+    return f"{first:.2f} / {second:.2f}"
+
+
+def _rows(rows: Iterable[Iterable[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _ms(seconds: float) -> str:
+    milliseconds = seconds * MS
+    return f"{milliseconds:.1f}" if milliseconds < 10 else f"{milliseconds:.0f}"
+
+
+def _shown(figure: float, unit: str) -> str:
+    if math.isnan(figure):
+        return "nothing arrived"
+    if unit == "s":
+        return f"{_ms(figure)} ms"
+    text = f"{figure:.0f}" if not unit else f"{figure:.3g}"
+    return f"{text} {unit}".strip()

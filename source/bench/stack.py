@@ -1,0 +1,190 @@
+"""All that runs in a measurement: broker, stations, connector, recorder."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Self
+
+import psutil
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+from bench.figures import Key
+from bench.fleet import BareFleet
+from bench.recorder import Recorder
+from end_to_end.running import NAME, ConnectorProcess
+from pyconnector_template.tests.mosquitto import Mosquitto
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+
+CLIENT = "127.0.0.1"
+PORT_OF_STATIONS = ":1BB2"
+PATIENCE_S = 60.0
+
+
+def addresses(number: int) -> list[str]:
+    """Return so many loopback addresses."""
+    return [f"127.0.{1 + n // 250}.{1 + n % 250}" for n in range(number)]
+
+
+class Stack:
+    """A running connector and all around it, for a `with` block.
+
+    Parameters
+    ----------
+    stations
+        How many there are.
+    dead
+        How many of them are not there; the last ones.
+    poll_s
+        Seconds between two polls.
+    sensors, actuators
+        Names of the datapoints that are selected of each station.
+    """
+
+    def __init__(
+        self,
+        stations: int,
+        *,
+        dead: int = 0,
+        poll_s: float = 5.0,
+        sensors: Sequence[str] = (),
+        actuators: Sequence[str] = (),
+    ) -> None:
+        self.stations = stations
+        self.alive = stations - dead
+        self.keys: dict[str, Key] = {}
+        self._actuator_topics: dict[Key, str] = {}
+        self.started_at = 0.0
+        self._poll_s = poll_s
+        self._map = self._make_map(sensors, actuators)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            self.broker = stack.enter_context(
+                Mosquitto(
+                    folder,
+                    "allow_anonymous true\nset_tcp_nodelay true",
+                    log_types="warning",
+                )
+            )
+            # One address, one name each; only those alive are bound.
+            everyone = addresses(self.stations)
+            self.fleet = stack.enter_context(
+                BareFleet(everyone[: self.alive], CLIENT)
+            )
+            self.recorder = stack.enter_context(
+                Recorder(self.broker.port, [f"{NAME}/messages/#"])
+            )
+            self._client = _connect(self.broker.port)
+            stack.callback(_disconnect, self._client)
+            self._client.publish(
+                f"{NAME}/datapoint_map", json.dumps(self._map), 1, retain=True
+            ).wait_for_publish(PATIENCE_S)
+            self.connector = ConnectorProcess(
+                folder,
+                self.broker.port,
+                {_name(n): address for n, address in enumerate(everyone)},
+                POLL_SECONDS=str(self._poll_s),
+            )
+            self.started_at = time.time()
+            stack.enter_context(self.connector)
+            self.process = psutil.Process(self.connector.process.pid)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None and not self.connector.is_running():
+            raise RuntimeError(f"it ended: {self.connector.output[-2000:]}")
+        self._stack.close()
+
+    def write(self, station: int, actuator: str, value: object) -> float:
+        """Write an actuator; return when, in Unix seconds."""
+        topic = self._actuator_topics[Key(station, actuator)]
+        at = time.time()
+        message = {"value": value, "timestamp": round(at * 1000)}
+        self._client.publish(topic, json.dumps(message))
+        return at
+
+    def cpu_s(self) -> float:
+        """Return the CPU time of the connector so far."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+    def memory_mib(self) -> float:
+        """Return what the connector holds in memory."""
+        return float(self.process.memory_info().rss) / 2**20
+
+    def dropped_datagrams(self) -> int:
+        """Return how many datagrams the kernel dropped at our socket."""
+        table = Path("/proc/net/udp").read_text("ascii").splitlines()[1:]
+        mine = "0100007F" + PORT_OF_STATIONS
+        return sum(int(row.split()[-1]) for row in table if mine in row.split())
+
+    def _make_map(
+        self, sensors: Sequence[str], actuators: Sequence[str]
+    ) -> Mapping[str, Mapping[str, str]]:
+        sensor_map: dict[str, str] = {}
+        actuator_map: dict[str, str] = {}
+        for station in range(self.stations):
+            for name in sensors:
+                topic = f"{NAME}/messages/{len(self.keys) + 1}/value"
+                self.keys[topic] = Key(station, name)
+                sensor_map[f"{_name(station)}__{name}"] = topic
+            for name in actuators:
+                number = 1_000_000 + len(actuator_map)
+                topic = f"{NAME}/messages/{number}/value"
+                self._actuator_topics[Key(station, name)] = topic
+                actuator_map[topic] = f"{_name(station)}__{name}"
+        return {"sensor": sensor_map, "actuator": actuator_map}
+
+
+def learn_sensors() -> list[str]:
+    """Ask a connector with one station which values it has."""
+    with Stack(1) as stack:
+        topic = f"{NAME}/available_datapoints"
+        message = stack.broker.observe(topic).wait_for(
+            topic,
+            lambda one: (
+                f"{_name(0)}__readings__power" in one.json["sensor"]
+                and f"{_name(0)}__connection__last_seen" in one.json["sensor"]
+            ),
+        )
+    prefix = f"{_name(0)}__"
+    return [key.removeprefix(prefix) for key in message.json["sensor"]]
+
+
+def _connect(port: int) -> Client:
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.on_socket_open = _send_at_once
+    client.connect(CLIENT, port)
+    client.loop_start()
+    return client
+
+
+def _disconnect(client: Client) -> None:
+    client.disconnect()
+    client.loop_stop()
+
+
+def _send_at_once(_client: Client, _data: object, sock: Any) -> None:
+    # Else Nagle's algorithm would be measured.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _name(station: int) -> str:
+    return f"s{station:04}"

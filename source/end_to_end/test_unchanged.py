@@ -1,0 +1,39 @@
+"""PUBLISH_UNCHANGED_EVERY with a real broker that forgets."""
+
+from pathlib import Path
+
+import pytest
+
+from end_to_end.running import ConnectorProcess, Controller
+from pyconnector_template.tests.mosquitto import Mosquitto, wait_until
+from simulator import Simulator
+
+pytestmark = pytest.mark.mosquitto
+
+STATION = {"garage": "127.0.0.2"}
+PRODUCT = "garage__report 1__Product"
+UPTIME = "garage__report 1__Sec"
+
+
+def test_a_broker_that_has_forgotten_gets_unchanged_values_again(
+    tmp_path: Path, broker: Mosquitto
+) -> None:
+    with (
+        Simulator(STATION) as stations,
+        ConnectorProcess(
+            tmp_path, broker.port, STATION, PUBLISH_UNCHANGED_EVERY="1000"
+        ),
+    ):
+        before = Controller(broker.observe("#"))
+        before.select(PRODUCT, UPTIME)
+        # Two polls may take longer than the patience for one thing.
+        wait_until(lambda: before.values(UPTIME))
+        wait_until(lambda: len(before.values(UPTIME)) >= 2)
+        assert len(before.values(PRODUCT)) == 1
+
+        broker.restart()
+        after = Controller(broker.observe("#"))
+        after.select(PRODUCT, UPTIME)
+        wait_until(lambda: after.values(PRODUCT))
+
+    assert stations.violations == []
