@@ -91,6 +91,10 @@ class Command:
             return None
         return all(_equals(fields[key], wanted[key]) for key in wanted)
 
+    def is_left_in(self, fields: Mapping[str, object]) -> bool | None:
+        """Tell the same where a newer command may have replaced a part."""
+        return self.is_shown_by(fields)
+
     def disables_charging(self) -> bool:
         """Tell whether KEBA asks for silence afterwards (t_DIS_pause)."""
         return False
@@ -221,23 +225,36 @@ class SetCurrentTimed(Command):
     def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
         """Tell whether the limit rules, or waits for its moment.
 
+        A limit also lifts an `ena 0`: where charging is still disabled, the
+        command had no effect.
+        """
+        is_left = self.is_left_in(fields)
+        if not is_left or self.limit == 0 or self._is_waiting(fields):
+            return is_left
+        return not _equals(fields.get("Enable user"), 0)
+
+    def is_left_in(self, fields: Mapping[str, object]) -> bool | None:
+        """Tell the same, whether or not charging is enabled.
+
         A stop may show as `Enable user` 0 instead, because `Curr user` was
         seen to keep its value then.
         """
         if self._cancels():
             return Command.is_shown_by(self, fields)
-        if _equals(fields.get("Curr timer"), self.limit) and not _equals(
-            fields.get("Tmo CT", 0), 0
-        ):
+        if self._is_waiting(fields):
             return True
         if "Curr user" not in fields:
             return None
         if self.delay > _READ_BACK_WITHIN_S:
             return False
-        is_disabled = _equals(fields.get("Enable user"), 0)
-        if self.limit == 0 and is_disabled:
+        if self.limit == 0 and _equals(fields.get("Enable user"), 0):
             return True
-        return _equals(fields["Curr user"], self.limit) and not is_disabled
+        return _equals(fields["Curr user"], self.limit)
+
+    def _is_waiting(self, fields: Mapping[str, object]) -> bool:
+        return _equals(fields.get("Curr timer"), self.limit) and not _equals(
+            fields.get("Tmo CT", 0), 0
+        )
 
     @property
     def stops(self) -> bool:

@@ -114,7 +114,10 @@ class Proofs:
         self, doubt: _Doubt, fields: Mapping[str, object]
     ) -> list[CommandFinished]:
         """Return the verdict, if this reading allows one."""
-        is_shown = doubt.command.is_shown_by(fields)
+        look = doubt.command.is_shown_by
+        if doubt.is_overtaken:
+            look = doubt.command.is_left_in
+        is_shown = look(fields)
         if is_shown is False:
             doubt.readings_left -= 1
             if doubt.readings_left:

@@ -86,6 +86,25 @@ def test_what_undoes_nothing_is_said_again() -> None:
     assert garage.results(ON) == [Outcome.APPLIED]
 
 
+def test_a_limit_counts_although_a_stop_was_written_after_it() -> None:
+    garage = ObeyingGarage()
+    garage.submit(TEN_AMPERES_SOON)
+    garage.submit(OFF)
+    garage.live(30.0)
+
+    assert garage.results(TEN_AMPERES_SOON) == [Outcome.APPLIED]
+    assert garage.results(OFF) == [Outcome.APPLIED]
+
+
+def test_a_limit_that_did_not_lift_a_stop_was_not_applied() -> None:
+    garage = ObeyingGarage({"Enable user": 0, "Curr user": 10_000})
+    garage.obeys = False
+    garage.submit(TEN_AMPERES_SOON)
+    garage.live(30.0)
+
+    assert garage.results(TEN_AMPERES_SOON) == [Outcome.NOT_APPLIED]
+
+
 def test_a_word_that_is_written_again_leaves_after_what_came_in_between() -> (
     None
 ):
