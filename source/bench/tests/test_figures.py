@@ -1,0 +1,117 @@
+"""From what went over the wire to figures."""
+
+import json
+import math
+
+import pytest
+
+from bench import figures
+from bench.figures import Group, Key, Round
+from bench.fleet import Heard, Said
+from bench.recorder import Arrival
+
+KEYS = {
+    "topic/1": Key(0, "report 3__Sec"),
+    "topic/2": Key(0, "report 3__P"),
+    "topic/3": Key(0, "report 3__E pres"),
+    "topic/4": Key(1, "report 3__Sec"),
+}
+
+
+def arrival(at: float, topic: str, value: object, timestamp: int) -> Arrival:
+    message = {"value": value, "timestamp": timestamp}
+    return Arrival(at, topic, json.dumps(message).encode())
+
+
+def a_poll(station: int, at: float) -> tuple[list[Heard], list[Said]]:
+    heard = [
+        Heard(at + 0.1 * (n - 1), station, f"report {n}") for n in (1, 2, 3)
+    ]
+    said = [
+        Said(one.at + 0.001, station, n, n) for n, one in enumerate(heard, 1)
+    ]
+    return heard, said
+
+
+def test_a_round_lasts_from_the_first_request_to_the_last_answer() -> None:
+    heard, said = a_poll(0, 10.0)
+    (one,) = figures.station_rounds(heard, said)[0]
+    assert one == pytest.approx((10.0, 10.201))
+
+
+def test_a_round_without_its_last_answer_is_none() -> None:
+    heard, said = a_poll(0, 10.0)
+    assert figures.station_rounds(heard, said[:-1]) == {}
+
+
+def test_each_poll_of_a_station_is_a_round() -> None:
+    heard, said = map(list.__add__, a_poll(0, 10.0), a_poll(0, 15.0))
+    assert len(figures.station_rounds(heard, said)[0]) == 2
+
+
+def test_the_round_of_a_fleet_lasts_from_the_first_to_the_last_station() -> (
+    None
+):
+    rounds = {
+        0: [Round(0.0, 0.2), Round(5.0, 5.3)],
+        1: [Round(0.3, 0.5), Round(5.1, 5.2), Round(9.0, 9.2)],
+    }
+    assert figures.fleet_rounds(rounds) == pytest.approx([0.5, 0.3])
+
+
+def test_values_of_one_datagram_are_found_by_station_and_timestamp() -> None:
+    groups = figures.group_values(
+        [
+            arrival(1.01, "topic/1", 7, 1000),
+            arrival(1.02, "topic/4", 7, 1000),
+            arrival(1.03, "topic/2", 5000, 1000),
+            arrival(1.04, "topic/elsewhere", 1, 1000),
+        ],
+        KEYS,
+    )
+    assert groups[0, 1000] == Group(
+        1.01, 1.03, {"report 3__Sec": 7, "report 3__P": 5000}
+    )
+    assert groups[1, 1000] == Group(1.02, 1.02, {"report 3__Sec": 7})
+
+
+def test_an_answer_is_paired_with_the_values_it_brought() -> None:
+    said = [Said(1.0, 0, 3, 7), Said(6.0, 0, 3, 8)]
+    groups = figures.group_values([arrival(1.01, "topic/1", 7, 1000)], KEYS)
+    (pair,) = figures.find_groups(said, groups)
+    assert pair == (said[0], groups[0, 1000])
+
+
+def test_a_push_is_paired_by_its_energy() -> None:
+    said = [Said(1.0, 0, 0, 42)]
+    groups = figures.group_values([arrival(1.01, "topic/3", 42, 1000)], KEYS)
+    assert figures.find_groups(said, groups) == [(said[0], groups[0, 1000])]
+
+
+def test_the_usual_number_of_values_is_the_most_frequent_one() -> None:
+    whole = Group(0.0, 0.0, {"a": 1, "b": 2})
+    cut = Group(0.0, 0.0, {"a": 1})
+    pairs = [(Said(0.0, 0, 3, n), g) for n, g in enumerate([whole, cut, whole])]
+    assert figures.count_usual_values(pairs) == {3: 2}
+
+
+def test_broken_pauses_are_counted_for_each_station_alone() -> None:
+    heard = [
+        Heard(1.0, 0, "report 1"),
+        Heard(1.05, 1, "report 1"),
+        Heard(1.09, 0, "report 2"),
+    ]
+    assert figures.broken_pauses(heard) == 1
+    assert figures.broken_pauses(heard[:2]) == 0
+
+
+def test_a_spread_names_the_value_below_which_so_many_are() -> None:
+    spread = figures.spread(range(1, 101))
+    assert (spread.number, spread.p50) == (100, 50.5)
+    assert (spread.p95, spread.p99, spread.worst) == (95, 99, 100)
+
+
+def test_nothing_has_no_spread() -> None:
+    spread = figures.spread([])
+    assert spread.number == 0
+    assert math.isnan(spread.p99)
