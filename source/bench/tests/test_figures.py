@@ -45,8 +45,9 @@ def test_a_round_without_its_last_answer_is_none() -> None:
 
 
 def test_each_poll_of_a_station_is_a_round() -> None:
-    heard, said = map(list.__add__, a_poll(0, 10.0), a_poll(0, 15.0))
-    assert len(figures.station_rounds(heard, said)[0]) == 2
+    (heard, said), (heard_later, said_later) = a_poll(0, 10.0), a_poll(0, 15.0)
+    rounds = figures.station_rounds(heard + heard_later, said + said_later)
+    assert len(rounds[0]) == 2
 
 
 def test_the_round_of_a_fleet_lasts_from_the_first_to_the_last_station() -> (
