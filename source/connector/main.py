@@ -35,7 +35,7 @@ from pyconnector_template.settings import (
     read_settings,
 )
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"
 
 EXIT_WRONG_SETTINGS = 2
 

@@ -60,6 +60,9 @@ LONGEST_DELAY_S = 5.0
 STABLE_AFTER_S = 5.0
 
 BATCH = 500
+# In a burst values leave together: waking up for each of them would cost more
+# than sending it.
+BATCH_PAUSE_S = 0.002
 RAW_IN_FLIGHT = 20
 ECHO_INTERVAL_S = 1.0
 # While the first poll of a large fleet comes in, nearly each report has new
@@ -187,6 +190,7 @@ class BrokerLink:
         self._complaints: set[str] = set()
         self._echo: tuple[int, int] | None = None
         self._next_echo_at = 0.0
+        self._next_batch_at = 0.0
         self._next_announcement_at = 0.0
         self._raw_in_flight: list[MQTTMessageInfo] = []
         self._unsent = bytearray()
@@ -319,10 +323,16 @@ class BrokerLink:
         elif self._is_up:
             now = time.monotonic()
             self._send_announcement(now)
-            for item in self._outbox.take(BATCH, self._raw_room()):
-                self._send(item)
+            if now >= self._next_batch_at:
+                self._send_batch(now)
             self._push()
             self._ask_for_echo(now)
+
+    def _send_batch(self, now: float) -> None:
+        for item in self._outbox.take(BATCH, self._raw_room()):
+            self._send(item)
+        if not self._can_take():
+            self._next_batch_at = now + BATCH_PAUSE_S
 
     def _push(self) -> None:
         """Write as much of the batch as the socket takes."""
@@ -359,7 +369,7 @@ class BrokerLink:
 
     def _longest_wait(self, *, must_write: bool) -> float:
         if self._is_up and not must_write and self._can_take():
-            return 0.0
+            return max(0.0, self._next_batch_at - time.monotonic())
         until = time.monotonic() + LONGEST_WAIT_S
         if self._stopping.is_set():
             until = min(until, self._flush_until)

@@ -506,34 +506,23 @@ class Connector:
         has_grown = False
         for kind in ("sensor", "actuator"):
             known = self.available_datapoints[kind]
-            examples: Mapping[str, Any] = available_datapoints[kind]
-            if not examples.keys() <= known.keys():
-                examples = self._within_limit(known, examples)
-                has_grown |= not examples.keys() <= known.keys()
-            known.update(examples)
+            size = len(known)
+            known.update(available_datapoints[kind])
+            if len(known) > MAX_AVAILABLE_DATAPOINTS:
+                self._drop_newest(known)
+            has_grown |= len(known) > size
         if has_grown:
             self._announce_available_datapoints()
 
-    def _within_limit(
-        self, known: Mapping[str, Any], examples: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        """Leave out new datapoints that there is no room for."""
-        room = MAX_AVAILABLE_DATAPOINTS - len(known)
-        new = [key for key in examples if key not in known]
-        if len(new) <= room:
-            return examples
+    def _drop_newest(self, known: dict[str, Any]) -> None:
+        while len(known) > MAX_AVAILABLE_DATAPOINTS:
+            known.popitem()
         if not self._has_told_limit:
             self._has_told_limit = True
             logger.warning(
                 "More than %d datapoints: new ones are not announced.",
                 MAX_AVAILABLE_DATAPOINTS,
             )
-        left_out = set(new[room:])
-        return {
-            key: example
-            for key, example in examples.items()
-            if key not in left_out
-        }
 
     def _announce_available_datapoints(self) -> None:
         if isinstance(self.mqtt_client, BrokerLink):
