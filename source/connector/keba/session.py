@@ -16,9 +16,9 @@ it is, and is told what may be sent now. The rules:
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
 
 from connector.keba.caretaker import Care, Caretaker
+from connector.keba.command_queue import ATTEMPTS, Ask, CommandQueue, Request
 from connector.keba.commands import (
     Command,
     ReportRequest,
@@ -62,9 +62,6 @@ REST_S = 3.0
 Replies were seen to come more than a second late (evcc-io/evcc#16879).
 """
 
-ATTEMPTS = 2
-"""How often a request is sent before it counts as unanswered."""
-
 POLL_PATIENCE_S = 3.0
 """So long may a stream of commands keep a poll waiting."""
 
@@ -93,28 +90,7 @@ class Turn:
     datagram: bytes | None = None
 
 
-Request = TypeVar("Request", ReportRequest, Command)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ask(Generic[Request]):
-    """A request on its way: waiting for its moment or in flight."""
-
-    request: Request
-    wanted_at: float
-    not_before: float
-    attempts_left: int = ATTEMPTS
-    first_sent_at: float | None = None
-    is_beat: bool = False
-
-    @property
-    def is_scheduled(self) -> bool:
-        """Whether our own schedule sends it, not a user at this moment."""
-        is_report = isinstance(self.request, ReportRequest)
-        return is_report or self.is_beat or self.first_sent_at is not None
-
-
-_AnyAsk = _Ask[ReportRequest] | _Ask[Command]
+_AnyAsk = Ask[ReportRequest] | Ask[Command]
 
 
 @dataclass(slots=True)
@@ -169,8 +145,8 @@ class Session:
         self._caretaker = Caretaker(
             station, restores=restores, failsafe=failsafe
         )
-        self._commands: dict[str, _Ask[Command]] = {}
-        self._due: dict[int, _Ask[ReportRequest]] = {}
+        self._commands = CommandQueue()
+        self._due: dict[int, Ask[ReportRequest]] = {}
         self._round: set[int] = set()
         self._in_flight: _InFlight | None = None
         self._doubtful: Command | None = None
@@ -194,7 +170,7 @@ class Session:
         ]
         if not self._connection.is_resolved:
             return [*events, self._unreachable(command)]
-        self._commands[command.word] = _Ask(command, now, now)
+        self._commands.append(Ask(command, now, now))
         return events
 
     def ask(self, report: int, now: float) -> None:
@@ -209,11 +185,11 @@ class Session:
         """Poll no more; say what belongs to a clean end."""
         self._next_round_at = math.inf
         self._due.clear()
-        self._commands.clear()
+        self._commands.take_all()
         if self._connection.is_somebody_else:
             return
         for command in self._caretaker.farewell():
-            self._commands[command.word] = _Ask(command, now, now)
+            self._commands.append(Ask(command, now, now))
 
     def note_address(self, *, is_resolved: bool, now: float) -> list[Event]:
         """Hear whether the name of the station has an address."""
@@ -224,7 +200,7 @@ class Session:
                 self._begin_round(now)
             return self._news()
         dropped: list[Event] = [
-            self._unreachable(command) for command in self._take_commands()
+            self._unreachable(command) for command in self._commands.take_all()
         ]
         return [*dropped, *self._news()]
 
@@ -261,7 +237,7 @@ class Session:
     def has_commands(self) -> bool:
         """Whether a command waits for its moment or for its answer."""
         flight = self._in_flight
-        return bool(self._commands) or (
+        return len(self._commands) > 0 or (
             flight is not None and isinstance(flight.ask.request, Command)
         )
 
@@ -274,7 +250,7 @@ class Session:
             return min(self._in_flight.deadline, planned_at)
         if not self._connection.is_resolved:
             return planned_at
-        asks: list[_AnyAsk] = [*self._commands.values(), *self._due.values()]
+        asks: list[_AnyAsk] = [*self._commands, *self._due.values()]
         return min([planned_at, *map(self._ready_at, asks)])
 
     def turn(self, now: float, heard_until: float) -> Turn:
@@ -326,7 +302,7 @@ class Session:
             # A silent station is asked once a round: repeating would only
             # keep the line busy.
             attempts = 1 if self._connection.is_silent else ATTEMPTS
-            ask = _Ask(ReportRequest(number), now, now, attempts)
+            ask = Ask(ReportRequest(number), now, now, attempts)
         not_before = now + delay_s
         if not_before > ask.not_before and not self._has_waited_long(ask, now):
             ask = replace(ask, not_before=not_before)
@@ -349,7 +325,7 @@ class Session:
             return None
         command = None
         if not self._connection.is_somebody_else:
-            command = self._first_ready(self._commands.values(), now)
+            command = self._first_ready(self._commands, now)
         report = self._first_ready(self._due.values(), now)
         if command is None or report is None:
             return command or report
@@ -358,8 +334,8 @@ class Session:
         return command
 
     def _first_ready(
-        self, asks: Iterable[_Ask[Request]], now: float
-    ) -> _Ask[Request] | None:
+        self, asks: Iterable[Ask[Request]], now: float
+    ) -> Ask[Request] | None:
         ready = (ask for ask in asks if self._ready_at(ask) <= now)
         return next(ready, None)
 
@@ -367,9 +343,8 @@ class Session:
         paced_at = self._pacer.ready_at(
             ask.request.encode(), scheduled=ask.is_scheduled
         )
-        is_repetition = ask.first_sent_at is not None
         if isinstance(ask.request, Command) and not (
-            is_repetition and ask.request is self._doubtful
+            ask.is_repetition and ask.request is self._doubtful
         ):
             paced_at = max(paced_at, self._rest_until)
         return max(paced_at, ask.not_before)
@@ -377,7 +352,7 @@ class Session:
     def _send(self, ask: _AnyAsk, now: float) -> bytes:
         request = ask.request
         if isinstance(request, Command):
-            del self._commands[request.word]
+            self._commands.remove_command(request)
             self._caretaker.note_sent(request, now)
             if isinstance(request, SetPhases):
                 self._phases_free_at = now + PHASE_COOL_DOWN_S
@@ -423,7 +398,7 @@ class Session:
         number = request.number
         attempts_left = flight.ask.attempts_left - 1
         if attempts_left and not self._connection.is_silent:
-            again = _Ask(request, now, now, attempts_left, flight.first_sent_at)
+            again = Ask(request, now, now, attempts_left, flight.first_sent_at)
             self._due.setdefault(number, again)
             return []
         events: list[Event] = [
@@ -512,14 +487,10 @@ class Session:
                 self._caretaker.note_applied(verdict.command)
             if verdict.outcome is Outcome.NOT_APPLIED:
                 self._caretaker.note_not_applied(word)
-            waiting = self._commands.get(word)
-            if waiting is not None and waiting.request is verdict.command:
-                del self._commands[word]
+            self._commands.remove_command(verdict.command)
         if self._proofs.wants_reading:
             self._ask_report(READ_BACK, now)
-        in_question = self._proofs.words | {
-            word for word, ask in self._commands.items() if not ask.is_beat
-        }
+        in_question = self._proofs.words | self._commands.words
         request = self._in_flight and self._in_flight.ask.request
         if isinstance(request, Command):
             in_question |= {request.word}
@@ -528,9 +499,8 @@ class Session:
 
     def _take_care(self, care: Care, now: float) -> list[Event]:
         """Queue what the caretaker wants, unless a user wants something."""
-        welcome = [c for c in care.commands if not self._is_outdated(c)]
-        for command in welcome:
-            self._commands.setdefault(command.word, _Ask(command, now, now))
+        for command in care.commands:
+            self._commands.append_if_wanted(Ask(command, now, now))
         if care.beats:
             self._queue_beats(care.beats, now, not_before=now)
         return care.events
@@ -565,13 +535,10 @@ class Session:
         self, beats: Sequence[Command], now: float, *, not_before: float
     ) -> None:
         """Replace the beats that have not left."""
-        self._commands = {
-            word: ask for word, ask in self._commands.items() if not ask.is_beat
-        }
-        welcome = [c for c in beats if not self._is_outdated(c)]
-        for command in welcome:
-            ask = _Ask(command, now, not_before, attempts_left=1, is_beat=True)
-            self._commands.setdefault(command.word, ask)
+        self._commands.remove_beats()
+        for command in beats:
+            ask = Ask(command, now, not_before, attempts_left=1, is_beat=True)
+            self._commands.append_if_wanted(ask)
 
     def _on_restart(self, now: float) -> list[Event]:
         self._uptimes_s.clear()
@@ -589,7 +556,7 @@ class Session:
         self._rest_until = now + REST_S
         self._doubtful = command
         is_told = flight.ask.is_beat or flight.is_settled
-        is_outdated = self._is_outdated(command)
+        is_outdated = self._commands.overrules(command)
         self._doubt_is_settled = is_told or is_outdated
         if is_told:
             return []
@@ -606,8 +573,8 @@ class Session:
             CommandUnanswered(self.station, command, will_repeat)
         ]
         if will_repeat:
-            self._commands[command.word] = _Ask(
-                command, now, now, attempts_left, flight.first_sent_at
+            self._commands.append(
+                Ask(command, now, now, attempts_left, flight.first_sent_at)
             )
         else:
             events.append(self._finished(command, Outcome.NO_REPLY))
@@ -640,41 +607,23 @@ class Session:
         if not is_accepted:
             self._note_refused(command)
             events.append(self._finished(command, Outcome.REJECTED, text))
-        elif command.word in self._commands:
+        elif command.word in self._commands.words:
             events.append(self._superseded(command))
         else:
             events += self._proofs.expect(command, now, is_answered=True)
         return [*events, *self._news()]
 
     def _make_way(self, newer: Command) -> list[Event]:
-        """Drop what a newer command replaces, or what would undo it.
-
-        What has not left yet leaves before the newer one and may stay; a
-        repetition waits for KEBA's five seconds and would leave after it.
-        """
+        """Drop what a newer command replaces, or what would undo it."""
         events: list[Event] = []
-        for word, ask in [*self._commands.items()]:
-            comes_late = ask.is_beat or ask.first_sent_at is not None
-            if word != newer.word and not (
-                comes_late and ask.request.undoes(newer)
-            ):
-                continue
-            del self._commands[word]
+        for ask in self._commands.make_way(newer):
             if ask.is_beat:
                 continue
-            if ask.first_sent_at is not None:
+            if ask.is_repetition:
                 self._settle(ask.request)
-                self._proofs.supersede(word)
+                self._proofs.supersede(ask.request.word)
             events.append(self._superseded(ask.request))
         return events
-
-    def _is_outdated(self, command: Command) -> bool:
-        """Tell whether a newer command waits that this one would undo."""
-        return any(
-            word == command.word or command.undoes(ask.request)
-            for word, ask in self._commands.items()
-            if not ask.is_beat
-        )
 
     def _note_refused(self, command: Command) -> None:
         self._proofs.supersede(command.word)
@@ -694,9 +643,7 @@ class Session:
         command = self._doubtful
         if command is None or now >= self._rest_until:
             return None
-        waiting = self._commands.get(command.word)
-        if waiting is not None and waiting.first_sent_at is not None:
-            del self._commands[command.word]
+        self._commands.remove_repetition(command.word)
         self._rest_until = now
         return command
 
@@ -731,14 +678,8 @@ class Session:
     def _drop_commands(self) -> list[Event]:
         return [
             self._not_sent(command, ANOTHER_STATION)
-            for command in self._take_commands()
+            for command in self._commands.take_all()
         ]
-
-    def _take_commands(self) -> list[Command]:
-        """Empty the queue; return what somebody waits for."""
-        asks = [ask for ask in self._commands.values() if not ask.is_beat]
-        self._commands.clear()
-        return [ask.request for ask in asks]
 
     def _not_sent(self, command: Command, why: str) -> CommandNotSent:
         return CommandNotSent(self.station, command.word, Outcome.INVALID, why)
