@@ -48,6 +48,12 @@ def markdown(results: Mapping[str, Any]) -> str:
         goals=_rows(_goal_rows(results)),
         fleets=_rows(map(_fleet_row, results["fleets"])),
         pushes=_rows(map(_push_row, results["pushes"])),
+        commands=_rows(_command_rows(results)),
+        alive=_found(fleet_of(results, 100), "station_round_s", "p50"),
+        dead=_found(results, "dead", "station_round_s", "p50"),
+        start=_found(results, "start", "first_values_s", "first_of_all_s"),
+        stopped=_found(results, "stop", "stopped_s"),
+        others=_found(results, "stop", "others_s", "worst"),
         rivals=_rows(_rival_rows(results)),
         limit=f"{LIMIT_S:g}",
         values=results["fleets"][-1]["values_per_poll"],
@@ -137,7 +143,7 @@ def _fleet_row(fleet: Mapping[str, Any]) -> tuple[str, ...]:
             fleet["station_round_s"]["p95"] / LIMIT_S,
         ),
         _ms(fleet["fleet_round_s"]["p50"]),
-        " / ".join(_ms(latency[name]) for name in ("p50", "p95", "p99")),
+        _three(latency),
         f"{fleet['values_received']} of {fleet['values_expected']}",
         str(fleet["datagrams_dropped"]),
         str(fleet["pauses_broken"]),
@@ -150,12 +156,29 @@ def _fleet_row(fleet: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def _command_rows(
+    results: Mapping[str, Any],
+) -> Iterable[tuple[str, ...]]:
+    for name, what in (
+        ("commands_idle", "idle line"),
+        ("commands_polling", "polled each five seconds"),
+    ):
+        if name not in results:
+            continue
+        commands = results[name]
+        yield (
+            what,
+            f"{commands['commands_arrived']} of {commands['commands_sent']}",
+            _three(commands["latency_s"]),
+        )
+
+
 def _push_row(pushes: Mapping[str, Any]) -> tuple[str, ...]:
     latency = pushes["latency_s"]
     return (
         f"{pushes['per_s']:g}",
         f"{pushes['arrived']} of {pushes['pushed']}",
-        " / ".join(_ms(latency[name]) for name in ("p50", "p95", "p99")),
+        _three(latency),
         f"{pushes['cpu_s_per_push'] * MS:.2f}",
     )
 
@@ -181,6 +204,20 @@ def _rival_rows(results: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
             _ms(rival.command_polling_s),
             "–" if cpu_s is None else f"{cpu_s * MS:.1f}",
         )
+
+
+def _three(seconds: Mapping[str, float]) -> str:
+    return " / ".join(_ms(seconds[name]) for name in ("p50", "p95", "p99"))
+
+
+def _found(results: Any, *path: str) -> str:
+    """Return the milliseconds at a place of the results, if it is there."""
+    try:
+        for step in path:
+            results = results[step]
+    except (KeyError, TypeError):
+        return "–"
+    return _ms(results)
 
 
 def _pair(first: float, second: float) -> str:

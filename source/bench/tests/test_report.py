@@ -31,6 +31,14 @@ def a_fleet(stations: int) -> dict[str, Any]:
     }
 
 
+def commands() -> dict[str, Any]:
+    return {
+        "commands_sent": 40,
+        "commands_arrived": 39,
+        "latency_s": dict(QUICK),
+    }
+
+
 def pushes_at(per_s: float) -> dict[str, Any]:
     return {
         "per_s": per_s,
@@ -56,9 +64,9 @@ def results() -> dict[str, Any]:
         "fleets": [a_fleet(100), a_fleet(1000)],
         "dead": a_fleet(100),
         "start": a_fleet(50),
-        "commands_idle": {"latency_s": dict(QUICK)},
-        "commands_polling": {"latency_s": dict(QUICK)},
-        "stop": {"others_s": dict(QUICK)},
+        "commands_idle": commands(),
+        "commands_polling": commands(),
+        "stop": {"others_s": dict(QUICK), "stopped_s": 2.0},
         "pushes": [pushes_at(rate) for rate in (10, 100, 1000)],
         "building": {"cpu_share": 0.001, "memory_mib": 40.0},
     }
@@ -119,5 +127,6 @@ def test_the_page_names_machine_figures_and_others(
     page = report.markdown(results)
     assert "a processor, 2 cores" in page
     assert "6600 of 6600" in page
+    assert "| idle line | 39 of 40 | 1.0 / 2.0 / 3.0 |" in page
     assert "keba-kecontact" in page
     assert "{" not in page
