@@ -169,7 +169,9 @@ def _require_host(host: str) -> None:
         address = ipaddress.IPv4Address(host)
     except ValueError:
         raise ValueError(f"has no IPv4 address: {host!r}") from None
-    if address.is_multicast or address.is_unspecified or host.endswith(".255"):
+    # On loopback an address of this form is a host like all others.
+    is_broadcast = host.endswith(".255") and not address.is_loopback
+    if address.is_multicast or address.is_unspecified or is_broadcast:
         # A command sent to a broadcast address is carried out by every
         # station that hears it (UDP guide V2.01, page 14).
         raise ValueError(f"has the address of more than one host: {host!r}")

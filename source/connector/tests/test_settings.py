@@ -183,6 +183,11 @@ def test_an_address_of_more_than_one_host_is_refused(host: str) -> None:
     assert "more than one host" in _complaint_about({"garage": host})
 
 
+def test_a_loopback_address_is_never_that_of_more_than_one_host() -> None:
+    stations = _read(KEBA_P30_CHARGE_STATIONS='{"garage": "127.0.0.255"}')
+    assert stations.keba_p30_charge_stations["garage"].host == "127.0.0.255"
+
+
 @pytest.mark.parametrize("entry", [None, 1, True, [], ["192.168.0.99"]])
 def test_an_entry_of_another_kind_is_refused(entry: object) -> None:
     complaint = _complaint_about({"garage": entry})
