@@ -35,10 +35,12 @@ class UnchangedValues(Generic[Value]):
         values
             Values by the keys of their datapoints, for which there is a topic.
         """
+        # Taken once: what is forgotten meanwhile must not come back.
+        last = self._last
         return {
             key: value
             for key, value in values.items()
-            if self._is_due(key, value)
+            if self._is_due(key, value, last)
         }
 
     def forget(self) -> None:
@@ -49,20 +51,22 @@ class UnchangedValues(Generic[Value]):
         # Replaced: the thread that selects may be at work.
         self._last = {}
 
-    def _is_due(self, key: str, value: Value) -> bool:
+    def _is_due(
+        self, key: str, value: Value, last: dict[str, tuple[Value, int]]
+    ) -> bool:
         if _group_of(key) in NEWS:
             return True
-        last = self._last.get(key)
-        if last is None:
+        known = last.get(key)
+        if known is None:
             # So that the repetitions of many values spread over the polls.
-            self._last[key] = value, zlib.crc32(key.encode()) % self._every
+            last[key] = value, zlib.crc32(key.encode()) % self._every
             return True
-        last_value, held_back = last
+        last_value, held_back = known
         is_same = type(last_value) is type(value) and last_value == value
         if is_same and held_back + 1 < self._every:
-            self._last[key] = value, held_back + 1
+            last[key] = value, held_back + 1
             return False
-        self._last[key] = value, 0
+        last[key] = value, 0
         return True
 
 

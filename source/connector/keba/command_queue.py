@@ -87,9 +87,7 @@ class CommandQueue:
     def overrules(self, command: Command) -> bool:
         """Tell whether a newer command waits that this one would undo."""
         return any(
-            ask.request.word == command.word or command.undoes(ask.request)
-            for ask in self
-            if not ask.is_beat
+            command.would_spoil(ask.request) for ask in self if not ask.is_beat
         )
 
     def make_way(self, newer: Command) -> list[Ask[Command]]:

@@ -106,6 +106,10 @@ class Command:
         """
         return False
 
+    def would_spoil(self, newer: "Command") -> bool:
+        """Tell whether a newer command leaves no room for this one."""
+        return self.word == newer.word or self.undoes(newer)
+
     def encode(self) -> bytes:
         """Return the datagram: no line feed (UDP guide V2.01, page 14)."""
         return f"{self.word} {self.arguments()}".rstrip().encode("ascii")
@@ -147,7 +151,7 @@ class Enable(Command):
         """
         if isinstance(newer, Start):
             return not self.on
-        if not isinstance(newer, SetCurrentTimed):
+        if not isinstance(newer, SetCurrentTimed) or not newer.rules_soon:
             return False
         return newer.stops if self.on else not newer.stops
 
@@ -184,7 +188,9 @@ class SetCurrent(Command):
 
         Source of the latter: ioBroker.kecontact#380.
         """
-        return isinstance(newer, SetCurrentTimed | SetPhases)
+        if isinstance(newer, SetCurrentTimed):
+            return newer.rules_soon
+        return isinstance(newer, SetPhases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +267,15 @@ class SetCurrentTimed(Command):
         """Whether it stops charging, now or later."""
         return self.limit == 0 and not self._cancels()
 
+    @property
+    def rules_soon(self) -> bool:
+        """Whether it rules before a lost command could be said again.
+
+        One that waits for its moment longer than that is undone by nothing
+        that is said again, and undoes nothing.
+        """
+        return self.delay <= _READ_BACK_WITHIN_S and not self._cancels()
+
     def _cancels(self) -> bool:
         return self.limit == 0 and self.delay == 0
 
@@ -270,8 +285,10 @@ class SetCurrentTimed(Command):
 
     def undoes(self, newer: Command) -> bool:
         """It replaces any limit, lifts `ena 0`, and 0 mA stops."""
+        if not self.rules_soon:
+            return False
         if isinstance(newer, SetCurrent):
-            return not self._cancels()
+            return True
         return isinstance(newer, Enable) and newer.on == self.stops
 
 

@@ -500,7 +500,7 @@ class Session:
     def _take_care(self, care: Care, now: float) -> list[Event]:
         """Queue what the caretaker wants, unless a user wants something."""
         for command in care.commands:
-            self._commands.append_if_wanted(Ask(command, now, now))
+            self._queue_if_wanted(Ask(command, now, now))
         if care.beats:
             self._queue_beats(care.beats, now, not_before=now)
         return care.events
@@ -538,7 +538,19 @@ class Session:
         self._commands.remove_beats()
         for command in beats:
             ask = Ask(command, now, not_before, attempts_left=1, is_beat=True)
-            self._commands.append_if_wanted(ask)
+            self._queue_if_wanted(ask)
+
+    def _queue_if_wanted(self, ask: Ask[Command]) -> None:
+        """Queue what nobody has asked for, unless it undoes what is newer."""
+        flying = self._in_flight and self._in_flight.ask
+        if (
+            flying
+            and isinstance(flying.request, Command)
+            and not flying.is_beat
+            and ask.request.would_spoil(flying.request)
+        ):
+            return
+        self._commands.append_if_wanted(ask)
 
     def _on_restart(self, now: float) -> list[Event]:
         self._uptimes_s.clear()

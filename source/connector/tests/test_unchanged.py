@@ -64,3 +64,19 @@ def test_what_was_forgotten_is_published_again() -> None:
     unchanged.select({POWER: 1})
     unchanged.forget()
     assert unchanged.select({POWER: 1}) == {POWER: 1}
+
+
+def test_what_is_forgotten_amid_a_comparison_is_published_again() -> None:
+    class Meddler:
+        """Lets the broker's thread in while it is compared."""
+
+        def __eq__(self, other: object) -> bool:
+            unchanged.forget()
+            return True
+
+        __hash__ = object.__hash__
+
+    unchanged = UnchangedValues[Meddler](1000)
+    unchanged.select({POWER: Meddler()})
+    unchanged.select({POWER: Meddler()})
+    assert POWER in unchanged.select({POWER: Meddler()})

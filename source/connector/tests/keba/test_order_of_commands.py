@@ -28,6 +28,8 @@ TEN_AMPERES = SetCurrent(Milliampere(10_000))
 TEN_AMPERES_SOON = SetCurrentTimed(Milliampere(10_000), Seconds(1))
 STOP_SOON = SetCurrentTimed(Milliampere(0), Seconds(1))
 CANCEL = SetCurrentTimed(Milliampere(0), Seconds(0))
+LIMIT_LATER = SetCurrentTimed(Milliampere(16_000), Seconds(3600))
+STOP_LATER = SetCurrentTimed(Milliampere(0), Seconds(3600))
 ON = Enable(on=True)
 OFF = Enable(on=False)
 
@@ -84,6 +86,68 @@ def test_what_undoes_nothing_is_said_again() -> None:
 
     assert garage.results(TEN_AMPERES_SOON) == [Outcome.APPLIED]
     assert garage.results(ON) == [Outcome.APPLIED]
+
+
+@pytest.mark.parametrize(
+    ("shown", "older", "newer", "wanted"),
+    [
+        ({}, OFF, LIMIT_LATER, {"Enable user": 0}),
+        ({}, OFF, CANCEL, {"Enable user": 0}),
+        ({"Enable user": 0}, ON, STOP_LATER, {"Enable user": 1}),
+        ({"Enable user": 0}, STOP_LATER, ON, {"Tmo CT": 3600}),
+        ({}, TEN_AMPERES, LIMIT_LATER, {"Curr user": 10_000}),
+        ({"Tmo CT": 3600}, CANCEL, OFF, {"Tmo CT": 0}),
+    ],
+    ids=str,
+)
+def test_what_rules_later_does_not_keep_a_lost_command_from_being_said_again(
+    shown: dict[str, int],
+    older: Command,
+    newer: Command,
+    wanted: dict[str, int],
+) -> None:
+    garage = ObeyingGarage(shown)
+    deafen(garage)
+    garage.submit(older)
+    garage.live(0.5)
+    garage.submit(newer)
+    garage.live(2.0)
+    cure(garage)
+    garage.live(60.0)
+
+    assert garage.fields | wanted == garage.fields
+    assert garage.results(older) == [Outcome.APPLIED]
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        (OFF, ON),
+        (OFF, TEN_AMPERES_SOON),
+        (SetCurrent(Milliampere(32_000)), SetCurrent(Milliampere(6_000))),
+        (SetCurrent(Milliampere(32_000)), TEN_AMPERES_SOON),
+    ],
+    ids=str,
+)
+def test_what_is_restored_undoes_nothing_that_is_on_its_way(
+    older: Command, newer: Command
+) -> None:
+    garage = ObeyingGarage(restores=True)
+    garage.submit(older)
+    garage.live(15.0)
+    garage.reboot()
+    garage.live_until_sent("report 1")
+    garage.mute = {2}
+    garage.live_until_sent("report 2")
+    garage.submit(newer)
+    garage.delay_s = 1.0
+    garage.live_until_sent(str(newer))
+    # The answer to the first report 2 comes late.
+    garage.mute = set()
+    garage._hear("report 2")
+    garage.live(40.0)
+
+    assert garage.settings_sent()[-1] == str(newer)
 
 
 def test_a_limit_counts_although_a_stop_was_written_after_it() -> None:
@@ -160,7 +224,8 @@ def test_what_feeds_a_station_does_not_lift_a_stop_that_waits() -> None:
         (STOP_SOON, OFF, False),
         (STOP_SOON, TEN_AMPERES, True),
         (CANCEL, TEN_AMPERES, False),
-        (CANCEL, OFF, True),
+        (CANCEL, OFF, False),
+        (OFF, CANCEL, False),
         (SetPhases(three=True), TEN_AMPERES, False),
     ],
     ids=str,
