@@ -54,13 +54,14 @@ def measure_rounds(
     pairs = figures.find_groups(
         traffic.said, figures.group_values(arrivals, stack.keys)
     )
-    usual = figures.count_usual_values(pairs)
+    due, came = figures.count_values(traffic.said, pairs, sensors)
     by_station = figures.station_rounds(traffic.heard, traffic.said)
     polls = sum(map(len, by_station.values()))
     return {
         "stations": stations,
         "dead": dead,
         "polls": polls,
+        "polls_expected": rounds * stack.alive,
         "first_values_s": first_values,
         "station_round_s": figures.spread(
             one.ended_at - one.begun_at
@@ -73,9 +74,9 @@ def measure_rounds(
         "latency_s": figures.spread(
             group.last_at - one.at for one, group in pairs
         )._asdict(),
-        "values_expected": sum(usual.get(o.report, 0) for o in traffic.said),
-        "values_received": sum(len(group.values) for _, group in pairs),
-        "values_per_poll": sum(usual.values()),
+        "values_expected": due,
+        "values_received": came,
+        "datapoints": len(sensors),
         "datagrams_dropped": dropped,
         "pauses_broken": figures.broken_pauses(traffic.heard),
         "cpu_s_per_poll": cpu_s / max(1, polls),
@@ -184,6 +185,7 @@ def measure_pushes(
         "arrived": len(latencies),
         "latency_s": figures.spread(latencies)._asdict(),
         "datagrams_dropped": dropped,
+        "pauses_broken": figures.broken_pauses(traffic.heard),
         "cpu_s_per_push": cpu_s / max(1, len(pushed)),
     }
 

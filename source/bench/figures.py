@@ -35,6 +35,7 @@ class Spread(NamedTuple):
     """How numbers spread."""
 
     number: int
+    mean: float
     p50: float
     p95: float
     p99: float
@@ -64,9 +65,10 @@ def spread(numbers: Iterable[float]) -> Spread:
     """Summarise numbers; without any, all figures are NaN."""
     ranked = sorted(numbers)
     if not ranked:
-        return Spread(0, math.nan, math.nan, math.nan, math.nan)
+        return Spread(0, *[math.nan] * 5)
     return Spread(
         len(ranked),
+        statistics.fmean(ranked),
         statistics.median(ranked),
         _at(ranked, 0.95),
         _at(ranked, 0.99),
@@ -163,15 +165,30 @@ def find_groups(
     ]
 
 
-def count_usual_values(pairs: Iterable[tuple[Said, Group]]) -> dict[int, int]:
-    """Tell how many values each report usually brings."""
-    sizes: dict[int, Counter[int]] = defaultdict(Counter)
-    for one, group in pairs:
-        sizes[one.report][len(group.values)] += 1
-    return {
-        report: counter.most_common(1)[0][0]
-        for report, counter in sizes.items()
-    }
+def count_values(
+    said: Iterable[Said],
+    pairs: Iterable[tuple[Said, Group]],
+    names: Iterable[str],
+) -> tuple[int, int]:
+    """Tell how many values of reports were due, and how many came.
+
+    Parameters
+    ----------
+    said, pairs
+        Answers, and those that brought values.
+    names
+        Names of all selected datapoints.
+    """
+    of_report = Counter(
+        name.partition("__")[0] for name in names if name.startswith("report ")
+    )
+    due = sum(of_report[f"report {one.report}"] for one in said)
+    came = sum(
+        name.startswith(f"report {one.report}__")
+        for one, group in pairs
+        for name in group.values
+    )
+    return due, came
 
 
 def broken_pauses(heard: Iterable[Heard]) -> int:

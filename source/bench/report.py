@@ -56,7 +56,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         others=_found(results, "stop", "others_s", "worst"),
         rivals=_rows(_rival_rows(results)),
         limit=f"{LIMIT_S:g}",
-        values=results["fleets"][-1]["values_per_poll"],
+        values=results["fleets"][-1]["datapoints"],
     )
 
 

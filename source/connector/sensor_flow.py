@@ -265,7 +265,10 @@ class SensorFlow(SensorFlowTemplate):
             if key in topics
         }
         due = unchanged.select(selected)
-        return {"payload": {**payload, "flattened_message": due}}
+        return {
+            **flattened_msg,
+            "payload": {**payload, "flattened_message": due},
+        }
 
     def _publish_values(
         self, station: str, values: dict[str, Any], timestamp_ms: int

@@ -243,8 +243,8 @@ class Settings(TemplateSettings):
         1,
         ge=1,
         le=100_000,
-        description="An unchanged value is published each so many polls "
-        "only; 1 publishes all. Against load, see docs/scaling.md.",
+        description="An unchanged value is published each so many times that "
+        "it comes; 1 publishes all. Against load, see docs/scaling.md.",
         examples=["1"],
     )
     keba_p30_bind_address: Annotated[

@@ -275,7 +275,8 @@ selection full of uptimes and counters. Plan for the hour in which all charge.
 Before you set it:
 
 * BEMCom marks nothing as stale. A value that did not change and one that no
-  longer comes look the same; only `connection__online` tells.
+  longer comes look the same; only `connection__online` tells. Nor are all
+  values of a station that comes back repeated at once.
 * The history has gaps. Who counts rows or draws means without weighing them by
   time gets other numbers.
 * A controller that looks at timestamps takes a value for too old after its own

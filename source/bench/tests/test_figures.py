@@ -89,11 +89,12 @@ def test_a_push_is_paired_by_its_energy() -> None:
     assert figures.find_groups(said, groups) == [(said[0], groups[0, 1000])]
 
 
-def test_the_usual_number_of_values_is_the_most_frequent_one() -> None:
-    whole = Group(0.0, 0.0, {"a": 1, "b": 2})
-    cut = Group(0.0, 0.0, {"a": 1})
-    pairs = [(Said(0.0, 0, 3, n), g) for n, g in enumerate([whole, cut, whole])]
-    assert figures.count_usual_values(pairs) == {3: 2}
+def test_a_value_that_never_comes_is_missed() -> None:
+    said = [Said(0.0, 0, 3, 1), Said(5.0, 0, 3, 2), Said(0.0, 0, 1, 1)]
+    names = ["report 3__Sec", "report 3__P", "report 1__Sec", "readings__power"]
+    group = Group(0.0, 0.0, {"report 3__Sec": 1, "readings__power": 5})
+    pairs = [(said[0], group), (said[1], group)]
+    assert figures.count_values(said, pairs, names) == (5, 2)
 
 
 def test_broken_pauses_are_counted_for_each_station_alone() -> None:
@@ -108,7 +109,7 @@ def test_broken_pauses_are_counted_for_each_station_alone() -> None:
 
 def test_a_spread_names_the_value_below_which_so_many_are() -> None:
     spread = figures.spread(range(1, 101))
-    assert (spread.number, spread.p50) == (100, 50.5)
+    assert (spread.number, spread.mean, spread.p50) == (100, 50.5, 50.5)
     assert (spread.p95, spread.p99, spread.worst) == (95, 99, 100)
 
 

@@ -77,12 +77,19 @@ class CommandQueue:
         self._asks.pop(ask.request.word, None)
         self._asks[ask.request.word] = ask
 
-    def append_if_wanted(self, ask: Ask[Command]) -> None:
-        """Append what nobody has asked for, unless it stands in the way."""
-        if ask.request.word not in self._asks and not self.overrules(
-            ask.request
-        ):
-            self.append(ask)
+    def append_if_wanted(self, ask: Ask[Command]) -> bool:
+        """Append what nobody has asked for, unless it stands in the way.
+
+        Returns
+        -------
+        bool
+            Whether it was appended.
+        """
+        is_there = ask.request.word in self._asks
+        if is_there or self.overrules(ask.request):
+            return False
+        self.append(ask)
+        return True
 
     def overrules(self, command: Command) -> bool:
         """Tell whether a newer command waits that this one would undo."""

@@ -37,6 +37,7 @@ from connector.keba.events import (
     Outcome,
     ReportReceived,
     ReportUnanswered,
+    SettingRestored,
     StationRestarted,
     StatusReceived,
 )
@@ -499,11 +500,19 @@ class Session:
 
     def _take_care(self, care: Care, now: float) -> list[Event]:
         """Queue what the caretaker wants, unless a user wants something."""
-        for command in care.commands:
-            self._queue_if_wanted(Ask(command, now, now))
+        left_out = [
+            command
+            for command in care.commands
+            if not self._queue_if_wanted(Ask(command, now, now))
+        ]
         if care.beats:
             self._queue_beats(care.beats, now, not_before=now)
-        return care.events
+        return [
+            event
+            for event in care.events
+            if not isinstance(event, SettingRestored)
+            or event.command not in left_out
+        ]
 
     def _may_beat(self) -> bool:
         """Whether to look if the station wants to be fed.
@@ -540,8 +549,14 @@ class Session:
             ask = Ask(command, now, not_before, attempts_left=1, is_beat=True)
             self._queue_if_wanted(ask)
 
-    def _queue_if_wanted(self, ask: Ask[Command]) -> None:
-        """Queue what nobody has asked for, unless it undoes what is newer."""
+    def _queue_if_wanted(self, ask: Ask[Command]) -> bool:
+        """Queue what nobody has asked for, unless it undoes what is newer.
+
+        Returns
+        -------
+        bool
+            Whether it waits now.
+        """
         flying = self._in_flight and self._in_flight.ask
         if (
             flying
@@ -549,8 +564,8 @@ class Session:
             and not flying.is_beat
             and ask.request.would_spoil(flying.request)
         ):
-            return
-        self._commands.append_if_wanted(ask)
+            return False
+        return self._commands.append_if_wanted(ask)
 
     def _on_restart(self, now: float) -> list[Event]:
         self._uptimes_s.clear()

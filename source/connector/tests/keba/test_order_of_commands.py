@@ -19,7 +19,7 @@ from connector.keba.commands import (
     SetPhases,
     Start,
 )
-from connector.keba.events import Outcome
+from connector.keba.events import Outcome, SettingRestored
 from connector.keba.units import Milliampere, Seconds
 from connector.tests.keba.conversation import TCH_OK
 from connector.tests.keba.obeying import ObeyingGarage, effect_of
@@ -148,6 +148,7 @@ def test_what_is_restored_undoes_nothing_that_is_on_its_way(
     garage.live(40.0)
 
     assert garage.settings_sent()[-1] == str(newer)
+    assert garage.happened(SettingRestored) == []
 
 
 def test_a_limit_counts_although_a_stop_was_written_after_it() -> None:
