@@ -74,6 +74,21 @@ def test_what_was_lost_is_not_said_again_after_what_it_would_undo(
     assert garage.results(newer) == [Outcome.APPLIED]
 
 
+def test_what_was_overruled_has_one_result_also_if_it_was_heard() -> None:
+    garage = ObeyingGarage()
+    garage.answer = None
+    garage.mute = {2}
+    garage.submit(TEN_AMPERES_SOON)
+    garage.live(2.5)
+    garage.submit(OFF)
+    garage.mute = set()
+    garage.answer = TCH_OK
+    garage.live(40.0)
+
+    assert garage.results(TEN_AMPERES_SOON) == [Outcome.SUPERSEDED]
+    assert garage.results(OFF) == [Outcome.APPLIED]
+
+
 def test_what_undoes_nothing_is_said_again() -> None:
     garage = ObeyingGarage({"Enable user": 0})
     deafen(garage)
