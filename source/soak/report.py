@@ -293,5 +293,7 @@ _METHOD = """\
 * The clock is stepped for the connector alone: a hook shifts what Python's
   `time.time` tells in its process. The monotonic clock is not touched, as it
   is not when a real clock is set.
-* Memory is looked at in calms only. One slope is fitted to all processes, each
-  with its own level, without the first five minutes of each."""
+* Memory is looked at in calms only, without the first five minutes of each
+  process. What counts is the growth in most intervals between two calms: a
+  process does not give back what it once needed (values kept while the broker
+  did not read, at most 50,000), which comes in steps; a leak never stops."""
