@@ -13,6 +13,7 @@ import logging
 import math
 import os
 import secrets
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -42,6 +43,10 @@ EXIT_WRONG_SETTINGS = 2
 SWITCH_INTERVAL_S = 0.001
 """After so long a thread lets another one run: with Python's five milliseconds
 each request to a station would wait for the flow (decision 7)."""
+
+MAP_PATIENCE_S = 0.5
+"""A broker that has a datapoint map sends it at once. What is read before it is
+here cannot be published until the next poll."""
 
 logger = logging.getLogger("pyconnector")
 
@@ -74,6 +79,7 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
             failsafe.controller_timeout if failsafe else None
         ) or math.inf
         self._was_in_charge = True
+        self._has_map = threading.Event()
         self.station_log = StationLog()
         self.card_mask = CardMask(_salt_of(settings))
         if settings.publish_unchanged_every > 1:
@@ -128,6 +134,17 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
         """Run until asked to end, see BEMCom's template."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         super().run()
+
+    def follow_stations(self, termination_event: threading.Event) -> None:
+        """Begin when it is known what to publish, or not to be known soon."""
+        self._has_map.wait(MAP_PATIENCE_S)
+        super().follow_stations(termination_event)
+
+    def _validate_and_update_datapoint_map(
+        self, datapoint_map_json: str | bytes
+    ) -> None:
+        super()._validate_and_update_datapoint_map(datapoint_map_json)
+        self._has_map.set()
 
     def look_after_itself(self) -> None:
         """Beat for the health check, and tell stations who is in charge."""
