@@ -20,7 +20,9 @@ Figures = dict[str, Any]
 
 POLL_S = 5.0
 SLOW_POLL_S = 300.0
-SETTLE_S = 6.0
+SETTLE_S = 4.0
+"""After the first round all new datapoints are announced once more."""
+
 COMMAND_GAP_S = 0.025
 LOOK_S = 0.05
 
@@ -244,7 +246,7 @@ def _wait_for_first_round(stack: Stack, stations: int) -> None:
         polled |= {one.station for one in said if one.report == 3}
     if len(polled) < stations:
         raise TimeoutError(f"{len(polled)} of {stations} were polled")
-    time.sleep(1.0)
+    time.sleep(SETTLE_S)
 
 
 def _send_commands(
