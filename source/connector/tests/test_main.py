@@ -1,4 +1,5 @@
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,6 +142,27 @@ def test_a_run_that_was_asked_to_end_has_exit_code_0(
     environment.setattr(Connector, "run", lambda _: None)
 
     assert main() == 0
+
+
+def test_stations_are_not_asked_before_a_map_had_its_moment_to_come(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setattr("connector.main.MAP_PATIENCE_S", 60.0)
+    is_open, is_over = threading.Event(), threading.Event()
+    is_over.set()
+    connector = Connector()
+    environment.setattr(connector.gateway, "open", is_open.set)
+    flow = threading.Thread(target=connector.follow_stations, args=(is_over,))
+    flow.start()
+    assert not is_open.wait(0.1)
+
+    connector._validate_and_update_datapoint_map(
+        datapoint_map_json='{"sensor": {}, "actuator": {}}'
+    )
+    flow.join(5.0)
+
+    assert is_open.is_set()
+    assert not flow.is_alive()
 
 
 def test_a_gateway_that_cannot_be_opened_ends_the_run_with_exit_code_1(
