@@ -22,6 +22,8 @@ TROUBLED_SHARE = 0.4
 SHORTEST_CYCLE_S = 12.0
 
 MOST_AT_ONCE = 3
+RARE_EVERY = 4
+"""A round of all faults takes about 13 minutes."""
 SOME_STATIONS = 0.3
 """The largest share of the stations that one fault is about."""
 
@@ -51,7 +53,7 @@ class Kind:
     least_s, most_s
         How long it lasts.
     is_rare
-        Comes in every second round of all faults only.
+        Comes in every fourth round of all faults only.
     is_about_one
         Concerns a single station.
     """
@@ -187,7 +189,7 @@ class _Deck:
 
     def _shuffled(self) -> list[Kind]:
         self._rounds += 1
-        has_rare = self._rounds % 2 == 0
+        has_rare = self._rounds % RARE_EVERY == 0
         kinds = [kind for kind in KINDS if has_rare or not kind.is_rare]
         self._chance.shuffle(kinds)
         return kinds
