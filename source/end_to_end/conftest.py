@@ -1,5 +1,6 @@
 """A broker, two stations, the connector."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,13 @@ from pyconnector_template.tests.mosquitto import Mosquitto, Observer
 from simulator import Simulator
 
 STATIONS = {"garage": "127.0.0.2", "yard": "127.0.0.3"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_is_heard() -> None:
+    """Tests may press it; a shell in the background has switched it off."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
