@@ -17,8 +17,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from connector.keba.ask import ATTEMPTS, AnyAsk, Ask, Request
 from connector.keba.caretaker import Care, Caretaker
-from connector.keba.command_queue import ATTEMPTS, Ask, CommandQueue, Request
+from connector.keba.command_queue import CommandQueue
 from connector.keba.commands import (
     Command,
     ReportRequest,
@@ -42,6 +43,7 @@ from connector.keba.events import (
     StatusReceived,
 )
 from connector.keba.fields import SESSION_REPORTS, is_known_report
+from connector.keba.line import Flight, Line
 from connector.keba.messages import (
     Acceptance,
     BootMessage,
@@ -54,27 +56,15 @@ from connector.keba.messages import (
     is_session_report,
     parse_datagram,
 )
-from connector.keba.pacing import MARGIN_S, REPEAT_PAUSE_S, Pacer
+from connector.keba.polls import Polls, has_waited_long
 from connector.keba.proofs import Proofs
-
-REST_S = 3.0
-"""Silence towards other commands after one was not answered.
-
-Replies were seen to come more than a second late (evcc-io/evcc#16879).
-"""
-
-POLL_PATIENCE_S = 3.0
-"""So long may a stream of commands keep a poll waiting."""
+from connector.keba.uptimes import Passage, Uptimes
 
 READ_BACK = 2
 """Report 2 shows the settings, see `Command.proof`."""
 
 LATEST_SESSION = 100
 """Report 100 is the running session, or the last one."""
-
-STALE_S = 10
-"""A report that nobody waits for, whose uptime is up to so much behind, is an
-old one, reordered or doubled by the network; else a step back is a restart."""
 
 ANOTHER_STATION = "another station answers at this address"
 
@@ -89,17 +79,6 @@ class Turn:
 
     events: list[Event]
     datagram: bytes | None = None
-
-
-_AnyAsk = Ask[ReportRequest] | Ask[Command]
-
-
-@dataclass(slots=True)
-class _InFlight:
-    ask: _AnyAsk
-    first_sent_at: float
-    deadline: float
-    is_settled: bool = False
 
 
 class Session:
@@ -136,26 +115,21 @@ class Session:
         failsafe: SetFailsafe | None = None,
     ) -> None:
         self.station = station
-        self._reports = tuple(reports)
-        self._poll_interval_s = max(poll_interval_s, REPEAT_PAUSE_S + MARGIN_S)
-        self._reply_timeout_s = reply_timeout_s
-        self._next_round_at = first_round_at
-        self._pacer = Pacer()
+        self._line = Line(reply_timeout_s)
+        self._polls = Polls(
+            reports,
+            interval_s=poll_interval_s,
+            first_round_at=first_round_at,
+        )
         self._connection = Connection(station, serial)
         self._proofs = Proofs(station)
         self._caretaker = Caretaker(
             station, restores=restores, failsafe=failsafe
         )
         self._commands = CommandQueue()
-        self._due: dict[int, Ask[ReportRequest]] = {}
-        self._round: set[int] = set()
-        self._in_flight: _InFlight | None = None
-        self._doubtful: Command | None = None
-        self._doubt_is_settled = False
-        self._rest_until = -math.inf
         self._phases_free_at = -math.inf
         self._command_went_last = False
-        self._uptimes_s: dict[int, int] = {}
+        self._uptimes = Uptimes()
         self._told: tuple[bool, str] | None = None
 
     # --- what the caller says ---------------------------------------------
@@ -184,8 +158,7 @@ class Session:
 
     def say_farewell(self, now: float) -> None:
         """Poll no more; say what belongs to a clean end."""
-        self._next_round_at = math.inf
-        self._due.clear()
+        self._polls.end()
         self._commands.take_all()
         if self._connection.is_somebody_else:
             return
@@ -204,6 +177,10 @@ class Session:
             self._unreachable(command) for command in self._commands.take_all()
         ]
         return [*dropped, *self._news()]
+
+    def note_left(self, now: float) -> None:
+        """Hear when the last datagram has really left, see `Line`."""
+        self._line.note_left(now)
 
     def note_send_error(self) -> None:
         """Hear that the last datagram could not be sent."""
@@ -226,6 +203,7 @@ class Session:
             case Refusal(text=text):
                 return self._on_answer(text, now, is_accepted=False)
             case BootMessage():
+                self._uptimes.clear()
                 return self._on_restart(now)
             case Unreadable(reason=reason):
                 return [OddDatagram(self.station, reason)]
@@ -237,22 +215,19 @@ class Session:
     @property
     def has_commands(self) -> bool:
         """Whether a command waits for its moment or for its answer."""
-        flight = self._in_flight
-        return len(self._commands) > 0 or (
-            flight is not None and isinstance(flight.ask.request, Command)
-        )
+        return len(self._commands) > 0 or self._line.command is not None
 
     def next_deadline(self) -> float:
         """Return the moment at which `turn` is worth a call."""
-        planned_at = self._next_round_at
+        planned_at = self._polls.next_round_at
         if self._may_beat():
             planned_at = min(planned_at, self._caretaker.next_deadline())
-        if self._in_flight is not None:
-            return min(self._in_flight.deadline, planned_at)
+        if self._line.flight is not None:
+            return min(self._line.flight.deadline, planned_at)
         if not self._connection.is_resolved:
             return planned_at
-        asks: list[_AnyAsk] = [*self._commands, *self._due.values()]
-        return min([planned_at, *map(self._ready_at, asks)])
+        asks: list[AnyAsk] = [*self._commands, *self._polls]
+        return min([planned_at, *map(self._line.ready_at, asks)])
 
     def turn(self, now: float, heard_until: float) -> Turn:
         """Let time pass and return what may leave at the moment `now`.
@@ -266,10 +241,10 @@ class Session:
             not given up before its answer had the chance to be heard.
         """
         events: list[Event] = []
-        flight = self._in_flight
-        if flight is not None and flight.deadline <= heard_until:
+        flight = self._line.give_up(heard_until)
+        if flight is not None:
             events += self._give_up(flight, now)
-        if now >= self._next_round_at:
+        if now >= self._polls.next_round_at:
             events += self._start_next_round(now)
         if self._caretaker.next_deadline() <= now and self._may_beat():
             events += self._beat(now)
@@ -281,76 +256,50 @@ class Session:
     # --- rounds ------------------------------------------------------------
 
     def _start_next_round(self, now: float) -> list[Event]:
-        self._next_round_at += self._poll_interval_s
-        if self._next_round_at <= now:
-            self._next_round_at = now + self._poll_interval_s
+        self._polls.plan_next_round(now)
         if not self._connection.is_resolved:
             return self._round_up()
         self._begin_round(now)
         return []
 
     def _begin_round(self, now: float) -> None:
-        for number in self._reports:
-            self._round.add(number)
-            self._ask_report(number, now)
+        self._polls.begin_round(now, self._attempts())
 
     def _ask_report(
         self, number: int, now: float, *, delay_s: float = 0.0
     ) -> None:
-        """Queue a report; equal requests are merged, into the later one."""
-        ask = self._due.get(number)
-        if ask is None:
-            # A silent station is asked once a round: repeating would only
-            # keep the line busy.
-            attempts = 1 if self._connection.is_silent else ATTEMPTS
-            ask = Ask(ReportRequest(number), now, now, attempts)
-        not_before = now + delay_s
-        if not_before > ask.not_before and not self._has_waited_long(ask, now):
-            ask = replace(ask, not_before=not_before)
-        self._due[number] = ask
+        self._polls.add(number, now, self._attempts(), delay_s=delay_s)
 
-    def _has_waited_long(self, ask: _AnyAsk, now: float) -> bool:
-        return now - ask.wanted_at > POLL_PATIENCE_S
+    def _attempts(self) -> int:
+        """Ask a silent station once: repeating would keep the line busy."""
+        return 1 if self._connection.is_silent else ATTEMPTS
 
     def _close(self, number: int) -> list[Event]:
         """Strike a report off the round; tell the state when all are off."""
-        if number not in self._round:
-            return self._news()
-        self._round.discard(number)
-        return self._news() if self._round else self._round_up()
+        return self._round_up() if self._polls.close(number) else self._news()
 
     # --- sending -----------------------------------------------------------
 
-    def _choose(self, now: float) -> _AnyAsk | None:
-        if self._in_flight is not None or not self._connection.is_resolved:
+    def _choose(self, now: float) -> AnyAsk | None:
+        if self._line.flight or not self._connection.is_resolved:
             return None
         command = None
         if not self._connection.is_somebody_else:
             command = self._first_ready(self._commands, now)
-        report = self._first_ready(self._due.values(), now)
+        report = self._first_ready(self._polls, now)
         if command is None or report is None:
             return command or report
-        if self._command_went_last and self._has_waited_long(report, now):
+        if self._command_went_last and has_waited_long(report, now):
             return report
         return command
 
     def _first_ready(
         self, asks: Iterable[Ask[Request]], now: float
     ) -> Ask[Request] | None:
-        ready = (ask for ask in asks if self._ready_at(ask) <= now)
+        ready = (ask for ask in asks if self._line.ready_at(ask) <= now)
         return next(ready, None)
 
-    def _ready_at(self, ask: _AnyAsk) -> float:
-        paced_at = self._pacer.ready_at(
-            ask.request.encode(), scheduled=ask.is_scheduled
-        )
-        if isinstance(ask.request, Command) and not (
-            ask.is_repetition and ask.request is self._doubtful
-        ):
-            paced_at = max(paced_at, self._rest_until)
-        return max(paced_at, ask.not_before)
-
-    def _send(self, ask: _AnyAsk, now: float) -> bytes:
+    def _send(self, ask: AnyAsk, now: float) -> bytes:
         request = ask.request
         if isinstance(request, Command):
             self._commands.remove_command(request)
@@ -358,34 +307,13 @@ class Session:
             if isinstance(request, SetPhases):
                 self._phases_free_at = now + PHASE_COOL_DOWN_S
         else:
-            del self._due[request.number]
+            self._polls.remove(request.number)
         self._command_went_last = isinstance(request, Command)
         self._connection.note_sent()
-        first_sent_at = now if ask.first_sent_at is None else ask.first_sent_at
-        self._in_flight = _InFlight(ask, first_sent_at, now)
-        self.note_left(now)
+        self._line.send(ask, now)
         return request.encode()
 
-    def note_left(self, now: float) -> None:
-        """Hear when the last datagram has really left.
-
-        A busy machine may stop us between the decision to send and the
-        sending; KEBA's pauses begin with the latter.
-        """
-        flight = self._in_flight
-        if flight is None:
-            return
-        request = flight.ask.request
-        self._pacer.note_sent(
-            request.encode(),
-            now,
-            disables=isinstance(request, Command)
-            and request.disables_charging(),
-        )
-        flight.deadline = now + self._reply_timeout_s
-
-    def _give_up(self, flight: _InFlight, now: float) -> list[Event]:
-        self._in_flight = None
+    def _give_up(self, flight: Flight, now: float) -> list[Event]:
         request = flight.ask.request
         if isinstance(request, Command):
             return self._give_up_command(flight, request, now)
@@ -394,13 +322,13 @@ class Session:
     # --- reports -----------------------------------------------------------
 
     def _give_up_report(
-        self, flight: _InFlight, request: ReportRequest, now: float
+        self, flight: Flight, request: ReportRequest, now: float
     ) -> list[Event]:
         number = request.number
         attempts_left = flight.ask.attempts_left - 1
         if attempts_left and not self._connection.is_silent:
             again = Ask(request, now, now, attempts_left, flight.first_sent_at)
-            self._due.setdefault(number, again)
+            self._polls.add_repetition(again)
             return []
         events: list[Event] = [
             ReportUnanswered(self.station, f"report {number}")
@@ -424,13 +352,14 @@ class Session:
         self._connection.note_identity(report.fields)
         uptime_s = report.fields.get("Sec")
         if isinstance(uptime_s, int) and not self._connection.is_somebody_else:
-            behind_s = self._uptimes_s.get(number, uptime_s) - uptime_s
-            if 0 < behind_s <= STALE_S and not self._is_awaited(number):
+            passage = self._uptimes.note(
+                number, uptime_s, is_awaited=self._line.report == number
+            )
+            if passage is Passage.STALE:
                 reason = f"a report {number} older than the last one"
                 return [OddDatagram(self.station, reason)]
-            if behind_s > 0:
+            if passage is Passage.RESTART:
                 events += self._on_restart(now)
-            self._uptimes_s[number] = uptime_s
         asked_at = self._asked_at(number)
         if self._connection.is_silent:
             self._caretaker.note_interruption()
@@ -447,12 +376,10 @@ class Session:
         """Return the number; the ID of session reports may be wrong."""
         if is_known_report(report.number) or not is_session_report(report):
             return report.number
-        request = self._in_flight and self._in_flight.ask.request
-        if isinstance(request, ReportRequest) and (
-            request.number in SESSION_REPORTS
-        ):
-            return request.number
-        return LATEST_SESSION
+        awaited = self._line.report
+        if awaited is None or awaited not in SESSION_REPORTS:
+            return LATEST_SESSION
+        return awaited
 
     def _asked_at(self, number: int) -> float | None:
         """Take the report as answered; return since when it was asked for.
@@ -461,21 +388,11 @@ class Session:
         repetition, so the first one counts. A late answer also serves the
         repetition that waits for its moment.
         """
-        flight = self._in_flight
-        if flight and self._is_awaited(number):
-            self._in_flight = None
+        flight = self._line.take_report(number)
+        if flight is not None:
             return flight.first_sent_at
-        waiting = self._due.get(number)
-        if waiting is None or waiting.first_sent_at is None:
-            return None
-        del self._due[number]
-        return waiting.first_sent_at
-
-    def _is_awaited(self, number: int) -> bool:
-        flight = self._in_flight
-        return flight is not None and flight.ask.request == ReportRequest(
-            number
-        )
+        waiting = self._polls.take_repetition(number)
+        return None if waiting is None else waiting.first_sent_at
 
     def _read_back(
         self, report: Report, asked_at: float, now: float
@@ -483,7 +400,7 @@ class Session:
         verdicts = self._proofs.judge(report.fields, asked_at)
         for verdict in verdicts:
             word = verdict.command.word
-            self._settle(verdict.command)
+            self._line.settle(verdict.command)
             if verdict.outcome is Outcome.APPLIED:
                 self._caretaker.note_applied(verdict.command)
             if verdict.outcome is Outcome.NOT_APPLIED:
@@ -492,9 +409,8 @@ class Session:
         if self._proofs.wants_reading:
             self._ask_report(READ_BACK, now)
         in_question = self._proofs.words | self._commands.words
-        request = self._in_flight and self._in_flight.ask.request
-        if isinstance(request, Command):
-            in_question |= {request.word}
+        if self._line.command is not None:
+            in_question |= {self._line.command.word}
         care = self._caretaker.review(report.fields, in_question)
         return [*verdicts, *self._take_care(care, now)]
 
@@ -520,13 +436,11 @@ class Session:
         One that is silent is asked for reports; what it needs is known when
         it answers. A command on its way feeds the station itself.
         """
-        flight = self._in_flight
-        is_busy = flight is not None and isinstance(flight.ask.request, Command)
         return (
             self._connection.is_resolved
             and not self._connection.is_silent
             and not self._connection.is_somebody_else
-            and not is_busy
+            and self._line.command is None
         )
 
     def _beat(self, now: float) -> list[Event]:
@@ -557,18 +471,17 @@ class Session:
         bool
             Whether it waits now.
         """
-        flying = self._in_flight and self._in_flight.ask
+        flight = self._line.flight
         if (
-            flying
-            and isinstance(flying.request, Command)
-            and not flying.is_beat
-            and ask.request.would_spoil(flying.request)
+            flight is not None
+            and isinstance(flight.ask.request, Command)
+            and not flight.ask.is_beat
+            and ask.request.would_spoil(flight.ask.request)
         ):
             return False
         return self._commands.append_if_wanted(ask)
 
     def _on_restart(self, now: float) -> list[Event]:
-        self._uptimes_s.clear()
         self._caretaker.note_interruption()
         self._connection.note_restart()
         self._begin_round(now)
@@ -577,14 +490,12 @@ class Session:
     # --- commands ----------------------------------------------------------
 
     def _give_up_command(
-        self, flight: _InFlight, command: Command, now: float
+        self, flight: Flight, command: Command, now: float
     ) -> list[Event]:
         self._connection.note_command_unanswered()
-        self._rest_until = now + REST_S
-        self._doubtful = command
-        is_told = flight.ask.is_beat or flight.is_settled
+        is_told = flight.ask.is_beat or flight.is_told
         is_outdated = self._commands.overrules(command)
-        self._doubt_is_settled = is_told or is_outdated
+        self._line.doubt(command, now, is_told=is_told or is_outdated)
         if is_told:
             return []
         self._ask_report(READ_BACK, now)
@@ -610,26 +521,23 @@ class Session:
     def _on_answer(
         self, text: str, now: float, *, is_accepted: bool
     ) -> list[Event]:
-        flight = self._in_flight
-        command = self._answered_command(now)
-        if command is None:
+        answered = self._line.take_answer(now)
+        if answered is None:
             return [OddDatagram(self.station, f"nobody asked for {text!r}")]
+        command = answered.command
+        self._commands.remove_repetition(command.word)
         if self._connection.is_silent:
             self._caretaker.note_interruption()
         self._connection.note_answer(now)
-        self._doubtful = None
         if is_accepted:
             self._caretaker.note_accepted(command, now)
-        if flight is not None and flight.ask.is_beat:
+        if answered.is_beat:
             return self._news()
         events: list[Event] = [
             CommandAnswered(self.station, command, is_accepted, text)
         ]
         self._ask_report(READ_BACK, now, delay_s=command.settle_s)
-        is_told = self._doubt_is_settled
-        if flight is not None and flight.ask.request is command:
-            is_told = flight.is_settled
-        if is_told:
+        if answered.is_told:
             return [*events, *self._news()]
         if not is_accepted:
             self._note_refused(command)
@@ -647,7 +555,7 @@ class Session:
             if ask.is_beat:
                 continue
             if ask.is_repetition:
-                self._settle(ask.request)
+                self._line.settle(ask.request)
                 self._proofs.supersede(ask.request.word)
             events.append(self._superseded(ask.request))
         return events
@@ -656,34 +564,6 @@ class Session:
         self._proofs.supersede(command.word)
         if isinstance(command, SetPhases):
             self._phases_free_at = -math.inf
-
-    def _answered_command(self, now: float) -> Command | None:
-        """Return the command that an answer belongs to.
-
-        It carries no name: it belongs to the command in flight, else to the
-        one that was given up a moment ago, whose repetition is then needless.
-        """
-        flight = self._in_flight
-        if flight is not None and isinstance(flight.ask.request, Command):
-            self._in_flight = None
-            return flight.ask.request
-        command = self._doubtful
-        if command is None or now >= self._rest_until:
-            return None
-        self._commands.remove_repetition(command.word)
-        self._rest_until = now
-        return command
-
-    def _settle(self, command: Command) -> None:
-        """Note that the result of a command is told.
-
-        Its answer may still come, but then brings no second result.
-        """
-        if command is self._doubtful:
-            self._doubt_is_settled = True
-        flight = self._in_flight
-        if flight is not None and flight.ask.request is command:
-            flight.is_settled = True
 
     def _finished(
         self, command: Command, outcome: Outcome, detail: str = ""

@@ -1,6 +1,7 @@
 """The commands that wait: their order, and what makes way for what."""
 
-from connector.keba.command_queue import Ask, CommandQueue
+from connector.keba.ask import Ask
+from connector.keba.command_queue import CommandQueue
 from connector.keba.commands import Command, Enable, SetCurrent, SetCurrentTimed
 from connector.keba.units import Milliampere, Seconds
 
