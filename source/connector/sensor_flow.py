@@ -85,6 +85,7 @@ class SensorFlow(SensorFlowTemplate):
         self.gateway.open()
         while not termination_event.is_set():
             self.look_after_itself()
+            self.station_log.note_dropped(self.gateway.events_dropped)
             delivery = self.gateway.next_event(PATIENCE_S)
             if delivery is not None:
                 self.handle(delivery)

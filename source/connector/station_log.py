@@ -23,6 +23,7 @@ from connector.keba.events import (
     ReportUnanswered,
     SettingChanged,
     SettingRestored,
+    StationFloods,
     StationRestarted,
     StatusReceived,
     StrangerHeard,
@@ -67,6 +68,7 @@ class StationLog:
         self._told_missing: dict[str, set[str]] = {}
         self._told_at: dict[str, float] = {}
         self._strangers = 0
+        self._dropped = 0
 
     def tell(self, event: Event) -> None:
         """Log an event, if it is news."""
@@ -83,7 +85,12 @@ class StationLog:
                 self._tell_connection(event)
             case CommandAnswered() | CommandUnanswered() | CommandFinished():
                 _tell_command(event)
-            case OddDatagram() | StationRestarted() | AddressShared():
+            case (
+                OddDatagram()
+                | StationFloods()
+                | StationRestarted()
+                | AddressShared()
+            ):
                 self._tell_oddity(event)
             case CommandNotSent():
                 _tell_not_sent(event)
@@ -102,8 +109,21 @@ class StationLog:
             station,
         )
 
+    def note_dropped(self, number: int) -> None:
+        """Hear how many events have been dropped since the start."""
+        if number == self._dropped:
+            return
+        self._dropped = number
+        self._warn_at_times(
+            "dropped",
+            "%d messages of stations were dropped so far, since more come than "
+            "can be published; is this machine too busy?",
+            number,
+        )
+
     def _tell_oddity(
-        self, event: OddDatagram | StationRestarted | AddressShared
+        self,
+        event: OddDatagram | StationFloods | StationRestarted | AddressShared,
     ) -> None:
         match event:
             case OddDatagram(station=station, reason=reason):
@@ -112,6 +132,14 @@ class StationLog:
                     "%s: ignored a datagram: %s",
                     station,
                     reason,
+                )
+            case StationFloods(station=station, limit_per_s=limit_per_s):
+                self._warn_at_times(
+                    f"flood {station}",
+                    "%s sends so much that the connector does not keep up; "
+                    "what goes beyond %d datagrams a second is not read",
+                    station,
+                    limit_per_s,
                 )
             case StationRestarted(station=station):
                 self._warn_at_times(

@@ -61,6 +61,17 @@ class OddDatagram:
 
 
 @dataclass(frozen=True, slots=True)
+class StationFloods:
+    """A station sends more than can be worked off.
+
+    What goes beyond `limit_per_s` is not read.
+    """
+
+    station: str
+    limit_per_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class StrangerHeard:
     """The first datagram of an address that is no station's.
 
@@ -181,6 +192,7 @@ Event = (
     ReportReceived
     | StatusReceived
     | OddDatagram
+    | StationFloods
     | StrangerHeard
     | AddressShared
     | CommandAnswered

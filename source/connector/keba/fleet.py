@@ -10,7 +10,12 @@ from dataclasses import dataclass
 
 from connector.keba.commands import Command
 from connector.keba.errors import UnknownStationError
-from connector.keba.events import AddressShared, Event, StrangerHeard
+from connector.keba.events import (
+    AddressShared,
+    Event,
+    StationFloods,
+    StrangerHeard,
+)
 from connector.keba.messages import Acceptance, Report, parse_datagram
 from connector.keba.session import Session
 
@@ -51,14 +56,23 @@ class _Member:
     due_at: float | None = None
     heard: int = 0
     counted_since: float = 0.0
+    is_flood_told: bool = False
 
     def is_flooding(self, now: float) -> bool:
         """Count a datagram; tell whether there were too many this second."""
         if now - self.counted_since >= 1.0:
             self.counted_since = now
             self.heard = 0
+            self.is_flood_told = False
         self.heard += 1
         return self.heard > FLOOD_PER_S
+
+    def tell_flood(self) -> list[Event]:
+        """Tell of a flood, once a second."""
+        if self.is_flood_told:
+            return []
+        self.is_flood_told = True
+        return [StationFloods(self.session.station, FLOOD_PER_S)]
 
 
 class Fleet:
@@ -140,7 +154,7 @@ class Fleet:
         if member is None:
             return self._on_stranger(data, address)
         if member.is_flooding(now) and is_behind:
-            return []
+            return member.tell_flood()
         events = member.session.receive(data, now)
         self._schedule(member)
         return events

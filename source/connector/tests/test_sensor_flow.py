@@ -34,6 +34,8 @@ REPORT_3 = '{"ID": "3", "U1": 230, "P": 5000}'
 class ScriptedGateway(Gateway):
     """Opens nothing; its events are those of the test."""
 
+    events_dropped = 0
+
     def __init__(self, *script: Delivery | GatewayError | None) -> None:
         super().__init__({"garage": "192.0.2.1"}, log=logger)
         self.is_open = False
@@ -381,6 +383,19 @@ def test_a_dead_gateway_ends_the_flow_with_its_error() -> None:
 
     with pytest.raises(GatewayError, match="has died"):
         flow.follow_stations(threading.Event())
+
+
+def test_events_that_were_dropped_are_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    flow = Flow(None, None)
+    gateway = flow.gateway
+    assert isinstance(gateway, ScriptedGateway)
+    gateway.events_dropped = 17
+
+    flow.follow_stations(gateway.on_last_event)
+
+    assert "17 messages of stations were dropped" in caplog.text
 
 
 def test_no_gateway_no_flow(monkeypatch: pytest.MonkeyPatch) -> None:

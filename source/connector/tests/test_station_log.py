@@ -17,6 +17,7 @@ from connector.keba.events import (
     Reason,
     ReportReceived,
     ReportUnanswered,
+    StationFloods,
     StationRestarted,
     StatusReceived,
     StrangerHeard,
@@ -40,6 +41,16 @@ class Listener:
         self._caplog.clear()
         for event in events * times:
             self._log.tell(event)
+        return self._new_lines()
+
+    def note_dropped(self, *numbers: int) -> list[tuple[str, str]]:
+        """Return the new lines that people see, with their levels."""
+        self._caplog.clear()
+        for number in numbers:
+            self._log.note_dropped(number)
+        return self._new_lines()
+
+    def _new_lines(self) -> list[tuple[str, str]]:
         return [
             (record.levelname, record.getMessage())
             for record in self._caplog.records
@@ -192,6 +203,32 @@ def test_a_flood_of_different_oddities_is_one_line_per_station(
         for station in ("garage", "yard")
     ]
     assert len(listener.tell(*flood)) == 2
+
+
+def test_a_flood_that_is_not_read_in_full_is_told_once_an_hour(
+    listener: Listener,
+) -> None:
+    flood = StationFloods("garage", 200)
+    (line,) = listener.tell(flood, times=1000)
+    assert line[0] == "WARNING"
+    assert line[1].startswith("garage sends so much")
+    assert "200 datagrams a second" in line[1]
+
+    listener.now += REPEAT_AFTER_S
+    assert len(listener.tell(flood)) == 1
+
+
+def test_dropped_events_are_told_with_their_number_once_an_hour(
+    listener: Listener,
+) -> None:
+    assert listener.note_dropped(0, 0) == []
+    ((level, line),) = listener.note_dropped(17, 17, 18)
+    assert level == "WARNING"
+    assert line.startswith("17 messages of stations were dropped")
+
+    listener.now += REPEAT_AFTER_S
+    assert listener.note_dropped(18) == []
+    assert len(listener.note_dropped(19)) == 1
 
 
 def test_a_restart_is_told(listener: Listener) -> None:

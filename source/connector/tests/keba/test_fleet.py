@@ -18,6 +18,7 @@ from connector.keba.events import (
     Outcome,
     Reason,
     ReportReceived,
+    StationFloods,
     StatusReceived,
     StrangerHeard,
 )
@@ -361,6 +362,10 @@ def test_a_fleet_without_stations_is_never_due() -> None:
 # --- floods -------------------------------------------------------------------
 
 
+def _pushes(town: Town) -> int:
+    return sum(isinstance(one, StatusReceived) for one in town.events)
+
+
 def test_a_flood_is_read_while_that_costs_nobody_anything(town: Town) -> None:
     for _ in range(FLOOD_PER_S + 100):
         town.receive(PUSH, address_of(2))
@@ -372,11 +377,21 @@ def test_a_flood_that_is_too_much_is_read_up_to_a_limit_each_second(
 ) -> None:
     for _ in range(FLOOD_PER_S + 100):
         town.receive(PUSH, address_of(2), is_behind=True)
-    assert len(town.events) == FLOOD_PER_S
+    assert _pushes(town) == FLOOD_PER_S
 
     town.now += 1.0
     town.receive(PUSH, address_of(2), is_behind=True)
-    assert len(town.events) == FLOOD_PER_S + 1
+    assert _pushes(town) == FLOOD_PER_S + 1
+
+
+def test_what_is_not_read_of_a_flood_is_told_once_a_second(town: Town) -> None:
+    for _ in range(3):
+        for _ in range(FLOOD_PER_S + 100):
+            town.receive(PUSH, address_of(2), is_behind=True)
+        town.now += 1.0
+
+    floods = [one for one in town.events if isinstance(one, StationFloods)]
+    assert floods == [StationFloods("yard", FLOOD_PER_S)] * 3
 
 
 def test_the_flood_of_one_station_does_not_deafen_for_another(
