@@ -12,6 +12,7 @@ early enough for a look at report 2 before it leaves.
 
 import math
 from collections.abc import Mapping, Set
+from typing import NamedTuple
 
 from connector.keba.commands import (
     CURRENT_MIN_MA,
@@ -39,6 +40,13 @@ _BY_UDP = 4
 """The value of `x2src` that lets us switch phases."""
 
 
+class _Confirmed(NamedTuple):
+    """What a field will show, and the word of the newest command for it."""
+
+    value: int
+    word: str
+
+
 class Watchdog:
     """Arms the failsafe mode of one station and keeps it from biting.
 
@@ -57,7 +65,7 @@ class Watchdog:
         self._is_in_charge = True
         self._unarmed_reports = 0
         self._fields: Mapping[str, object] = {}
-        self._confirmed: dict[str, Command] = {}
+        self._confirmed: dict[str, _Confirmed] = {}
         self._is_beat_on_its_way = False
         self._owed: set[str] = set()
         self._is_bite_told = False
@@ -109,20 +117,16 @@ class Watchdog:
             self._fed_at = now
             self._is_bite_told = False
             self._owed.discard(command.word)
-            # Behind the others: it is the newest.
-            self._confirmed.pop(command.word, None)
-            self._confirmed[command.word] = command
+            self._forget({command.word})
+            for key, value in _effect_of(command).items():
+                self._confirmed[key] = _Confirmed(value, command.word)
 
     def review(
         self, fields: Mapping[str, object], in_question: Set[str]
     ) -> None:
         """Take a fresh report 2; words in question it may not show yet."""
         self._fields = fields
-        self._confirmed = {
-            word: command
-            for word, command in self._confirmed.items()
-            if word in in_question
-        }
+        self._forget(FEEDING_WORDS - in_question)
         is_settled = in_question.isdisjoint(FEEDING_WORDS)
         if self._is_armed and is_settled and _has_fallen_back(fields):
             self._owe()
@@ -214,10 +218,16 @@ class Watchdog:
 
     def _shown(self) -> Mapping[str, object]:
         """Return what a report 2 would show now, as far as is known."""
-        shown = dict(self._fields)
-        for command in self._confirmed.values():
-            shown |= _effect_of(command)
-        return shown
+        confirmed = {key: one.value for key, one in self._confirmed.items()}
+        return {**self._fields, **confirmed}
+
+    def _forget(self, words: Set[str]) -> None:
+        """Forget what commands of these words were confirmed to set."""
+        self._confirmed = {
+            key: one
+            for key, one in self._confirmed.items()
+            if one.word not in words
+        }
 
 
 def _effect_of(command: Command) -> Mapping[str, int]:

@@ -29,6 +29,7 @@ from connector.tests.keba.obeying import ObeyingGarage
 ARMED = SetFailsafe(Seconds(60), Milliampere(6000))
 BEAT_S = 20.0
 TEN_AMPERES = SetCurrent(Milliampere(10_000))
+LATER_22_AMPERES = SetCurrentTimed(Milliampere(22_000), Seconds(1))
 DISABLE = Enable(on=False)
 OFF = {"Tmo FS": 0, "Curr FS": 0}
 ON = {"Tmo FS": 60, "Curr FS": 6000}
@@ -175,6 +176,44 @@ def test_a_limit_of_a_user_is_repeated_before_any_report_shows_it() -> None:
     watchdog.note_accepted(TEN_AMPERES, 1.0)
 
     assert [str(one) for one in watchdog.beat(25.0)] == ["curr 10000"]
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "shown", "beats"),
+    [
+        (
+            TEN_AMPERES,
+            LATER_22_AMPERES,
+            {"Curr user": 22_000},
+            ["ena 1", "curr 22000"],
+        ),
+        (
+            LATER_22_AMPERES,
+            TEN_AMPERES,
+            {"Curr user": 10_000},
+            ["ena 1", "curr 10000"],
+        ),
+        (
+            LATER_22_AMPERES,
+            DISABLE,
+            {"Curr user": 22_000, "Enable user": 0},
+            ["ena 0", "curr 22000"],
+        ),
+    ],
+    ids=["curr, currtime", "currtime, curr", "currtime, ena 0"],
+)
+def test_a_beat_never_says_what_a_newer_command_has_replaced(
+    older: Command, newer: Command, shown: dict[str, int], beats: list[str]
+) -> None:
+    """Though the older one is still in question; after a bite, say."""
+    watchdog = Watchdog(ARMED)
+    watchdog.note_accepted(ARMED, 0.0)
+    watchdog.review({**ON, **FREE}, NOTHING)
+    watchdog.note_accepted(older, 1.0)
+    watchdog.note_accepted(newer, 1.1)
+    watchdog.review({**ON, **FREE, **shown}, {older.word})
+
+    assert [str(one) for one in watchdog.beat(100.0)] == beats
 
 
 def test_a_command_of_a_user_counts_as_a_beat(garage: ObeyingGarage) -> None:
