@@ -167,6 +167,44 @@ def test_the_newest_setpoint_arrives_or_its_loss_is_told(
     assert_books_agree(world.lines)
 
 
+def soon(limit: int) -> SetCurrentTimed:
+    return SetCurrentTimed(Milliampere(limit), Seconds(1))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        [soon(20_000), current(10_000)],
+        [current(10_000), soon(20_000)],
+        [soon(20_000), current(10_000), soon(16_000)],
+        [current(10_000), soon(20_000), current(12_000)],
+        [soon(20_000), soon(16_000), current(10_000)],
+    ],
+    ids=lambda written: ", ".join(map(str, written)),
+)
+@pytest.mark.parametrize("apart_s", [0.0, 0.05, 0.5])
+def test_the_newest_limit_rules_whichever_command_brings_it(
+    written: list[Command], apart_s: float
+) -> None:
+    """`currtime` rules after a second, `curr` at once."""
+    world = World([garage()], seed=1)
+    world.act("garage", PlugIn(Vehicle()))
+    world.advance(60.0)
+
+    for command in written:
+        order = world.submit("garage", command)
+        world.advance(apart_s)
+    world.advance(QUIET_S)
+
+    line = one_line(world)
+    newest = written[-1]
+    assert isinstance(newest, SetCurrent | SetCurrentTimed)
+    assert line.shown()["Curr user"] == newest.limit
+    assert order.outcomes == [Outcome.APPLIED]
+    assert_books_agree(world.lines)
+    assert_all_is_told(world.lines)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_late_answer_is_never_credited_to_another_command(seed: int) -> None:
     late = LinkFaults(delay_s=(0.0, 2.3))

@@ -61,7 +61,7 @@ class CommandQueue:
         dropped = [
             ask
             for ask in self
-            if ask.request.word == newer.word
+            if ask.request.is_replaced_by(newer)
             or (
                 (ask.is_beat or ask.is_repetition) and ask.request.undoes(newer)
             )

@@ -99,6 +99,10 @@ class Command:
         """Tell whether KEBA asks for silence afterwards (t_DIS_pause)."""
         return False
 
+    def is_replaced_by(self, newer: "Command") -> bool:
+        """Tell whether a newer one leaves nothing of it, so that it can go."""
+        return self.word == newer.word
+
     def undoes(self, newer: "Command") -> bool:  # noqa: ARG002 - the default
         """Tell whether this one, said once more after a newer one, undoes it.
 
@@ -182,6 +186,12 @@ class SetCurrent(Command):
     def proof(self) -> Mapping[str, int]:
         """`Curr user` follows the command."""
         return {"Curr user": self.limit}
+
+    def is_replaced_by(self, newer: Command) -> bool:
+        """`currtime` sets the same limit, as soon as it rules."""
+        if isinstance(newer, SetCurrentTimed):
+            return newer.rules_soon
+        return Command.is_replaced_by(self, newer)
 
     def undoes(self, newer: Command) -> bool:
         """It replaces any limit, and was seen to switch to three phases.
@@ -275,6 +285,11 @@ class SetCurrentTimed(Command):
         that is said again, and undoes nothing.
         """
         return self.delay <= _READ_BACK_WITHIN_S and not self._cancels()
+
+    @property
+    def rules_at_once(self) -> bool:
+        """Whether its delay is the shortest one."""
+        return self.delay <= 1 and not self._cancels()
 
     def _cancels(self) -> bool:
         return self.limit == 0 and self.delay == 0

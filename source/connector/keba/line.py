@@ -4,12 +4,22 @@ One request is in flight at a time. An answer to a command carries no name, so
 it belongs to the command in flight, else to the one given up a moment ago.
 """
 
+import math
 from dataclasses import dataclass
 
 from connector.keba.ask import AnyAsk
-from connector.keba.commands import Command, ReportRequest
+from connector.keba.commands import (
+    Command,
+    ReportRequest,
+    SetCurrent,
+    SetCurrentTimed,
+)
 from connector.keba.doubt import Doubt
 from connector.keba.pacing import Pacer
+
+SHORTEST_TIMER_S = 1.2
+"""A `currtime` with the shortest delay rules after a second. A `curr` in that
+second would be overwritten by it although it is newer, so it waits."""
 
 
 @dataclass(slots=True)
@@ -66,6 +76,7 @@ class Line:
         self._reply_timeout_s = reply_timeout_s
         self._pacer = Pacer()
         self._doubt = Doubt()
+        self._timer_ends_at = -math.inf
         self._flight: Flight | None = None
 
     @property
@@ -87,8 +98,12 @@ class Line:
 
     def ready_at(self, ask: AnyAsk) -> float:
         """Return the moment from which a request may leave."""
+        timer_ends_at = -math.inf
+        if isinstance(ask.request, SetCurrent):
+            timer_ends_at = self._timer_ends_at
         return max(
             ask.not_before,
+            timer_ends_at,
             self._doubt.free_at(ask),
             self._pacer.ready_at(
                 ask.request.encode(), scheduled=ask.is_scheduled
@@ -118,6 +133,8 @@ class Line:
             and request.disables_charging(),
         )
         flight.deadline = now + self._reply_timeout_s
+        if isinstance(request, SetCurrentTimed) and request.rules_at_once:
+            self._timer_ends_at = now + SHORTEST_TIMER_S
 
     def give_up(self, heard_until: float) -> Flight | None:
         """Return what was not answered in time; the line is free then."""
