@@ -59,6 +59,7 @@ from connector.keba.messages import (
 from connector.keba.polls import Polls, has_waited_long
 from connector.keba.proofs import Proofs
 from connector.keba.uptimes import Passage, Uptimes
+from connector.keba.watchdog import FEEDING_WORDS
 
 READ_BACK = 2
 """Report 2 shows the settings, see `Command.proof`."""
@@ -304,6 +305,9 @@ class Session:
         if isinstance(request, Command):
             self._commands.remove_command(request)
             self._caretaker.note_sent(request, now)
+            if not ask.is_beat and request.word in FEEDING_WORDS:
+                # It feeds the station; a beat would come late, and blindly.
+                self._commands.remove_beats()
             if isinstance(request, SetPhases):
                 self._phases_free_at = now + PHASE_COOL_DOWN_S
         else:
@@ -403,9 +407,10 @@ class Session:
             self._line.settle(verdict.command)
             if verdict.outcome is Outcome.APPLIED:
                 self._caretaker.note_applied(verdict.command)
+                # Its repetition, if that waits, is needless.
+                self._commands.remove_command(verdict.command)
             if verdict.outcome is Outcome.NOT_APPLIED:
                 self._caretaker.note_not_applied(word)
-            self._commands.remove_command(verdict.command)
         if self._proofs.wants_reading:
             self._ask_report(READ_BACK, now)
         in_question = self._proofs.words | self._commands.words

@@ -136,6 +136,24 @@ def test_a_currtime_takes_the_place_of_enable_and_current(
     assert garage.settings_sent() == []
 
 
+def test_a_restored_command_is_sent_though_its_first_saying_had_no_effect(
+    garage: ObeyingGarage,
+) -> None:
+    """The station restarts before it can show it, and misses another one."""
+    _settle(garage, DISABLE)
+    garage.submit(TEN_AMPERES)
+    garage.live(0.05)
+    garage.reboot()
+    garage.answer, garage.obeys = None, False
+    garage.live_until_sent("ena 0")
+    garage.live(1.0)
+    garage.answer, garage.obeys = b"TCH-OK :done\n", True
+    garage.live(60.0)
+
+    assert garage.fields["Curr user"] == 10_000
+    assert garage.fields["Enable user"] == 0
+
+
 def test_a_refused_command_is_not_restored(garage: ObeyingGarage) -> None:
     _settle(garage, TEN_AMPERES)
     garage.answer = b"TCH-ERR:no\n"

@@ -262,6 +262,23 @@ def test_a_change_by_somebody_else_is_not_fought_by_beats(
     ]
 
 
+@pytest.mark.parametrize("moment", range(30))
+def test_a_beat_that_waits_goes_when_a_user_feeds_the_station(
+    garage: ObeyingGarage, moment: int
+) -> None:
+    """Else it would say, later, what somebody has replaced meanwhile."""
+    garage.live(moment)
+    garage.submit(TEN_AMPERES)
+    garage.live(BEAT_S - LOOK_S + 0.5)
+    garage.submit(Enable(on=True))
+    garage.live(0.2)
+    garage.fields["Curr user"] = 16_000
+
+    for _ in range(30):
+        garage.live(1.0)
+        assert garage.fields["Curr user"] == 16_000
+
+
 @pytest.mark.parametrize(
     "said",
     [
