@@ -31,6 +31,7 @@ from connector.keba.events import (
 from connector.keba.fair_queue import FairQueue
 from connector.keba.fleet import Fleet, Outgoing
 from connector.keba.messages import MAX_DATAGRAM_BYTES
+from connector.keba.names import NameLookup
 from connector.keba.session import Session
 
 UDP_PORT = 7090
@@ -52,8 +53,6 @@ SPREAD_S = 0.3
 """The first round of a large fleet is spread over this time."""
 
 SPREAD_PER_STATION_S = 0.0005
-
-LOOKUPS_AT_ONCE = 16
 
 LOOK_INTERVAL_S = 1.0
 STUCK_AFTER_S = 15.0
@@ -135,8 +134,7 @@ class Gateway:
         self._fresh: list[Delivery] = []
         self._has_events = threading.Condition()
         self._is_at_work = False
-        self._lookups = threading.Semaphore(LOOKUPS_AT_ONCE)
-        self._looked_up: set[str] = set()
+        self._names = NameLookup(self._on_lookup, log)
         self._closes_at = math.inf
         self._bell_rope: socket.socket | None = None
         self._failure: Exception | None = None
@@ -394,7 +392,7 @@ class Gateway:
         if _is_address(host):
             self._fleet.set_address(station, host, self._clock())
         else:
-            self._look_up(station, host)
+            self._names.ask(station, host)
 
     def _look_again(self, event: Event) -> None:
         """Look a name up again while its station stays silent."""
@@ -404,36 +402,14 @@ class Gateway:
             return
         host = self._hosts[event.station]
         if not _is_address(host):
-            self._look_up(event.station, host)
+            self._names.ask(event.station, host)
 
-    def _look_up(self, station: str, host: str) -> None:
-        if station in self._looked_up:
-            return
-        self._looked_up.add(station)
-        threading.Thread(
-            target=self._resolve,
-            args=(station, host),
-            name=f"resolve-{station}",
-            daemon=True,
-        ).start()
-
-    def _resolve(self, station: str, host: str) -> None:
-        """Look a name up, however long that takes; a thread of its own."""
-        with self._lookups:
-            try:
-                found = socket.getaddrinfo(
-                    host, None, socket.AF_INET, socket.SOCK_DGRAM
-                )
-                address = str(found[0][4][0])
-            except (OSError, UnicodeError) as error:
-                self._log.debug("%s: %s: %s", station, host, error)
-                address = None
+    def _on_lookup(self, station: str, address: str | None) -> None:
         self._hand_in(lambda now: self._note_found(station, address, now))
 
     def _note_found(
         self, station: str, address: str | None, now: float
     ) -> list[Event]:
-        self._looked_up.discard(station)
         # A name service in trouble does not take a known address away.
         address = address or self._fleet.address_of(station)
         return self._fleet.set_address(station, address, now)
