@@ -182,6 +182,15 @@ class Fleet:
         """Whether any command waits for its moment or for its answer."""
         return any(m.session.has_commands for m in self._members.values())
 
+    @property
+    def stations_left_armed(self) -> list[str]:
+        """Stations that have not confirmed the farewell."""
+        return [
+            name
+            for name, member in self._members.items()
+            if member.session.owes_farewell
+        ]
+
     def note_left(self, station: str, now: float) -> None:
         """Hear when the last datagram for a station has really left."""
         member = self._member(station)

@@ -301,6 +301,16 @@ class Gateway:
                 self._read_socket()
                 self._take_turns()
                 self._hand_over()
+        self._tell_armed()
+
+    def _tell_armed(self) -> None:
+        armed = self._fleet.stations_left_armed
+        if armed:
+            self._log.warning(
+                "The failsafe mode of %s could not be switched off in time; "
+                "without a connector it will limit the current soon",
+                ", ".join(armed),
+            )
 
     def _is_over(self) -> bool:
         if self._closes_at == math.inf:

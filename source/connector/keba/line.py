@@ -144,6 +144,11 @@ class Line:
         self._flight = None
         return flight
 
+    def forget_report(self) -> None:
+        """Wait no more for a report; the line is free then."""
+        if self.report is not None:
+            self._flight = None
+
     def doubt(self, command: Command, now: float, *, is_told: bool) -> None:
         """Let others rest, for the answer to this command may still come."""
         self._doubt.begin(command, now, is_told=is_told)

@@ -160,6 +160,7 @@ class Session:
     def say_farewell(self, now: float) -> None:
         """Poll no more; say what belongs to a clean end."""
         self._polls.end()
+        self._line.forget_report()
         self._commands.take_all()
         if self._connection.is_somebody_else:
             return
@@ -217,6 +218,15 @@ class Session:
     def has_commands(self) -> bool:
         """Whether a command waits for its moment or for its answer."""
         return len(self._commands) > 0 or self._line.command is not None
+
+    @property
+    def owes_farewell(self) -> bool:
+        """Whether a `failsafe` waits for its moment or for its answer."""
+        waiting = [ask.request for ask in self._commands]
+        return any(
+            isinstance(command, SetFailsafe)
+            for command in (*waiting, self._line.command)
+        )
 
     def next_deadline(self) -> float:
         """Return the moment at which `turn` is worth a call."""

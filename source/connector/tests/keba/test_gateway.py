@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 import pytest
 
-from connector.keba.commands import Enable, SetCurrent
+from connector.keba.commands import Enable, SetCurrent, SetFailsafe
 from connector.keba.errors import GatewayError, UnknownStationError
 from connector.keba.events import (
     AddressShared,
@@ -27,7 +27,7 @@ from connector.keba.events import (
     StrangerHeard,
 )
 from connector.keba.gateway import EVENTS_PER_LANE, Delivery, Gateway
-from connector.keba.units import Milliampere
+from connector.keba.units import Milliampere, Seconds
 from connector.tests.keba.conversation import TCH_OK, report
 
 HERE = "127.0.2.1"
@@ -322,6 +322,39 @@ def test_closing_ends_the_thread_and_frees_the_port(
     assert "keba-udp" not in [one.name for one in threading.enumerate()]
     with PlainStation(HERE, port):
         pass
+
+
+def test_a_station_that_could_not_be_disarmed_in_time_is_named(
+    port: int, garage: PlainStation, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After `ena 0` KEBA wants two seconds of silence."""
+    armed = SetFailsafe(Seconds(60), Milliampere(6000))
+    gateway = Gateway(
+        {"garage": GARAGE},
+        bind_address=HERE,
+        port=port,
+        failsafe=armed,
+        log=log,
+    )
+    answers = {
+        "report 1": report(1),
+        "report 2": report(2, Tmo_FS=0, Curr_FS=0),
+        "report 3": report(3),
+        str(armed): TCH_OK,
+        "ena 0": TCH_OK,
+    }
+    with opened(gateway):
+        last = ""
+        while last != "ena 0":
+            last = garage.hear()
+            if last == str(armed):
+                gateway.submit("garage", Enable(on=False))
+            garage.say(answers[last])
+
+    (line,) = [
+        one.getMessage() for one in caplog.records if one.levelno > logging.INFO
+    ]
+    assert line.startswith("The failsafe mode of garage could not be")
 
 
 def test_it_can_be_closed_twice_and_without_having_been_opened(

@@ -457,6 +457,18 @@ def test_an_armed_station_is_disarmed_at_a_clean_end(
     assert garage.settings_sent() == ["failsafe 0 0 0"]
 
 
+def test_the_end_does_not_wait_for_a_report(garage: ObeyingGarage) -> None:
+    """There is half a second left; some stations take longer to answer."""
+    garage.report_delay_s = 1.0
+    garage.live_until_sent("report 1")
+    garage.sent.clear()
+
+    garage.session.say_farewell(garage.now)
+    garage.live(0.5)
+
+    assert garage.settings_sent() == ["failsafe 0 0 0"]
+
+
 def test_what_was_stored_is_unstored_at_a_clean_end() -> None:
     stored = SetFailsafe(Seconds(60), Milliampere(6000), stored=True)
     garage = ObeyingGarage(failsafe=stored)
