@@ -51,3 +51,22 @@ class Ask(Generic[Request]):
 
 
 AnyAsk = Ask[ReportRequest] | Ask[Command]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The command that an answer belongs to.
+
+    Parameters
+    ----------
+    command
+        The command.
+    is_told
+        Whether its result is told already.
+    is_beat
+        Whether it only kept the station from falling back.
+    """
+
+    command: Command
+    is_told: bool
+    is_beat: bool = False

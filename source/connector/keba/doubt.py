@@ -7,7 +7,7 @@ nobody else waits for belongs to the silent one.
 
 import math
 
-from connector.keba.ask import AnyAsk
+from connector.keba.ask import Answered, AnyAsk
 from connector.keba.commands import Command
 
 REST_S = 3.0
@@ -22,11 +22,6 @@ class Doubt:
         self._is_told = False
         self._rest_until = -math.inf
 
-    @property
-    def is_told(self) -> bool:
-        """Whether the result of the command is told already."""
-        return self._is_told
-
     def begin(self, command: Command, now: float, *, is_told: bool) -> None:
         """Give up a command; others rest from now on."""
         self._command = command
@@ -37,17 +32,20 @@ class Doubt:
         """Note that the result of this command is told."""
         self._is_told |= command is self._command
 
-    def claim_answer(self, now: float) -> Command | None:
-        """Return the command that an answer belongs to; then nobody rests."""
+    def claim_answer(self, now: float) -> Answered | None:
+        """Return whom an answer belongs to that nobody else waits for.
+
+        Then nobody rests any more.
+        """
         command = self._command
         if command is None or now >= self._rest_until:
             return None
         self._rest_until = now
         self.end()
-        return command
+        return Answered(command, self._is_told)
 
     def end(self) -> None:
-        """Some command was answered: nothing is in doubt any more."""
+        """Forget the command, for another one was answered since."""
         self._command = None
 
     def free_at(self, ask: AnyAsk) -> float:

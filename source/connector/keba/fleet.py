@@ -16,7 +16,14 @@ from connector.keba.events import (
     StationFloods,
     StrangerHeard,
 )
-from connector.keba.messages import Acceptance, Report, parse_datagram
+from connector.keba.fields import report_of_field
+from connector.keba.messages import (
+    Acceptance,
+    Message,
+    Report,
+    StatusPush,
+    parse_datagram,
+)
 from connector.keba.session import Session
 
 FLOOD_PER_S = 200
@@ -266,5 +273,12 @@ class Fleet:
         ):
             return []
         self._strangers.add(address)
-        is_keba = isinstance(parse_datagram(data), Report | Acceptance)
+        is_keba = _is_of_a_station(parse_datagram(data))
         return [StrangerHeard(address, is_keba)]
+
+
+def _is_of_a_station(message: Message) -> bool:
+    """Tell whether only a KEBA station says this."""
+    if isinstance(message, StatusPush):
+        return any(report_of_field(key) for key in message.fields)
+    return isinstance(message, Report | Acceptance)

@@ -7,7 +7,7 @@ it belongs to the command in flight, else to the one given up a moment ago.
 import math
 from dataclasses import dataclass
 
-from connector.keba.ask import AnyAsk
+from connector.keba.ask import Answered, AnyAsk
 from connector.keba.commands import (
     Command,
     ReportRequest,
@@ -42,25 +42,6 @@ class Flight:
     first_sent_at: float
     deadline: float
     is_told: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The command that an answer belongs to.
-
-    Parameters
-    ----------
-    command
-        The command.
-    is_told
-        Whether its result is told already.
-    is_beat
-        Whether it only kept the station from falling back.
-    """
-
-    command: Command
-    is_told: bool
-    is_beat: bool = False
 
 
 class Line:
@@ -176,7 +157,4 @@ class Line:
             self._flight = None
             self._doubt.end()
             return Answered(command, flight.is_told, flight.ask.is_beat)
-        doubtful = self._doubt.claim_answer(now)
-        if doubtful is None:
-            return None
-        return Answered(doubtful, self._doubt.is_told)
+        return self._doubt.claim_answer(now)

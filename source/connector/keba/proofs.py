@@ -19,7 +19,7 @@ MISSING_READINGS = 3
 
 
 @dataclass(slots=True)
-class _Doubt:
+class _OpenProof:
     command: Command
     readable_at: float
     is_answered: bool
@@ -32,18 +32,18 @@ class Proofs:
 
     def __init__(self, station: str) -> None:
         self._station = station
-        self._doubts: dict[str, _Doubt] = {}
+        self._open: dict[str, _OpenProof] = {}
         self._missing_readings = 0
 
     @property
     def wants_reading(self) -> bool:
         """Whether a confirmed command still waits for its proof."""
-        return any(doubt.is_answered for doubt in self._doubts.values())
+        return any(proof.is_answered for proof in self._open.values())
 
     @property
     def words(self) -> Set[str]:
         """Command words whose effect is not known yet."""
-        return self._doubts.keys()
+        return self._open.keys()
 
     def expect(
         self, command: Command, now: float, *, is_answered: bool
@@ -67,18 +67,18 @@ class Proofs:
         """
         if not command.proof():
             return [self._verdict(command, Outcome.RECEIVED)] * is_answered
-        for doubt in self._doubts.values():
-            doubt.is_overtaken |= doubt.command.word in command.overtakes
+        for proof in self._open.values():
+            proof.is_overtaken |= proof.command.word in command.overtakes
         readable_at = now + command.settle_s * is_answered
-        self._doubts[command.word] = _Doubt(command, readable_at, is_answered)
+        self._open[command.word] = _OpenProof(command, readable_at, is_answered)
         return []
 
     def supersede(self, word: str) -> list[CommandFinished]:
         """Forget the command of this word: a newer one takes its place."""
-        doubt = self._doubts.pop(word, None)
-        if doubt is None or not doubt.is_answered:
+        proof = self._open.pop(word, None)
+        if proof is None or not proof.is_answered:
             return []
-        return [self._verdict(doubt.command, Outcome.SUPERSEDED)]
+        return [self._verdict(proof.command, Outcome.SUPERSEDED)]
 
     def judge(
         self, fields: Mapping[str, object], asked_at: float
@@ -86,10 +86,10 @@ class Proofs:
         """Read a report 2 that was asked for at the moment `asked_at`."""
         self._missing_readings = 0
         verdicts = []
-        for doubt in [*self._doubts.values()]:
-            if asked_at < doubt.readable_at:
+        for proof in [*self._open.values()]:
+            if asked_at < proof.readable_at:
                 continue
-            verdicts += self._judge(doubt, fields)
+            verdicts += self._judge(proof, fields)
         return verdicts
 
     def note_missing_reading(self) -> list[CommandFinished]:
@@ -101,40 +101,40 @@ class Proofs:
 
     def abandon(self, why: str) -> list[CommandFinished]:
         """End all waiting: nothing more can be known."""
-        doubts = [*self._doubts.values()]
-        self._doubts.clear()
+        proofs = [*self._open.values()]
+        self._open.clear()
         self._missing_readings = 0
         return [
-            self._verdict(doubt.command, Outcome.RECEIVED, why)
-            for doubt in doubts
-            if doubt.is_answered
+            self._verdict(proof.command, Outcome.RECEIVED, why)
+            for proof in proofs
+            if proof.is_answered
         ]
 
     def _judge(
-        self, doubt: _Doubt, fields: Mapping[str, object]
+        self, proof: _OpenProof, fields: Mapping[str, object]
     ) -> list[CommandFinished]:
         """Return the verdict, if this reading allows one."""
-        look = doubt.command.is_shown_by
-        if doubt.is_overtaken:
-            look = doubt.command.is_left_in
+        look = proof.command.is_shown_by
+        if proof.is_overtaken:
+            look = proof.command.is_left_in
         is_shown = look(fields)
         if is_shown is False:
-            doubt.readings_left -= 1
-            if doubt.readings_left:
+            proof.readings_left -= 1
+            if proof.readings_left:
                 return []
-        del self._doubts[doubt.command.word]
+        del self._open[proof.command.word]
         if is_shown:
-            return [self._verdict(doubt.command, Outcome.APPLIED)]
-        if not doubt.is_answered:
+            return [self._verdict(proof.command, Outcome.APPLIED)]
+        if not proof.is_answered:
             # Its silence was told already.
             return []
         if is_shown is None:
             detail = "no field of report 2 shows it"
-            return [self._verdict(doubt.command, Outcome.RECEIVED, detail)]
-        if doubt.is_overtaken:
-            return [self._verdict(doubt.command, Outcome.SUPERSEDED)]
-        detail = _contradiction(doubt.command, fields)
-        return [self._verdict(doubt.command, Outcome.NOT_APPLIED, detail)]
+            return [self._verdict(proof.command, Outcome.RECEIVED, detail)]
+        if proof.is_overtaken:
+            return [self._verdict(proof.command, Outcome.SUPERSEDED)]
+        detail = _contradiction(proof.command, fields)
+        return [self._verdict(proof.command, Outcome.NOT_APPLIED, detail)]
 
     def _verdict(
         self, command: Command, outcome: Outcome, detail: str = ""

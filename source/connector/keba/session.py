@@ -149,9 +149,9 @@ class Session:
         self._commands.append(Ask(command, now, now))
         return events
 
-    def ask(self, report: int, now: float) -> None:
-        """Ask for a report outside of the rounds."""
-        self._ask_report(report, now)
+    def ask(self, report: int, now: float, *, delay_s: float = 0.0) -> None:
+        """Ask for a report outside of the rounds, after a delay."""
+        self._polls.add(report, now, self._attempts(), delay_s=delay_s)
 
     def set_in_charge(self, *, is_in_charge: bool, now: float) -> None:
         """Hear whether somebody is in charge, see `Caretaker`."""
@@ -276,11 +276,6 @@ class Session:
     def _begin_round(self, now: float) -> None:
         self._polls.begin_round(now, self._attempts())
 
-    def _ask_report(
-        self, number: int, now: float, *, delay_s: float = 0.0
-    ) -> None:
-        self._polls.add(number, now, self._attempts(), delay_s=delay_s)
-
     def _attempts(self) -> int:
         """Ask a silent station once: repeating would keep the line busy."""
         return 1 if self._connection.is_silent else ATTEMPTS
@@ -350,11 +345,11 @@ class Session:
         if number == READ_BACK:
             events += self._proofs.note_missing_reading()
             if self._proofs.wants_reading:
-                self._ask_report(READ_BACK, now)
+                self.ask(READ_BACK, now)
         if self._connection.note_report_unanswered(
             number, flight.first_sent_at
         ):
-            self._ask_report(IDENTIFICATION, now)
+            self.ask(IDENTIFICATION, now)
         return [*events, *self._close(number)]
 
     def _on_report(self, report: Report, text: str, now: float) -> list[Event]:
@@ -422,7 +417,7 @@ class Session:
             if verdict.outcome is Outcome.NOT_APPLIED:
                 self._caretaker.note_not_applied(word)
         if self._proofs.wants_reading:
-            self._ask_report(READ_BACK, now)
+            self.ask(READ_BACK, now)
         in_question = self._proofs.words | self._commands.words
         if self._line.command is not None:
             in_question |= {self._line.command.word}
@@ -465,7 +460,7 @@ class Session:
         """
         care = self._caretaker.beat(now)
         if care.beats:
-            self._ask_report(READ_BACK, now)
+            self.ask(READ_BACK, now)
             self._queue_beats(care.beats, now, not_before=now + care.look_s)
         return self._take_care(replace(care, beats=[]), now)
 
@@ -513,7 +508,7 @@ class Session:
         self._line.doubt(command, now, is_told=is_told or is_outdated)
         if is_told:
             return []
-        self._ask_report(READ_BACK, now)
+        self.ask(READ_BACK, now)
         if is_outdated:
             return [self._superseded(command)]
         attempts_left = flight.ask.attempts_left - 1
@@ -551,7 +546,7 @@ class Session:
         events: list[Event] = [
             CommandAnswered(self.station, command, is_accepted, text)
         ]
-        self._ask_report(READ_BACK, now, delay_s=command.settle_s)
+        self.ask(READ_BACK, now, delay_s=command.settle_s)
         if answered.is_told:
             return [*events, *self._news()]
         if not is_accepted:

@@ -143,13 +143,23 @@ def test_a_late_report_of_one_station_is_never_credited_to_another(
     assert "report 2" not in [text for _, text in town.moments("yard")]
 
 
-def test_a_stranger_is_told_once_and_changes_nothing(town: Town) -> None:
-    forged = report(2, State=4)
-
+@pytest.mark.parametrize("forged", [report(2, State=4), PUSH, TCH_OK])
+def test_a_stranger_is_told_once_and_changes_nothing(
+    town: Town, forged: bytes
+) -> None:
     assert town.receive(forged, "198.51.100.7") == [
         StrangerHeard("198.51.100.7", is_keba=True)
     ]
     assert town.receive(forged, "198.51.100.7") == []
+
+
+@pytest.mark.parametrize("data", [b"report 2", b'{"hello": 1}', b"", b"\0{"])
+def test_a_stranger_that_is_no_station_is_not_taken_for_one(
+    town: Town, data: bytes
+) -> None:
+    assert town.receive(data, "198.51.100.7") == [
+        StrangerHeard("198.51.100.7", is_keba=False)
+    ]
 
 
 def test_more_and_more_strangers_do_not_fill_the_memory(town: Town) -> None:
@@ -192,7 +202,9 @@ def test_a_station_that_moves_is_heard_at_its_new_address_only(
     assert town.receive(PUSH, "192.0.2.77") == [
         StatusReceived("garage", '{"E pres": 1945}')
     ]
-    assert town.receive(PUSH, address_of(1)) == [StrangerHeard(address_of(1))]
+    assert town.receive(PUSH, address_of(1)) == [
+        StrangerHeard(address_of(1), is_keba=True)
+    ]
     outgoing = town.next_outgoing()
     assert outgoing is not None
     assert outgoing.address == "192.0.2.77"
