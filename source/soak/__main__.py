@@ -61,6 +61,11 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--seed", type=int, default=SystemRandom().getrandbits(32)
     )
     parser.add_argument(
+        "--failsafe",
+        action="store_true",
+        help="arm the stations' failsafe mode and restore their settings",
+    )
+    parser.add_argument(
         "--out", type=Path, default=Path("build/soak"), metavar="FOLDER"
     )
     options = parser.parse_args(arguments)
@@ -80,7 +85,7 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
         f"{clock(options.seconds)}; Ctrl-C ends early with a report",
         flush=True,
     )
-    with World(folder, stations, options.seed) as world:
+    with World(folder, stations, options.seed, cares=options.failsafe) as world:
         run = Run(
             world,
             seconds=options.seconds,
@@ -106,6 +111,7 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
             date=time.strftime("%Y-%m-%d"),
             seed=options.seed,
             stations=len(stations),
+            cares=options.failsafe,
             asked_s=options.seconds,
             lasted_s=lasted_s,
             was_interrupted=was_interrupted,

@@ -47,6 +47,8 @@ class Judge:
         Tells whether the controller writes on a topic itself.
     unix_ahead_s
         What to add to the monotonic clock for Unix time.
+    cares
+        Whether the connector arms stations and restores their settings.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Judge:
         sensor_of: Callable[[str], str | None],
         is_ours: Callable[[str], bool],
         unix_ahead_s: float,
+        cares: bool = False,
     ) -> None:
         self._name = name
         self._sensor_of = sensor_of
@@ -70,7 +73,7 @@ class Judge:
         self.pauses = Pauses()
         self.attribution = Attribution(neighbours, serials)
         self.timestamps = Timestamps()
-        self.newest = NewestWins()
+        self.newest = NewestWins(cares=cares)
         self.results = TrueResults()
         self.settled = Settled(neighbours)
         self.recovery = Recovery([*neighbours])

@@ -51,6 +51,8 @@ class Report:
         What it ran on.
     date, seed, stations
         Of the run.
+    cares
+        Whether stations were armed and their settings restored.
     asked_s, lasted_s
         How long it should run, and did.
     was_interrupted
@@ -77,6 +79,7 @@ class Report:
     date: str
     seed: int
     stations: int
+    cares: bool
     asked_s: float
     lasted_s: float
     was_interrupted: bool
@@ -157,7 +160,7 @@ def _about(report: Report) -> str:
         ("command", command_of(report)),
         ("date", report.date),
         ("ran for", f"{clock(report.lasted_s)} (hours:minutes:seconds)"),
-        ("stations", f"{report.stations}, of different models, all charging"),
+        ("stations", _stations(report)),
         ("network", network),
         ("datagrams", datagrams),
         ("values judged", f"{report.values}"),
@@ -172,8 +175,14 @@ def command_of(report: Report) -> str:
     """Return the command that repeats the run."""
     return (
         f'`make soak SOAK="--seconds {report.asked_s:g} --stations '
-        f'{report.stations} --seed {report.seed}"`'
+        f"{report.stations} --seed {report.seed}"
+        f'{" --failsafe" * report.cares}"`'
     )
+
+
+def _stations(report: Report) -> str:
+    care = "; failsafe mode armed, settings restored" * report.cares
+    return f"{report.stations}, of different models, all charging{care}"
 
 
 def _invariants(findings: Iterable[Finding]) -> str:

@@ -93,6 +93,7 @@ class Run:
             sensor_of=world.controller.sensor_of,
             is_ours=world.controller.is_ours,
             unix_ahead_s=time.time() - self.began_at,
+            cares=world.cares,
         )
         self._writer = Writer(
             world.neighbours,

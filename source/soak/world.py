@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+CARE = {
+    "KEBA_P30_RESTORE": "TRUE",
+    "KEBA_P30_FAILSAFE": '{"timeout": 10, "current": 6000}',
+}
+
 # A log of each message would fill the disk.
 BROKER = "allow_anonymous true\nlog_dest none"
 
@@ -35,6 +40,9 @@ class World:
         The stations.
     seed
         Where chance begins in the stations.
+    cares
+        Whether the connector arms the stations' failsafe mode and restores
+        what a restart has undone.
 
     Attributes
     ----------
@@ -47,10 +55,16 @@ class World:
     """
 
     def __init__(
-        self, folder: Path, neighbours: Sequence[Neighbour], seed: int
+        self,
+        folder: Path,
+        neighbours: Sequence[Neighbour],
+        seed: int,
+        *,
+        cares: bool = False,
     ) -> None:
         self.queue: SimpleQueue[Event] = SimpleQueue()
         self.neighbours = {one.name: one for one in neighbours}
+        self.cares = cares
         self.life = 0
         self.from_strangers = 0
         self.is_connector_down = True
@@ -74,6 +88,7 @@ class World:
             {one.name: self._entry(one) for one in neighbours},
             bind=CONNECTOR,
             SEND_RAW_MESSAGE_TO_DB="TRUE",
+            **(CARE if cares else {}),
             **self.clock.environment,
         )
 

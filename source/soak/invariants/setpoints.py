@@ -31,13 +31,20 @@ class NewestWins(Invariant):
 
     `ena` has two values only, so that nobody can tell an old one from a new
     one on the way; calm shows whether the newest is in force.
+
+    Parameters
+    ----------
+    cares
+        Whether the connector may arm stations, and feed them with what is in
+        force already.
     """
 
     name = "Newest setpoint wins on the way"
     limit = "nothing that was not written, no older current after a newer one"
 
-    def __init__(self) -> None:
+    def __init__(self, *, cares: bool = False) -> None:
         super().__init__()
+        self._cares = cares
         self.written = 0
         self.heard = 0
         self._numbers: dict[tuple[str, str, int], int] = {}
@@ -55,6 +62,8 @@ class NewestWins(Invariant):
             return
         self.heard += 1
         word, value = command
+        if self._cares and _is_care(heard, word, value):
+            return
         number = self._numbers.get((heard.station, word, value))
         if number is None:
             self.breach(
@@ -118,7 +127,11 @@ class TrueResults(Invariant):
         sent = self._sent[station, word]
         while sent and sent[0].at < at - PENDING_S:
             sent.popleft()
-        if result != "applied" or at <= self._doubted_until.get(station, -1.0):
+        if (
+            word not in WORDS
+            or result != "applied"
+            or at <= self._doubted_until.get(station, -1.0)
+        ):
             return
         self.applied += 1
         if not any(one.was_in_force for one in sent):
@@ -143,6 +156,11 @@ class TrueResults(Invariant):
     def measured(self) -> str:
         """Return how many were judged."""
         return f"{self.applied} results `applied`"
+
+
+def _is_care(heard: Heard, word: str, value: int) -> bool:
+    """Tell whether this changes nothing, but keeps a station from its limit."""
+    return word == "failsafe" or heard.settings.shows(word, value)
 
 
 def read_command(text: str) -> tuple[str, int] | None:

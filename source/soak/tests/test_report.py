@@ -28,6 +28,7 @@ GOOD = Report(
     date="2026-11-28",
     seed=7,
     stations=20,
+    cares=False,
     asked_s=3600.0,
     lasted_s=3605.0,
     was_interrupted=False,
@@ -172,3 +173,11 @@ def test_a_line_of_progress_without_faults_and_process() -> None:
         elapsed_s=1.0, active=[], datagrams=0, values=0, broken=0, sample=None
     )
     assert line.endswith("0 broken; no process; calm")
+
+
+def test_an_armed_run_says_so_and_can_be_repeated() -> None:
+    text = as_markdown(replace(GOOD, cares=True))
+
+    assert "--seed 7 --failsafe" in text
+    assert "failsafe mode armed, settings restored" in text
+    assert "failsafe" not in as_markdown(GOOD)

@@ -51,6 +51,7 @@ class Puppets:
         self.queue: SimpleQueue[Event] = SimpleQueue()
         self.neighbours = {one.name: one for one in neighbours(1)}
         self.serials = {"s00": "20000000"}
+        self.cares = False
         self.life = 1
         self.started_at, self.started_unix = time.now, time.time()
         self.is_connector_down = False

@@ -71,6 +71,27 @@ def test_a_command_that_nobody_wrote_is_a_breach(
     assert newest.broken == 1
 
 
+@pytest.mark.parametrize("text", ["failsafe 10 6000 0", "ena 1", "curr 63000"])
+def test_what_keeps_a_station_from_falling_back_is_right_if_it_is_armed(
+    text: str,
+) -> None:
+    """It says what is in force already."""
+    newest = NewestWins(cares=True)
+    newest.hear(heard(text))
+
+    assert newest.broken == 0
+
+
+@pytest.mark.parametrize("text", ["ena 0", "curr 10000", "output 1"])
+def test_what_changes_an_armed_station_must_have_been_written(
+    text: str,
+) -> None:
+    newest = NewestWins(cares=True)
+    newest.hear(heard(text))
+
+    assert newest.broken == 1
+
+
 def test_a_command_for_another_station_is_a_breach(newest: NewestWins) -> None:
     newest.hear(heard("curr 6100", station="s01"))
 
