@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+# What must be sent after it has tripped.
+BOTH = frozenset({"current", "enable"})
+
 
 @dataclass(frozen=True, slots=True)
 class FailsafeSetting:
@@ -27,8 +30,9 @@ class Failsafe:
 
     UDP guide V2.01, pages 34 and 35. Reading reports does not count. Once
     tripped, the current and the enable must both be sent again; a `currtime`
-    says both at once (guessed: it sets the one and implies the other), and
-    switching it off says neither (guessed as well).
+    says both at once (guessed: it sets the one and implies the other). One
+    of them alone is not enough for long: after another silence both are
+    missing again (guessed as well). Switched off it limits nothing any more.
     """
 
     def __init__(self) -> None:
@@ -48,6 +52,8 @@ class Failsafe:
         """Take a new setting, and keep it over restarts when asked to."""
         self.setting = setting
         self._fed_at = now
+        if setting.timeout_s == 0:
+            self._missing = set()
         if store:
             self._stored = setting
 
@@ -66,14 +72,14 @@ class Failsafe:
 
     def next_moment(self) -> float:
         """Return when it trips if nobody says anything, or infinity."""
-        if self.is_tripped or self.setting.timeout_s == 0:
+        if self._missing == BOTH or self.setting.timeout_s == 0:
             return math.inf
         return self._fed_at + self.setting.timeout_s
 
     def advance(self, now: float) -> None:
         """Trip if it is time."""
         if now >= self.next_moment():
-            self._missing = {"current", "enable"}
+            self._missing = set(BOTH)
 
     def restart(self, now: float) -> None:
         """Return to what was stored."""

@@ -39,6 +39,32 @@ def test_afterwards_current_and_enable_must_both_be_sent() -> None:
     assert not failsafe.is_tripped
 
 
+def test_current_alone_is_not_enough_after_another_silence() -> None:
+    failsafe = armed()
+    failsafe.advance(30.0)
+    failsafe.feed(31.0, "current")
+    assert failsafe.next_moment() == 61.0
+    failsafe.advance(61.0)
+    failsafe.feed(62.0, "enable")
+    assert failsafe.is_tripped
+    assert failsafe.next_moment() == 92.0
+
+
+def test_switched_off_it_limits_nothing_any_more() -> None:
+    failsafe = armed()
+    failsafe.advance(30.0)
+    failsafe.configure(FailsafeSetting(), now=40.0, store=False)
+    assert not failsafe.is_tripped
+    assert failsafe.next_moment() == math.inf
+
+
+def test_another_setting_does_not_end_it() -> None:
+    failsafe = armed()
+    failsafe.advance(30.0)
+    failsafe.configure(FailsafeSetting(60, 8_000), now=40.0, store=False)
+    assert failsafe.is_tripped
+
+
 def test_only_a_stored_setting_survives_the_restart() -> None:
     lost, kept = armed(), armed(store=True)
     lost.restart(10.0)
