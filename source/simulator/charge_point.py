@@ -261,6 +261,11 @@ class ChargePoint:
             self.phase_switch = 1
         self.settle()
 
+    def set_current_later(self, milliampere: int, delay_s: int) -> None:
+        """`currtime`: what needs no delay takes effect at once."""
+        self.limits.set_current_later(milliampere, delay_s, self.now)
+        self._live_moment()
+
     def allow_phase_switch(self, source: int) -> None:
         """`x2src`: say who may switch phases."""
         self.phase_source = source

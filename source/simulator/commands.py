@@ -95,11 +95,10 @@ def _curr(point: ChargePoint, milliampere: int) -> Answer:
 def _currtime(point: ChargePoint, milliampere: int, delay_s: int) -> Answer:
     # Guide V2.01, page 21: larger delays are discarded. That a current out of
     # range is discarded as well is guessed (ioBroker's author says 5000
-    # works). So is that any current with a delay of 0 cancels the timer.
+    # works).
     in_range = milliampere == 0 or is_current(milliampere)
     if in_range and delay_s <= LONGEST_TIMER_S:
-        point.limits.set_current_later(milliampere, delay_s, point.now)
-        point.settle()
+        point.set_current_later(milliampere, delay_s)
     return DONE
 
 

@@ -58,11 +58,14 @@ class Limits:
     ) -> None:
         """`currtime`: limit the current, or stop with 0, after a delay.
 
-        A delay of 0 cancels the timer.
+        0 mA after 0 s cancels the timer. A current after 0 s takes effect
+        with the next `advance`, at the same moment: "active after the delay"
+        (UDP guide V2.01, page 21), which ioBroker.kecontact relies on.
         """
         self.failsafe.feed(now, "current", "enable")
         self.curr_timer = milliampere
-        self._timer_due_at = now + delay_s if delay_s else math.inf
+        is_cancelled = milliampere == 0 and delay_s == 0
+        self._timer_due_at = math.inf if is_cancelled else now + delay_s
 
     def enable(self, *, wish: bool, now: float) -> None:
         """`ena`: allow or forbid charging, in about a second."""

@@ -262,6 +262,32 @@ def test_failsafe_with_zero_stops_until_current_and_enable_are_sent(
     assert look(garage, 2, now=30.0)["State"] == CHARGING
 
 
+def test_failsafe_switched_off_while_it_stops_lets_the_vehicle_go_on(
+    garage: SimulatedStation,
+) -> None:
+    start_charging(garage, 0.0)
+    ask(garage, "failsafe 10 0 0", now=10.0)
+    assert look(garage, 2, now=21.0)["State"] == INTERRUPTED
+    ask(garage, "failsafe 0 0 0", now=22.0)
+    report = look(garage, 2, now=25.0)
+    assert (report["State"], report["Enable sys"]) == (CHARGING, 1)
+
+
+@pytest.mark.parametrize("limit", [0, 6_000])
+def test_currtime_without_delay_ends_failsafe_with_its_own_current(
+    garage: SimulatedStation, limit: int
+) -> None:
+    start_charging(garage, 0.0)
+    ask(garage, "curr 16000", now=1.0)
+    ask(garage, f"failsafe 10 {limit} 0", now=10.0)
+    garage.advance(30.0)
+    told = pushes(garage.receive(b"currtime 8000 0", 31.0))
+    told += pushes(garage.advance(40.0))
+    assert '{"Max curr": 8000}' in told
+    assert '{"Max curr": 16000}' not in told
+    assert look(garage, 2, now=40.0)["Max curr"] == 8_000
+
+
 def test_an_error_is_state_4_and_ends_with_its_cause(
     garage: SimulatedStation,
 ) -> None:

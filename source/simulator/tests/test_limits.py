@@ -39,20 +39,20 @@ def test_currtime_counts_down_and_then_acts(limits: Limits) -> None:
     assert limits.timer_left_s(7_200.0) == 0
 
 
-def test_a_delay_of_zero_cancels_the_timer(limits: Limits) -> None:
+def test_zero_after_zero_seconds_cancels_the_timer(limits: Limits) -> None:
     limits.set_current_later(10_000, 60, now=0.0)
     limits.set_current_later(0, 0, now=1.0)
     limits.advance(100.0)
     assert (limits.curr_user, limits.curr_timer) == (63_000, 0)
 
 
-def test_a_current_with_a_delay_of_zero_is_shown_and_waits_for_nothing(
-    limits: Limits,
-) -> None:
-    limits.set_current_later(10_000, 0, now=0.0)
-    limits.advance(100.0)
-    assert (limits.curr_user, limits.curr_timer) == (63_000, 10_000)
-    assert limits.timer_left_s(100.0) == 0
+def test_a_current_with_a_delay_of_zero_acts_at_once(limits: Limits) -> None:
+    limits.set_current_later(6_000, 60, now=0.0)
+    limits.set_current_later(10_000, 0, now=1.0)
+    assert limits.timer_left_s(1.0) == 0
+    limits.advance(1.0)
+    assert (limits.curr_user, limits.curr_timer) == (10_000, 10_000)
+    assert limits.next_moment() == math.inf
 
 
 def test_currtime_zero_stops_and_keeps_the_current(limits: Limits) -> None:
