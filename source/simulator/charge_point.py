@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.authorisation import Authorisation
 from simulator.display import Display
-from simulator.limits import Limits
+from simulator.limits import ENABLE_DELAY_S, Limits
 from simulator.meter import Meter, whole_units
 from simulator.sessions import ENDED_BY_CARD, UNPLUGGED, SessionLog
 from simulator.vehicle import Charger, Vehicle
@@ -111,6 +111,7 @@ class ChargePoint:
         self.display = Display()
         self.errors = (0, 0)
         self.input = 0
+        self._stored_output = profile.output
         self.output = profile.output
         self.phase_source = profile.phase_source
         self.phase_switch = 0
@@ -121,7 +122,9 @@ class ChargePoint:
         self._random = random
         self._charger: Charger | None = None
         self._session_start = self.meter.energy(now)
+        self._plugged_in_at_energy = self._session_start
         self._lock_at = math.inf
+        self._card_ends_at = math.inf
         self._started_at = -math.inf
         self._current_due_at = math.inf
         self._wanted_current = 0
@@ -131,6 +134,7 @@ class ChargePoint:
         self._is_stuck = False
         self._push_at_energy = math.inf
         self._phases_switched_at = -math.inf
+        self._connected = self._phases()
         self._changes: list[Change] = []
         self._told = self._watched()
         self.settle()
@@ -177,6 +181,7 @@ class ChargePoint:
         if self._charger is not None:
             return
         self._charger = Charger(vehicle)
+        self._plugged_in_at_energy = self.meter.energy(self.now)
         self.plug = PLUGGED if self.profile.is_socket else PLUGGED_AND_LOCKED
         self._lock_soon()
         self._begin_session()
@@ -192,8 +197,7 @@ class ChargePoint:
         self.settle()
         self._end_session(UNPLUGGED)
         self.limits.end_session()
-        if self.output not in OUTPUT_PULSES:
-            self.output = 0
+        self.output = self._stored_output
         self.authorisation.close()
         self._was_ready = False
         self._is_stuck = False
@@ -244,11 +248,14 @@ class ChargePoint:
     def order_enable(self, *, wish: bool) -> None:
         """`ena`: with RFID, 0 also drops the authorisation.
 
-        The latter was seen (dannerph/homeassistant-keba#33).
+        The latter was seen (dannerph/homeassistant-keba#33). That it happens
+        when charging is disabled, about a second later, is guessed.
         """
         self.limits.enable(wish=wish, now=self.now)
-        if not wish and self.authorisation.is_on:
-            self.authorisation.close()
+        drops_card = not wish and self.authorisation.is_on
+        self._card_ends_at = (
+            self.now + ENABLE_DELAY_S if drops_card else math.inf
+        )
         self.settle()
 
     def set_current(self, milliampere: int) -> None:
@@ -266,6 +273,16 @@ class ChargePoint:
         self.limits.set_current_later(milliampere, delay_s, self.now)
         self._live_moment()
 
+    def set_output(self, value: int) -> None:
+        """`output`: the relay X2 until the next restart, or pulses.
+
+        Pulses are stored (UDP guide V2.01, page 25). That they come back
+        after unplugging, as after a restart, is guessed.
+        """
+        if value in OUTPUT_PULSES:
+            self._stored_output = value
+        self.output = value
+
     def allow_phase_switch(self, source: int) -> None:
         """`x2src`: say who may switch phases."""
         self.phase_source = source
@@ -274,7 +291,9 @@ class ChargePoint:
     def switch_phases(self, position: int) -> bool:
         """`x2`: one phase (0) or three (1); False if refused.
 
-        That it is refused for another source than UDP is guessed.
+        Guessed: it is refused for another source than UDP; the position that
+        it has already begins the pause as well; a station without the
+        contactor answers and shows the same, and its phases stay.
         """
         pause_s = self.now - self._phases_switched_at
         if self.phase_source != PHASES_BY_UDP:
@@ -287,14 +306,18 @@ class ChargePoint:
         return True
 
     def restart(self) -> None:
-        """Lose power and start again; a vehicle stays plugged in."""
+        """Lose power and start again; a vehicle stays plugged in.
+
+        Guessed: what `x2src` and `x2` have set survives, the pause between
+        two switches of phases does not.
+        """
         self.clock.restart(self.now)
         self.limits.restart(self.now)
+        self._card_ends_at = math.inf
         self.authorisation.close()
         self.sessions.restart()
         self.display = Display()
-        if self.output not in OUTPUT_PULSES:
-            self.output = 0
+        self.output = self._stored_output
         self.errors = (0, 0)
         self._is_stuck = False
         self._was_ready = False
@@ -313,6 +336,7 @@ class ChargePoint:
             energy_at,
             self.limits.next_moment(),
             self._lock_at,
+            self._card_ends_at,
             self._current_due_at,
             self._voltages_due_at,
             self._started_at if self._is_starting() else math.inf,
@@ -339,6 +363,9 @@ class ChargePoint:
         self.limits.advance(self.now)
         if self.limits.enable_user and not was_enabled:
             self._lock_soon()
+        if self.now >= self._card_ends_at:
+            self._card_ends_at = math.inf
+            self.authorisation.close()
         if self._charger:
             self._charger.advance(self.now)
         if self.now >= self._lock_at:
@@ -363,7 +390,9 @@ class ChargePoint:
     def _full_at(self) -> float:
         if self._charger is None:
             return math.inf
-        return self._session_start + self._charger.vehicle.needs_wh * 10
+        # A vehicle may take it in several sessions, between which it stays.
+        needs = self._charger.vehicle.needs_wh * 10
+        return self._plugged_in_at_energy + needs
 
     def _limit_at(self) -> float:
         # Without a meter the station cannot know (guessed).
@@ -419,6 +448,7 @@ class ChargePoint:
         self._offer(allowed)
         if self._charger:
             self._charger.offer(self.max_curr, self.now)
+        self._follow_phases()
         self.state = self._find_state(allowed)
         if self.state in {READY, CHARGING}:
             self._was_ready = True
@@ -514,9 +544,17 @@ class ChargePoint:
         )
 
     def _phases(self) -> int:
-        if self.phase_source and self.phase_switch == 0:
+        has_switch = self.profile.has_phase_switch
+        if has_switch and self.phase_source and self.phase_switch == 0:
             return 1
         return self.profile.phases
+
+    def _follow_phases(self) -> None:
+        # Guessed: with more phases the charger begins at 0 again, as after
+        # a start.
+        before, self._connected = self._connected, self._phases()
+        if self._charger and self._connected > before:
+            self._charger.climb_again(self.now)
 
     def _draw_voltages(self) -> tuple[int, int, int]:
         first, second, third = (

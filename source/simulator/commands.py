@@ -115,7 +115,7 @@ def _output(point: ChargePoint, value: int) -> Answer:
         return None
     # Same page: any other value switches the relay off.
     is_known = value in {0, 1} or value in OUTPUT_PULSES
-    point.output = value if is_known else 0
+    point.set_output(value if is_known else 0)
     return DONE
 
 

@@ -97,6 +97,8 @@ class Profile:
         c-series do: yes if there are any tags.
     phase_source
         `X2 phaseSwitch source`: 4 lets `x2` switch phases.
+    has_phase_switch
+        Whether there is a contactor at X2 that takes phases away.
     uses_input
         Charges only while the contact at X1 is closed (DIP switch 1.1).
     layout
@@ -152,6 +154,7 @@ class Profile:
     whitelist: tuple[str, ...] = ()
     authorisation: bool | None = None
     phase_source: int = 0
+    has_phase_switch: bool = False
     uses_input: bool = False
     layout: Layout = Layout()
     info_tail: str = ""
@@ -423,23 +426,26 @@ P30_PUSHES_TWICE = replace(
 
 # A whitelist that is not empty switches authorisation on (guide V2.01,
 # pages 11 and 12). The tag is the guide's example.
+GUIDES_TAG = "e3f76b8d00000000"
 P30_RFID = replace(
     P30_C,
     name="p30-rfid",
-    about="authorisation on, one card on the whitelist",
+    about=f"authorisation on, the card {GUIDES_TAG} is on the whitelist",
     product="KC-P30-EC240122-E0R",
     current_limit=20_000,
-    whitelist=("e3f76b8d00000000",),
+    whitelist=(GUIDES_TAG,),
 )
 
 # ioBroker.kecontact#380 and its pull request 242: phases are switched by UDP
-# (X2 source 4), at most every 300 s. That the source is set already and that
-# one phase is connected at first is guessed.
+# (X2 source 4), at most every 300 s. They need the contactor (KeContact S10)
+# for it. That the source is set already and that one phase is connected at
+# first is guessed.
 P30_X2 = replace(
     P30_C,
     name="p30-x2",
     about="phase switch at X2: one or three phases, 300 s between two switches",
     phase_source=4,
+    has_phase_switch=True,
 )
 
 # Bit 0x80 of DIP-Sw1 is the switch that makes X1 decide (nymea, OpenEMS).

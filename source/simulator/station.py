@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 BOOT_S = 2.0
 
 # ioBroker.kecontact knows a boot message of this form. That it goes to the
-# last client is guessed.
+# last client is guessed, and so is that all other messages go on to that one
+# after the power was off.
 BOOT_MESSAGE = b"started ..."
 
 # ioBroker.kecontact#125: the copy came within 2 ms.

@@ -83,6 +83,12 @@ class Charger:
         elif self._next_at == math.inf:
             self._next_at = now + self.vehicle.hesitation_s
 
+    def climb_again(self, now: float) -> None:
+        """Begin at 0 again, as if current had only begun to flow."""
+        if self.is_drawing:
+            self.current = 0
+            self._aim(now)
+
     def become_full(self) -> None:
         """Take nothing any more until the vehicle comes again."""
         self.is_full = True

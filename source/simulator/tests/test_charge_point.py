@@ -403,6 +403,39 @@ def test_ena_0_drops_the_authorisation(locked: SimulatedStation) -> None:
     assert authorisation(locked, 40.0) == (1, 7, 1, 1)
 
 
+def test_ena_0_takes_about_a_second_with_a_card_as_well(
+    locked: SimulatedStation,
+) -> None:
+    locked.perform(ShowCard(TAG), 0.0)
+    start_charging(locked, 1.0)
+    ask(locked, "ena 0", now=20.0)
+    assert authorisation(locked, 20.9) == (3, 7, 1, 0)
+    assert authorisation(locked, 21.1) == (1, 7, 1, 1)
+
+
+def test_ena_1_within_that_second_leaves_the_authorisation(
+    locked: SimulatedStation,
+) -> None:
+    locked.perform(ShowCard(TAG), 0.0)
+    start_charging(locked, 1.0)
+    ask(locked, "ena 0", now=20.0)
+    ask(locked, "ena 1", now=20.5)
+    assert authorisation(locked, 30.0) == (3, 7, 1, 0)
+
+
+def test_a_vehicle_needs_its_energy_once_however_many_sessions_it_takes(
+    locked: SimulatedStation,
+) -> None:
+    locked.perform(PlugIn(replace(BRISK, needs_wh=200.0)), 0.0)
+    ask(locked, f"start {TAG}", now=1.0)
+    ask(locked, f"stop {TAG}", now=40.0)
+    first = int(look(locked, 3, now=41.0)["E pres"])
+    assert 0 < first < 2_000
+    ask(locked, f"start {TAG}", now=45.0)
+    second = int(look(locked, 3, now=600.0)["E pres"])
+    assert first + second == pytest.approx(2_000, abs=1)
+
+
 # Restart -------------------------------------------------------------------
 
 

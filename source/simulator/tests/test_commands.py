@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.actions import PlugIn, ShowCard, Unplug
+from simulator.actions import PlugIn, Reboot, ShowCard, Unplug
 from simulator.profiles import PROFILES
 from simulator.station import SimulatedStation
 from simulator.tests.talking import BRISK, ask, look, start_charging
@@ -183,6 +183,16 @@ def test_output_1_is_lost_with_the_plug_and_pulses_are_not(
         assert look(garage, 2, now=4.0)["Output"] == kept
 
 
+def test_stored_pulses_come_back_with_the_power(
+    garage: SimulatedStation,
+) -> None:
+    ask(garage, "output 100", now=0.0)
+    ask(garage, "output 1", now=1.0)
+    assert look(garage, 2, now=2.0)["Output"] == 1
+    garage.perform(Reboot(), 3.0)
+    assert look(garage, 2, now=20.0)["Output"] == 100
+
+
 def test_any_other_output_switches_the_relay_off(
     garage: SimulatedStation,
 ) -> None:
@@ -306,13 +316,32 @@ def test_a_station_with_phase_switch_charges_with_one_phase_until_told() -> (
     assert ask(station, "x2 0", now=311.0) == NOT_NOW
 
 
-def test_x2_switches_the_vehicle_to_one_phase(
+def test_without_a_phase_switch_x2_is_shown_and_changes_no_phase(
     garage: SimulatedStation,
 ) -> None:
     start_charging(garage, 0.0)
     ask(garage, "x2src 4", now=10.0)
+    assert look(garage, 3, now=11.0)["I3"] == 16_000
+    assert ask(garage, "x2 0", now=12.0) == DONE
+    assert look(garage, 2, now=17.0)["X2 phaseSwitch"] == 0
+    assert look(garage, 3, now=17.0)["I3"] == 16_000
+
+
+def test_with_three_phases_the_current_climbs_as_after_a_start() -> None:
+    station = SimulatedStation("garage", PROFILES["p30-x2"])
+    station.perform(PlugIn(Vehicle()), 0.0)
+    assert look(station, 3, now=60.0)["I1"] == 16_000
+    ask(station, "x2 1", now=60.0)
+    report = look(station, 3, now=75.0)
+    assert (report["I1"], report["I3"]) == (8_000, 8_000)
+    assert look(station, 3, now=90.0)["I3"] == 16_000
+
+
+def test_x2_switches_the_vehicle_to_one_phase() -> None:
+    garage = SimulatedStation("garage", PROFILES["p30-x2"])
+    start_charging(garage, 0.0)
     ask(garage, "x2 1", now=11.0)
-    assert look(garage, 3, now=12.0)["I3"] == 16_000
+    assert look(garage, 3, now=13.0)["I3"] == 16_000
     ask(garage, "x2 0", now=320.0)
     report = look(garage, 3, now=321.0)
     assert (report["I1"], report["I2"], report["I3"]) == (16_000, 0, 0)

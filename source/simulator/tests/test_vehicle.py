@@ -47,6 +47,22 @@ def test_a_higher_limit_is_followed_slowly() -> None:
     assert charger.next_moment() == math.inf
 
 
+def test_a_charger_that_begins_again_climbs_from_0() -> None:
+    charger = charger_after(60)
+    charger.climb_again(60.0)
+    assert (charger.current, charger.is_drawing) == (0, True)
+    run(charger, 75.0)
+    assert charger.current == 8_000
+    run(charger, 90.0)
+    assert charger.current == 16_000
+
+
+def test_a_charger_without_current_has_nothing_to_begin_again() -> None:
+    charger = charger_after(4)
+    charger.climb_again(4.0)
+    assert charger.next_moment() == 5.0
+
+
 def test_without_an_offer_no_current_flows() -> None:
     charger = charger_after(60)
     charger.offer(0, now=60.0)
