@@ -22,6 +22,10 @@ class Burst:
     probability: float
     seconds: float
 
+    def __post_init__(self) -> None:
+        _check_probability("burst", self.probability)
+        _check_span("burst", 0.0, self.seconds)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkFaults:
@@ -38,7 +42,13 @@ class LinkFaults:
     burst
         Losses that come together.
     outages
-        Spans, begin and end on the caller's clock, in which nothing passes.
+        Spans in which nothing passes: begin and end in seconds since the
+        link was made or changed. An end may be infinite.
+
+    Raises
+    ------
+    ValueError
+        If a probability, a delay or a span is impossible.
     """
 
     loss: float = 0.0
@@ -52,9 +62,27 @@ class LinkFaults:
 
     def __post_init__(self) -> None:
         for name in ("loss", "duplication", "corruption", "reordering"):
-            value = getattr(self, name)
-            if not 0.0 <= value <= 1.0:
-                raise ValueError(f"faults: {name} is {value}, not within 0...1")
+            _check_probability(name, getattr(self, name))
+        _check_span("delay_s", *self.delay_s)
+        _check_span("reordering_s", 0.0, self.reordering_s)
+        if math.inf in {self.delay_s[1], self.reordering_s}:
+            raise ValueError("faults: a delay is infinite")
+        for begin, end in self.outages:
+            _check_span("outage", begin, end)
+
+
+def _check_probability(name: str, value: float) -> None:
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"faults: {name} is {value}, not within 0...1")
+
+
+def _check_span(name: str, begin: float, end: float) -> None:
+    """Refuse what is negative, reversed or no number."""
+    if not 0.0 <= begin <= end:
+        raise ValueError(
+            f"faults: {name} is {begin} to {end} s, not from 0 or later "
+            "to the same or later"
+        )
 
 
 NO_FAULTS = LinkFaults()
@@ -69,16 +97,22 @@ class FaultyLink:
         What is wrong with it.
     seed
         The same seed and the same datagrams give the same faults.
+    start
+        The moment from which outages are counted, on the caller's clock.
     """
 
-    def __init__(self, faults: LinkFaults, seed: int | str) -> None:
+    def __init__(
+        self, faults: LinkFaults, seed: int | str, start: float = 0.0
+    ) -> None:
         self._faults = faults
+        self._start = start
         self._chance = Random(f"{seed} link")  # noqa: S311  (no secret)
         self._burst_until = -math.inf
 
-    def change(self, faults: LinkFaults) -> None:
+    def change(self, faults: LinkFaults, now: float) -> None:
         """Let something else be wrong with it from now on."""
         self._faults = faults
+        self._start = now
         self._burst_until = -math.inf
 
     def carry(self, data: bytes, at: float) -> list[tuple[float, bytes]]:
@@ -110,8 +144,9 @@ class FaultyLink:
         burst = self._faults.burst
         if burst and self._happens(burst.probability):
             self._burst_until = at + burst.seconds
+        passed_s = at - self._start
         return (
-            any(begin <= at < end for begin, end in self._faults.outages)
+            any(begin <= passed_s < end for begin, end in self._faults.outages)
             or at < self._burst_until
             or self._happens(self._faults.loss)
         )

@@ -125,8 +125,8 @@ class Simulator:
             self._seats[name] = Seat(
                 station,
                 address,
-                FaultyLink(_pick(faults, name), f"{seed} {name} there"),
-                FaultyLink(_pick(back, name), f"{seed} {name} back"),
+                FaultyLink(_pick(faults, name), f"{seed} {name} there", now),
+                FaultyLink(_pick(back, name), f"{seed} {name} back", now),
                 PauseChecker(name) if strict else None,
             )
         self._failure: BaseException | None = None

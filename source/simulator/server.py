@@ -37,6 +37,9 @@ logger = logging.getLogger("simulator")
 # Older entries are dropped, so that a long run does not fill the memory.
 KEPT_ENTRIES = 100_000
 
+# The selector knows no longer waits than some weeks.
+LONGEST_PATIENCE_S = 3600.0
+
 # Datagrams taken from one socket before the others have their turn.
 FAIR_SHARE = 20
 
@@ -163,8 +166,9 @@ class Server:
         seat = self._seats[name]
 
         def change() -> None:
-            seat.to_station.change(to_station)
-            seat.to_client.change(to_client)
+            now = time.monotonic()
+            seat.to_station.change(to_station, now)
+            seat.to_client.change(to_client, now)
 
         return self._enqueue(change)
 
@@ -369,13 +373,17 @@ class Server:
     def _work_off(self) -> None:
         now = time.monotonic()
         while self._agenda and self._agenda[0][0] <= now:
+            # A fleet in a hurry may have more to do than there is time for.
+            if self._is_ending.is_set():
+                return
             _, _, job = heapq.heappop(self._agenda)
             job(now)
 
     def _patience_s(self) -> float | None:
         if not self._agenda:
             return None
-        return max(0.0, self._agenda[0][0] - time.monotonic())
+        left_s = self._agenda[0][0] - time.monotonic()
+        return min(max(0.0, left_s), LONGEST_PATIENCE_S)
 
 
 def _send(name: str, sock: socket.socket, data: bytes, to: Address) -> None:

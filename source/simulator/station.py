@@ -97,8 +97,10 @@ class SimulatedStation:
         port: int = KEBA_PORT,
         unix_at_zero: float = UNIX_AT_ZERO,
     ) -> None:
-        if speed <= 0:
-            raise ValueError(f"{name}: speed is {speed}, not above 0")
+        if not 0 < speed < math.inf:
+            raise ValueError(
+                f"{name}: speed is {speed}, not above 0 and finite"
+            )
         world = Random(f"{seed} {name} world")  # noqa: S311  (no secret)
         self._chance = Random(f"{seed} {name} wire")  # noqa: S311
         self.name = name

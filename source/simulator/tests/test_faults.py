@@ -1,9 +1,12 @@
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.faults import NO_FAULTS, Burst, FaultyLink, LinkFaults
 
+NAN = math.nan
 DATA = b'{"E pres": 1945}'
 
 
@@ -66,6 +69,16 @@ def test_nothing_passes_in_an_outage() -> None:
     assert passed == [0, 1, 2, 3, 4, 8, 9]
 
 
+def test_outages_are_counted_from_the_start_of_the_link() -> None:
+    faults = LinkFaults(outages=((5.0, 8.0),))
+    link = FaultyLink(faults, seed=1, start=1_000.0)
+    assert link.carry(DATA, 1_004.0)
+    assert not link.carry(DATA, 1_005.0)
+    link.change(faults, 1_006.0)
+    assert link.carry(DATA, 1_006.0)
+    assert not link.carry(DATA, 1_011.0)
+
+
 @settings(deadline=None)  # a busy machine is no fault
 @given(st.integers())
 def test_the_same_seed_gives_the_same_faults(seed: int) -> None:
@@ -82,12 +95,43 @@ def test_an_impossible_probability_is_refused() -> None:
         LinkFaults(loss=5)
 
 
+def test_an_impossible_burst_is_refused() -> None:
+    with pytest.raises(ValueError, match="burst is 2, not within"):
+        Burst(2, 1.0)
+    with pytest.raises(ValueError, match="burst is"):
+        Burst(0.5, -1.0)
+
+
+@pytest.mark.parametrize(
+    "span", [(-1.0, 1.0), (2.0, 1.0), (NAN, 1.0), (0.0, NAN)]
+)
+def test_an_impossible_span_is_refused(span: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="delay_s is"):
+        LinkFaults(delay_s=span)
+    with pytest.raises(ValueError, match="outage is"):
+        LinkFaults(outages=(span,))
+
+
+@pytest.mark.parametrize("wrong", [NAN, -1.0, math.inf])
+def test_an_impossible_delay_is_refused(wrong: float) -> None:
+    with pytest.raises(ValueError, match=r"faults: (reordering_s|a delay) is"):
+        LinkFaults(reordering_s=wrong)
+    with pytest.raises(ValueError, match=r"faults: (delay_s|a delay) is"):
+        LinkFaults(delay_s=(0.0, wrong))
+
+
+def test_an_outage_may_last_for_ever() -> None:
+    link = FaultyLink(LinkFaults(outages=((5.0, math.inf),)), seed=1)
+    assert link.carry(DATA, 4.0)
+    assert not link.carry(DATA, 1e9)
+
+
 def test_what_is_wrong_with_a_link_can_change() -> None:
     link = FaultyLink(LinkFaults(burst=Burst(1.0, seconds=60.0)), seed=1)
     assert link.carry(DATA, 1.0) == []
 
-    link.change(NO_FAULTS)
+    link.change(NO_FAULTS, 2.0)
     assert link.carry(DATA, 2.0) == [(2.0, DATA)]
 
-    link.change(LinkFaults(loss=0.001))
+    link.change(LinkFaults(loss=0.001), 3.0)
     assert link.carry(DATA, 3.0) == [(3.0, DATA)], "the burst is forgotten"

@@ -128,6 +128,24 @@ def test_the_way_back_may_have_faults_of_its_own() -> None:
         assert client.hear()[0] == text
 
 
+def test_an_outage_is_counted_from_the_start_of_the_simulator() -> None:
+    faults = LinkFaults(outages=((0.0, 3600.0),))
+    with (
+        Simulator(
+            BOTH, faults={"garage": faults, "yard": LinkFaults()}, port=PORT
+        ) as sim,
+        Client() as client,
+    ):
+        client.send("report 1", GARAGE)
+        client.send("report 1", YARD)
+        assert client.hear()[1] == YARD
+        sim.disturb("yard", to_station=faults)
+        sim.disturb("garage")
+        client.send("report 1", YARD)
+        assert client.ask("report 1", GARAGE)
+        assert sim.wait_until(lambda: len(sim.requests) == 4)
+
+
 def test_a_broadcast_is_heard_by_all() -> None:
     with (
         Simulator(BOTH, port=PORT, broadcast="127.255.255.255"),

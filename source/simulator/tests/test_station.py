@@ -282,8 +282,9 @@ def test_a_clock_that_steps_back_changes_nothing(
 
 
 def test_a_speed_that_is_no_speed_is_refused() -> None:
-    with pytest.raises(ValueError, match="speed is 0"):
-        SimulatedStation("garage", speed=0.0)
+    for speed in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match=f"speed is {speed}"):
+            SimulatedStation("garage", speed=speed)
 
 
 # News ----------------------------------------------------------------------
