@@ -10,19 +10,28 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ipaddress
+import itertools
 import logging
 import signal
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from simulator.arguments import (
+    LARGEST_SPEED,
+    SMALLEST_SPEED,
+    address,
+    fleet,
+    number,
+    port,
+)
 from simulator.faults import Burst, LinkFaults
 from simulator.fleet import Simulator, find_profile, find_scenario
 from simulator.profiles import PROFILES
 from simulator.replay import load_replay
-from simulator.scenario import load_scenario
+from simulator.scenario import SCENARIOS, load_scenario
 from simulator.wire import KEBA_PORT
 
 if TYPE_CHECKING:
@@ -36,6 +45,15 @@ logger = logging.getLogger("simulator")
 LOOK_S = 0.2
 
 
+class Place(NamedTuple):
+    """A station's name and address, and what is not as for the others."""
+
+    name: str
+    address: str
+    profile: str | None = None
+    scenario: str | None = None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run stations until the time is over or a signal comes.
 
@@ -47,8 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _read_options(arguments)
     try:
-        simulator = _make(options)
-        with _log_on_stdout(options.level), _signals() as is_over, simulator:
+        with (
+            _log_on_stdout(options.level),
+            _signals() as is_over,
+            _make(options) as simulator,
+        ):
             _introduce(options)
             _tell("listening; end with Ctrl-C")
             _wait(simulator, is_over, options.seconds)
@@ -105,13 +126,15 @@ def _wait(
 
 def _introduce(options: argparse.Namespace) -> None:
     """Log what each station is; a fleet has too many to name."""
-    for name, address, profile, scenario in options.station:
+    for place in options.station:
         if options.replay:
             life = f"answers as in {options.replay}"
         else:
-            plot = scenario or options.scenario_file or options.scenario
-            life = f"{profile or options.profile}, {plot}"
-        logger.info("%s -- %s:%d, %s", name, address, options.port, life)
+            plot = place.scenario or options.scenario_file or options.scenario
+            life = f"{place.profile or options.profile}, {plot}"
+        logger.info(
+            "%s -- %s:%d, %s", place.name, place.address, options.port, life
+        )
 
 
 def _tell(line: str) -> None:
@@ -120,34 +143,28 @@ def _tell(line: str) -> None:
 
 
 def _make(options: argparse.Namespace) -> Simulator:
-    stations: dict[str, str] = {}
-    profiles: dict[str, Profile | str] = {}
-    scenarios: dict[str, Scenario | str] = {}
-    scenario = options.scenario
+    scenario: Scenario | str = options.scenario
     if options.scenario_file:
         scenario = load_scenario(options.scenario_file)
-    for name, address, profile, own_scenario in options.station:
-        stations[name] = address
-        profiles[name] = profile or options.profile
-        scenarios[name] = own_scenario or scenario
-    for name, address in options.fleet or []:
-        stations[name] = address
-        profiles[name] = options.profile
-        scenarios[name] = scenario
+    profiles: dict[str, Profile | str] = {}
+    scenarios: dict[str, Scenario | str] = {}
+    for place in options.places:
+        profiles[place.name] = place.profile or options.profile
+        scenarios[place.name] = place.scenario or scenario
     replay = options.replay
     return Simulator(
-        stations,
+        {place.name: place.address for place in options.places},
         profile=profiles,
         scenario=scenarios,
         speed=options.speed,
         seed=options.seed,
-        faults=_faults(options),
+        faults=options.faults,
         strict=options.strict,
         port=options.port,
         broadcast=options.broadcast,
         others={
             name: load_replay(replay, name, port=options.port)
-            for name in stations
+            for name in profiles
         }
         if replay
         else None,
@@ -155,6 +172,13 @@ def _make(options: argparse.Namespace) -> Simulator:
 
 
 def _faults(options: argparse.Namespace) -> LinkFaults:
+    """Return what is wrong with the network.
+
+    Raises
+    ------
+    ValueError
+        If that is impossible.
+    """
     burst = None
     if options.burst:
         burst = Burst(probability=options.burst[0], seconds=options.burst[1])
@@ -165,18 +189,50 @@ def _faults(options: argparse.Namespace) -> LinkFaults:
         reordering=options.reordering,
         delay_s=tuple(options.delay),
         burst=burst,
+        outages=tuple(map(tuple, options.outage)),
     )
+
+
+def _places(options: argparse.Namespace) -> list[Place]:
+    """Return all stations.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or two have the same name or address.
+    """
+    addresses = itertools.chain.from_iterable(options.fleet)
+    places = [
+        *options.station,
+        *(
+            Place(f"station-{nth:04d}", own_address)
+            for nth, own_address in enumerate(addresses, 1)
+        ),
+    ]
+    if not places:
+        raise ValueError("no station: try --station garage=127.0.0.2")
+    _refuse_doubles("name", [place.name for place in places])
+    heard_at = [place.address for place in places]
+    if options.broadcast:
+        heard_at.append(options.broadcast)
+    _refuse_doubles("address", heard_at)
+    return places
+
+
+def _refuse_doubles(what: str, values: list[str]) -> None:
+    for value, count in Counter(values).items():
+        if count > 1:
+            raise ValueError(
+                f"{what} {value} is given {count} times: "
+                f"each station needs its own {what}"
+            )
 
 
 def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m simulator",
         description="Simulated KEBA charging stations.",
-        epilog="profiles:\n"
-        + "\n".join(
-            f"  {profile.name:22} {profile.about}"
-            for profile in PROFILES.values()
-        ),
+        epilog=_epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -189,9 +245,12 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--fleet",
-        type=_fleet,
+        action="append",
+        default=[],
+        type=fleet,
         metavar="COUNT@ADDRESS",
-        help="so many stations on this address and those that follow",
+        help="so many stations on this address and those that follow; "
+        "may be repeated",
     )
     parser.add_argument("--profile", default="p30-c", type=_profile_name)
     parser.add_argument("--scenario", default="idle", type=_scenario_name)
@@ -205,10 +264,14 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="answer as recorded, instead of simulating",
     )
     parser.add_argument(
-        "--speed", default=1.0, type=float, help="inside time per real time"
+        "--speed",
+        default=1.0,
+        type=number(SMALLEST_SPEED, LARGEST_SPEED),
+        help="inside time per real time. It shortens all that clients rely "
+        "on as well: at 60 a failsafe of 60 s trips after 1 s",
     )
     parser.add_argument("--seed", default=1, type=int)
-    parser.add_argument("--seconds", type=float, help="end after so long")
+    parser.add_argument("--seconds", type=number(0.0), help="end after so long")
     parser.add_argument(
         "--strict",
         action="store_true",
@@ -229,65 +292,73 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         const=logging.DEBUG,
         help="log reports in full, and each status message of energy",
     )
-    parser.add_argument("--port", default=KEBA_PORT, type=int)
+    parser.add_argument("--port", default=KEBA_PORT, type=port)
     parser.add_argument(
-        "--broadcast", metavar="ADDRESS", help="hear broadcasts there"
+        "--broadcast",
+        type=address,
+        metavar="ADDRESS",
+        help="hear broadcasts there",
     )
     network = parser.add_argument_group("network faults, in both directions")
     for fault in ("loss", "duplication", "corruption", "reordering"):
         network.add_argument(
-            f"--{fault}", default=0.0, type=float, metavar="PROBABILITY"
+            f"--{fault}",
+            default=0.0,
+            type=number(0.0, 1.0),
+            metavar="PROBABILITY",
         )
     network.add_argument(
         "--delay",
         nargs=2,
         default=(0.0, 0.0),
-        type=float,
+        type=number(0.0),
         metavar=("LEAST", "MOST"),
         help="seconds",
     )
     network.add_argument(
         "--burst",
         nargs=2,
-        type=float,
+        type=number(0.0),
         metavar=("PROBABILITY", "SECONDS"),
         help="losses that come together",
     )
+    network.add_argument(
+        "--outage",
+        action="append",
+        nargs=2,
+        default=[],
+        type=number(0.0),
+        metavar=("BEGIN", "END"),
+        help="nothing passes between these seconds since the start; "
+        "may be repeated",
+    )
     options = parser.parse_args(arguments)
-    if not options.station and not options.fleet:
-        parser.error("no station: try --station garage=127.0.0.2")
+    try:
+        options.places = _places(options)
+        options.faults = _faults(options)
+    except ValueError as mistake:
+        parser.error(str(mistake))
     return options
 
 
-def _station(text: str) -> tuple[str, str, str | None, str | None]:
+def _epilog() -> str:
+    profiles = "\n".join(
+        f"  {profile.name:22} {profile.about}" for profile in PROFILES.values()
+    )
+    return f"profiles:\n{profiles}\n\nscenarios: {', '.join(SCENARIOS)}"
+
+
+def _station(text: str) -> Place:
     name, found, rest = text.partition("=")
     parts = rest.split(",")
     if not name or not found or len(parts) > 3:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not NAME=ADDRESS[,PROFILE[,SCENARIO]]"
         )
-    address = _address(parts[0])
+    own_address = address(parts[0])
     profile = _profile_name(parts[1]) if len(parts) > 1 else None
     scenario = _scenario_name(parts[2]) if len(parts) > 2 else None
-    return name, str(address), profile, scenario
-
-
-def _fleet(text: str) -> list[tuple[str, str]]:
-    count, found, first = text.partition("@")
-    if not found or not count.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not COUNT@ADDRESS")
-    start = _address(first)
-    return [
-        (f"station-{number + 1:04d}", str(start + number))
-        for number in range(int(count))
-    ]
-
-
-def _address(text: str) -> ipaddress.IPv4Address:
-    try:
-        return ipaddress.IPv4Address(text)
-    except ValueError as mistake:
-        raise argparse.ArgumentTypeError(str(mistake)) from mistake
+    return Place(name, own_address, profile, scenario)
 
 
 def _profile_name(name: str) -> str:

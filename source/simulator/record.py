@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simulator.arguments import number, port
 from simulator.wire import KEBA_PORT
 
 if TYPE_CHECKING:
@@ -253,7 +254,7 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--host", required=True, help="the station")
     parser.add_argument("--bind", default="0.0.0.0", help="own address")  # noqa: S104  (a recorder has nobody to hide from)
-    parser.add_argument("--port", default=KEBA_PORT, type=int)
+    parser.add_argument("--port", default=KEBA_PORT, type=port)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE")
     parser.add_argument(
         "--mask",
@@ -266,7 +267,7 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--listen",
         default=0.0,
-        type=float,
+        type=number(0.0),
         metavar="SECONDS",
         help="wait for status messages afterwards",
     )

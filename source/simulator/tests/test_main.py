@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from simulator.__main__ import main
+from simulator.__main__ import _read_options, main
 from simulator.tests.client import PORT, Client
 
 GARAGE, YARD = "127.0.1.2", "127.0.1.3"
+ONE = ("--station", f"garage={GARAGE}")
 SOURCE = Path(__file__).parents[2]
 
 
@@ -98,6 +99,46 @@ def test_it_ends_by_itself_after_its_seconds(
     assert "pauses" not in said
 
 
+def test_several_fleets_add_up(capsys: pytest.CaptureFixture[str]) -> None:
+    options = _read_options(
+        ["--fleet", f"2@{GARAGE}", "--fleet", "1@127.0.2.1"]
+    )
+    assert [(place.name, place.address) for place in options.places] == [
+        ("station-0001", GARAGE),
+        ("station-0002", YARD),
+        ("station-0003", "127.0.2.1"),
+    ]
+    with pytest.raises(SystemExit):
+        _read_options(
+            ["--station", "station-0001=127.0.2.1", "--fleet", "1@127.0.2.2"]
+        )
+    assert "name station-0001 is given 2 times" in capsys.readouterr().err
+
+
+def test_outages_are_counted_from_the_start() -> None:
+    options = _read_options(
+        [*ONE, "--outage", "5", "10", "--outage", "20", "30"]
+    )
+    assert options.faults.outages == ((5.0, 10.0), (20.0, 30.0))
+
+
+def test_the_help_names_profiles_and_scenarios(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        _read_options(["--help"])
+    said = capsys.readouterr().out
+    assert "e3f76b8d00000000" in said
+    assert "scenarios: idle, commuter, always-charging, error" in said
+
+
+def test_a_fleet_at_the_highest_speed_ends_when_told() -> None:
+    hurry = ("--speed", "3600", "--scenario", "always-charging", "--quiet")
+    running = Running("--fleet", f"50@{GARAGE}", *hurry)
+    code, _ = running.end()
+    assert code == 0
+
+
 def test_it_leaves_logging_and_signals_as_they_were() -> None:
     before = signal.getsignal(signal.SIGTERM)
     handlers = list(logging.getLogger("simulator").handlers)
@@ -129,6 +170,23 @@ def test_a_recording_is_replayed(
         (["--station", f"garage={GARAGE},p99"], "profile 'p99' is none of"),
         (["--fleet", "many@127.0.0.1"], "is not COUNT@ADDRESS"),
         (["--scenario", "x"], "scenario 'x' is none of"),
+        ([*ONE, "--station", f"garage={YARD}"], "name garage is given 2"),
+        ([*ONE, "--station", f"yard={GARAGE}"], f"address {GARAGE} is given"),
+        ([*ONE, "--fleet", f"2@{GARAGE}"], f"address {GARAGE} is given 2"),
+        (["--fleet", f"2@{GARAGE}", "--fleet", f"1@{YARD}"], "address"),
+        ([*ONE, "--broadcast", GARAGE], f"address {GARAGE} is given 2"),
+        ([*ONE, "--broadcast", "everywhere"], "everywhere"),
+        ([*ONE, "--speed", "0"], "'0' is not a number from 0.001 to 3600"),
+        ([*ONE, "--speed", "nan"], "'nan' is not a number from"),
+        ([*ONE, "--speed", "3601"], "'3601' is not a number from"),
+        ([*ONE, "--seconds", "inf"], "'inf' is not a number of at least 0"),
+        ([*ONE, "--port", "0"], "'0' is not a port from 1 to 65535"),
+        ([*ONE, "--loss", "2"], "'2' is not a number from 0 to 1"),
+        ([*ONE, "--corruption", "nan"], "'nan' is not a number from 0 to 1"),
+        ([*ONE, "--delay", "0.2", "0.1"], "delay_s is 0.2 to 0.1 s"),
+        ([*ONE, "--delay", "0", "inf"], "'inf' is not a number"),
+        ([*ONE, "--burst", "2", "1"], "burst is 2.0, not within 0...1"),
+        ([*ONE, "--outage", "9", "5"], "outage is 9.0 to 5.0 s"),
     ],
 )
 def test_a_wrong_argument_is_refused_with_the_reason(
