@@ -18,7 +18,8 @@ from simulator.faults import NO_FAULTS, Burst, FaultyLink, LinkFaults
 from simulator.fleet import Simulator
 from simulator.pauses import PauseChecker, Violation
 from simulator.profiles import PROFILES, Profile
-from simulator.scenario import SCENARIOS, Scenario, Step, load_scenario
+from simulator.scenario import SCENARIOS, Scenario, Step
+from simulator.scenario_file import load_scenario
 from simulator.server import HeardRequest, Witness
 from simulator.station import SimulatedStation
 from simulator.vehicle import Vehicle

@@ -31,7 +31,8 @@ from simulator.faults import Burst, LinkFaults
 from simulator.fleet import Simulator, find_profile, find_scenario
 from simulator.profiles import PROFILES
 from simulator.replay import load_replay
-from simulator.scenario import SCENARIOS, load_scenario
+from simulator.scenario import SCENARIOS
+from simulator.scenario_file import load_scenario
 from simulator.wire import KEBA_PORT
 
 if TYPE_CHECKING:

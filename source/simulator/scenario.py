@@ -2,59 +2,28 @@
 
 A scenario is a list of steps, each with the second at which it comes, counted
 from the station's first moment. Four are built in (``SCENARIOS``); more come
-from files in TOML or JSON::
-
-    repeat_s = 600            # optional: start again every 600 s
-
-    [[step]]
-    at_s = 5                  # the second
-    do = "plug_in"            # a word from actions.ACTIONS
-    phases = 1                # what the action needs: see there
-    max_current = 16000       # mA
-    needs_wh = 5000           # Wh
-
-    [[step]]
-    at_s = 300
-    do = "silence"
-    requests = ["report 2"]
-
-In JSON the same is ``{"repeat_s": 600, "step": [{"at_s": 5, "do": ...}]}``.
-The words are `plug_in` (see ``vehicle.Vehicle``), `unplug`, `show_card` (tag,
-rfid_class), `set_input` (value), `fail` (error1, error2), `recover`, `reboot`,
-`silence` (requests), `answer`, `answer_late` (seconds) and `say` (datagrams).
+from files (``scenario_file``).
 """
 
 from __future__ import annotations
 
-import json
 import math
-import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from simulator.actions import ACTIONS, Action, Fail, PlugIn, Recover, Unplug
+from simulator.actions import Action, Fail, PlugIn, Recover, Unplug
 from simulator.vehicle import Vehicle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
     from random import Random
 
 DAY_S = 24 * 3600.0
 ENDLESS_WH = 1e9
 
 
-# What the values in a file must be; a number where nothing is said.
-_KINDS: dict[str, tuple[type, ...]] = {
-    "tag": (str,),
-    "rfid_class": (str,),
-    "requests": (list,),
-    "datagrams": (list,),
-}
-
-
 class ScenarioError(ValueError):
-    """A scenario file says something that cannot be done."""
+    """A scenario says something that cannot be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +54,16 @@ class Scenario:
 
     def __post_init__(self) -> None:
         times = [step.at_s for step in self.steps]
-        if any(at_s < 0 for at_s in times):
-            raise ScenarioError(f"{self.name}: a step comes before 0 s")
-        if self.repeat_s is not None and self.repeat_s <= max([0.0, *times]):
+        if not all(0 <= at_s < math.inf for at_s in times):
+            raise ScenarioError(
+                f"{self.name}: a step comes before 0 s or never"
+            )
+        if self.repeat_s is None:
+            return
+        if not max([0.0, *times]) < self.repeat_s < math.inf:
             raise ScenarioError(
                 f"{self.name}: repeat_s is {self.repeat_s}, "
-                "not later than the last step"
+                "not later than the last step and finite"
             )
 
 
@@ -180,53 +153,3 @@ SCENARIOS: dict[str, Callable[[Random], Scenario]] = {
     "always-charging": always_charging,
     "error": error,
 }
-
-
-def load_scenario(path: Path) -> Scenario:
-    """Read a scenario from a file in TOML or, if so named, JSON.
-
-    Raises
-    ------
-    ScenarioError
-        If the file says something that cannot be done.
-    OSError
-        If it cannot be read.
-    """
-    text = path.read_text(encoding="utf-8")
-    try:
-        content = json.loads(text) if path.suffix == ".json" else None
-        if content is None:
-            content = tomllib.loads(text)
-        steps = tuple(_step(entry) for entry in content["step"])
-        return Scenario(path.stem, steps, content.get("repeat_s"))
-    except (KeyError, TypeError, ValueError, AttributeError) as mistake:
-        raise ScenarioError(f"{path.name}: {_reason(mistake)}") from mistake
-
-
-def _reason(mistake: Exception) -> str:
-    if isinstance(mistake, KeyError):
-        return f"{mistake.args[0]!r} is missing"
-    return str(mistake)
-
-
-def _step(entry: dict[str, Any]) -> Step:
-    arguments = dict(entry)
-    at_s = float(arguments.pop("at_s"))
-    word = arguments.pop("do")
-    if word not in ACTIONS:
-        raise ScenarioError(f"do = {word!r} is none of {', '.join(ACTIONS)}")
-    for field, value in arguments.items():
-        _check(field, value)
-    if word == "plug_in":
-        return Step(at_s, PlugIn(Vehicle(**arguments)))
-    for field, value in arguments.items():
-        if isinstance(value, list):
-            arguments[field] = tuple(value)
-    return Step(at_s, ACTIONS[word](**arguments))
-
-
-def _check(field: str, value: object) -> None:
-    kinds = _KINDS.get(field, (int, float))
-    if not isinstance(value, kinds) or isinstance(value, bool):
-        names = " or ".join(kind.__name__ for kind in kinds)
-        raise ScenarioError(f"{field} = {value!r} is not {names}")

@@ -7,7 +7,8 @@ import pytest
 
 from simulator.__main__ import _read_options
 from simulator.profiles import PROFILES
-from simulator.scenario import SCENARIOS, load_scenario
+from simulator.scenario import SCENARIOS
+from simulator.scenario_file import load_scenario
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 

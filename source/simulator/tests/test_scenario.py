@@ -2,44 +2,18 @@ from __future__ import annotations
 
 import math
 from random import Random
-from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.actions import Answer, Fail, PlugIn, Say, Silence, Unplug
+from simulator.actions import Fail, PlugIn, Unplug
 from simulator.scenario import (
     SCENARIOS,
     Scenario,
     ScenarioError,
     Script,
     Step,
-    load_scenario,
 )
 from simulator.station import SimulatedStation
-from simulator.tests.talking import look
-from simulator.vehicle import Vehicle
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-DAY = """
-repeat_s = 600
-
-[[step]]
-at_s = 5
-do = "plug_in"
-phases = 1
-needs_wh = 5000
-
-[[step]]
-at_s = 300
-do = "silence"
-requests = ["report 2"]
-
-[[step]]
-at_s = 310.5
-do = "answer"
-"""
 
 
 def states(scenario: str, until: int) -> list[int]:
@@ -88,57 +62,13 @@ def test_a_script_that_does_not_repeat_ends() -> None:
     assert script.next_moment() == math.inf
 
 
-def test_a_file_in_toml_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "day.toml"
-    path.write_text(DAY)
-    assert load_scenario(path) == Scenario(
-        "day",
-        (
-            Step(5.0, PlugIn(Vehicle(phases=1, needs_wh=5000))),
-            Step(300.0, Silence(("report 2",))),
-            Step(310.5, Answer()),
-        ),
-        repeat_s=600,
-    )
+@pytest.mark.parametrize("wrong", [-1.0, math.nan, math.inf])
+def test_a_step_that_never_comes_is_refused(wrong: float) -> None:
+    with pytest.raises(ScenarioError, match="x: a step comes before 0 s"):
+        Scenario("x", (Step(wrong, Fail()),))
 
 
-def test_a_file_in_json_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "short.json"
-    path.write_text('{"step": [{"at_s": 1, "do": "fail", "error1": 8}]}')
-    scenario = load_scenario(path)
-    assert scenario.steps == (Step(1.0, Fail(error1=8)),)
-    garage = SimulatedStation("garage", scenario=scenario)
-    assert look(garage, 2, now=2.0)["Error1"] == 8
-
-
-def test_a_file_can_make_a_station_say_anything(tmp_path: Path) -> None:
-    path = tmp_path / "loud.json"
-    path.write_text('{"step": [{"at_s": 1, "do": "say", "datagrams": ["x"]}]}')
-
-    assert load_scenario(path).steps == (Step(1.0, Say(("x",))),)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("", "'step' is missing"),
-        ("step = 3", "not iterable"),
-        ("[[step]]\nat_s = 1", "'do' is missing"),
-        ('[[step]]\nat_s = 1\ndo = "fly"', "do = 'fly' is none of plug_in"),
-        ('[[step]]\nat_s = 1\ndo = "plug_in"\nphases = 5', "phases is 5"),
-        ('[[step]]\nat_s = 1\ndo = "plug_in"\nneeds_wh = "1"', "needs_wh"),
-        ('[[step]]\nat_s = 1\ndo = "silence"\nrequests = "i"', "requests"),
-        ('[[step]]\nat_s = -1\ndo = "unplug"', "before 0 s"),
-        ('[[step]]\nat_s = 1\ndo = "unplug"\nwhy = 1', "unexpected keyword"),
-        ('repeat_s = 1\n[[step]]\nat_s = 1\ndo = "unplug"', "repeat_s is 1"),
-        ("this is no toml", "Expected"),
-    ],
-)
-def test_a_file_that_cannot_be_played_is_refused_with_the_reason(
-    tmp_path: Path, text: str, reason: str
-) -> None:
-    path = tmp_path / "bad.toml"
-    path.write_text(text)
-    with pytest.raises(ScenarioError, match=reason) as caught:
-        load_scenario(path)
-    assert "bad" in str(caught.value)
+@pytest.mark.parametrize("wrong", [1.0, 5.0, math.nan, math.inf])
+def test_a_scenario_repeats_after_its_last_step(wrong: float) -> None:
+    with pytest.raises(ScenarioError, match="x: repeat_s is"):
+        Scenario("x", (Step(5.0, Fail()),), repeat_s=wrong)
