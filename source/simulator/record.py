@@ -205,11 +205,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit code: 0, or 1 if the station said nothing.
+        The exit code: 0, or 1 if the station said nothing or the file cannot
+        be written.
     """
     options = _read_options(arguments)
     requests = REQUESTS + (ENDED_SESSIONS if options.sessions else ())
     try:
+        _check_writable(options.out)
         datagrams = record(
             options.host,
             bind=options.bind,
@@ -227,9 +229,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         datagrams = mask(datagrams)
     content = capture(datagrams, is_masked=options.mask)
     text = json.dumps(content, indent=1) + "\n"
-    options.out.write_text(text, encoding="utf-8")
+    try:
+        options.out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        sys.stderr.write(f"record: {error}\n")
+        return 1
     sys.stdout.write(f"{len(datagrams)} datagrams in {options.out}\n")
     return 0
+
+
+def _check_writable(path: Path) -> None:
+    """Refuse a file that cannot be written; leave none behind.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    is_new = not path.exists()
+    with path.open("a", encoding="utf-8"):
+        pass
+    if is_new:
+        path.unlink()
 
 
 def _dummy_serial(found: re.Match[str]) -> str:

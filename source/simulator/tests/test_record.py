@@ -130,3 +130,38 @@ def test_an_address_that_is_not_ours_is_an_error(
     arguments = ["--host", GARAGE, "--bind", "192.0.2.1"]
     assert main([*arguments, "--out", str(tmp_path / "x.json")]) == 1
     assert "record:" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--host", GARAGE, "--bind", "127.0.1.1", "--port", str(PORT)]
+    with Simulator({"garage": GARAGE}, port=PORT) as sim:
+        for out in (tmp_path, tmp_path / "nowhere" / "x.json"):
+            assert main([*arguments, "--out", str(out)]) == 1
+            assert str(out) in capsys.readouterr().err
+        assert sim.requests == []
+
+
+def test_a_recording_that_fails_leaves_the_file_as_it_was(
+    tmp_path: Path,
+) -> None:
+    new, old = tmp_path / "new.json", tmp_path / "old.json"
+    old.write_text("kept")
+    for out in (new, old):
+        arguments = ["--host", GARAGE, "--bind", "192.0.2.1"]
+        assert main([*arguments, "--out", str(out)]) == 1
+    assert not new.exists()
+    assert old.read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--listen", "nan"), ("--listen", "-1"), ("--port", "0")]
+)
+def test_an_impossible_number_is_refused(
+    wrong: tuple[str, str], tmp_path: Path
+) -> None:
+    out = str(tmp_path / "x.json")
+    with pytest.raises(SystemExit) as ended:
+        main(["--host", GARAGE, "--out", out, *wrong])
+    assert ended.value.code == 2
