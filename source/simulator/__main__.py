@@ -30,7 +30,7 @@ from simulator.arguments import (
 from simulator.faults import Burst, LinkFaults
 from simulator.fleet import Simulator, find_profile, find_scenario
 from simulator.profiles import PROFILES
-from simulator.replay import load_replay
+from simulator.replay import read_recording
 from simulator.scenario import SCENARIOS
 from simulator.scenario_file import load_scenario
 from simulator.wire import KEBA_PORT
@@ -152,7 +152,7 @@ def _make(options: argparse.Namespace) -> Simulator:
     for place in options.places:
         profiles[place.name] = place.profile or options.profile
         scenarios[place.name] = place.scenario or scenario
-    replay = options.replay
+    recording = read_recording(options.replay) if options.replay else None
     return Simulator(
         {place.name: place.address for place in options.places},
         profile=profiles,
@@ -164,10 +164,10 @@ def _make(options: argparse.Namespace) -> Simulator:
         port=options.port,
         broadcast=options.broadcast,
         others={
-            name: load_replay(replay, name, port=options.port)
+            name: recording.station(name, port=options.port)
             for name in profiles
         }
-        if replay
+        if recording
         else None,
     )
 

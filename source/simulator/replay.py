@@ -6,14 +6,16 @@ Two kinds of files are understood:
   writes it; other keys are notes;
 * raw messages of BEMCom, one JSON object in each line or a JSON list of them,
   either ``{"payload": {"raw_message": {station: {request: text}}, ...}, ...}``
-  or with ``raw_message`` at the top. Later ones of the same station follow
-  earlier ones.
+  or with ``raw_message`` at the top; its value may also be a text that holds
+  the same in JSON. Later ones of the same station follow earlier ones.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simulator.actions import Action, Answer, Silence
@@ -23,7 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+logger = logging.getLogger("simulator")
+
 REPLY_DELAY_S = 0.005
+
+# The texts that were answered to each request, in turn.
+Answers = dict[str, list[str]]
 
 
 class ReplayError(ValueError):
@@ -50,7 +57,7 @@ class ReplayedStation:
     def __init__(
         self,
         name: str,
-        answers: Mapping[str, list[str]],
+        answers: Answers,
         *,
         port: int = KEBA_PORT,
     ) -> None:
@@ -86,7 +93,7 @@ class ReplayedStation:
             return []
         turn = self._given.get(request, 0)
         self._given[request] = turn + 1
-        answer = texts[turn % len(texts)].encode("utf-8", "surrogateescape")
+        answer = _bytes(texts[turn % len(texts)])
         to = (sender[0], self._port)
         return [Outgoing(answer, now + REPLY_DELAY_S, to)]
 
@@ -116,6 +123,49 @@ class ReplayedStation:
         return []
 
 
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a file holds.
+
+    Parameters
+    ----------
+    source
+        What the file is called.
+    stations
+        Recorded answers by request, by station. A capture does not tell whose
+        answers it has: they are found under None.
+    """
+
+    source: str
+    stations: Mapping[str | None, Answers]
+
+    def station(self, name: str, *, port: int = KEBA_PORT) -> ReplayedStation:
+        """Make a station of this name.
+
+        Parameters
+        ----------
+        name
+            The station; a capture may have any.
+        port
+            The port that it sends to.
+
+        Raises
+        ------
+        ReplayError
+            If there is no answer of this station.
+        """
+        answers = self.stations.get(None) or self.stations.get(name)
+        if answers is None:
+            known = ", ".join(str(station) for station in self.stations)
+            raise ReplayError(
+                f"{self.source}: there is no station {name!r} in it, only "
+                f"{known}: give the simulated one the name of one of these"
+            )
+        if not any(map(_is_request, answers)):
+            raise ReplayError(f"{self.source}: no recorded answer in it")
+        return ReplayedStation(name, answers, port=port)
+
+
 def load_replay(
     path: Path, name: str, *, port: int = KEBA_PORT
 ) -> ReplayedStation:
@@ -126,60 +176,114 @@ def load_replay(
     path
         A capture or raw messages.
     name
-        The station's name. If raw messages hold a station of this name, it
-        is that one; else all of them are taken.
+        The station's name, in raw messages the one that it has there.
     port
         The port that it sends to.
 
     Raises
     ------
     ReplayError
-        If the file holds no recording.
+        If the file holds no recording of this station.
     OSError
         If it cannot be read.
     """
-    text = path.read_text(encoding="utf-8")
-    try:
-        answers = _answers(text, name)
-    except (ValueError, KeyError, TypeError, AttributeError) as mistake:
-        raise ReplayError(
-            f"{path.name}: neither a capture nor raw messages ({mistake!r})"
-        ) from mistake
-    if not any(map(_is_request, answers)):
-        raise ReplayError(f"{path.name}: no recorded answer in it")
-    return ReplayedStation(name, answers, port=port)
+    return read_recording(path).station(name, port=port)
 
 
-def _answers(text: str, name: str) -> dict[str, list[str]]:
+def read_recording(path: Path) -> Recording:
+    """Read a file; what is no recording in it is left out with a warning.
+
+    Raises
+    ------
+    ReplayError
+        If nothing is left.
+    OSError
+        If it cannot be read.
+    """
+    # Bytes that are no text are sent as they were.
+    text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    stations: dict[str | None, Answers] = {}
+    skipped = 0
     entries = _entries(text)
-    if len(entries) == 1 and "datagrams" in entries[0]:
-        datagrams: dict[str, str] = entries[0]["datagrams"]
-        return {request: [answer] for request, answer in datagrams.items()}
-    messages = [_raw_message(entry) for entry in entries]
-    is_named = any(name in message for message in messages)
-    answers: dict[str, list[str]] = {}
-    for message in messages:
-        for station, datagrams in message.items():
-            if is_named and station != name:
-                continue
-            for request, answer in datagrams.items():
-                answers.setdefault(request, []).append(answer)
-    return answers
+    for entry in entries:
+        message = _message(entry, may_be_capture=len(entries) == 1)
+        skipped += message is None
+        for station, datagrams in (message or {}).items():
+            skipped += _add(stations, station, datagrams)
+    if not stations:
+        raise ReplayError(
+            f"{path.name}: neither a capture nor raw messages in it"
+        )
+    if skipped:
+        logger.warning(
+            "%s: %d parts of it are no recording or cannot be read, and are "
+            "left out",
+            path.name,
+            skipped,
+        )
+    return Recording(path.name, stations)
 
 
-def _entries(text: str) -> list[dict[str, Any]]:
-    """Return the objects of a file: one, a list, or one in each line."""
-    try:
-        content = json.loads(text)
-    except ValueError:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+def _entries(text: str) -> list[object]:
+    """Return what a file holds: one object, a list, or one in each line."""
+    content = _load(text)
+    if content is None:
+        lines = [line for line in text.split("\n") if line.strip()]
+        return [_load(line) for line in lines]
     return content if isinstance(content, list) else [content]
 
 
-def _raw_message(entry: dict[str, Any]) -> dict[str, dict[str, str]]:
+def _load(text: str) -> Any:
+    """Return what a text in JSON means, or None if it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _message(
+    entry: object, *, may_be_capture: bool
+) -> dict[str | None, object] | None:
+    """Return datagrams by station, or None if an entry is foreign."""
+    if not isinstance(entry, dict):
+        return None
+    if may_be_capture and "datagrams" in entry:
+        return {None: entry["datagrams"]}
     payload = entry.get("payload", entry)
-    message: dict[str, dict[str, str]] = payload["raw_message"]
-    return message
+    message = payload.get("raw_message") if isinstance(payload, dict) else None
+    if isinstance(message, str):
+        # BEMCom's protocol page wants raw messages to be texts.
+        message = _load(message)
+    return message if isinstance(message, dict) else None
+
+
+def _add(
+    stations: dict[str | None, Answers], station: str | None, datagrams: object
+) -> int:
+    """Add the datagrams of a message; return how many parts are none."""
+    if not isinstance(datagrams, dict):
+        return 1
+    sendable = {
+        request: text for request, text in datagrams.items() if _is_text(text)
+    }
+    for request, text in sendable.items():
+        answers = stations.setdefault(station, {})
+        answers.setdefault(request, []).append(text)
+    return len(datagrams) - len(sendable)
+
+
+def _is_text(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        _bytes(value)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _is_request(request: str) -> bool:

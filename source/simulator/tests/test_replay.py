@@ -76,21 +76,75 @@ def test_a_single_raw_message_may_be_spread_over_lines(tmp_path: Path) -> None:
     assert said(garage.receive(b"i", 0.0)) == ["one"]
 
 
-def test_a_station_of_another_name_takes_all_raw_messages(
+def test_a_raw_message_may_be_a_text_that_holds_it(tmp_path: Path) -> None:
+    message = json.dumps({"garage": {"i": "x"}})
+    line = {"raw_message": message, "timestamp": 1}
+    path = write(tmp_path / "raw.json", line, {"payload": line})
+    garage = load_replay(path, "garage")
+    assert said(garage.receive(b"i", 0.0)) == ["x"]
+
+
+def test_a_name_that_the_file_does_not_have_is_refused_with_those_it_has(
     tmp_path: Path,
 ) -> None:
-    line = {"raw_message": {"garage": {"i": "x"}}, "timestamp": 1}
-    path = write(tmp_path / "raw.json", line)
-    assert said(load_replay(path, "demo").receive(b"i", 0.0)) == ["x"]
+    path = write(
+        tmp_path / "raw.json", raw("garage", "i", "x"), raw("yard", "i", "y")
+    )
+    with pytest.raises(ReplayError, match="'demo' in it, only garage, yard"):
+        load_replay(path, "demo")
+
+
+def test_what_is_no_recording_is_left_out_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "raw.json"
+    lines = [
+        json.dumps(raw("garage", "i", "one")),
+        "no json",
+        '{"payload": {"parsed_message": {}}}',
+        '{"payload": null}',
+        "[1]",
+        '{"raw_message": "no json"}',
+        '{"raw_message": {"garage": null}}',
+        '{"raw_message": {"garage": {"i": null, "report 1": 5}}}',
+        r'{"raw_message": {"garage": {"i": "\ud800"}}}',
+        "[" * 100_000,
+        "",
+        json.dumps(raw("garage", "i", "two")),
+    ]
+    path.write_text("\n".join(lines))
+    garage = load_replay(path, "garage")
+    answers = [said(garage.receive(b"i", 0.0)) for _ in range(3)]
+    assert answers == [["one"], ["two"], ["one"]]
+    assert garage.receive(b"report 1", 0.0) == []
+    assert "raw.json: 10 parts of it are no recording" in caplog.text
+
+
+def test_a_file_in_order_is_read_without_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    load_replay(write(tmp_path / "raw.json", raw("garage", "i", "x")), "garage")
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[1]", "no json", '{"datagrams": {"push 1": "x"}}']
+    "text",
+    [
+        "",
+        "{}",
+        "[1]",
+        "no json",
+        '{"datagrams": {"push 1": "x"}}',
+        '{"datagrams": {"i": null}}',
+        '{"datagrams": null}',
+        "null",
+        '{"raw_message": {}}',
+    ],
 )
 def test_a_file_without_recording_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "bad.json"
     path.write_text(text)
-    with pytest.raises(ReplayError, match=r"bad\.json"):
+    with pytest.raises(ReplayError, match=r"bad\.json: n(either|o recorded)"):
         load_replay(path, "garage")
 
 
