@@ -80,8 +80,8 @@ def _check_span(name: str, begin: float, end: float) -> None:
     """Refuse what is negative, reversed or no number."""
     if not 0.0 <= begin <= end:
         raise ValueError(
-            f"faults: {name} is {begin} to {end} s, not from 0 or later "
-            "to the same or later"
+            f"faults: {name} is {begin} to {end} s: neither may be negative, "
+            "and the second not less than the first"
         )
 
 

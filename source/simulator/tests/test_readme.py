@@ -11,6 +11,7 @@ from simulator.scenario import SCENARIOS
 from simulator.scenario_file import load_scenario
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_readme_lists_the_profiles_as_they_are() -> None:
@@ -33,6 +34,23 @@ def test_the_commands_of_the_readme_are_understood(command: str) -> None:
     options = _read_options(shlex.split(command))
 
     assert options.station or options.fleet
+
+
+def test_the_main_readme_starts_a_station_and_counts_the_profiles() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (command,) = re.findall(r"python3 -m simulator (.*)", readme)
+
+    assert _read_options(shlex.split(command)).station
+    assert f"{len(PROFILES)} profiles of" in readme
+
+
+def test_the_page_about_tools_replays_with_a_command_that_is_understood() -> (
+    None
+):
+    page = (ROOT / "docs" / "tools.md").read_text("utf-8")
+    commands = re.findall(r"`python -m simulator ([^`]*)`", page)
+
+    assert [_read_options(shlex.split(one)).station for one in commands]
 
 
 def test_the_scenario_file_of_the_readme_can_be_played(tmp_path: Path) -> None:
