@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,6 +30,8 @@ class ConnectorProcess:
         Name and address of each station.
     bind
         Local address for UDP.
+    within
+        A command that starts it, as ``unshare`` does.
     settings
         Further variables.
     """
@@ -41,10 +43,12 @@ class ConnectorProcess:
         stations: Mapping[str, object],
         *,
         bind: str = "127.0.0.1",
+        within: Sequence[str] = (),
         **settings: str,
     ) -> None:
         self._output = folder / "connector.log"
         self._folder = folder
+        self._command = [*within, sys.executable, str(MAIN)]
         self._environment = {
             "PATH": os.environ["PATH"],
             "CONNECTOR_NAME": NAME,
@@ -61,7 +65,7 @@ class ConnectorProcess:
         """Start the process."""
         with self._output.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(MAIN)],
+                self._command,
                 cwd=self._folder,
                 env=self._environment,
                 stdout=log,

@@ -1,5 +1,9 @@
 """The first poll, and who already waits for it."""
 
+import os
+import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -34,3 +38,43 @@ def test_stations_are_polled_also_where_no_map_and_no_broker_is(
         ConnectorProcess(tmp_path, 1, STATION),
     ):
         assert stations.wait_until(lambda: len(stations.requests) >= 3)
+
+
+AS_PROCESS_1 = ("unshare", "--pid", "--fork", "--kill-child")
+
+# Imported by the connector instead of the real one: tells who imports it, by
+# the number that processes outside know, and lets the imports never end.
+ENDLESS_IMPORT = """
+import os, time
+print("importing in process", os.readlink("/proc/self"), flush=True)
+time.sleep(60)
+"""
+
+
+def _can_be_process_1() -> bool:
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        return False
+    attempt = subprocess.run(
+        [*AS_PROCESS_1, "true"], check=False, capture_output=True
+    )
+    return attempt.returncode == 0
+
+
+@pytest.mark.parametrize("within", [(), AS_PROCESS_1], ids=["", "process 1"])
+def test_a_signal_amid_the_imports_ends_it_with_exit_code_0(
+    tmp_path: Path, within: tuple[str, ...]
+) -> None:
+    if within and not _can_be_process_1():
+        pytest.skip("this machine lets nobody be process 1")
+    (tmp_path / "dotenv.py").write_text(ENDLESS_IMPORT, "utf-8")
+    with ConnectorProcess(
+        tmp_path, 1, STATION, within=within, PYTHONPATH=str(tmp_path)
+    ) as connector:
+        connector.wait_for_output("\n")
+        told = connector.output
+        assert told.startswith("importing")
+
+        os.kill(int(told.split()[-1]), signal.SIGTERM)
+
+        assert connector.wait_for_exit() == 0
+        assert connector.output == told
