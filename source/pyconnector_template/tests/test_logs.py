@@ -45,8 +45,10 @@ def sent(client: MagicMock) -> list[dict[str, Any]]:
     return [json.loads(call.kwargs["payload"]) for call in calls]
 
 
-def record(text: str, created: float) -> logging.LogRecord:
-    made = logging.LogRecord("x", logging.INFO, "", 1, text, None, None, "f")
+def record(
+    text: str, created: float, level: int = logging.INFO
+) -> logging.LogRecord:
+    made = logging.LogRecord("x", level, "", 1, text, None, None, "f")
     made.created = created
     return made
 
@@ -131,6 +133,30 @@ def test_a_flood_is_cut_and_counted(client: MagicMock) -> None:
     assert sent(client)[-1]["msg"] == "later (50 log messages were not sent)"
     handler.emit(record("even later", created=1003.0))
     assert sent(client)[-1]["msg"] == "even later"
+
+
+@pytest.mark.parametrize("level", [logging.WARNING, logging.ERROR])
+def test_however_much_is_going_on_a_warning_is_sent(
+    client: MagicMock, level: int
+) -> None:
+    handler = MQTTHandler(client, "demo/logs")
+    for _ in range(BURST_RECORDS + 50):
+        handler.emit(record("applied", created=1000.0))
+    handler.emit(record("yard does not answer", 1000.0, level))
+    handler.emit(record("roof does not answer", 1000.0, level))
+    assert [one["msg"] for one in sent(client)[BURST_RECORDS:]] == [
+        "yard does not answer (50 log messages were not sent)",
+        "roof does not answer",
+    ]
+
+
+def test_a_flood_of_warnings_is_cut_as_well(client: MagicMock) -> None:
+    handler = MQTTHandler(client, "demo/logs")
+    for _ in range(BURST_RECORDS + 50):
+        handler.emit(record("flood", 1000.0, logging.WARNING))
+    handler.emit(record("applied", created=1000.0))
+    assert client.publish.call_count == BURST_RECORDS + 1
+    assert sent(client)[-1]["msg"] == "applied (50 log messages were not sent)"
 
 
 def test_a_clock_that_is_set_back_fills_no_bucket() -> None:

@@ -134,9 +134,10 @@ _ABOUT_MESSAGES = re.compile(
     r"|somebody else has changed"
 )
 
-# The connector's own promise: a hundred at once, then one a second.
-AT_ONCE = 100
-PER_SECOND = 1.0
+# The connector's own promise: a hundred at once, then one a second; and as
+# many warnings.
+AT_ONCE = 200
+PER_SECOND = 2.0
 
 ROWS_PER_START = 10
 ROWS_PER_STATION_AND_FAULT = 8

@@ -125,12 +125,12 @@ ANSWER = "s00 << curr 6100: TCH-OK done"
 SILENCE = "s00 does not answer."
 
 
-def test_a_hundred_rows_at_once_and_one_a_second_are_the_most(
+def test_two_hundred_rows_at_once_and_two_a_second_are_the_most(
     log: LogRows,
 ) -> None:
     assert rows(AT_ONCE, ANSWER, log) == 0
     assert rows(1, ANSWER, log) == 1
-    assert rows(9, ANSWER, log, at=10.0) == 1
+    assert rows(19, ANSWER, log, at=10.0) == 1
     assert rows(1, ANSWER, log, at=10.0) == 2
 
 
