@@ -6,7 +6,7 @@ import logging
 import queue
 from typing import TYPE_CHECKING
 
-from .logs import LOGGER_NAME
+from .logs import LOGGER_NAME, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,13 +35,21 @@ class CommandWorker:
     def __init__(self, run_command: Callable[[str, str | bytes], None]) -> None:
         self._run_command = run_command
         self._commands: queue.Queue[Command | None] = queue.Queue(MAX_WAITING)
+        self._is_over = False
 
     def submit(self, topic: str, payload: str | bytes) -> None:
         """Queue a command; never waits. The oldest one makes room."""
+        if self._is_over:
+            logger.debug(
+                "Ignored a command on %s: the connector ends.",
+                shortened(topic),
+            )
+            return
         self._put((topic, payload))
 
     def stop(self) -> None:
-        """End the thread after the command that runs now."""
+        """End the thread after the command that runs now, and take no more."""
+        self._is_over = True
         # Commands that still wait would reach the device after the goodbye.
         while self._drop_oldest():
             pass

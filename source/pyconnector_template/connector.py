@@ -294,7 +294,6 @@ class Connector:
         join_until = time.monotonic() + JOIN_DEVICES_S
         for dispatcher in devices:
             dispatcher.join(max(0.0, join_until - time.monotonic()))
-        self._commands = None
         logger.info("Connector shut down completed. Good bye.")
         if self._link is not None:
             self._link.stop(FLUSH_S)

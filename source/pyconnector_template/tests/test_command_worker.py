@@ -57,3 +57,20 @@ def test_waiting_commands_are_not_sent_after_the_end() -> None:
     worker.stop()
     worker.run()
     assert done == []
+
+
+def test_commands_that_come_after_the_end_are_ignored(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    done: list[str] = []
+    worker = CommandWorker(lambda topic, _payload: done.append(topic))
+    worker.stop()
+    for _ in range(3):
+        worker.submit("late", b"")
+    worker.run()
+    assert done == []
+    assert (
+        caplog.messages
+        == ["Ignored a command on 'late': the connector ends."] * 3
+    )

@@ -380,6 +380,25 @@ def test_the_wish_to_end_is_a_normal_end_wherever_it_comes_from(
     assert [one for one in caplog.records if one.levelno > 30] == []
 
 
+def test_commands_that_come_during_the_goodbye_do_not_reach_the_device() -> (
+    None
+):
+    connector = WholeConnector("1", MqttClient=FakeClient)
+    flow = MagicMock()
+    connector.run_actuator_flow = flow
+    with running(connector):
+        wait_until_connected(connector)
+        client = FakeClient.last
+        # The goodbye is published when the device has been left already.
+        client.publish.side_effect = lambda **sent: (
+            client.deliver(TOPIC, b"late")
+            if "Good bye" in str(sent["payload"])
+            else None
+        )
+    assert any("Good bye" in one["msg"] for one in client.on("demo/logs"))
+    assert flow.call_count == 0
+
+
 def test_a_loop_of_the_client_that_ends_is_fatal(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
