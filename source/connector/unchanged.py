@@ -71,5 +71,9 @@ class UnchangedValues(Generic[Value]):
 
 
 def _group_of(key: str) -> str:
-    """Return ``results`` of ``garage__results__ena``."""
-    return key.partition("__")[2].partition("__")[0]
+    """Return ``results`` of ``garage__results__ena``.
+
+    A name may end with an underscore, as in ``garage___results__ena``; no
+    group begins with one.
+    """
+    return key.partition("__")[2].lstrip("_").partition("__")[0]

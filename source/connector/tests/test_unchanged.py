@@ -3,6 +3,8 @@
 from collections import Counter
 from itertools import pairwise
 
+import pytest
+
 from connector.unchanged import UnchangedValues
 
 POWER = "garage__report 3__P"
@@ -52,9 +54,12 @@ def test_one_and_true_are_not_the_same_value() -> None:
     assert unchanged.select({POWER: True}) == {POWER: True}
 
 
-def test_results_and_finished_sessions_are_news_also_when_they_repeat() -> None:
+@pytest.mark.parametrize("station", ["garage", "garage_", "_", "results"])
+def test_results_and_finished_sessions_are_news_also_when_they_repeat(
+    station: str,
+) -> None:
     unchanged = UnchangedValues[str](10)
-    news = {"garage__results__ena": "applied", "garage__session__id": "35"}
+    news = {f"{station}__results__ena": "ok", f"{station}__session__id": "35"}
     seen = Counter(key for _ in range(5) for key in unchanged.select(news))
     assert set(seen.values()) == {5}
 
