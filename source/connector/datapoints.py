@@ -11,6 +11,7 @@ from connector.actuators import ACTUATORS, Actuator
 from connector.keba.events import Outcome, Reason
 from connector.keba.fields import REPORTS, Field
 from connector.readings import READINGS
+from connector.unknown_keys import MAX_UNKNOWN_KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,8 @@ def markdown(datapoints: Iterable[Datapoint]) -> str:
         "compares. Each key stands behind the name of the station and two",
         "underscores, as in `garage__report 3__P`. A station announces the",
         "fields that it sends: older firmware and other models have fewer,",
-        "newer firmware may have more.",
+        "newer firmware may have more. Of those that are not in these tables",
+        f"at most {MAX_UNKNOWN_KEYS} of each station become datapoints.",
         "",
         "`all__ena` and `all__curr` write to every station at once.",
     ]

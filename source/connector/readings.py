@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from connector.error_codes import error_text
-from connector.keba.fields import Plug, State
+from connector.keba.fields import REPORT_2, REPORT_3, Plug, State
 
 Fields = Mapping[str, object]
 Reading = str | int | float | None
@@ -241,10 +241,14 @@ READINGS = (
 )
 
 
+_READ_KEYS = frozenset(field.key for field in REPORT_2 + REPORT_3)
+
+
 class StationReadings:
     """The readings of one station, from its newest fields."""
 
     def __init__(self) -> None:
+        # Those of the tables alone: what a station invents must not pile up.
         self._fields: dict[str, object] = {}
 
     def update(self, fields: Fields) -> dict[str, Reading]:
@@ -253,8 +257,12 @@ class StationReadings:
         Readings without a value (no meter, a field that this firmware does
         not send) are left out.
         """
-        self._fields.update(fields)
         new_keys = fields.keys()
+        if new_keys <= _READ_KEYS:
+            self._fields.update(fields)
+        else:
+            known = new_keys & _READ_KEYS
+            self._fields.update((key, fields[key]) for key in known)
         readings = {
             row.key: row.read(self._fields)
             for row in READINGS

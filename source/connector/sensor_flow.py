@@ -32,6 +32,7 @@ from connector.raw_messages import (
 from connector.readings import StationReadings
 from connector.station_log import StationLog
 from connector.unchanged import UnchangedValues
+from connector.unknown_keys import UnknownKeys
 from pyconnector_template.pyconnector_template import (
     SensorFlow as SensorFlowTemplate,
 )
@@ -40,10 +41,6 @@ logger = logging.getLogger("pyconnector")
 
 PATIENCE_S = 0.25
 """How long to wait for an event before looking whether to end."""
-
-MAX_UNKNOWN_KEYS = 200
-"""Datapoints of one station that no table knows; more are ignored, since
-every one would stay in BEMCom's database."""
 
 
 class SensorFlow(SensorFlowTemplate):
@@ -75,6 +72,10 @@ class SensorFlow(SensorFlowTemplate):
     @cached_property
     def _session_books(self) -> defaultdict[str, SessionBook]:
         return defaultdict(SessionBook)
+
+    @cached_property
+    def _unknown_keys(self) -> defaultdict[str, UnknownKeys]:
+        return defaultdict(UnknownKeys)
 
     @cached_property
     def _push_watches(self) -> defaultdict[str, PushWatch]:
@@ -184,9 +185,16 @@ class SensorFlow(SensorFlowTemplate):
     ) -> None:
         """Add readings to the reports of a station; take its sessions."""
         self._watch_pushes(station, reports.get("report 2", {}))
+        self._take_sessions(station, reports, timestamp_ms)
+        if self._unknown_keys[station].limit(reports):
+            self.station_log.tell_unknown_keys(station)
         fields = reports.get("report 2", {}) | reports.get("report 3", {})
         if fields:
             reports["readings"] = self._readings[station].update(fields)
+
+    def _take_sessions(
+        self, station: str, reports: ParsedStation, timestamp_ms: int
+    ) -> None:
         for name in [*reports]:
             number = _session_report_number(name)
             if number is None:

@@ -28,6 +28,7 @@ from connector.keba.events import (
     StatusReceived,
     StrangerHeard,
 )
+from connector.unknown_keys import MAX_UNKNOWN_KEYS
 
 logger = logging.getLogger("pyconnector")
 
@@ -67,6 +68,7 @@ class StationLog:
         self._missing: dict[str, set[str]] = {}
         self._told_missing: dict[str, set[str]] = {}
         self._told_at: dict[str, float] = {}
+        self._told_unknown_keys: set[str] = set()
         self._strangers = 0
         self._dropped = 0
 
@@ -107,6 +109,18 @@ class StationLog:
             "(app, energy manager, second connector) seems to talk to the "
             "station; it tells changes to the last one only",
             station,
+        )
+
+    def tell_unknown_keys(self, station: str) -> None:
+        """Tell once that fields of a station are not published."""
+        if station in self._told_unknown_keys:
+            return
+        self._told_unknown_keys.add(station)
+        logger.warning(
+            "%s sends more than %d fields that are in no guide of KEBA; what "
+            "goes beyond is not published",
+            station,
+            MAX_UNKNOWN_KEYS,
         )
 
     def note_dropped(self, number: int) -> None:

@@ -298,6 +298,24 @@ def test_every_limit_that_is_ever_named_is_in_the_table() -> None:
     ]
 
 
+def test_every_field_that_is_read_is_kept(garage: StationReadings) -> None:
+    garage.update(REPORT_2 | REPORT_3)
+
+    assert garage._fields == REPORT_2 | REPORT_3
+    for row in READINGS:
+        assert row.sources <= garage._fields.keys()
+
+
+def test_fields_that_no_table_knows_do_not_pile_up(
+    garage: StationReadings,
+) -> None:
+    for number in range(1000):
+        readings = garage.update(REPORT_2 | {f"new {number}": 1})
+        assert readings["state"] == "charging"
+
+    assert garage._fields == REPORT_2
+
+
 _SCALAR = (
     st.none()
     | st.booleans()

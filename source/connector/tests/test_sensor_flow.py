@@ -26,6 +26,7 @@ from connector.sensor_flow import SensorFlow, logger
 from connector.station_log import StationLog
 from connector.tests.recordings import all_texts
 from connector.unchanged import UnchangedValues
+from connector.unknown_keys import MAX_UNKNOWN_KEYS
 
 ARRIVED_AT_MS = 1_600_000_000_000
 REPORT_3 = '{"ID": "3", "U1": 230, "P": 5000}'
@@ -272,6 +273,54 @@ def _texts_in(value: object) -> Iterator[str]:
         for key, item in value.items():
             yield key
             yield from _texts_in(item)
+
+
+# --- fields without end -----------------------------------------------
+
+
+def inventions(number: int) -> str:
+    """Return a report 2 with a hundred fields that nobody has seen before."""
+    new = {f"new {number} {index}": 1 for index in range(100)}
+    return json.dumps({"ID": "2", "State": 3, **new})
+
+
+def test_the_datapoints_of_a_station_that_invents_fields_are_bounded(
+    flow: Flow, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(20):
+        handle(flow, ReportReceived("garage", "report 2", inventions(number)))
+
+    new = [key for key in flow.available if "__new " in key]
+    assert len(new) == MAX_UNKNOWN_KEYS
+    assert flow.values().keys() == flow.available.keys()
+    (line,) = caplog.messages
+    assert line.startswith("garage sends more than 200 fields that are in no")
+
+
+def test_a_station_that_invents_fields_goes_on_telling_the_known_ones(
+    flow: Flow,
+) -> None:
+    for number in range(20):
+        handle(flow, ReportReceived("garage", "report 2", inventions(number)))
+    flow.published.sent.clear()
+    handle(flow, ReportReceived("garage", "report 2", inventions(20)))
+    handle(flow, ReportReceived("garage", "report 3", REPORT_3))
+    handle(flow, ReportReceived("yard", "report 2", inventions(0)))
+
+    values = flow.values()
+    assert values["garage__report 2__State"] == 3
+    assert values["garage__readings__state"] == "charging"
+    assert values["garage__report 3__P"] == 5000
+    assert values["yard__report 2__new 0 99"] == 1
+
+
+def test_what_a_station_invents_can_be_replayed(flow: Flow) -> None:
+    for number in range(20):
+        event = ReportReceived("garage", "report 2", inventions(number))
+        handle(flow, event)
+        raw_message = flow.receive_raw_msg(Delivery(event, ARRIVED_AT_MS))
+        parsed = flow.parse_raw_msg(raw_message)["payload"]["parsed_message"]
+        assert len(parsed["garage"]["report 2"]) == 102
 
 
 # --- the other news ---------------------------------------------------
