@@ -2,11 +2,14 @@
 
 Report 100 is the latest session; 101 to 130 are the finished ones, newest
 first (UDP guide V2.01, pages 19 to 21). Each finished session is published
-once in a run of the connector, with the moment of its end as timestamp, so
-that one that is published again after a restart of the connector overwrites
-itself in BEMCom's database.
+once in a run of the connector, with the moment of its end as timestamp. The
+next run publishes it again: where the station has a clock the timestamp is the
+same. Where it has none, its uptime gives a moment that may differ by a second
+or two; and where nobody knows the end, the timestamp is that of the arrival.
+`id` tells then that it is the same session.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -54,12 +57,58 @@ class FinishedSession:
 
 
 @dataclass(slots=True)
+class _WayBack:
+    """The way from the latest session to older ones, report by report.
+
+    Without a clock, times count from the start of the station, and only their
+    order tells from which one: a session that ended later than a newer one
+    began is of an earlier run of the station, and so are all before it.
+    """
+
+    latest: int | None = None
+    next_report: int = NEWEST_FINISHED
+    _newer_began_s: float = math.inf
+    _has_left_this_run: bool = False
+
+    def begin(self, latest: int, fields: Mapping[str, Value]) -> None:
+        """Start anew from report 100, with its Session ID."""
+        self.latest = latest
+        self.next_report = NEWEST_FINISHED
+        self._newer_began_s = math.inf
+        # All zeros: nothing was charged since the station has started.
+        self._has_left_this_run = latest == 0
+        self._pass(fields)
+
+    def reach(self, session_id: int, fields: Mapping[str, Value]) -> bool:
+        """Go on by one report; tell whether it is of this run."""
+        self.next_report += 1
+        if session_id == self.latest:
+            # Report 101 repeats report 100 until the next session begins.
+            return True
+        ended_s = _uptime_s(fields, "ended[s]")
+        if ended_s is not None and ended_s > self._newer_began_s:
+            self._has_left_this_run = True
+        is_of_this_run = not self._has_left_this_run
+        self._pass(fields)
+        return is_of_this_run
+
+    def _pass(self, fields: Mapping[str, Value]) -> None:
+        began_s, uptime_s = _uptime_s(fields, "started[s]"), fields.get("Sec")
+        if began_s is None:
+            return
+        self._newer_began_s = began_s
+        if isinstance(uptime_s, int) and began_s > uptime_s:
+            # A running session may outlive a restart of the station.
+            self._has_left_this_run = True
+
+
+@dataclass(slots=True)
 class SessionBook:
     """Which sessions of one station are known, and which to ask for."""
 
     _published: set[int] = field(default_factory=set)
     _waiting: dict[int, FinishedSession] = field(default_factory=dict)
-    _latest: int | None = None
+    _way: _WayBack = field(default_factory=_WayBack)
 
     def take(
         self, number: int, fields: Mapping[str, Value], arrived_at_ms: int
@@ -85,12 +134,19 @@ class SessionBook:
         if not isinstance(session_id, int) or isinstance(session_id, bool):
             return None
         if number == LATEST:
-            is_new = session_id != self._latest
-            self._latest = session_id
             self._note(session_id, fields, arrived_at_ms)
-            return NEWEST_FINISHED if is_new else None
+            if session_id == self._way.latest:
+                return None
+            self._way.begin(session_id, fields)
+            return NEWEST_FINISHED
+        # One out of turn is no evidence, and its uptimes are not trusted.
+        is_in_turn = number == self._way.next_report
+        is_of_this_run = is_in_turn and self._way.reach(session_id, fields)
         if session_id == 0 or session_id in self._published:
             return None
+        if not is_of_this_run:
+            # Without the uptime, times that count from it stay unknown.
+            fields = {**fields, "Sec": None}
         self._note(session_id, fields, arrived_at_ms)
         return number + 1 if number < OLDEST_FINISHED else None
 
@@ -105,7 +161,8 @@ class SessionBook:
         self, session_id: int, fields: Mapping[str, Value], arrived_at_ms: int
     ) -> None:
         is_running = not fields.get("ended[s]") and not fields.get("reason")
-        if session_id == 0 or is_running or session_id in self._published:
+        is_known = session_id in self._published or session_id in self._waiting
+        if session_id == 0 or is_running or is_known:
             return
         self._waiting[session_id] = _read(session_id, fields, arrived_at_ms)
 
@@ -145,6 +202,14 @@ def _moment_ms(
     if not isinstance(uptime_s, int) or seconds > uptime_s:
         return None
     return arrived_at_ms - (uptime_s - seconds) * 1000
+
+
+def _uptime_s(fields: Mapping[str, Value], key: str) -> int | None:
+    """Return a time that counts from the start of the station."""
+    seconds = fields.get(key)
+    if not isinstance(seconds, int) or not 0 < seconds < UNIX_TIME_FROM:
+        return None
+    return seconds
 
 
 def _quality(fields: Mapping[str, Value]) -> Value:

@@ -269,6 +269,110 @@ def test_a_time_that_no_station_can_mean_is_left_out(seconds: Value) -> None:
     assert "started" not in _values(**{"started[s]": seconds, "Sec": 0})
 
 
+# --- stations without a clock that have started anew ------------------------
+
+UPTIME_S = 7200
+
+
+def _by_uptime(number: int, began_s: int, ended_s: int) -> dict[str, Value]:
+    times = {"started[s]": began_s, "ended[s]": ended_s, "Sec": UPTIME_S}
+    return _ended(number) | times
+
+
+def _running_since(number: int, began_s: int) -> dict[str, Value]:
+    return _by_uptime(number, began_s, 0) | {"reason": 0}
+
+
+def _ends_s_ago(latest: Fields, *older: Fields) -> dict[int, int | None]:
+    """Return how long ago each session ended, newest first."""
+    station = Station()
+    station.latest = latest
+    station.finished = [dict(fields) for fields in older]
+    return {
+        session.number: None
+        if session.ended_at_ms is None
+        else (NOW_MS - session.ended_at_ms) // 1000
+        for session in reversed(station.tell(SessionBook()))
+    }
+
+
+def test_sessions_of_one_run_of_the_station_all_have_their_times() -> None:
+    newest = _by_uptime(41, 4000, 5000)
+
+    assert _ends_s_ago(
+        newest, newest, _by_uptime(40, 2000, 4000), _by_uptime(39, 100, 600)
+    ) == {41: 2200, 40: 3200, 39: 6600}
+
+
+def test_who_ended_after_a_newer_one_began_is_of_an_earlier_run() -> None:
+    newest = _by_uptime(41, 100, 600)
+
+    assert _ends_s_ago(
+        newest, newest, _by_uptime(40, 1800, 5400), _by_uptime(39, 50, 90)
+    ) == {41: 6600, 40: None, 39: None}
+
+
+def test_a_running_session_tells_of_an_earlier_run_as_well() -> None:
+    assert _ends_s_ago(
+        _running_since(42, 300),
+        _by_uptime(41, 100, 200),
+        _by_uptime(40, 100, 301),
+    ) == {41: 7000, 40: None}
+
+
+def test_where_nothing_was_charged_since_the_start_all_is_of_earlier_runs() -> (
+    None
+):
+    """Report 100 is all zeros then (UDP guide V2.01, page 19)."""
+    assert _ends_s_ago(NO_SESSION, _by_uptime(41, 100, 600)) == {41: None}
+
+
+def test_what_was_before_a_session_that_outlived_a_restart_is_unknown() -> None:
+    assert _ends_s_ago(
+        _running_since(42, UPTIME_S + 1), _by_uptime(41, 100, 600)
+    ) == {41: None}
+
+
+def test_a_session_of_an_earlier_run_keeps_its_other_values() -> None:
+    book = SessionBook()
+    book.take(LATEST, NO_SESSION, NOW_MS)
+    book.take(NEWEST_FINISHED, _by_uptime(41, 100, 600), NOW_MS)
+
+    (session,) = book.finished()
+
+    assert session.values == {
+        "id": 41,
+        "energy": pytest.approx(5.4321),
+        "reason": "unplugged",
+        "tag": "0000000000000000",
+        "time_quality": "uptime",
+    }
+
+
+def test_a_clock_tells_the_times_of_any_run_of_the_station() -> None:
+    assert _ends_s_ago(NO_SESSION, _ended(41), _ended(40)) == {
+        41: NOW_MS // 1000 - ENDED_S - 41,
+        40: NOW_MS // 1000 - ENDED_S - 40,
+    }
+
+
+def test_a_report_out_of_turn_spoils_no_times(book: SessionBook) -> None:
+    newest = _by_uptime(41, 4000, 5000)
+    book.take(LATEST, newest, NOW_MS)
+    book.take(NEWEST_FINISHED, newest, NOW_MS)
+    book.take(110, _by_uptime(32, 100, 6000), NOW_MS)
+    book.take(NEWEST_FINISHED, newest, NOW_MS)
+    book.take(102, _by_uptime(40, 2000, 3000), NOW_MS)
+
+    ends = {one.number: one.ended_at_ms for one in book.finished()}
+
+    assert ends == {
+        32: None,
+        40: NOW_MS - 4_200_000,
+        41: NOW_MS - 2_200_000,
+    }
+
+
 _SCALAR = (
     st.none()
     | st.booleans()
