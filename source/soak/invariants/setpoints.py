@@ -61,9 +61,9 @@ class NewestWins(Invariant):
         if command is None:
             return
         self.heard += 1
-        word, value = command
-        if self._cares and _is_care(heard, word, value):
+        if self._cares and _is_care(heard, *command):
             return
+        word, value = self._as_written(heard.station, *command)
         number = self._numbers.get((heard.station, word, value))
         if number is None:
             self.breach(
@@ -77,6 +77,16 @@ class NewestWins(Invariant):
                 f"{heard.station} was told {heard.text!r} after a newer one",
             )
         self._newest_heard[heard.station, word] = max(newest, number)
+
+    def _as_written(
+        self, station: str, word: str, value: int
+    ) -> tuple[str, int]:
+        """Return the setpoint that a station is told."""
+        is_feed = self._cares and word == "curr"
+        if is_feed and (station, word, value) not in self._numbers:
+            # An armed station is fed with `curr`, whatever has set its limit.
+            return "currtime", value
+        return word, value
 
     @property
     def is_judged(self) -> bool:
