@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
+from connector.keys import split_key
+
 Value = TypeVar("Value")
 
 NEWS = frozenset({"results", "session"})
@@ -71,9 +73,5 @@ class UnchangedValues(Generic[Value]):
 
 
 def _group_of(key: str) -> str:
-    """Return ``results`` of ``garage__results__ena``.
-
-    A name may end with an underscore, as in ``garage___results__ena``; no
-    group begins with one.
-    """
-    return key.partition("__")[2].lstrip("_").partition("__")[0]
+    """Return ``results`` of ``garage__results__ena``."""
+    return split_key(key)[1].partition("__")[0]

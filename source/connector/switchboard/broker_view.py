@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.actuators import FLEET
+from connector.keys import split_key
 
 HEARTBEATS_KEPT = 100
 
@@ -148,7 +149,7 @@ class BrokerView:
             *available.get("actuator", ()),
             *available.get("sensor", ()),
         )
-        names = {key.partition("__")[0] for key in keys}
+        names = {split_key(key)[0] for key in keys}
         return tuple(sorted(names - {FLEET}))
 
     @property

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from connector.keba.fields import State
+from connector.keys import split_key
 
 HOUR_MS = 3600 * 1000
 DAY_MS = 24 * HOUR_MS
@@ -32,7 +33,7 @@ _SHOWN = (POWER, ENERGY, LIMIT, STATE, REASON, ERROR)
 
 def is_shown(key: str) -> bool:
     """Tell whether a datapoint says something about a day."""
-    _, _, name = key.partition("__")
+    _, name = split_key(key)
     return name in _SHOWN or name.startswith(RESULTS)
 
 
@@ -153,7 +154,7 @@ class History:
     @property
     def stations(self) -> list[str]:
         """Names of all stations."""
-        return sorted({key.partition("__")[0] for key in self._samples})
+        return sorted({split_key(key)[0] for key in self._samples})
 
     def samples(self, key: str) -> Sequence[Sample]:
         """Return the values of a datapoint, oldest first."""
