@@ -53,10 +53,9 @@ def measure_rounds(
         traffic, arrivals = _take(stack)
         dropped = stack.dropped_datagrams()
         memory_mib = stack.memory_mib()
-    pairs = figures.find_groups(
-        traffic.said, figures.group_values(arrivals, stack.keys)
-    )
-    due, came = figures.count_values(traffic.said, pairs, sensors)
+    groups = figures.group_values(arrivals, stack.keys)
+    pairs = figures.find_groups(traffic.said, groups)
+    values = figures.count_values(traffic.said, groups, arrivals, stack.keys)
     by_station = figures.station_rounds(traffic.heard, traffic.said)
     polls = sum(map(len, by_station.values()))
     return {
@@ -76,11 +75,12 @@ def measure_rounds(
         "latency_s": figures.spread(
             group.last_at - one.at for one, group in pairs
         )._asdict(),
-        "values_expected": due,
-        "values_received": came,
+        "values_expected": values.due,
+        "values_received": values.came,
+        "values_doubled": values.doubled,
         "datapoints": len(sensors),
         "datagrams_dropped": dropped,
-        "pauses_broken": figures.broken_pauses(traffic.heard),
+        "pauses_broken": stack.pauses.broken,
         "cpu_s_per_poll": cpu_s / max(1, polls),
         "memory_mib": memory_mib,
     }
@@ -98,7 +98,7 @@ def measure_commands(stations: int, commands: int, *, poll_s: float) -> Figures:
     """
     with Stack(stations, poll_s=poll_s, actuators=["currtime"]) as stack:
         _wait_for_first_round(stack, stations)
-        stack.fleet.take_traffic()
+        stack.take_traffic()
         sent = _send_commands(stack, stations, commands)
         time.sleep(1.0)
         traffic, _ = _take(stack)
@@ -116,7 +116,7 @@ def measure_commands(stations: int, commands: int, *, poll_s: float) -> Figures:
         "commands_sent": len(sent),
         "commands_arrived": len(latencies),
         "latency_s": figures.spread(latencies)._asdict(),
-        "pauses_broken": figures.broken_pauses(traffic.heard),
+        "pauses_broken": stack.pauses.broken,
     }
 
 
@@ -127,7 +127,7 @@ def measure_stop(stations: int) -> Figures:
     """
     with Stack(stations, actuators=["currtime", "ena"]) as stack:
         _wait_for_first_round(stack, stations)
-        stack.fleet.take_traffic()
+        stack.take_traffic()
         stack.write(0, "ena", 0)
         sent = _send_commands(stack, stations, stations)
         time.sleep(3.0)
@@ -142,7 +142,7 @@ def measure_stop(stations: int) -> Figures:
     return {
         "stopped_s": waits.pop(stopped),
         "others_s": figures.spread(waits.values())._asdict(),
-        "pauses_broken": figures.broken_pauses(traffic.heard),
+        "pauses_broken": stack.pauses.broken,
     }
 
 
@@ -187,7 +187,7 @@ def measure_pushes(
         "arrived": len(latencies),
         "latency_s": figures.spread(latencies)._asdict(),
         "datagrams_dropped": dropped,
-        "pauses_broken": figures.broken_pauses(traffic.heard),
+        "pauses_broken": stack.pauses.broken,
         "cpu_s_per_push": cpu_s / max(1, len(pushed)),
     }
 
@@ -201,10 +201,13 @@ def measure_building(
         cpu_before_s, begun_at = stack.cpu_s(), time.monotonic()
         time.sleep(seconds)
         took_s = time.monotonic() - begun_at
+        cpu_s = stack.cpu_s() - cpu_before_s
+        stack.take_traffic()
         return {
             "stations": stations,
             "seconds": took_s,
-            "cpu_share": (stack.cpu_s() - cpu_before_s) / took_s,
+            "cpu_share": cpu_s / took_s,
+            "pauses_broken": stack.pauses.broken,
             "memory_mib": stack.memory_mib(),
         }
 
@@ -242,7 +245,7 @@ def _wait_for_first_round(stack: Stack, stations: int) -> None:
     until = time.time() + 30.0
     while len(polled) < stations and time.time() < until:
         time.sleep(LOOK_S)
-        said = stack.fleet.take_traffic().said
+        said = stack.take_traffic().said
         polled |= {one.station for one in said if one.report == 3}
     if len(polled) < stations:
         raise TimeoutError(f"{len(polled)} of {stations} were polled")
@@ -266,4 +269,4 @@ def _send_commands(
 
 def _take(stack: Stack) -> tuple[Traffic, list[Arrival]]:
     arrivals = stack.recorder.take()
-    return stack.fleet.take_traffic(), arrivals
+    return stack.take_traffic(), arrivals

@@ -23,6 +23,23 @@ LIMIT_S = (len(REPORTS) - 1) * UDP_PAUSE_S
 
 BETWEEN_ROUNDS_S = 2.0
 
+READINGS = {
+    "readings__state": 2,
+    "readings__plug": 2,
+    "readings__error": 2,
+    "readings__limited_by": 2,
+    "readings__current_limit": 2,
+    "readings__power": 3,
+    "readings__energy_session": 3,
+    "readings__energy_total": 3,
+    "readings__current_1": 3,
+    "readings__current_2": 3,
+    "readings__current_3": 3,
+    "readings__power_factor": 3,
+}
+"""The report that brings each reading. Not taken from the connector: it is what
+is measured."""
+
 
 class Key(NamedTuple):
     """A selected datapoint: whose, and which."""
@@ -40,6 +57,14 @@ class Spread(NamedTuple):
     p95: float
     p99: float
     worst: float
+
+
+class Values(NamedTuple):
+    """How many values were due, came as they should, and came too often."""
+
+    due: int
+    came: int
+    doubled: int
 
 
 class Round(NamedTuple):
@@ -167,40 +192,66 @@ def find_groups(
 
 def count_values(
     said: Iterable[Said],
-    pairs: Iterable[tuple[Said, Group]],
-    names: Iterable[str],
-) -> tuple[int, int]:
-    """Tell how many values of reports were due, and how many came.
+    groups: Groups,
+    arrivals: Iterable[Arrival],
+    keys: Mapping[str, Key],
+) -> Values:
+    """Tell how many values of reports and readings were due, and how many came.
+
+    Those of the connection are not counted: not each poll brings them.
 
     Parameters
     ----------
-    said, pairs
-        Answers, and those that brought values.
-    names
-        Names of all selected datapoints.
+    said
+        Answers.
+    groups
+        What they brought.
+    arrivals
+        The messages from the broker, to find values that came twice.
+    keys
+        The selected datapoint behind each topic.
     """
-    of_report = Counter(
-        name.partition("__")[0] for name in names if name.startswith("report ")
-    )
-    due = sum(of_report[f"report {one.report}"] for one in said)
+    said = list(said)
+    answers = Counter((one.station, one.report) for one in said)
+    due = {
+        key: answers[key.station, report]
+        for key in keys.values()
+        if (report := _report_of(key.name)) is not None
+    }
     came = sum(
-        name.startswith(f"report {one.report}__")
-        for one, group in pairs
+        _report_of(name) == one.report
+        for one, group in find_groups(said, groups)
         for name in group.values
     )
-    return due, came
+    often = Counter(keys.get(arrival.topic) for arrival in arrivals)
+    doubled = sum(max(0, often[key] - number) for key, number in due.items())
+    return Values(sum(due.values()), came, doubled)
 
 
-def broken_pauses(heard: Iterable[Heard]) -> int:
-    """Count where KEBA's pauses were undercut, by the kernel's stamps."""
-    checkers: dict[int, PauseChecker] = {}
-    broken = 0
-    for one in sorted(heard):
-        checker = checkers.setdefault(
-            one.station, PauseChecker(str(one.station))
-        )
-        broken += len(checker.hear(one.text.encode(), one.at, "connector"))
-    return broken
+class PauseWatch:
+    """Counts where KEBA's pauses were undercut, by the kernel's stamps."""
+
+    def __init__(self) -> None:
+        self.broken = 0
+        self._checkers: dict[int, PauseChecker] = {}
+
+    def hear(self, heard: Iterable[Heard]) -> None:
+        """Note what came since the last call."""
+        for one in sorted(heard):
+            checker = self._checkers.setdefault(
+                one.station, PauseChecker(str(one.station))
+            )
+            found = checker.hear(one.text.encode(), one.at, "connector")
+            self.broken += len(found)
+
+
+def _report_of(name: str) -> int | None:
+    """Return the report that brings a datapoint; None if no report does."""
+    if name in READINGS:
+        return READINGS[name]
+    report, _, _ = name.partition("__")
+    word, _, number = report.partition(" ")
+    return int(number) if word == "report" else None
 
 
 def _at(ranked: Sequence[float], share: float) -> float:

@@ -3,7 +3,8 @@
 The stations of `simulator` are faithful and cost ten times more; here the
 connector is to be measured, not the other side. Each answer is a recorded text
 with its own `Sec`, so that a value on MQTT can be traced to the datagram it
-came in.
+came in. No two stations say the same `Sec`, nor push the same energy: what is
+published under a neighbour's name matches nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
 TCH_OK = b"TCH-OK :done\n"
 FIRST_SEC = 100_000
+SECS_OF_EACH = 100_000
+MOST_STATIONS = 10_000
+"""The last `Sec` of the last one is far below what the connector takes."""
+
+PUSHES_OF_EACH = 1_000
 CHARGING_FOR_S = 60.0
 SPARE_FILES = 100
 
@@ -150,8 +156,8 @@ class _BareStation:
             b"report %d" % number: (number, before.replace(b"<>", serial), end)
             for number, (before, end) in texts.items()
         }
-        self._sec = itertools.count(FIRST_SEC)
-        self._energy = itertools.count(1)
+        self._sec = itertools.count(FIRST_SEC + index * SECS_OF_EACH)
+        self._energy = itertools.count(1 + index * PUSHES_OF_EACH)
 
     def answer(self, traffic: Traffic) -> None:
         """Take one datagram and answer it."""

@@ -160,6 +160,7 @@ GOALS = (
     ),
     Goal("polls missing", 0, "", _total("polls_expected", "polls")),
     Goal("values missing", 0, "", _total("values_expected", "values_received")),
+    Goal("values doubled", 0, "", _total("values_doubled")),
     Goal("commands lost", 0, "", _total("commands_sent", "commands_arrived")),
     Goal("pushes lost", 0, "", _total("pushed", "arrived")),
     Goal("datagrams dropped at our socket", 0, "", _total("datagrams_dropped")),

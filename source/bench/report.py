@@ -145,6 +145,7 @@ def _fleet_row(fleet: Mapping[str, Any]) -> tuple[str, ...]:
         _ms(fleet["fleet_round_s"]["p50"]),
         _three(latency),
         f"{fleet['values_received']} of {fleet['values_expected']}",
+        str(fleet.get("values_doubled", "–")),
         str(fleet["datagrams_dropped"]),
         str(fleet["pauses_broken"]),
         f"{fleet['cpu_s_per_poll'] * MS:.2f}",

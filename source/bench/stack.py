@@ -14,7 +14,7 @@ import psutil
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from bench.figures import Key
+from bench.figures import READINGS, Key, PauseWatch
 from bench.fleet import BareFleet
 from bench.recorder import Recorder
 from end_to_end.running import NAME, ConnectorProcess
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
+    from bench.fleet import Traffic
 
 CLIENT = "127.0.0.1"
 PORT_OF_STATIONS = ":1BB2"
@@ -63,6 +64,7 @@ class Stack:
         self.alive = stations - dead
         self.keys: dict[str, Key] = {}
         self._actuator_topics: dict[Key, str] = {}
+        self.pauses = PauseWatch()
         self.started_at = 0.0
         self._poll_s = poll_s
         self._map = self._make_map(sensors, actuators)
@@ -120,6 +122,15 @@ class Stack:
         self._client.publish(topic, json.dumps(message))
         return at
 
+    def take_traffic(self) -> Traffic:
+        """Return what went over the wire since the last call.
+
+        All of it goes by `pauses`, from the first datagram on.
+        """
+        traffic = self.fleet.take_traffic()
+        self.pauses.hear(traffic.heard)
+        return traffic
+
     def cpu_s(self) -> float:
         """Return the CPU time of the connector so far."""
         times = self.process.cpu_times()
@@ -159,9 +170,9 @@ def learn_sensors() -> list[str]:
         topic = f"{NAME}/available_datapoints"
         message = stack.broker.observe(topic).wait_for(
             topic,
-            lambda one: (
-                f"{_name(0)}__readings__power" in one.json["sensor"]
-                and f"{_name(0)}__connection__last_seen" in one.json["sensor"]
+            lambda one: all(
+                f"{_name(0)}__{name}" in one.json["sensor"]
+                for name in (*READINGS, "connection__last_seen")
             ),
         )
     prefix = f"{_name(0)}__"

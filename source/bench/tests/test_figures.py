@@ -15,6 +15,8 @@ KEYS = {
     "topic/2": Key(0, "report 3__P"),
     "topic/3": Key(0, "report 3__E pres"),
     "topic/4": Key(1, "report 3__Sec"),
+    "topic/5": Key(0, "readings__power"),
+    "topic/6": Key(0, "connection__online"),
 }
 
 
@@ -89,22 +91,58 @@ def test_a_push_is_paired_by_its_energy() -> None:
     assert figures.find_groups(said, groups) == [(said[0], groups[0, 1000])]
 
 
-def test_a_value_that_never_comes_is_missed() -> None:
-    said = [Said(0.0, 0, 3, 1), Said(5.0, 0, 3, 2), Said(0.0, 0, 1, 1)]
-    names = ["report 3__Sec", "report 3__P", "report 1__Sec", "readings__power"]
-    group = Group(0.0, 0.0, {"report 3__Sec": 1, "readings__power": 5})
-    pairs = [(said[0], group), (said[1], group)]
-    assert figures.count_values(said, pairs, names) == (5, 2)
+def count(said: list[Said], arrivals: list[Arrival]) -> figures.Values:
+    groups = figures.group_values(arrivals, KEYS)
+    return figures.count_values(said, groups, arrivals, KEYS)
+
+
+def a_full_answer(sec: int, at: float = 1.0) -> list[Arrival]:
+    values = {"topic/1": sec, "topic/2": 0, "topic/3": 0, "topic/5": 0}
+    return [
+        arrival(at, topic, value, round(at * 1000))
+        for topic, value in values.items()
+    ]
+
+
+def test_all_values_of_an_answer_are_due_and_no_others() -> None:
+    said = [Said(0.0, 0, 1, 6), Said(0.0, 0, 2, 6), Said(0.0, 0, 3, 7)]
+    arrivals = [*a_full_answer(7), arrival(1.0, "topic/6", True, 1000)]
+    assert count(said, arrivals) == (4, 4, 0)
+
+
+@pytest.mark.parametrize("index", [1, 2, 3])
+def test_a_value_that_never_comes_is_missed(index: int) -> None:
+    arrivals = a_full_answer(7)
+    del arrivals[index]
+    assert count([Said(0.0, 0, 3, 7)], arrivals) == (4, 3, 0)
+
+
+def test_an_answer_without_any_value_is_missed() -> None:
+    said = [Said(0.0, 0, 3, 7), Said(5.0, 0, 3, 8)]
+    assert count(said, a_full_answer(7)) == (8, 4, 0)
+
+
+def test_values_of_a_neighbour_are_missed() -> None:
+    said = [Said(0.0, 0, 3, 7), Said(0.0, 1, 3, 100_007)]
+    exchanged = [
+        *a_full_answer(100_007),
+        arrival(1.0, "topic/4", 7, 1000),
+    ]
+    assert count(said, exchanged) == (5, 0, 0)
+
+
+@pytest.mark.parametrize("later_s", [0.0, 0.5])
+def test_values_that_come_twice_are_doubled(later_s: float) -> None:
+    arrivals = a_full_answer(7) + a_full_answer(7, 1.0 + later_s)
+    assert count([Said(0.0, 0, 3, 7)], arrivals) == (4, 4, 4)
 
 
 def test_broken_pauses_are_counted_for_each_station_alone() -> None:
-    heard = [
-        Heard(1.0, 0, "report 1"),
-        Heard(1.05, 1, "report 1"),
-        Heard(1.09, 0, "report 2"),
-    ]
-    assert figures.broken_pauses(heard) == 1
-    assert figures.broken_pauses(heard[:2]) == 0
+    pauses = figures.PauseWatch()
+    pauses.hear([Heard(1.0, 0, "report 1"), Heard(1.05, 1, "report 1")])
+    assert pauses.broken == 0
+    pauses.hear([Heard(1.09, 0, "report 2")])
+    assert pauses.broken == 1
 
 
 def test_a_spread_names_the_value_below_which_so_many_are() -> None:
