@@ -89,18 +89,18 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         "commands_idle": (
             f"{COMMANDS} commands on an idle line",
             lambda: experiments.measure_commands(
-                100, COMMANDS, poll_s=experiments.SLOW_POLL_S
+                100, COMMANDS, sensors, poll_s=experiments.SLOW_POLL_S
             ),
         ),
         "commands_polling": (
             f"{4 * COMMANDS} commands, 100 stations being polled",
             lambda: experiments.measure_commands(
-                100, 4 * COMMANDS, poll_s=experiments.POLL_S
+                100, 4 * COMMANDS, sensors, poll_s=experiments.POLL_S
             ),
         ),
         "stop": (
             "one station is told `ena 0`",
-            lambda: experiments.measure_stop(100),
+            lambda: experiments.measure_stop(100, sensors),
         ),
     }
     for name, (what, measure) in steps.items():

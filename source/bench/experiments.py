@@ -86,17 +86,23 @@ def measure_rounds(
     }
 
 
-def measure_commands(stations: int, commands: int, *, poll_s: float) -> Figures:
+def measure_commands(
+    stations: int, commands: int, sensors: Sequence[str], *, poll_s: float
+) -> Figures:
     """Write setpoints while a fleet is polled, or is not.
 
     Parameters
     ----------
     stations, commands
         How many there are, and how many commands are sent.
+    sensors
+        The selected datapoints.
     poll_s
         Between two polls; `SLOW_POLL_S` for an idle line.
     """
-    with Stack(stations, poll_s=poll_s, actuators=["currtime"]) as stack:
+    with Stack(
+        stations, poll_s=poll_s, sensors=sensors, actuators=["currtime"]
+    ) as stack:
         _wait_for_first_round(stack, stations)
         stack.take_traffic()
         sent = _send_commands(stack, stations, commands)
@@ -120,12 +126,21 @@ def measure_commands(stations: int, commands: int, *, poll_s: float) -> Figures:
     }
 
 
-def measure_stop(stations: int) -> Figures:
+def measure_stop(stations: int, sensors: Sequence[str]) -> Figures:
     """Stop one station by ``ena 0`` and compare the others' setpoints.
 
     KEBA wants two seconds of silence after it, for this station alone.
+
+    Parameters
+    ----------
+    stations
+        How many there are.
+    sensors
+        The selected datapoints.
     """
-    with Stack(stations, actuators=["currtime", "ena"]) as stack:
+    with Stack(
+        stations, sensors=sensors, actuators=["currtime", "ena"]
+    ) as stack:
         _wait_for_first_round(stack, stations)
         stack.take_traffic()
         stack.write(0, "ena", 0)
