@@ -1,17 +1,19 @@
 """Measure the connector: ``make bench``.
 
 Runs a broker, bare stations and the connector again and again, says what it
-is doing, and ends with a table of goals. The exit code is 1 if one was missed.
+is doing, and ends with a table of goals. The exit code is 1 if one was missed,
+2 if it was called in a wrong way, 130 if it was interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from bench import experiments, report
+from bench.fleet import MOST_STATIONS
+from bench.results import from_json, to_json
 from bench.stack import learn_sensors
 from connector.main import __version__
 from end_to_end import own_network
@@ -34,6 +38,9 @@ PUSHES_PER_S = (10.0, 100.0, 1000.0)
 PUSH_FOR_S = 10.0
 BUILDING_FOR_S = 90.0
 
+EXIT_MISSED = 1
+EXIT_INTERRUPTED = 130
+
 RESULTS = "benchmarks.json"
 PAGE = "benchmarks.md"
 PICTURE = "benchmarks.png"
@@ -43,21 +50,25 @@ console = Console()
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, or draw what was measured before; return an exit code."""
-    options = _read_options(arguments)
+    options = read_options(arguments)
     if options.again:
-        results = json.loads((options.out / RESULTS).read_text("utf-8"))
+        results = options.results
     else:
         own_network.enter("bench", sys.argv[1:])
-        results = _measure(options)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / RESULTS).write_text(
-        json.dumps(results, indent=1) + "\n", "utf-8"
-    )
+        # A shell in the background has switched Ctrl-C off.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+        try:
+            results = _measure(options)
+        except KeyboardInterrupt:
+            print("bench: interrupted, nothing is written", file=sys.stderr)
+            return EXIT_INTERRUPTED
+    (options.out / RESULTS).write_text(to_json(results), "utf-8")
     (options.out / PAGE).write_text(report.markdown(results), "utf-8")
     report.draw(results, options.out / PICTURE)
     console.print(report.table_of_goals(results))
     console.print(f"{options.out / PAGE}, {RESULTS}, {PICTURE}")
-    return 1 if report.missed(results) else 0
+    return EXIT_MISSED if report.missed(results) else 0
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -118,21 +129,22 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     return results
 
 
-def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line, the folder it names, and results for `again`."""
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description="Measure the connector against bare stations.",
     )
     parser.add_argument(
         "--stations",
-        type=lambda text: tuple(map(int, text.split(","))),
+        type=_sizes,
         default=FLEETS,
         metavar="N,N,…",
         help=f"sizes of the fleets (default {','.join(map(str, FLEETS))})",
     )
     parser.add_argument(
         "--rounds",
-        type=int,
+        type=_rounds,
         default=ROUNDS,
         help=f"rounds to measure for each fleet (default {ROUNDS})",
     )
@@ -153,7 +165,46 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="measure nothing: make table and picture from the results there",
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    try:
+        _try_folder(options.out)
+    except OSError as error:
+        parser.error(f"--out: {error}")
+    if options.again:
+        try:
+            text = (options.out / RESULTS).read_text("utf-8")
+            options.results = from_json(text)
+        except (OSError, ValueError) as error:
+            parser.error(f"--again: {options.out / RESULTS}: {error}")
+    return options
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    sizes = [_number(one) for one in text.split(",")]
+    if not all(1 <= size <= MOST_STATIONS for size in sizes):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: each 1 to {MOST_STATIONS}, with commas in between"
+        )
+    return tuple(sizes)
+
+
+def _rounds(text: str) -> int:
+    rounds = _number(text)
+    if rounds < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: a number, at least 1")
+    return rounds
+
+
+def _number(text: str) -> int:
+    """Return a whole number, 0 for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() else 0
+
+
+def _try_folder(folder: Path) -> None:
+    """Make a folder, and a file in it; an OSError tells why it cannot be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def _machine() -> dict[str, Any]:

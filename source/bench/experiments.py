@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from bench import figures
 from bench.stack import Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from bench.fleet import Traffic
     from bench.recorder import Arrival
@@ -108,20 +109,13 @@ def measure_commands(
         sent = _send_commands(stack, stations, commands)
         time.sleep(1.0)
         traffic, _ = _take(stack)
-    arrived = {
-        (one.station, one.text): one.at
-        for one in reversed(traffic.heard)
-        if one.text.startswith("currtime")
-    }
-    latencies = [
-        arrived[key] - at for key, at in sent.items() if key in arrived
-    ]
+    latencies = figures.command_latencies(sent, traffic.heard)
     return {
         "stations": stations,
         "poll_s": poll_s,
         "commands_sent": len(sent),
         "commands_arrived": len(latencies),
-        "latency_s": figures.spread(latencies)._asdict(),
+        "latency_s": figures.spread(latencies.values())._asdict(),
         "pauses_broken": stack.pauses.broken,
     }
 
@@ -147,15 +141,13 @@ def measure_stop(stations: int, sensors: Sequence[str]) -> Figures:
         sent = _send_commands(stack, stations, stations)
         time.sleep(3.0)
         traffic, _ = _take(stack)
-    arrived = {
-        (one.station, one.text): one.at
-        for one in traffic.heard
-        if one.text.startswith("currtime")
-    }
-    waits = {key: arrived[key] - at for key, at in sent.items()}
-    stopped = next(key for key in waits if key[0] == 0)
+    waits = figures.command_latencies(sent, traffic.heard)
+    arrived = len(waits)
+    stopped = next(key for key in sent if key[0] == 0)
     return {
-        "stopped_s": waits.pop(stopped),
+        "commands_sent": len(sent),
+        "commands_arrived": arrived,
+        "stopped_s": waits.pop(stopped, math.nan),
         "others_s": figures.spread(waits.values())._asdict(),
         "pauses_broken": stack.pauses.broken,
     }
@@ -247,11 +239,15 @@ def _measure_start(stack: Stack, sensors: Sequence[str]) -> Figures:
     _take(stack)
     return {
         "stations": len(first),
-        "first_of_all_s": max(first.values()) - stack.started_at,
+        "first_of_all_s": _last(first.values()) - stack.started_at,
         "values": len(seen),
         "values_expected": wanted,
-        "all_s": max(seen.values()) - stack.started_at,
+        "all_s": _last(seen.values()) - stack.started_at,
     }
+
+
+def _last(moments: Iterable[float]) -> float:
+    return max(moments, default=math.nan)
 
 
 def _wait_for_first_round(stack: Stack, stations: int) -> None:

@@ -228,6 +228,25 @@ def count_values(
     return Values(sum(due.values()), came, doubled)
 
 
+def command_latencies(
+    sent: Mapping[tuple[int, str], float], heard: Sequence[Heard]
+) -> dict[tuple[int, str], float]:
+    """Tell how long each command took to its station; lost ones are left out.
+
+    Parameters
+    ----------
+    sent
+        When each was sent, by station and text.
+    heard
+        Requests in the order of time.
+    """
+    # The first counts, should one arrive twice.
+    arrived = {(one.station, one.text): one.at for one in reversed(heard)}
+    return {
+        key: arrived[key] - at for key, at in sent.items() if key in arrived
+    }
+
+
 class PauseWatch:
     """Counts where KEBA's pauses were undercut, by the kernel's stamps."""
 

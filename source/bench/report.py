@@ -230,6 +230,8 @@ def _rows(rows: Iterable[Iterable[str]]) -> str:
 
 
 def _ms(seconds: float) -> str:
+    if math.isnan(seconds):
+        return "–"
     milliseconds = seconds * MS
     return f"{milliseconds:.1f}" if milliseconds < 10 else f"{milliseconds:.0f}"
 

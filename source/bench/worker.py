@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ class Worker:
     def __init__(self, body: Callable[..., None], *arguments: object) -> None:
         context = multiprocessing.get_context("spawn")
         self._line, its_end = context.Pipe()
-        self._process = context.Process(target=body, args=(its_end, *arguments))
+        self._process = context.Process(
+            target=body, args=(its_end, *arguments), daemon=True
+        )
 
     def _tell(self, order: object) -> None:
         self._line.send(order)
@@ -42,7 +45,12 @@ class Worker:
         return self._line.recv()
 
     def __enter__(self) -> Self:
-        self._process.start()
+        # Ctrl-C is for who has started it, and ends it then. It inherits this.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._answer()
         return self
 

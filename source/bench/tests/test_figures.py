@@ -137,6 +137,18 @@ def test_values_that_come_twice_are_doubled(later_s: float) -> None:
     assert count([Said(0.0, 0, 3, 7)], arrivals) == (4, 4, 4)
 
 
+def test_a_command_takes_until_it_first_arrives_or_is_lost() -> None:
+    sent = {(0, "currtime 6000 1"): 1.0, (1, "currtime 6001 1"): 1.0}
+    heard = [
+        Heard(1.5, 0, "currtime 6000 1"),
+        Heard(2.5, 0, "currtime 6000 1"),
+        Heard(2.6, 1, "currtime 6000 1"),
+    ]
+    assert figures.command_latencies(sent, heard) == {
+        (0, "currtime 6000 1"): 0.5
+    }
+
+
 def test_broken_pauses_are_counted_for_each_station_alone() -> None:
     pauses = figures.PauseWatch()
     pauses.hear([Heard(1.0, 0, "report 1"), Heard(1.05, 1, "report 1")])

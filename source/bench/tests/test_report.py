@@ -1,6 +1,7 @@
 """Goals that were reached, missed, or not measured."""
 
 import copy
+import math
 from typing import Any
 
 import pytest
@@ -80,7 +81,12 @@ def results() -> dict[str, Any]:
         "start": a_fleet(50),
         "commands_idle": commands(),
         "commands_polling": commands(),
-        "stop": {"others_s": dict(QUICK), "stopped_s": 2.0},
+        "stop": {
+            "commands_sent": 100,
+            "commands_arrived": 100,
+            "others_s": dict(QUICK),
+            "stopped_s": 2.0,
+        },
         "pushes": [pushes_at(rate) for rate in (10, 100, 1000)],
         "building": {"cpu_share": 0.001, "memory_mib": 40.0},
     }
@@ -106,6 +112,8 @@ def test_every_goal_finds_its_figure(results: dict[str, Any]) -> None:
         (("pushes", 1, "pauses_broken"), 1, "pauses broken"),
         (("commands_idle", "commands_arrived"), 39, "commands lost"),
         (("stop", "stopped_s"), 1.9, "silence"),
+        (("stop", "stopped_s"), math.nan, "silence"),
+        (("stop", "commands_arrived"), 99, "commands lost"),
         (("start", "first_values_s", "stations"), 39, "first values"),
         (("dead", "station_round_s", "mean"), 0.21, "dead stations"),
         (("start", "first_values_s", "first_of_all_s"), 1.1, "first values"),
