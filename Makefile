@@ -61,8 +61,9 @@ $(BENCH_STAMP): $(STAMP) source/requirements-bench.txt
 bench: $(BENCH_STAMP) ## how fast it is, beside its goals; BENCH="--out docs"
 	PYTHONPATH=source $(PYTHON) -m bench $(BENCH)
 
-scaling: $(BENCH_STAMP) ## a small campus, measured, into docs/scaling.md
-	cd source && ../$(PYTHON) -m scaling run --write
+scaling: $(BENCH_STAMP) ## a campus into docs/scaling.md; SCALING="--rounds 3"
+	cd source && ../$(PYTHON) -m scaling run --write --interval 5 \
+		--publish-unchanged-every 1 10 $(SCALING)
 
 soak: $(BENCH_STAMP) ## hours of changing faults; SOAK="--seconds 600"
 	PYTHONPATH=source $(PYTHON) -m soak $(SOAK)
