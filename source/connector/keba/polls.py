@@ -63,19 +63,17 @@ class Polls:
         if self._next_round_at <= now:
             self._next_round_at = now + self._interval_s
 
-    def begin_round(self, now: float, attempts: int) -> None:
+    def begin_round(self, now: float) -> None:
         """Ask for all reports of a round."""
         for number in self._reports:
             self._open.add(number)
-            self.add(number, now, attempts)
+            self.add(number, now)
 
-    def add(
-        self, number: int, now: float, attempts: int, *, delay_s: float = 0.0
-    ) -> None:
+    def add(self, number: int, now: float, *, delay_s: float = 0.0) -> None:
         """Ask for a report; equal requests are merged, into the later one."""
         ask = self._waiting.get(number)
         if ask is None:
-            ask = Ask(ReportRequest(number), now, now, attempts)
+            ask = Ask(ReportRequest(number), now, now)
         not_before = now + delay_s
         if not_before > ask.not_before and not has_waited_long(ask, now):
             ask = replace(ask, not_before=not_before)

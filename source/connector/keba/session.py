@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from connector.keba.ask import ATTEMPTS, AnyAsk, Ask, Request
+from connector.keba.ask import AnyAsk, Ask, Request
 from connector.keba.caretaker import Care, Caretaker
 from connector.keba.command_queue import CommandQueue
 from connector.keba.commands import (
@@ -151,7 +151,7 @@ class Session:
 
     def ask(self, report: int, now: float, *, delay_s: float = 0.0) -> None:
         """Ask for a report outside of the rounds, after a delay."""
-        self._polls.add(report, now, self._attempts(), delay_s=delay_s)
+        self._polls.add(report, now, delay_s=delay_s)
 
     def set_in_charge(self, *, is_in_charge: bool, now: float) -> None:
         """Hear whether somebody is in charge, see `Caretaker`."""
@@ -274,11 +274,7 @@ class Session:
         return []
 
     def _begin_round(self, now: float) -> None:
-        self._polls.begin_round(now, self._attempts())
-
-    def _attempts(self) -> int:
-        """Ask a silent station once: repeating would keep the line busy."""
-        return 1 if self._connection.is_silent else ATTEMPTS
+        self._polls.begin_round(now)
 
     def _close(self, number: int) -> list[Event]:
         """Strike a report off the round; tell the state when all are off."""
@@ -335,6 +331,7 @@ class Session:
     ) -> list[Event]:
         number = request.number
         attempts_left = flight.ask.attempts_left - 1
+        # A silent station is asked once: more would keep the line busy.
         if attempts_left and not self._connection.is_silent:
             again = Ask(request, now, now, attempts_left, flight.first_sent_at)
             self._polls.add_repetition(again)

@@ -134,6 +134,7 @@ def test_a_currtime_takes_the_place_of_enable_and_current(
     garage.live(60.0)
 
     assert garage.settings_sent() == []
+    assert garage.happened(SettingChanged) == []
 
 
 def test_a_restored_command_is_sent_though_its_first_saying_had_no_effect(

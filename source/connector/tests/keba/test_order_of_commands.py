@@ -74,6 +74,36 @@ def test_what_was_lost_is_not_said_again_after_what_it_would_undo(
     assert garage.results(newer) == [Outcome.APPLIED]
 
 
+@pytest.mark.parametrize("limit", [10_000, 0])
+def test_a_curr_waits_for_the_end_of_a_currtime_without_delay(
+    limit: int,
+) -> None:
+    """It would be overwritten a moment later, though it is newer."""
+    garage = ObeyingGarage()
+    garage.submit(SetCurrentTimed(Milliampere(limit), Seconds(1)))
+    garage.live(0.01)
+    garage.submit(TEN_AMPERES)
+    garage.live(12.0)
+
+    (said_at, older), (waited_until, newer) = [
+        one for one in garage.sent if not one[1].startswith("report")
+    ]
+    assert (older, newer) == (f"currtime {limit} 1", "curr 10000")
+    assert 1.0 < waited_until - said_at < 2.1
+    assert garage.results(TEN_AMPERES) == [Outcome.APPLIED]
+
+
+@pytest.mark.parametrize("timer", [CANCEL, LIMIT_LATER, STOP_LATER], ids=str)
+def test_a_curr_waits_for_no_other_currtime(timer: SetCurrentTimed) -> None:
+    garage = ObeyingGarage()
+    garage.submit(timer)
+    garage.live(0.01)
+    garage.submit(TEN_AMPERES)
+    garage.live(0.2)
+
+    assert garage.settings_sent() == [str(timer), "curr 10000"]
+
+
 def test_what_was_overruled_has_one_result_also_if_it_was_heard() -> None:
     garage = ObeyingGarage()
     garage.answer = None

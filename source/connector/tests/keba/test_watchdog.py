@@ -262,6 +262,37 @@ def test_a_change_by_somebody_else_is_not_fought_by_beats(
     ]
 
 
+@pytest.mark.parametrize(
+    ("command", "beats"),
+    [
+        (LATER_22_AMPERES, ["ena 1", "curr 22000"]),
+        (SetCurrentTimed(Milliampere(0), Seconds(1)), ["ena 0", "curr 63000"]),
+        (DISABLE, ["ena 0", "curr 63000"]),
+    ],
+    ids=str,
+)
+def test_after_a_bite_what_was_confirmed_last_is_sent_though_no_report_shows_it(
+    command: Command, beats: list[str]
+) -> None:
+    watchdog = Watchdog(ARMED)
+    watchdog.note_accepted(ARMED, 0.0)
+    watchdog.review({**ON, **FREE, "Enable user": command == DISABLE}, NOTHING)
+    watchdog.note_accepted(command, 1.0)
+
+    assert [str(one) for one in watchdog.beat(100.0)] == beats
+
+
+def test_a_beat_spares_a_timer_that_no_report_shows_yet() -> None:
+    watchdog = Watchdog(ARMED)
+    watchdog.note_accepted(ARMED, 0.0)
+    watchdog.review({**ON, **FREE}, NOTHING)
+    watchdog.note_accepted(
+        SetCurrentTimed(Milliampere(10_000), Seconds(600)), 1.0
+    )
+
+    assert [str(one) for one in watchdog.beat(25.0)] == ["ena 1"]
+
+
 @pytest.mark.parametrize("moment", range(30))
 def test_a_beat_that_waits_goes_when_a_user_feeds_the_station(
     garage: ObeyingGarage, moment: int
