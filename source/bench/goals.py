@@ -41,8 +41,8 @@ class Rival(NamedTuple):
 
     name: str
     round_s: Mapping[int, float]
-    command_idle_s: float
-    command_polling_s: float
+    command_idle_s: float | None
+    command_polling_s: float | None
     cpu_s_per_poll: float | None
 
 
@@ -60,6 +60,20 @@ RIVALS = (
         0.0045,
         5.8,
         None,
+    ),
+    Rival(
+        "a bare parallel client, paho",
+        {10: 0.21, 100: 0.33, 1000: 2.05},
+        0.0009,
+        0.11,
+        0.0042,
+    ),
+    Rival(
+        "the same, one MQTT write per report",
+        {10: 0.208, 100: 0.222, 1000: 0.56},
+        None,
+        None,
+        0.001,
     ),
 )
 

@@ -70,15 +70,20 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
 
     fleets: Sequence[Mapping[str, Any]] = results["fleets"]
     sizes = [one["stations"] for one in fleets]
-    figure, (rounds, latency, cost) = plt.subplots(1, 3, figsize=(13, 4))
+    figure, (rounds, latency, cost) = plt.subplots(1, 3, figsize=(13, 5.5))
 
-    rounds.set_title("a round over the whole fleet, s")
+    rounds.set_title("a round over the whole fleet, s\n(dashed: another run)")
     for rival in RIVALS:
         rounds.plot(
-            *zip(*rival.round_s.items(), strict=True), "--", label=rival.name
+            *zip(*rival.round_s.items(), strict=True),
+            "--",
+            label=rival.name,
         )
     rounds.plot(
-        sizes, [f["fleet_round_s"]["p50"] for f in fleets], "o-", label="fleet"
+        sizes,
+        [f["fleet_round_s"]["p50"] for f in fleets],
+        "o-",
+        label="fleet, median",
     )
     rounds.plot(
         sizes,
@@ -107,7 +112,10 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
         axes.set_xscale("log")
         axes.set_xlabel("stations")
         axes.grid(visible=True, which="both", alpha=0.3)
-        axes.legend(fontsize="small")
+        # Below: no corner is free of lines in all of them.
+        axes.legend(
+            fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.15)
+        )
     figure.tight_layout()
     figure.savefig(path, dpi=90)
     plt.close(figure)
@@ -194,16 +202,15 @@ def _rival_rows(results: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
             ratio = (
                 ""
                 if fleet is None
-                else f" ({took_s / fleet['fleet_round_s']['p50']:.0f} ×)"
+                else f" ({_ratio(took_s / fleet['fleet_round_s']['p50'])} ×)"
             )
             rounds.append(f"{took_s:g} s{ratio}")
-        cpu_s = rival.cpu_s_per_poll
         yield (
             rival.name,
             " / ".join(rounds),
-            _ms(rival.command_idle_s),
-            _ms(rival.command_polling_s),
-            "–" if cpu_s is None else f"{cpu_s * MS:.1f}",
+            _ms_if_known(rival.command_idle_s),
+            _ms_if_known(rival.command_polling_s),
+            _ms_if_known(rival.cpu_s_per_poll),
         )
 
 
@@ -227,6 +234,14 @@ def _pair(first: float, second: float) -> str:
 
 def _rows(rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
+
+
+def _ms_if_known(seconds: float | None) -> str:
+    return "–" if seconds is None else _ms(seconds)
 
 
 def _ms(seconds: float) -> str:
