@@ -14,6 +14,7 @@ from soak.invariants.process import (
     Alive,
     Baseline,
     MemoryBound,
+    MemoryGain,
     MemorySlope,
 )
 from soak.invariants.setpoints import NewestWins, TrueResults
@@ -79,6 +80,7 @@ class Judge:
         self.recovery = Recovery([*neighbours])
         self.memory = MemoryBound()
         self.slope = MemorySlope()
+        self.gain = MemoryGain()
         self.baseline = Baseline()
         self.alive = Alive()
         self.payloads = Payloads()
@@ -98,6 +100,7 @@ class Judge:
             self.recovery,
             self.memory,
             self.slope,
+            self.gain,
             self.baseline,
             self.rows,
             self.payloads,

@@ -303,6 +303,8 @@ _METHOD = """\
   `time.time` tells in its process. The monotonic clock is not touched, as it
   is not when a real clock is set.
 * Memory is looked at in calms only, without the first five minutes of each
-  process. What counts is the growth in most intervals between two calms: a
-  process does not give back what it once needed (values kept while the broker
-  did not read, at most 50,000), which comes in steps; a leak never stops."""
+  process. A process does not give back what it once needed (values kept while
+  the broker did not read, at most 50,000), which comes in steps. So the slope
+  is the growth in most intervals between two calms, which finds a leak that
+  never stops. What comes in steps is bounded as well: by what a process has
+  gained in all, from its first calm after the five minutes to its largest."""

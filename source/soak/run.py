@@ -139,6 +139,7 @@ class Run:
         for playing in [*self._active]:
             self._finish(playing)
         self.judge.slope.judge(self.samples, time.monotonic())
+        self.judge.gain.judge(self.samples, time.monotonic())
         self._tell_breaches()
 
     @property

@@ -18,6 +18,9 @@ MOST_SLOPE_MIB_H = 1.0
 """24 MiB a day: far above what a year would allow, and the least that shows
 beyond the noise of an hour."""
 
+MOST_GAIN_MIB = 6.0
+"""What a process may gain once it is settled: twice what an hour has shown."""
+
 SETTLED_AFTER_S = 300.0
 """Caches and queues of a young process have not had their size once."""
 
@@ -59,27 +62,26 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """MiB per hour, how far chance may have moved it (one sigma), and steps.
+    """The growth in most intervals.
 
     Parameters
     ----------
-    mib_per_hour, sigma
-        The growth in most intervals, and its uncertainty.
-    steps_mib
-        All growth of settled processes together.
+    mib_per_hour
+        How fast memory grows.
+    sigma
+        How far chance may have moved it.
     """
 
     mib_per_hour: float
     sigma: float
-    steps_mib: float
 
 
 def slope_of(samples: list[Sample]) -> Slope | None:
     """Tell how fast memory grows from calm to calm, whatever the process.
 
     It is the median: a process does not give back what it once needed, say
-    for values that a broker did not read, and that comes in a few steps; a
-    leak grows in every interval.
+    for values that a broker did not read, and that comes in a few steps. What
+    those come to is bounded by `gains_of`.
 
     Returns
     -------
@@ -93,15 +95,33 @@ def slope_of(samples: list[Sample]) -> Slope | None:
     ]
     if len(pairs) < FEWEST_INTERVALS:
         return None
-    growths = [(later.rss - one.rss) / MIB for one, later in pairs]
     rates = [
-        growth / (later.at - one.at) * 3600
-        for growth, (one, later) in zip(growths, pairs, strict=True)
+        (later.rss - one.rss) / MIB / (later.at - one.at) * 3600
+        for one, later in pairs
     ]
     middle = median(rates)
     deviation = median(abs(rate - middle) for rate in rates)
     sigma = DEVIATION_TO_SIGMA * deviation / math.sqrt(len(rates))
-    return Slope(middle, sigma, sum(growths))
+    return Slope(middle, sigma)
+
+
+def gains_of(samples: list[Sample]) -> dict[int, float]:
+    """Tell how much each process has gained since it was settled, at most.
+
+    Returns
+    -------
+    dict
+        MiB by life, for each that was seen settled more than once.
+    """
+    settled: dict[int, list[float]] = {}
+    for one in samples:
+        if one.age_s >= SETTLED_AFTER_S:
+            settled.setdefault(one.life, []).append(one.rss / MIB)
+    return {
+        life: max(later) - first
+        for life, (first, *later) in settled.items()
+        if later
+    }
 
 
 class MemoryBound(Invariant):
@@ -156,8 +176,40 @@ class MemorySlope(Invariant):
             return "the run, or each process in it, was too short"
         return (
             f"{self._slope.mib_per_hour:+.2f} ± {self._slope.sigma:.2f} MiB/h "
-            f"in most intervals, {self._slope.steps_mib:+.1f} MiB in all"
+            "in most intervals"
         )
+
+
+class MemoryGain(Invariant):
+    """Memory does not grow in steps, either; judged at the end."""
+
+    name = "Memory gained"
+    limit = (
+        f"{MOST_GAIN_MIB:g} MiB in all for each process, after its first "
+        f"{SETTLED_AFTER_S / 60:g} minutes"
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._gains: dict[int, float] = {}
+
+    def judge(self, samples: list[Sample], at: float) -> None:
+        """Look at the samples of all calms, when the run is over."""
+        self._gains = gains_of(samples)
+        for life, gain in self._gains.items():
+            if gain > MOST_GAIN_MIB:
+                self.breach(at, f"process {life} has gained {gain:.1f} MiB")
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a process lived long enough."""
+        return bool(self._gains)
+
+    def measured(self) -> str:
+        """Return the most that any process has gained."""
+        if not self._gains:
+            return "the run, or each process in it, was too short"
+        return f"at most {max(self._gains.values()):+.1f} MiB in all"
 
 
 class Baseline(Invariant):

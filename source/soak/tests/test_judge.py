@@ -102,6 +102,7 @@ def test_a_good_life_breaks_nothing(judge: Judge) -> None:
     assert judge.results.applied == 1
     judged = {one.name for one in judge.invariants if one.is_judged}
     assert judge.slope.name not in judged
+    assert judge.gain.name not in judged
     assert judge.heartbeats.name not in judged
     assert {judge.pauses.name, judge.results.name} <= judged
 

@@ -3,10 +3,14 @@ from random import Random
 import pytest
 
 from soak.invariants.process import (
+    MOST_GAIN_MIB,
     Alive,
     Baseline,
     MemoryBound,
+    MemoryGain,
     MemorySlope,
+    Sample,
+    gains_of,
     slope_of,
 )
 from soak.tests.seen import sample
@@ -65,7 +69,44 @@ def test_a_buffer_that_was_needed_once_is_a_step_and_no_leak() -> None:
 
     assert slope is not None
     assert slope.mib_per_hour == pytest.approx(0.0, abs=1e-9)
-    assert slope.steps_mib == pytest.approx(3.0)
+    assert gained(samples).measured() == "at most +3.0 MiB in all"
+    assert gained(samples).broken == 0
+
+
+def gained(samples: list[Sample]) -> MemoryGain:
+    """Judge what was gained."""
+    invariant = MemoryGain()
+    invariant.judge(samples, 3600.0)
+    return invariant
+
+
+def test_a_leak_that_comes_in_steps_is_a_breach() -> None:
+    # 8 MiB with each fault of one kind, which comes now and then.
+    samples = [sample(n * MINUTE_S, 40.0 + n // 10 * 8) for n in range(31)]
+    slope = MemorySlope()
+    slope.judge(samples, 1800.0)
+    assert slope.broken == 0
+
+    invariant = gained(samples)
+
+    assert invariant.broken == 1
+    assert invariant.breaches[0].evidence == "process 1 has gained 24.0 MiB"
+
+
+def test_each_process_has_a_gain_of_its_own() -> None:
+    more = MOST_GAIN_MIB - 1.0
+    first = [sample(n * MINUTE_S, 40.0 + more * (n > 9)) for n in range(20)]
+    second = [
+        sample(n * MINUTE_S, 50.0 + more * (n > 9), life=2) for n in range(20)
+    ]
+
+    assert gained([*first, *second]).broken == 0
+
+
+def test_what_was_given_back_was_gained_all_the_same() -> None:
+    samples = [sample(n * MINUTE_S, 40.0 + 7.0 * (n == 10)) for n in range(20)]
+
+    assert gained(samples).broken == 1
 
 
 def test_a_leak_between_steps_is_found() -> None:
@@ -84,7 +125,14 @@ def test_the_first_five_minutes_of_a_process_do_not_count() -> None:
     slope = slope_of(samples)
 
     assert slope is not None
-    assert slope.steps_mib == pytest.approx(0.0, abs=1e-9)
+    assert slope.mib_per_hour == pytest.approx(0.0, abs=1e-9)
+    assert gains_of(samples) == {1: pytest.approx(0.0, abs=1e-9)}
+
+
+def test_a_process_that_was_seen_settled_once_has_no_gain() -> None:
+    samples = [sample(n * MINUTE_S, 40.0 + n) for n in range(6)]
+
+    assert gained(samples).finding().verdict == "not judged"
 
 
 def test_a_short_run_has_no_slope() -> None:
