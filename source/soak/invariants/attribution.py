@@ -42,7 +42,9 @@ def _plain(value: bytes) -> str:
 
 
 class Attribution(Invariant):
-    """Each value under a station is one that it has said.
+    """Each field of a report under a station is one that it has said.
+
+    So is what follows from fields: of that, only the meter's total is judged.
 
     Parameters
     ----------
@@ -53,7 +55,10 @@ class Attribution(Invariant):
     """
 
     name = "No wrong attribution"
-    limit = "each value was said by its own station; nothing forged"
+    limit = (
+        "each field of a report was said by its own station, each energy_total "
+        "is its own meter's; no forged number under any key"
+    )
 
     def __init__(
         self, stations: Mapping[str, Neighbour], serials: Mapping[str, str]
@@ -133,7 +138,7 @@ class Attribution(Invariant):
     def measured(self) -> str:
         """Return how many values were judged."""
         return (
-            f"{self.exact} values said by their station, {self.doubtful} from "
+            f"{self.exact} fields said by their station, {self.doubtful} from "
             "damaged datagrams"
         )
 
