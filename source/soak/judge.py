@@ -163,6 +163,7 @@ class Judge:
         families = {phase.kind.family for phase in self._active}
         if Family.BROKER in families:
             self.timestamps.broker_disturbed(now)
+            self.rows.broker_disturbed(now)
         if families & {Family.BROKER, Family.PROCESS}:
             self.heartbeats.disturb()
         self.heartbeats.look(now)
@@ -183,6 +184,7 @@ class Judge:
             case LinkChanged(at=at):
                 self.heartbeats.disturb()
                 self.timestamps.broker_disturbed(at)
+                self.rows.broker_disturbed(at)
             case Published(topic=topic) if not self._is_ours(topic):
                 self._see_message(event)
 
@@ -199,7 +201,7 @@ class Judge:
         elif topic == f"{self._name}/heartbeat":
             self.heartbeats.beat(at, content)
         elif topic == f"{self._name}/logs":
-            self.rows.row(at, content["msg"])
+            self.rows.row(at, content["msg"], content["timestamp"])
 
     def _see_value(
         self, at: float, key: str, content: Mapping[str, Any]

@@ -62,7 +62,11 @@ def test_what_we_write_ourselves_is_not_judged(judge: Judge) -> None:
         ([published("keba/value/s00__report 2__State", {})], "payloads"),
         (
             [
-                published("keba/logs", {"msg": f"s00 is online {number}"}, 1.0)
+                published(
+                    "keba/logs",
+                    {"msg": f"s00 is online {number}", "timestamp": number},
+                    1.0,
+                )
                 for number in range(150)
             ],
             "rows",
@@ -168,6 +172,19 @@ def test_a_lost_connection_of_our_own_says_nothing_about_heartbeats(
     judge.look(82.0)
 
     assert broken(judge) == []
+
+
+def test_rows_that_come_again_after_an_outage_count_once(judge: Judge) -> None:
+    row = {"msg": "s00 is online", "timestamp": 1}
+    judge.see(published("keba/logs", row, 1.0))
+    judge.phase_begins(phase("broker restarted"), 2.0)
+    judge.look(3.0)
+    judge.see(published("keba/logs", row, 4.0))
+    assert judge.rows.rows == 1
+
+    judge.see(LinkChanged(200.0, is_up=False))
+    judge.see(published("keba/logs", row, 201.0))
+    assert judge.rows.rows == 1
 
 
 def test_damaging_faults_leave_doubt_about_their_stations_only(

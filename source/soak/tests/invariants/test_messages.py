@@ -1,8 +1,11 @@
+from itertools import count
+
 import pytest
 
 from soak.invariants.messages import (
     AT_ONCE,
     PATIENCE_S,
+    REPEATED_WITHIN_S,
     ROWS_PER_FAULT,
     ROWS_PER_HOUR,
     ROWS_PER_START,
@@ -107,10 +110,13 @@ def test_no_promise_holds_across_a_disturbance() -> None:
     assert heartbeats.measured() == "none fell due undisturbed"
 
 
-def rows(count: int, text: str, log: LogRows, at: float = 0.0) -> int:
+MOMENTS = count(1)
+
+
+def rows(number: int, text: str, log: LogRows, at: float = 0.0) -> int:
     """Let so many rows come; return the breaches so far."""
-    for _ in range(count):
-        log.row(at, text)
+    for _ in range(number):
+        log.row(at, text, next(MOMENTS))
     return log.broken
 
 
@@ -155,8 +161,32 @@ def test_rows_about_faults_are_counted_against_faults(log: LogRows) -> None:
     assert "s00 does not answer." in log.breaches[0].evidence
 
 
+def test_what_is_published_once_more_after_an_outage_counts_once(
+    log: LogRows,
+) -> None:
+    log.row(1.0, SILENCE, 1)
+    log.broker_disturbed(10.0)
+    log.row(11.0, SILENCE, 1)
+    assert log.rows == log.rows_about_faults == 1
+
+    log.row(11.0, SILENCE, 2)
+    log.row(11.0, ANSWER, 2)
+    assert log.rows == 3
+
+
+def test_what_is_published_twice_without_an_outage_counts_twice(
+    log: LogRows,
+) -> None:
+    log.broker_disturbed(10.0)
+    late = 10.1 + REPEATED_WITHIN_S
+    log.row(late, SILENCE, 1)
+    log.row(late, SILENCE, 1)
+
+    assert log.rows == log.rows_about_faults == 2
+
+
 def test_the_rows_of_an_hour_are_told(log: LogRows) -> None:
-    log.row(0.0, ANSWER)
-    log.row(1800.0, SILENCE)
+    log.row(0.0, ANSWER, 1)
+    log.row(1800.0, SILENCE, 2)
 
     assert log.measured().startswith("4/h in all, 2/h not about messages")
