@@ -135,6 +135,7 @@ class Judge:
     def connector_started(self, at: float, unix_at: float) -> None:
         """The connector was started."""
         self.pauses.connector_started(unix_at)
+        self.timestamps.connector_started(at)
         self.rows.started(at)
         self.heartbeats.disturb()
 

@@ -174,6 +174,26 @@ def test_a_lost_connection_of_our_own_says_nothing_about_heartbeats(
     assert broken(judge) == []
 
 
+def test_a_value_that_goes_back_is_excused_by_an_outage_or_a_start(
+    judge: Judge,
+) -> None:
+    later, earlier = (
+        value("s00__connection__online", True, 50.0, age_s=age_s)
+        for age_s in (0.0, 0.5)
+    )
+    judge.see(later)
+    judge.see(LinkChanged(51.0, is_up=False))
+    judge.see(earlier)
+    judge.see(later)
+    judge.connector_started(49.0, NOON + 49.0)
+    judge.see(earlier)
+    assert broken(judge) == []
+
+    for age_s in (0.0, 0.5):
+        judge.see(value("s00__connection__online", True, 200.0, age_s=age_s))
+    assert broken(judge) == [judge.timestamps.name]
+
+
 def test_rows_that_come_again_after_an_outage_count_once(judge: Judge) -> None:
     row = {"msg": "s00 is online", "timestamp": 1}
     judge.see(published("keba/logs", row, 1.0))
