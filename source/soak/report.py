@@ -303,9 +303,9 @@ _METHOD = """\
   `time.time` tells in its process. The monotonic clock is not touched, as it
   is not when a real clock is set.
 * The order of times on a topic is not judged for ten seconds after a step of
-  the clock or a start of the connector, within a minute after an outage of the
-  broker not for a minute. After each outage a topic may go back once: what the
-  broker has not provably read is published once more, in order.
+  the clock or a start of the connector; for a minute, if the broker was away in
+  the last minute. After each outage of the broker a topic may go back once:
+  what it has not provably read is published once more, in order.
 * Memory is looked at in calms only, without the first five minutes of each
   process. A process does not give back what it once needed (values kept while
   the broker did not read, at most 50,000), which comes in steps. So the slope

@@ -12,8 +12,8 @@ from collections import deque
 from soak.invariants.breach import Invariant
 
 EARLY_S = 1.0
-REPORT_LATE_S = 3.0
-"""Fields of reports are told at once; a busy machine takes its time."""
+REPORT_LATE_S = 2.0
+"""Fields of reports are told at once, but a machine may be busy."""
 LATE_S = 10.0
 OUTAGE_S = 60.0
 """What was kept for a broker that was away may be so old."""
