@@ -69,6 +69,7 @@ class Judge:
         self._unix_ahead_s = unix_ahead_s
         self._active: list[Phase] = []
         self._told: Counter[str] = Counter()
+        self._was_linked = False
         self.values = 0
         self.datagrams_of_stations = 0
         self.pauses = Pauses()
@@ -182,12 +183,18 @@ class Judge:
                 self.datagrams_of_stations += 1
                 self.attribution.say(event)
                 self.results.say(event)
-            case LinkChanged(at=at):
-                self.heartbeats.disturb()
-                self.timestamps.broker_disturbed(at)
-                self.rows.broker_disturbed(at)
+            case LinkChanged():
+                self._see_link(event)
             case Published(topic=topic) if not self._is_ours(topic):
                 self._see_message(event)
+
+    def _see_link(self, event: LinkChanged) -> None:
+        """Take it as an outage, unless it is the very first connection."""
+        if self._was_linked or not event.is_up:
+            self.heartbeats.disturb()
+            self.timestamps.broker_disturbed(event.at)
+            self.rows.broker_disturbed(event.at)
+        self._was_linked = True
 
     def _see_message(self, message: Published) -> None:
         at, topic = message.at, message.topic

@@ -194,6 +194,17 @@ def test_a_value_that_goes_back_is_excused_by_an_outage_or_a_start(
     assert broken(judge) == [judge.timestamps.name]
 
 
+def test_the_first_connection_of_our_own_is_no_outage(judge: Judge) -> None:
+    old = value("s00__connection__online", True, 10.0, age_s=11.0)
+    judge.see(LinkChanged(1.0, is_up=True))
+    judge.see(old)
+    assert broken(judge) == [judge.timestamps.name]
+
+    judge.see(LinkChanged(9.0, is_up=True))
+    judge.see(old)
+    assert judge.broken == 1
+
+
 def test_rows_that_come_again_after_an_outage_count_once(judge: Judge) -> None:
     row = {"msg": "s00 is online", "timestamp": 1}
     judge.see(published("keba/logs", row, 1.0))
