@@ -55,9 +55,12 @@ def measure_rounds(
         dropped = stack.dropped_datagrams()
         memory_mib = stack.memory_mib()
     groups = figures.group_values(arrivals, stack.keys)
-    pairs = figures.find_groups(traffic.said, groups)
-    values = figures.count_values(traffic.said, groups, arrivals, stack.keys)
     by_station = figures.station_rounds(traffic.heard, traffic.said)
+    whole = figures.of_whole_rounds(traffic.said, by_station)
+    pairs = figures.find_groups(whole, groups)
+    values = figures.count_values(
+        traffic.said, groups, arrivals, stack.keys, whole
+    )
     polls = sum(map(len, by_station.values()))
     return {
         "stations": stations,

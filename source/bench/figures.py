@@ -126,6 +126,22 @@ def station_rounds(
     return rounds
 
 
+def of_whole_rounds(
+    said: Iterable[Said], rounds: Mapping[int, Sequence[Round]]
+) -> list[Said]:
+    """Leave out answers of polls that a measurement has cut in two."""
+    spans = {
+        station: (polls[0].begun_at, polls[-1].ended_at)
+        for station, polls in rounds.items()
+    }
+    return [
+        one
+        for one in said
+        if one.station in spans
+        and spans[one.station][0] <= one.at <= spans[one.station][1]
+    ]
+
+
 def fleet_rounds(rounds: Mapping[int, Sequence[Round]]) -> list[float]:
     """Tell how long each round over the whole fleet took, in seconds.
 
@@ -191,10 +207,11 @@ def find_groups(
 
 
 def count_values(
-    said: Iterable[Said],
+    said: Sequence[Said],
     groups: Groups,
     arrivals: Iterable[Arrival],
     keys: Mapping[str, Key],
+    whole: Sequence[Said] | None = None,
 ) -> Values:
     """Tell how many values of reports and readings were due, and how many came.
 
@@ -210,22 +227,33 @@ def count_values(
         The messages from the broker, to find values that came twice.
     keys
         The selected datapoint behind each topic.
+    whole
+        Those of the answers whose values must have come; None for all.
     """
-    said = list(said)
+    whole = said if whole is None else whole
+    said_often, due = _brought_by(said, keys), _brought_by(whole, keys)
+    came = sum(
+        _report_of(name) == one.report
+        for one, group in find_groups(whole, groups)
+        for name in group.values
+    )
+    often = Counter(keys.get(arrival.topic) for arrival in arrivals)
+    doubled = sum(
+        max(0, often[key] - number) for key, number in said_often.items()
+    )
+    return Values(sum(due.values()), came, doubled)
+
+
+def _brought_by(
+    said: Iterable[Said], keys: Mapping[str, Key]
+) -> dict[Key, int]:
+    """Tell how often each datapoint is due after these answers."""
     answers = Counter((one.station, one.report) for one in said)
-    due = {
+    return {
         key: answers[key.station, report]
         for key in keys.values()
         if (report := _report_of(key.name)) is not None
     }
-    came = sum(
-        _report_of(name) == one.report
-        for one, group in find_groups(said, groups)
-        for name in group.values
-    )
-    often = Counter(keys.get(arrival.topic) for arrival in arrivals)
-    doubled = sum(max(0, often[key] - number) for key, number in due.items())
-    return Values(sum(due.values()), came, doubled)
 
 
 def command_latencies(

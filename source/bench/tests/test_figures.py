@@ -52,6 +52,14 @@ def test_each_poll_of_a_station_is_a_round() -> None:
     assert len(rounds[0]) == 2
 
 
+def test_polls_that_the_measurement_has_cut_are_left_out() -> None:
+    (heard, said), (heard_later, said_later) = a_poll(0, 10.0), a_poll(0, 15.0)
+    cut = [Said(9.9, 0, 3, 0), *said, said_later[0]]
+    rounds = figures.station_rounds(heard + heard_later, cut)
+
+    assert figures.of_whole_rounds(cut, rounds) == said
+
+
 def test_the_round_of_a_fleet_lasts_from_the_first_to_the_last_station() -> (
     None
 ):
