@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
 
@@ -104,10 +105,9 @@ def test_an_exception_is_told_in_one_line(
     assert sent(client)[0]["msg"] == "Failed. KeyError: 'a\\nb'"
 
 
-def test_nothing_unstorable_is_sent(
-    logger: logging.Logger, client: MagicMock
-) -> None:
-    logger.info("a\0b\ud800%s", "x" * 10_000)
+def test_nothing_unstorable_is_sent(client: MagicMock) -> None:
+    unstorable = record("a\0b\ud800" + "x" * 10_000, time.time())
+    MQTTHandler(client, "demo/logs").emit(unstorable)
     text = sent(client)[0]["msg"]
     assert text.startswith("ab?x")
     assert len(text) == MAX_MESSAGE_LENGTH
