@@ -49,7 +49,7 @@ fuzz: $(STAMP) ## a million mutated captures and MQTT messages
 mutants: ## change the core a thousand times; which change goes unnoticed?
 	.ci/mutants
 
-.PHONY: bench scaling soak
+.PHONY: bench soak
 
 BENCH_STAMP := $(VENV)/.installed-bench
 
@@ -60,10 +60,6 @@ $(BENCH_STAMP): $(STAMP) source/requirements-bench.txt
 
 bench: $(BENCH_STAMP) ## how fast it is, beside its goals; BENCH="--out docs"
 	PYTHONPATH=source $(PYTHON) -m bench $(BENCH)
-
-scaling: $(BENCH_STAMP) ## a campus into docs/scaling.md; SCALING="--rounds 3"
-	cd source && ../$(PYTHON) -m scaling run --write --interval 5 \
-		--publish-unchanged-every 1 10 $(SCALING)
 
 soak: $(BENCH_STAMP) ## hours of changing faults; SOAK="--seconds 600"
 	PYTHONPATH=source $(PYTHON) -m soak $(SOAK)
