@@ -31,7 +31,7 @@ test: lint ## everything that CI checks, but the image
 	$(VENV)/bin/pytest
 
 docs: $(STAMP) ## make docs/datapoints.md from the tables
-	cd source && ../$(PYTHON) -m connector.datapoints > ../docs/datapoints.md
+	cd source && ../$(PYTHON) -m connector.bemcom.datapoints > ../docs/datapoints.md
 
 .PHONY: image lock wheels audit licences sbom
 

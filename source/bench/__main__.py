@@ -25,8 +25,8 @@ from bench.fleet import MOST_STATIONS
 from bench.results import from_json, to_json
 from bench.stack import learn_sensors
 from connector.main import __version__
-from end_to_end import own_network
-from pyconnector_template.tests.mosquitto import find_mosquitto
+from testbed import own_network
+from testbed.mosquitto import find_mosquitto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,8 +17,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from bench.figures import READINGS, Key, PauseWatch
 from bench.fleet import BareFleet
 from bench.recorder import Recorder
-from end_to_end.running import NAME, ConnectorProcess
-from pyconnector_template.tests.mosquitto import Mosquitto
+from testbed.connector_process import NAME, ConnectorProcess
+from testbed.mosquitto import Mosquitto
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

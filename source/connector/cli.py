@@ -11,7 +11,7 @@ SOURCE = str(Path(__file__).resolve().parents[1])
 if SOURCE not in sys.path:
     sys.path.insert(0, SOURCE)
 
-from connector.switchboard.app import main
+from connector.tools.app import main
 
 if __name__ == "__main__":
     main()

@@ -28,15 +28,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from connector.actuator_flow import ActuatorFlow
-from connector.actuators import ACTUATORS, FLEET, FLEET_WORDS
-from connector.cards import CardMask
+from connector.bemcom.actuators import ACTUATORS, FLEET, FLEET_WORDS
+from connector.bemcom.dispatcher import ActuatorFlow
+from connector.bemcom.filters import UnchangedValues
+from connector.bemcom.rfid import CardMask
+from connector.bemcom.station_log import StationLog
+from connector.bemcom.telemetry import SensorFlow
 from connector.health import Pulse, path_from
-from connector.keba.gateway import Gateway
-from connector.sensor_flow import SensorFlow
+from connector.keba.io.gateway import Gateway
 from connector.settings import Settings
-from connector.station_log import StationLog
-from connector.unchanged import UnchangedValues
 from pyconnector_template.dispatch import DispatchOnce
 from pyconnector_template.pyconnector_template import (
     Connector as ConnectorTemplate,
@@ -195,7 +195,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     """
     if arguments:
         # They need libraries that the connector can do without.
-        from connector.switchboard.app import main as run_tools
+        from connector.tools.app import main as run_tools
 
         run_tools()
     try:

@@ -14,15 +14,15 @@ from pydantic import (
     SecretStr,
 )
 
-from connector.keba.commands import (
+from connector.keba.protocol.commands import (
     CURRENT_MIN_MA,
     FAILSAFE_MAX_S,
     FAILSAFE_MIN_S,
     SetFailsafe,
 )
-from connector.keba.fields import CURRENT_MAX_MA
-from connector.keba.pacing import REPEAT_PAUSE_S
-from connector.keba.units import Milliampere, Seconds
+from connector.keba.protocol.fields import CURRENT_MAX_MA
+from connector.keba.protocol.units import Milliampere, Seconds
+from connector.keba.station.pacing import REPEAT_PAUSE_S
 from pyconnector_template.settings import (
     FROM_FILE,
     Problem,

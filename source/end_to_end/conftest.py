@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.running import NAME, ConnectorProcess, Controller
-from pyconnector_template.tests.mosquitto import Mosquitto, Observer
 from simulator import Simulator
+from testbed.connector_process import NAME, ConnectorProcess, Controller
+from testbed.mosquitto import Mosquitto, Observer
 
 STATIONS = {"garage": "127.0.0.2", "yard": "127.0.0.3"}
 

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.keba.commands import Command
-from connector.keba.events import (
+from connector.keba.fleet import Fleet
+from connector.keba.protocol.commands import Command
+from connector.keba.station.events import (
     CommandAnswered,
     CommandFinished,
     CommandNotSent,
@@ -26,8 +27,7 @@ from connector.keba.events import (
     ReportReceived,
     ReportUnanswered,
 )
-from connector.keba.fleet import Fleet
-from connector.keba.session import Session
+from connector.keba.station.station import Session
 from simulator import (
     NO_FAULTS,
     FaultyLink,

@@ -25,7 +25,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from connector.actuators import ACTUATORS
+from connector.bemcom.actuators import ACTUATORS
 from connector.tests.recordings import all_texts
 from end_to_end.fuzz_targets import TARGETS, TOPICS
 

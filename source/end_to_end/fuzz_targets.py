@@ -8,14 +8,18 @@ import logging
 import zlib
 from collections.abc import Callable, Mapping
 
-from connector.actuator_flow import ActuatorFlow
-from connector.actuators import ACTUATORS
-from connector.keba.commands import Command
-from connector.keba.events import CommandNotSent, Event
-from connector.keba.gateway import Gateway
-from connector.keba.messages import decode_datagram, parse_datagram, parse_text
-from connector.keba.session import Session
-from connector.raw_messages import parse_raw_message
+from connector.bemcom.actuators import ACTUATORS
+from connector.bemcom.dispatcher import ActuatorFlow
+from connector.bemcom.raw_messages import parse_raw_message
+from connector.keba.io.gateway import Gateway
+from connector.keba.protocol.commands import Command
+from connector.keba.protocol.messages import (
+    decode_datagram,
+    parse_datagram,
+    parse_text,
+)
+from connector.keba.station.events import CommandNotSent, Event
+from connector.keba.station.station import Session
 from connector.settings import Station
 from pyconnector_template.datapoint_map import (
     UnusableMapError,

@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from connector.keba.commands import (
+from connector.keba.protocol.commands import (
     Command,
     Display,
     Enable,
@@ -14,8 +14,8 @@ from connector.keba.commands import (
     SetOutput,
     Stop,
 )
-from connector.keba.events import Outcome
-from connector.keba.units import DeciWattHour, Milliampere, Seconds
+from connector.keba.protocol.units import DeciWattHour, Milliampere, Seconds
+from connector.keba.station.events import Outcome
 from end_to_end.conversing import (
     Line,
     World,

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.plain_station import free_udp_port
-from end_to_end.running import ConnectorProcess, Controller
-from pyconnector_template.tests.mosquitto import Mosquitto, wait_until
 from simulator import Simulator
+from testbed.connector_process import ConnectorProcess, Controller
+from testbed.mosquitto import Mosquitto, wait_until
+from testbed.plain_station import free_udp_port
 
 pytestmark = pytest.mark.mosquitto
 

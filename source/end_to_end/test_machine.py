@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from connector.keba.commands import (
+from connector.keba.protocol.commands import (
     Command,
     Display,
     Enable,
@@ -30,8 +30,8 @@ from connector.keba.commands import (
     Stop,
     Unlock,
 )
-from connector.keba.events import Outcome
-from connector.keba.units import DeciWattHour, Milliampere, Seconds
+from connector.keba.protocol.units import DeciWattHour, Milliampere, Seconds
+from connector.keba.station.events import Outcome
 from end_to_end.conversing import (
     World,
     assert_all_is_told,

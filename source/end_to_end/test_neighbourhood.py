@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.plain_station import PlainStation, free_udp_port, report
-from end_to_end.running import ConnectorProcess, Controller
-from pyconnector_template.tests.mosquitto import (
+from simulator import NO_FAULTS, LinkFaults, Simulator
+from simulator.actions import SetInput
+from simulator.server import HeardRequest
+from testbed.connector_process import ConnectorProcess, Controller
+from testbed.mosquitto import (
     Mosquitto,
     Observer,
     wait_until,
 )
-from simulator import NO_FAULTS, LinkFaults, Simulator
-from simulator.actions import SetInput
-from simulator.server import HeardRequest
+from testbed.plain_station import PlainStation, free_udp_port, report
 
 pytestmark = [
     pytest.mark.mosquitto,

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from connector.actuators import ACTUATORS
-from end_to_end.plain_station import free_udp_port
-from end_to_end.running import NAME, ConnectorProcess, Controller
-from pyconnector_template.tests.mosquitto import (
+from connector.bemcom.actuators import ACTUATORS
+from simulator import Simulator
+from simulator.actions import AnswerLate, Fail
+from testbed.connector_process import NAME, ConnectorProcess, Controller
+from testbed.mosquitto import (
     Mosquitto,
     Observer,
     wait_until,
 )
-from simulator import Simulator
-from simulator.actions import AnswerLate, Fail
+from testbed.plain_station import free_udp_port
 
 pytestmark = pytest.mark.mosquitto
 

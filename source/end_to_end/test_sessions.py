@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from end_to_end.plain_station import free_udp_port
-from end_to_end.running import NAME, ConnectorProcess, Controller
-from pyconnector_template.tests.mosquitto import (
+from simulator import Simulator, Vehicle
+from simulator.actions import PlugIn, ShowCard, Unplug
+from testbed.connector_process import NAME, ConnectorProcess, Controller
+from testbed.mosquitto import (
     Mosquitto,
     Observer,
     wait_until,
 )
-from simulator import Simulator, Vehicle
-from simulator.actions import PlugIn, ShowCard, Unplug
+from testbed.plain_station import free_udp_port
 
 pytestmark = pytest.mark.mosquitto
 

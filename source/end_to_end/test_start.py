@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.running import ConnectorProcess, Controller
-from pyconnector_template.tests.mosquitto import Mosquitto, wait_until
 from simulator import Simulator
+from testbed.connector_process import ConnectorProcess, Controller
+from testbed.mosquitto import Mosquitto, wait_until
 
 pytestmark = pytest.mark.mosquitto
 

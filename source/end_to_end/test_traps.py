@@ -16,18 +16,18 @@ from pathlib import Path
 
 import pytest
 
-from connector.keba.commands import Enable
-from connector.tests.keba.conversation import TCH_OK, Conversation
-from connector.tests.keba.conversation import report as fake_report
-from end_to_end.plain_station import PlainStation, free_udp_port, report
-from end_to_end.running import ConnectorProcess, Controller
-from pyconnector_template.tests.mosquitto import (
+from connector.keba.protocol.commands import Enable
+from connector.tests.keba.station.conversation import TCH_OK, Conversation
+from connector.tests.keba.station.conversation import report as fake_report
+from simulator import Simulator
+from simulator.actions import AnswerLate, SetInput
+from testbed.connector_process import ConnectorProcess, Controller
+from testbed.mosquitto import (
     Mosquitto,
     Observer,
     wait_until,
 )
-from simulator import Simulator
-from simulator.actions import AnswerLate, SetInput
+from testbed.plain_station import PlainStation, free_udp_port, report
 
 needs_mosquitto = pytest.mark.mosquitto
 

@@ -4,14 +4,14 @@ from pathlib import Path
 import pytest
 
 from end_to_end.conftest import STATIONS
-from end_to_end.running import NAME, ConnectorProcess, Controller
-from pyconnector_template.tests.mosquitto import (
+from simulator import Simulator
+from simulator.actions import SetInput
+from testbed.connector_process import NAME, ConnectorProcess, Controller
+from testbed.mosquitto import (
     Mosquitto,
     Observer,
     wait_until,
 )
-from simulator import Simulator
-from simulator.actions import SetInput
 
 pytestmark = pytest.mark.mosquitto
 

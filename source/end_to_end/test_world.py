@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.running import ConnectorProcess, Controller
-from end_to_end.stepped_clock import SteppedClock
-from pyconnector_template.tests.mosquitto import (
+from simulator import Simulator
+from simulator.actions import SetInput
+from testbed.connector_process import ConnectorProcess, Controller
+from testbed.mosquitto import (
     Mosquitto,
     Observer,
     wait_until,
 )
-from simulator import Simulator
-from simulator.actions import SetInput
+from testbed.stepped_clock import SteppedClock
 
 pytestmark = pytest.mark.mosquitto
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.running import ConnectorProcess, Controller
-from pyconnector_template.tests.mosquitto import Mosquitto, wait_until
 from simulator import Simulator
 from simulator.actions import SetInput
+from testbed.connector_process import ConnectorProcess, Controller
+from testbed.mosquitto import Mosquitto, wait_until
 
 DISTANT = "198.51.100.2"
 STATIONS = {"garage": DISTANT, "yard": "127.0.5.11"}

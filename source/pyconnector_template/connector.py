@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from dotenv import find_dotenv, load_dotenv
 from paho.mqtt.client import Client
 
-from .broker import BrokerLink, Login, Topics, Welcome
 from .clock import timestamp_utc_now
 from .command_worker import CommandWorker
 from .datapoint_map import (
@@ -24,9 +23,10 @@ from .datapoint_map import (
     read_datapoint_map,
 )
 from .dispatch import DispatchOnce
-from .injected_link import InjectedLink
 from .json_text import to_json
 from .logs import LOGFORMAT, LOGGER_NAME, MQTTHandler, shortened
+from .mqtt.injected_link import InjectedLink
+from .mqtt.link import BrokerLink, Login, Topics, Welcome
 from .settings import TemplateSettings, read_settings
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .broker import BrokerLink
 from .clock import timestamp_utc_now
 from .json_text import clean_text, to_json
 from .logs import LOGGER_NAME, Complaints, error_line
+from .mqtt.link import BrokerLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,14 +13,14 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
-from end_to_end import own_network
-from pyconnector_template.tests.mosquitto import find_mosquitto
 from soak.measure import machine, sample
 from soak.neighbourhood import MOST_STATIONS, neighbours
 from soak.report import Report, clock, write
 from soak.run import Run
 from soak.timeline import SHORTEST_CYCLE_S, WARM_UP_S
 from soak.world import World
+from testbed import own_network
+from testbed.mosquitto import find_mosquitto
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

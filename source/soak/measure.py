@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import psutil
 
 from connector.main import __version__
-from pyconnector_template.tests.mosquitto import find_mosquitto
 from soak.invariants.process import MIB, Sample
+from testbed.mosquitto import find_mosquitto
 
 if TYPE_CHECKING:
     from soak.world import World

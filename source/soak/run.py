@@ -10,7 +10,6 @@ from queue import Empty
 from random import Random
 from typing import TYPE_CHECKING
 
-from end_to_end.running import NAME
 from soak.events import Published
 from soak.faults import FAULTS, Stage
 from soak.invariants.calm import RECOVERY_S
@@ -19,6 +18,7 @@ from soak.progress import progress_line
 from soak.report import FaultTally, clock
 from soak.timeline import KINDS, WARM_UP_S, plan
 from soak.writer import Writer
+from testbed.connector_process import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Set

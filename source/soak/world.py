@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self
 
-from end_to_end.running import NAME, ConnectorProcess
-from end_to_end.stepped_clock import SteppedClock
-from pyconnector_template.tests.mosquitto import Mosquitto
 from simulator import Simulator
 from soak.controller import Controller
 from soak.events import Event, Settings, StationsWitness, settings_of
 from soak.neighbourhood import CONNECTOR, Neighbour
+from testbed.connector_process import NAME, ConnectorProcess
+from testbed.mosquitto import Mosquitto
+from testbed.stepped_clock import SteppedClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.recorder import Arrival, split
-from pyconnector_template.packets import publish_packet
+from pyconnector_template.mqtt.packets import publish_packet
 
 PINGRESP = b"\xd0\x00"
 MESSAGES = [

@@ -1,7 +1,7 @@
 """Mistakes of our caller.
 
 The network's faults (silence, refusal, nonsense) are not errors here: they
-are everyday news and arrive as events, see `connector.keba.events`.
+are everyday news and arrive as events, see `connector.keba.station.events`.
 
     KebaError
     ├── InvalidCommandError   the command must not be sent to a station

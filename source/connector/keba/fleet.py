@@ -8,23 +8,23 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from connector.keba.commands import Command
 from connector.keba.errors import UnknownStationError
-from connector.keba.events import (
-    AddressShared,
-    Event,
-    StationFloods,
-    StrangerHeard,
-)
-from connector.keba.fields import report_of_field
-from connector.keba.messages import (
+from connector.keba.protocol.commands import Command
+from connector.keba.protocol.fields import report_of_field
+from connector.keba.protocol.messages import (
     Acceptance,
     Message,
     Report,
     StatusPush,
     parse_datagram,
 )
-from connector.keba.session import Session
+from connector.keba.station.events import (
+    AddressShared,
+    Event,
+    StationFloods,
+    StrangerHeard,
+)
+from connector.keba.station.station import Session
 
 FLOOD_PER_S = 200
 """Datagrams a second that are read of one station while we do not keep up.

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from connector.keba.messages import parse_text
-from connector.raw_messages import parse_raw_message
+from connector.bemcom.raw_messages import parse_raw_message
+from connector.keba.protocol.messages import parse_text
 
 FOLDER = Path(__file__).parent / "captures"
 _SNAPSHOT_SUFFIX = ".parsed.json"

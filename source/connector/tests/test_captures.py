@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.keba.messages import (
+from connector.bemcom.raw_messages import parse_raw_message
+from connector.keba.protocol.messages import (
     Blank,
     Report,
     StatusPush,
@@ -17,7 +18,6 @@ from connector.keba.messages import (
     parse_datagram,
     parse_text,
 )
-from connector.raw_messages import parse_raw_message
 from connector.tests.make_snapshots import COMMAND
 from connector.tests.recordings import (
     FOLDER,

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from connector.datapoints import all_datapoints, markdown
+from connector.bemcom.datapoints import all_datapoints, markdown
 from connector.main import __version__
 from connector.settings import Settings
 from connector.tests.device_table import README, with_table

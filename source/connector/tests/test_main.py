@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from connector.actuators import (
+from connector.bemcom.actuators import (
     ACTUATORS,
     FLEET_WORDS,
     command_from_value,
 )
 from connector.keba.errors import GatewayError
-from connector.keba.gateway import Gateway
+from connector.keba.io.gateway import Gateway
 from connector.main import EXIT_WRONG_SETTINGS, Connector, main
 from pyconnector_template.dispatch import DispatchOnce
 from pyconnector_template.settings import SettingsError

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pyconnector_template.logs import LOGGER_NAME, MQTTHandler
-
-from .mosquitto import DEADLINE_S, Mosquitto
+from testbed.mosquitto import DEADLINE_S, Mosquitto
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyconnector_template import command_worker
 from pyconnector_template.command_worker import CommandWorker
-
-from .mosquitto import DEADLINE_S
+from testbed.mosquitto import DEADLINE_S
 
 if TYPE_CHECKING:
     import pytest

@@ -22,9 +22,8 @@ from pyconnector_template.pyconnector_template import (
     SensorFlow,
 )
 from pyconnector_template.settings import SettingsError
-
-from .conftest import running
-from .mosquitto import DEADLINE_S, wait_until
+from pyconnector_template.tests.conftest import running
+from testbed.mosquitto import DEADLINE_S, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from pyconnector_template.dispatch import DispatchInInterval, DispatchOnce
-
-from .mosquitto import DEADLINE_S
+from testbed.mosquitto import DEADLINE_S
 
 both = pytest.mark.parametrize("kind", [DispatchOnce, DispatchInInterval])
 

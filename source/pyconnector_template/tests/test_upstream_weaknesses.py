@@ -21,19 +21,19 @@ from unittest.mock import MagicMock
 import pytest
 
 from pyconnector_template import connector as connector_module
-from pyconnector_template.broker import BrokerLink
 from pyconnector_template.dispatch import DispatchInInterval, DispatchOnce
-from pyconnector_template.outbox import LIMITS, Lane
+from pyconnector_template.mqtt.link import BrokerLink
+from pyconnector_template.mqtt.outbox import LIMITS, Lane
 from pyconnector_template.pyconnector_template import (
     ActuatorFlow,
     Connector,
     MQTTHandler,
     SensorFlow,
 )
+from pyconnector_template.tests.conftest import running
+from testbed.mosquitto import DEADLINE_S, Mosquitto, free_port, wait_until
 
 from . import demo_connector
-from .conftest import running
-from .mosquitto import DEADLINE_S, Mosquitto, free_port, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

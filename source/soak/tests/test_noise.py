@@ -3,7 +3,7 @@ from random import Random
 
 import pytest
 
-from connector.actuators import command_from_value
+from connector.bemcom.actuators import command_from_value
 from connector.keba.errors import InvalidCommandError
 from pyconnector_template.json_text import json_object
 from soak.invariants.attribution import FORGED, pairs_of

@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.keba.commands import Command, Enable, SetCurrent
 from connector.keba.errors import UnknownStationError
-from connector.keba.events import (
+from connector.keba.fleet import (
+    FLOOD_PER_S,
+    STRANGERS_REMEMBERED,
+    Fleet,
+    Outgoing,
+)
+from connector.keba.protocol.commands import Command, Enable, SetCurrent
+from connector.keba.protocol.units import Milliampere
+from connector.keba.station.events import (
     AddressShared,
     CommandFinished,
     CommandUnanswered,
@@ -22,15 +29,8 @@ from connector.keba.events import (
     StatusReceived,
     StrangerHeard,
 )
-from connector.keba.fleet import (
-    FLOOD_PER_S,
-    STRANGERS_REMEMBERED,
-    Fleet,
-    Outgoing,
-)
-from connector.keba.session import Session
-from connector.keba.units import Milliampere
-from connector.tests.keba.conversation import GAP_S, TCH_OK, report
+from connector.keba.station.station import Session
+from connector.tests.keba.station.conversation import GAP_S, TCH_OK, report
 
 PUSH = b'{"E pres": 1945}'
 TEN_AMPERES = SetCurrent(Milliampere(10_000))

@@ -1,0 +1,1 @@
+"""KEBA's values and commands as BEMCom's datapoints and messages."""

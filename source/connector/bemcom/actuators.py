@@ -1,0 +1,410 @@
+"""What each actuator datapoint accepts, and the command that it becomes.
+
+BEMCom hands on what its users typed: numbers, numeric texts, booleans, null
+and anything else that is JSON. Nothing is clamped silently: a value is used as
+it was meant, or refused with its range.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from connector.keba.errors import InvalidCommandError
+from connector.keba.protocol.commands import (
+    Command,
+    Display,
+    Enable,
+    SetCurrent,
+    SetCurrentTimed,
+    SetDateTime,
+    SetEnergyLimit,
+    SetFailsafe,
+    SetOutput,
+    SetPhases,
+    SetPhaseSource,
+    Start,
+    Stop,
+    Unlock,
+)
+from connector.keba.protocol.fields import CURRENT_MAX_MA, ENERGY_MAX_DWH
+from connector.keba.protocol.units import DeciWattHour, Milliampere, Seconds
+
+CURRENT_LIMITS = frozenset({"curr", "currtime"})
+"""Actuators for which null means: no limit of ours."""
+
+_NUMBER = re.compile(r" *[+-]?\d+(\.\d*)?([eE][+-]?\d+)? *", re.ASCII)
+_LONGEST_NUMBER = 32
+_LARGEST_NUMBER = 10**12
+_BOOLEANS = ("true", "false")
+_TIMED_TEXT = re.compile(r"([01]) (\d{1,9}) (\d{1,9}) \d+ (.+)", re.ASCII)
+
+
+def _whole_number(word: str, value: object, range_hint: str) -> int:
+    """Read a number or a numeric text that is whole."""
+    if isinstance(value, str) and _is_number(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidCommandError(
+            f"{word}: {_shown(value)} is no number; {range_hint}"
+        )
+    if isinstance(value, float) and not value.is_integer():
+        raise InvalidCommandError(
+            f"{word}: {_shown(value)} is no whole number; {range_hint}"
+        )
+    if abs(value) > _LARGEST_NUMBER:
+        raise InvalidCommandError(
+            f"{word}: {_shown(value)} is far too large; {range_hint}"
+        )
+    return int(value)
+
+
+def _is_number(text: str) -> bool:
+    return len(text) <= _LONGEST_NUMBER and bool(_NUMBER.fullmatch(text))
+
+
+def _switch(word: str, value: object) -> bool:
+    """Read a switch: booleans and 0 or 1, as numbers or texts."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip(" ").lower() in _BOOLEANS:
+        return value.strip(" ").lower() == "true"
+    number = _whole_number(word, value, "0 or 1")
+    if number not in (0, 1):
+        raise InvalidCommandError(f"{word}: {number} is neither 0 nor 1")
+    return bool(number)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list | dict):
+        # Nested deeply enough, it cannot be written.
+        return f"a {type(value).__name__}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _enable(value: object) -> Command:
+    return Enable(on=False if value is None else _switch("ena", value))
+
+
+def _set_current(value: object) -> Command:
+    limit = _whole_number("curr", value, "6000…63000 mA")
+    return SetCurrent(Milliampere(limit))
+
+
+def _set_energy_limit(value: object) -> Command:
+    if value is None:
+        return SetEnergyLimit(DeciWattHour(0))
+    limit = _whole_number("setenergy", value, f"0…{ENERGY_MAX_DWH} in 0.1 Wh")
+    return SetEnergyLimit(DeciWattHour(limit))
+
+
+def _display(value: object) -> Command:
+    """Read a text, alone or behind KEBA's arguments.
+
+    The published connector pasted the value behind the command word, so
+    ``0 0 0 0 Hello$KEBA`` and ``1 5 20 0 Hello`` stay valid.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidCommandError(f"display: {_shown(value)} is no text")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise InvalidCommandError(f"display: {_shown(value)} is no text")
+    timed = _TIMED_TEXT.fullmatch(value)
+    if timed is None:
+        return Display(value)
+    uses_times, minimum, maximum, text = timed.groups()
+    if uses_times == "0":
+        return Display(text)
+    return Display(text, Seconds(int(minimum)), Seconds(int(maximum)))
+
+
+def _numbers(
+    word: str, value: object, at_least: int, at_most: int
+) -> list[int]:
+    """Read one number, or a text of several with blanks between them."""
+    parts: list[object] = [value]
+    if isinstance(value, str):
+        parts = [part for part in value.split(" ") if part]
+    if not at_least <= len(parts) <= at_most:
+        raise InvalidCommandError(
+            f"{word}: {_shown(value)} has {len(parts)} numbers, not "
+            f"{at_least} to {at_most}"
+        )
+    return [_whole_number(word, part, "whole numbers") for part in parts]
+
+
+def _set_current_timed(value: object) -> Command:
+    limit, *delay = _numbers("currtime", value, 1, 2)
+    return SetCurrentTimed(
+        Milliampere(limit), Seconds(delay[0] if delay else 1)
+    )
+
+
+def _set_output(value: object) -> Command:
+    if isinstance(value, bool):
+        return SetOutput(int(value))
+    return SetOutput(_whole_number("output", value, "0, 1 or 10…150"))
+
+
+def _card_texts(word: str, value: object, at_most: int) -> list[str]:
+    if not isinstance(value, str):
+        raise InvalidCommandError(
+            f"{word}: {_shown(value)} is no text; write the tag of the card "
+            "as text, or an empty text"
+        )
+    parts = value.split(" ") if value else []
+    if len(parts) > at_most:
+        raise InvalidCommandError(f"{word}: {_shown(value)} has too many parts")
+    return parts
+
+
+def _start(value: object) -> Command:
+    return Start(*_card_texts("start", value, 2))
+
+
+def _stop(value: object) -> Command:
+    return Stop(*_card_texts("stop", value, 1))
+
+
+def _unlock(value: object) -> Command:
+    if value is None or not _switch("unlock", value):
+        raise InvalidCommandError("unlock: only 1 unlocks; 0 does nothing")
+    return Unlock()
+
+
+def _set_failsafe(value: object) -> Command:
+    if value is None:
+        value = 0
+    timeout, *rest = _numbers("failsafe", value, 1, 3)
+    if timeout == 0 and not rest:
+        return SetFailsafe(Seconds(0), Milliampere(0))
+    if not rest:
+        raise InvalidCommandError(
+            f"failsafe: {_shown(value)} is a timeout without a current; write "
+            "`<timeout s> <mA>`, or 0 for off"
+        )
+    limit, *stored = rest
+    is_stored = bool(stored) and _switch("failsafe", stored[0])
+    return SetFailsafe(Seconds(timeout), Milliampere(limit), is_stored)
+
+
+def _set_date_time(value: object) -> Command:
+    seconds = _whole_number("setdatetime", value, "Unix time in s")
+    return SetDateTime(Seconds(seconds))
+
+
+def _set_phase_source(value: object) -> Command:
+    return SetPhaseSource(_whole_number("x2src", value, "0…4"))
+
+
+def _set_phases(value: object) -> Command:
+    if value is None:
+        raise InvalidCommandError("x2: null is neither 0 nor 1")
+    return SetPhases(three=_switch("x2", value))
+
+
+@dataclass(frozen=True, slots=True)
+class Actuator:
+    """One actuator datapoint of a station.
+
+    Parameters
+    ----------
+    word
+        Key of the datapoint behind the station's name.
+    read
+        Makes the command from a value.
+    example
+        Example value for BEMCom's API.
+    unit, meaning, accepts
+        For people: unit, what it does, and which values.
+    low, high
+        Range of a number.
+    allowed
+        The values of a switch.
+    is_text
+        Whether it takes a text.
+    """
+
+    word: str
+    read: Callable[[object], Command]
+    example: int | str
+    unit: str
+    meaning: str
+    accepts: str
+    low: int | None = None
+    high: int | None = None
+    allowed: tuple[int, ...] = ()
+    is_text: bool = False
+
+
+ACTUATORS: Mapping[str, Actuator] = {
+    actuator.word: actuator
+    for actuator in (
+        Actuator(
+            "ena",
+            _enable,
+            0,
+            "",
+            "enable or disable charging",
+            "0, 1, true, false; null is 0",
+            allowed=(0, 1),
+        ),
+        Actuator(
+            "curr",
+            _set_current,
+            63_000,
+            "mA",
+            "limit of the charging current",
+            "6000…63000; null is no limit of ours, 63000 or max_curr",
+            low=6_000,
+            high=63_000,
+        ),
+        Actuator(
+            "setenergy",
+            _set_energy_limit,
+            100_000,
+            "0.1 Wh",
+            "energy at which the session stops",
+            "0 (no limit)…999999999; null is 0",
+            low=0,
+            high=ENERGY_MAX_DWH,
+        ),
+        Actuator(
+            "display",
+            _display,
+            "0 0 0 0 Hello$KEBA",
+            "",
+            "text on the display",
+            "up to 23 ASCII characters, alone or as "
+            "`1 <min s> <max s> 0 <text>`",
+            is_text=True,
+        ),
+        Actuator(
+            "currtime",
+            _set_current_timed,
+            63_000,
+            "mA",
+            "limit of the charging current until unplugged; 0 stops",
+            "0 or 6000…63000, alone or as text `<mA> <s>` with a delay of "
+            "0…860400 s; null is no limit of ours",
+        ),
+        Actuator(
+            "output",
+            _set_output,
+            0,
+            "",
+            "relay X2, or its pulses per kWh (stored in the station)",
+            "0, 1, true, false, 10…150; null is refused",
+            low=0,
+            high=150,
+        ),
+        Actuator(
+            "start",
+            _start,
+            "",
+            "",
+            "authorise a session",
+            "text: empty, `<tag>` or `<tag> <class>` in 16 and 20 "
+            "hexadecimal digits",
+            is_text=True,
+        ),
+        Actuator(
+            "stop",
+            _stop,
+            "",
+            "",
+            "end an authorised session",
+            "text: empty or the tag that started it",
+            is_text=True,
+        ),
+        Actuator(
+            "unlock",
+            _unlock,
+            1,
+            "",
+            "unlock the socket; stop charging before",
+            "1 or true",
+            allowed=(1,),
+        ),
+        Actuator(
+            "failsafe",
+            _set_failsafe,
+            "60 6000 0",
+            "s, mA",
+            "limit when the station hears no command for a time",
+            "text `<timeout s> <mA> [<1 to store it>]`: 10…600 s, 0 or "
+            "6000…63000 mA; 0 or null is off",
+            is_text=True,
+        ),
+        Actuator(
+            "setdatetime",
+            _set_date_time,
+            1_800_000_000,
+            "s since 1970 UTC",
+            "set the clock of the station",
+            "Unix time; null is refused",
+            low=1,
+            high=4_294_967_295,
+        ),
+        Actuator(
+            "x2src",
+            _set_phase_source,
+            4,
+            "",
+            "who may switch phases: 0 nobody, 1 OCPP, 2 REST, 3 Modbus, 4 UDP",
+            "0…4; null is refused",
+            allowed=(0, 1, 2, 3, 4),
+        ),
+        Actuator(
+            "x2",
+            _set_phases,
+            1,
+            "",
+            "charge with one (0) or three (1) phases; at most every 305 s",
+            "0, 1, true, false; null is refused",
+            allowed=(0, 1),
+        ),
+    )
+}
+
+FLEET = "all"
+"""Stands for every station, in the place of a station's name."""
+
+FLEET_WORDS = ("ena", "curr")
+"""Actuators that exist for all stations together."""
+
+
+def command_from_value(
+    word: str, value: object, max_curr: int | None = None
+) -> Command:
+    """Turn the value of an actuator datapoint into a command.
+
+    Parameters
+    ----------
+    word
+        Key of the actuator, one of `ACTUATORS`.
+    value
+        Any JSON value.
+    max_curr
+        Highest limit in mA that this station may be given.
+
+    Raises
+    ------
+    InvalidCommandError
+        If the value must not be sent; says why and what would be possible.
+    """
+    highest = CURRENT_MAX_MA if max_curr is None else max_curr
+    if word in CURRENT_LIMITS and value is None:
+        value = highest
+    command = ACTUATORS[word].read(value)
+    if (
+        isinstance(command, SetCurrent | SetCurrentTimed | SetFailsafe)
+        and command.limit > highest
+    ):
+        raise InvalidCommandError(
+            f"{word}: {command.limit} mA is more than this station's "
+            f"max_curr of {highest} mA"
+        )
+    return command

@@ -1,0 +1,229 @@
+"""Every datapoint of a station, in one table.
+
+``python -m connector.bemcom.datapoints`` prints docs/datapoints.md; a test
+fails when that file is not up to date.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from connector.bemcom.actuators import ACTUATORS, Actuator
+from connector.bemcom.readings import READINGS
+from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
+from connector.keba.protocol.fields import REPORTS, Field
+from connector.keba.station.events import Outcome, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Datapoint:
+    """One row of the table.
+
+    Parameters
+    ----------
+    kind
+        ``sensor`` or ``actuator``, as BEMCom calls them.
+    key
+        Key behind ``<station>__``.
+    unit, meaning
+        For people.
+    values
+        Range or allowed values, for people.
+    data_format
+        BEMCom's name for how the value is to be checked and stored.
+    """
+
+    kind: str
+    key: str
+    unit: str
+    meaning: str
+    values: str
+    data_format: str
+
+
+CONNECTION = (
+    Datapoint(
+        "sensor",
+        "connection__online",
+        "",
+        "the station answers what it is asked for",
+        "true, false",
+        "bool",
+    ),
+    Datapoint(
+        "sensor",
+        "connection__reason",
+        "",
+        "why the station is, or is not, online",
+        ", ".join(Reason),
+        "discrete_text",
+    ),
+    Datapoint(
+        "sensor",
+        "connection__last_seen",
+        "ms since 1970 UTC",
+        "when the last datagram of the station came",
+        "",
+        "generic_numeric",
+    ),
+    Datapoint(
+        "sensor",
+        "connection__requests_sent",
+        "",
+        "datagrams sent to the station since the start",
+        "0…",
+        "generic_numeric",
+    ),
+    Datapoint(
+        "sensor",
+        "connection__requests_unanswered",
+        "",
+        "requests that were not answered since the start",
+        "0…",
+        "generic_numeric",
+    ),
+    Datapoint(
+        "sensor",
+        "connection__restarts",
+        "",
+        "restarts of the station since the start of the connector",
+        "0…",
+        "generic_numeric",
+    ),
+)
+
+
+_WITH_REASON = (Outcome.REJECTED, Outcome.INVALID)
+_OUTCOMES = ", ".join(
+    f"{outcome}: …" if outcome in _WITH_REASON else outcome
+    for outcome in Outcome
+)
+
+
+def all_datapoints() -> Iterator[Datapoint]:
+    """Yield every datapoint that a station may have."""
+    for number, fields in REPORTS.items():
+        for field in fields:
+            yield _of_field(number, field)
+    yield from CONNECTION
+    for row in READINGS:
+        yield Datapoint(
+            "sensor",
+            f"readings__{row.key}",
+            row.unit,
+            row.meaning,
+            row.values,
+            row.data_format,
+        )
+    yield from _sessions()
+    for actuator in ACTUATORS.values():
+        yield Datapoint(
+            "sensor",
+            f"results__{actuator.word}",
+            "",
+            f"what became of the last `{actuator.word}`",
+            _OUTCOMES,
+            "generic_text",
+        )
+    for actuator in ACTUATORS.values():
+        yield Datapoint(
+            "actuator",
+            actuator.word,
+            actuator.unit,
+            actuator.meaning,
+            actuator.accepts,
+            _data_format(actuator),
+        )
+
+
+def _sessions() -> Iterator[Datapoint]:
+    """Yield the datapoints of a finished session (with report 100 only)."""
+    for key, unit, meaning, data_format in (
+        ("id", "", "Session ID of the station", "generic_numeric"),
+        ("energy", "kWh", "energy of the session", "generic_numeric"),
+        ("started", "", "start in UTC, ISO 8601", "generic_text"),
+        ("ended", "", "end in UTC, ISO 8601", "generic_text"),
+        ("reason", "", "unplugged, rfid, or a number", "generic_text"),
+        ("tag", "", "card, hashed unless RFID_PLAIN", "generic_text"),
+        (
+            "time_quality",
+            "",
+            "none, not_synchronised, weak, strong, or uptime of the station",
+            "generic_text",
+        ),
+    ):
+        yield Datapoint(
+            "sensor", f"session__{key}", unit, meaning, "", data_format
+        )
+
+
+def _of_field(number: int, field: Field) -> Datapoint:
+    return Datapoint(
+        "sensor",
+        f"report {number}__{field.key}",
+        field.unit,
+        field.meaning,
+        _values(field),
+        _data_format(field),
+    )
+
+
+def _values(field: Field) -> str:
+    if field.allowed:
+        return ", ".join(map(str, field.allowed))
+    if field.low is None or field.high is None:
+        return ""
+    return f"{field.low}…{field.high}"
+
+
+def _data_format(described: Field | Actuator) -> str:
+    if described.is_text:
+        return "generic_text"
+    if described.allowed:
+        return "discrete_numeric"
+    if described.low is None or described.high is None:
+        return "generic_numeric"
+    return "continuous_numeric"
+
+
+def markdown(datapoints: Iterable[Datapoint]) -> str:
+    """Return docs/datapoints.md."""
+    lines = [
+        "# Datapoints",
+        "",
+        "Made by `make docs` from the tables in `source/connector`; a test",
+        "compares. Each key stands behind the name of the station and two",
+        "underscores, as in `garage__report 3__P`. A station announces the",
+        "fields that it sends: older firmware and other models have fewer,",
+        "newer firmware may have more. Of those that are not in these tables",
+        f"at most {MAX_UNKNOWN_KEYS} of each station become datapoints.",
+        "",
+        "`all__ena` and `all__curr` write to every station at once.",
+    ]
+    heading = ""
+    for datapoint in datapoints:
+        section = _section(datapoint)
+        if section != heading:
+            heading = section
+            lines += ["", f"## {heading}", "", *_TABLE_HEAD]
+        lines.append(
+            f"| `{datapoint.key}` | {datapoint.unit} | {datapoint.meaning} "
+            f"| {datapoint.values} | {datapoint.data_format} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+_TABLE_HEAD = (
+    "| key | unit | meaning | values | data format |",
+    "| --- | --- | --- | --- | --- |",
+)
+
+
+def _section(datapoint: Datapoint) -> str:
+    if datapoint.kind == "actuator":
+        return "Actuators"
+    group = datapoint.key.partition("__")[0]
+    return f"Sensors: {group}"
+
+
+if __name__ == "__main__":
+    print(markdown(all_datapoints()), end="")  # noqa: T201 - its purpose

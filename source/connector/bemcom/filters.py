@@ -1,0 +1,77 @@
+"""Which values are worth publishing again; a policy against load.
+
+Off by default: BEMCom marks nothing as stale, and a controller that looks at
+timestamps takes a value that was not repeated for an old one.
+"""
+
+import zlib
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+from connector.bemcom.keys import split_key
+
+Value = TypeVar("Value")
+
+NEWS = frozenset({"results", "session"})
+"""Groups of datapoints that tell events: the same result twice is news."""
+
+
+class UnchangedValues(Generic[Value]):
+    """Holds back values that have not changed, for a while.
+
+    Parameters
+    ----------
+    every
+        An unchanged value is published each so many times that it comes.
+    """
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+        self._last: dict[str, tuple[Value, int]] = {}
+
+    def select(self, values: Mapping[str, Value]) -> Mapping[str, Value]:
+        """Return what is to be published of these values.
+
+        Parameters
+        ----------
+        values
+            Values by the keys of their datapoints, for which there is a topic.
+        """
+        # Taken once: what is forgotten meanwhile must not come back.
+        last = self._last
+        return {
+            key: value
+            for key, value in values.items()
+            if self._is_due(key, value, last)
+        }
+
+    def forget(self) -> None:
+        """Publish all once more.
+
+        The broker may have lost what it kept, or somebody else may want it.
+        """
+        # Replaced: the thread that selects may be at work.
+        self._last = {}
+
+    def _is_due(
+        self, key: str, value: Value, last: dict[str, tuple[Value, int]]
+    ) -> bool:
+        if _group_of(key) in NEWS:
+            return True
+        known = last.get(key)
+        if known is None:
+            # So that the repetitions of many values spread over the polls.
+            last[key] = value, zlib.crc32(key.encode()) % self._every
+            return True
+        last_value, held_back = known
+        is_same = type(last_value) is type(value) and last_value == value
+        if is_same and held_back + 1 < self._every:
+            last[key] = value, held_back + 1
+            return False
+        last[key] = value, 0
+        return True
+
+
+def _group_of(key: str) -> str:
+    """Return ``results`` of ``garage__results__ena``."""
+    return split_key(key)[1].partition("__")[0]

@@ -1,0 +1,1 @@
+"""What the facts about a station mean for the person who looks at it."""

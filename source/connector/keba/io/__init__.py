@@ -1,0 +1,1 @@
+"""Sockets, threads, names and the clock; nothing else here has them."""

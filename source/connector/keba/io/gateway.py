@@ -1,0 +1,474 @@
+"""The thin shell around the fleet: the one socket, thread and clock.
+
+The thread "keba-udp" alone sees the fleet and its sessions, hence nothing in
+them needs a lock. Others hand in commands through an inbox and take events
+from a queue.
+"""
+
+import contextlib
+import errno
+import ipaddress
+import logging
+import math
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from connector.keba.errors import GatewayError, UnknownStationError
+from connector.keba.fleet import Fleet, Outgoing
+from connector.keba.io.fair_queue import FairQueue
+from connector.keba.io.resolver import NameLookup
+from connector.keba.protocol.commands import Command, SetFailsafe
+from connector.keba.protocol.messages import MAX_DATAGRAM_BYTES
+from connector.keba.station.events import (
+    ConnectionState,
+    Event,
+    OddDatagram,
+    Reason,
+    ReportReceived,
+    StatusReceived,
+)
+from connector.keba.station.station import Session
+
+UDP_PORT = 7090
+"""Requests leave from it, replies come to it (evcc-io/evcc#31478)."""
+
+RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
+"""Asked for; the kernel may grant less. 1000 stations answer at once."""
+
+EVENTS_PER_LANE = 2000
+EVENTS_BEHIND = 200
+"""When more events wait, the flow does not keep up with what comes."""
+
+READS_PER_LOOK = 500
+
+LATE_LISTENING_S = 1.0
+"""So long a flood may put off the verdict that a request was not answered."""
+
+SPREAD_S = 0.3
+"""The first round of a large fleet is spread over this time."""
+
+SPREAD_PER_STATION_S = 0.0005
+
+LOOK_INTERVAL_S = 1.0
+STUCK_AFTER_S = 15.0
+"""A thread that has not looked at its socket for so long hangs."""
+
+FAREWELL_S = 0.5
+"""So long the end may take for stations that are to be told."""
+
+_DATAGRAMS = (ReportReceived, StatusReceived, OddDatagram)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An event, and when it happened in ms since 1970 UTC."""
+
+    event: Event
+    timestamp_ms: int
+
+
+class Gateway:
+    """Talks to all stations over one UDP socket, in a thread of its own.
+
+    Parameters
+    ----------
+    stations
+        Name of each station and its address or host name.
+    serials
+        Serial numbers of the stations that are meant, where known.
+    restores, failsafe
+        See `Caretaker`.
+    bind_address, port
+        Where to listen; stations are expected at the same port.
+    reports, poll_interval_s, reply_timeout_s
+        See `Session`.
+    log
+        For the datagrams themselves, at level DEBUG.
+    """
+
+    def __init__(
+        self,
+        stations: Mapping[str, str],
+        *,
+        serials: Mapping[str, str] | None = None,
+        restores: bool = False,
+        failsafe: SetFailsafe | None = None,
+        bind_address: str = "0.0.0.0",  # noqa: S104 - stations are outside
+        port: int = UDP_PORT,
+        reports: Sequence[int] = (1, 2, 3),
+        poll_interval_s: float = 30.0,
+        reply_timeout_s: float = 2.0,
+        log: logging.Logger,
+    ) -> None:
+        self._hosts = dict(stations)
+        self._bind_address = bind_address
+        self._port = port
+        self._log = log
+        self._clock = time.monotonic
+        started_at = self._clock()
+        spread_s = min(
+            SPREAD_PER_STATION_S, SPREAD_S / max(1, len(self._hosts))
+        )
+        self._fleet = Fleet(
+            Session(
+                station,
+                reports=reports,
+                poll_interval_s=poll_interval_s,
+                reply_timeout_s=reply_timeout_s,
+                first_round_at=started_at + index * spread_s,
+                serial=(serials or {}).get(station),
+                restores=restores,
+                failsafe=failsafe,
+            )
+            for index, station in enumerate(self._hosts)
+        )
+        self._heard_until = started_at
+        self._looked_at = started_at
+        self._inbox: SimpleQueue[Callable[[float], list[Event]]] = SimpleQueue()
+        self._events: FairQueue[Delivery] = FairQueue(EVENTS_PER_LANE)
+        self._fresh: list[Delivery] = []
+        self._has_events = threading.Condition()
+        self._is_at_work = False
+        self._names = NameLookup(self._on_lookup, log)
+        self._closes_at = math.inf
+        self._bell_rope: socket.socket | None = None
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(
+            target=self._run_and_report, name="keba-udp", daemon=True
+        )
+
+    # --- for other threads -------------------------------------------------
+
+    def open(self) -> None:
+        """Bind the socket and start the thread.
+
+        Raises
+        ------
+        GatewayError
+            If the port cannot be bound.
+        """
+        self._socket = _bind(self._bind_address, self._port)
+        self._bell, self._bell_rope = socket.socketpair()
+        for end in (self._bell, self._bell_rope):
+            end.setblocking(False)
+        # For what was handed in before.
+        self._ring()
+        for station, host in self._hosts.items():
+            self._find(station, host)
+        self._looked_at = self._clock()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Say goodbye, end the thread and free the port.
+
+        Commands that have not been sent are lost.
+        """
+        if self._thread.ident is None:
+            return
+        self._hand_in(self._say_farewell)
+        self._thread.join(timeout=FAREWELL_S + 0.5)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether stations are, or are about to be, listened to."""
+        if self._thread.ident is None:
+            return True
+        is_stuck = self._clock() - self._looked_at > STUCK_AFTER_S
+        return self._thread.is_alive() and not is_stuck
+
+    @property
+    def events_dropped(self) -> int:
+        """How many events nobody fetched in time."""
+        return self._events.dropped
+
+    def submit(self, station: str, command: Command) -> None:
+        """Send a command as soon as KEBA's pauses allow.
+
+        Raises
+        ------
+        UnknownStationError
+            If there is no station of that name.
+        """
+        if station not in self._hosts:
+            raise UnknownStationError(f"no station is called {station!r}")
+        self._hand_in(lambda now: self._fleet.submit(station, command, now))
+
+    def ask(self, station: str, report: int) -> None:
+        """Ask a station for a report once more, or for another one."""
+
+        def ask_fleet(now: float) -> list[Event]:
+            self._fleet.ask(station, report, now)
+            return []
+
+        self._hand_in(ask_fleet)
+
+    def set_in_charge(self, *, is_in_charge: bool) -> None:
+        """Tell whether the broker and the controller are there.
+
+        While they are not, stations in failsafe mode are left to fall back.
+        """
+
+        def tell_fleet(now: float) -> list[Event]:
+            self._fleet.set_in_charge(is_in_charge=is_in_charge, now=now)
+            return []
+
+        self._hand_in(tell_fleet)
+
+    def tell(self, event: Event) -> None:
+        """Put an event of our own into the queue of events."""
+        self._hand_in(lambda _: [event])
+
+    def next_event(self, timeout_s: float) -> Delivery | None:
+        """Wait for what happens next at the stations.
+
+        Returns
+        -------
+        Delivery or None
+            None when nothing has happened for `timeout_s`.
+
+        Raises
+        ------
+        GatewayError
+            If the thread has died; its cause is the cause of this error.
+        """
+        with self._has_events:
+            self._has_events.wait_for(self._is_worth_a_look, timeout_s)
+            delivery = self._events.take()
+        if delivery is None and self._failure is not None:
+            raise GatewayError(
+                f"the thread of the UDP socket has died: {self._failure!r}"
+            ) from self._failure
+        return delivery
+
+    def _is_worth_a_look(self) -> bool:
+        """Tell whether an event waits, and no station is being served.
+
+        Python runs one thread at a time, and whoever makes a system call lets
+        the others go first: a flow that works on while requests are to leave
+        holds each of them up (decision 7).
+        """
+        if self._failure is not None:
+            return True
+        return not self._is_at_work and len(self._events) > 0
+
+    def wall_clock_ms(self, moment: float) -> int:
+        """Turn a moment of an event into ms since 1970 UTC."""
+        return round((time.time() - self._clock() + moment) * 1000)
+
+    def _hand_in(self, request: Callable[[float], list[Event]]) -> None:
+        self._inbox.put(request)
+        self._ring()
+
+    def _ring(self) -> None:
+        if self._bell_rope is None:
+            return
+        # A full bell has been heard already, or will be.
+        with contextlib.suppress(BlockingIOError, OSError):
+            self._bell_rope.send(b"!")
+
+    # --- the thread --------------------------------------------------------
+
+    def _run_and_report(self) -> None:
+        try:
+            self._run()
+        except Exception as error:  # noqa: BLE001 - seen by next_event
+            self._hand_over()
+            with self._has_events:
+                self._failure = error
+                self._has_events.notify_all()
+        finally:
+            self._socket.close()
+            self._bell.close()
+            if self._bell_rope is not None:
+                self._bell_rope.close()
+
+    def _run(self) -> None:
+        # Two sockets need no epoll, whose patience counts in milliseconds.
+        with selectors.SelectSelector() as selector:
+            selector.register(self._socket, selectors.EVENT_READ)
+            selector.register(self._bell, selectors.EVENT_READ)
+            while not self._is_over():
+                selector.select(self._patience_s())
+                self._is_at_work = True
+                self._looked_at = self._clock()
+                self._empty_bell()
+                self._read_inbox()
+                self._read_socket()
+                self._take_turns()
+                self._hand_over()
+        self._tell_armed()
+
+    def _tell_armed(self) -> None:
+        armed = self._fleet.stations_left_armed
+        if armed:
+            self._log.warning(
+                "The failsafe mode of %s could not be switched off in time; "
+                "without a connector it will limit the current soon",
+                ", ".join(armed),
+            )
+
+    def _is_over(self) -> bool:
+        if self._closes_at == math.inf:
+            return False
+        return not self._fleet.has_commands or self._clock() >= self._closes_at
+
+    def _say_farewell(self, now: float) -> list[Event]:
+        self._closes_at = now + FAREWELL_S
+        self._fleet.say_farewell(now)
+        return []
+
+    def _patience_s(self) -> float:
+        now = self._clock()
+        deadline = self._fleet.next_deadline()
+        until = now + LOOK_INTERVAL_S
+        if deadline is not None:
+            until = min(until, deadline)
+        return max(0.0, min(until, self._closes_at) - now)
+
+    def _empty_bell(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._bell.recv(4096)
+
+    def _read_inbox(self) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                request = self._inbox.get_nowait()
+                self._deliver(request(self._clock()))
+
+    def _read_socket(self) -> None:
+        """Hear what has come, before anybody is given up on."""
+        looked_at = self._clock()
+        is_behind = len(self._events) > EVENTS_BEHIND
+        for _ in range(READS_PER_LOOK):
+            try:
+                data, (address, _) = self._socket.recvfrom(
+                    MAX_DATAGRAM_BYTES + 1
+                )
+            except BlockingIOError:
+                self._heard_until = looked_at
+                return
+            except OSError as error:
+                self._log.debug("UDP socket: %s", error)
+                return
+            self._deliver(
+                self._fleet.receive(
+                    data, address, self._clock(), is_behind=is_behind
+                )
+            )
+        self._heard_until = max(self._heard_until, looked_at - LATE_LISTENING_S)
+
+    def _take_turns(self) -> None:
+        while turn := self._fleet.turn(self._clock(), self._heard_until):
+            if turn.outgoing is not None:
+                self._send(turn.outgoing)
+            self._deliver(turn.events)
+
+    def _send(self, outgoing: Outgoing) -> None:
+        self._log.debug("%s >> %s", outgoing.station, _shown(outgoing.data))
+        try:
+            self._socket.sendto(outgoing.data, (outgoing.address, self._port))
+        except OSError as error:
+            self._log.debug("%s: %s", outgoing.station, error)
+            self._fleet.note_send_error(outgoing.station)
+        self._fleet.note_left(outgoing.station, self._clock())
+
+    def _deliver(self, events: Sequence[Event]) -> None:
+        if not events:
+            return
+        timestamp_ms = time.time_ns() // 1_000_000
+        for event in events:
+            self._look_again(event)
+            self._fresh.append(Delivery(event, timestamp_ms))
+
+    def _hand_over(self) -> None:
+        """Give the flow what this look has brought, and the interpreter."""
+        with self._has_events:
+            for delivery in self._fresh:
+                self._events.put(_lane_of(delivery.event), delivery)
+            self._fresh.clear()
+            self._is_at_work = False
+            if self._events:
+                self._has_events.notify()
+
+    # --- names -------------------------------------------------------------
+
+    def _find(self, station: str, host: str) -> None:
+        """Give a station its address; names are looked up aside."""
+        if _is_address(host):
+            self._fleet.set_address(station, host, self._clock())
+        else:
+            self._names.ask(station, host)
+
+    def _look_again(self, event: Event) -> None:
+        """Look a name up again while its station stays silent."""
+        if not isinstance(event, ConnectionState) or event.online:
+            return
+        if event.reason is Reason.DIP_SWITCH_OFF:
+            return
+        host = self._hosts[event.station]
+        if not _is_address(host):
+            self._names.ask(event.station, host)
+
+    def _on_lookup(self, station: str, address: str | None) -> None:
+        self._hand_in(lambda now: self._note_found(station, address, now))
+
+    def _note_found(
+        self, station: str, address: str | None, now: float
+    ) -> list[Event]:
+        # A name service in trouble does not take a known address away.
+        address = address or self._fleet.address_of(station)
+        return self._fleet.set_address(station, address, now)
+
+
+def _bind(address: str, port: int) -> socket.socket:
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        udp.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES
+        )
+        udp.setblocking(False)
+        udp.bind((address, port))
+    except OSError as error:
+        udp.close()
+        raise GatewayError(_bind_advice(address, port, error)) from error
+    return udp
+
+
+def _bind_advice(address: str, port: int, error: OSError) -> str:
+    where = f"UDP port {port} of {address} cannot be bound: {error.strerror}"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"{where}. Another program on this host talks to KEBA stations "
+            "(a second connector, evcc, Home Assistant…); stations answer to "
+            "this port only, so end that program or use another host"
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{where}. KEBA_P30_BIND_ADDRESS must be an address of this host"
+    return where
+
+
+def _shown(datagram: bytes) -> str:
+    """Name a datagram in the log, without the tag of a card."""
+    text = datagram.decode("ascii")
+    word = text.partition(" ")[0]
+    return word if word in ("start", "stop") else text
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _lane_of(event: Event) -> str:
+    """Keep a station's flood of datagrams apart from all other news."""
+    if isinstance(event, _DATAGRAMS):
+        return f"{event.station} <<"
+    return getattr(event, "station", "")

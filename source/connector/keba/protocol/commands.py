@@ -1,0 +1,607 @@
+"""What may be said to a station: a value that exists is one that may be sent.
+
+Ranges and units are those of KEBA's UDP Programmers Guide V2.01; where only
+other sources know a command, its docstring says so. Each command knows which
+fields of report 2 prove it, because ``TCH-OK`` means received, not done.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar
+
+from connector.keba.errors import InvalidCommandError
+from connector.keba.protocol.fields import (
+    CURRENT_MAX_MA,
+    ENERGY_MAX_DWH,
+    is_known_report,
+)
+from connector.keba.protocol.units import DeciWattHour, Milliampere, Seconds
+
+CURRENT_MIN_MA = 6_000
+DELAY_MAX_S = 860_400
+FAILSAFE_MIN_S = 10
+FAILSAFE_MAX_S = 600
+DISPLAY_MAX_CHARACTERS = 23
+DISPLAY_MAX_S = 65_535
+
+_READ_BACK_WITHIN_S = 15
+"""A timer this short may have run down before the reading."""
+
+_NO_PROOF: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """Ask for a report; has no side effects."""
+
+    number: int
+
+    def __post_init__(self) -> None:
+        if not is_known_report(self.number):
+            raise InvalidCommandError(
+                f"report {self.number}: there are 1, 2, 3 and 100 to 130"
+            )
+
+    def encode(self) -> bytes:
+        """Return the datagram."""
+        return b"report %d" % self.number
+
+
+class Command:
+    """Base of all commands that change something.
+
+    Attributes
+    ----------
+    word
+        KEBA's command word; the newest command of a word wins.
+    repeatable
+        Whether saying it twice is the same as saying it once.
+    settle_s
+        Seconds until a report can show the effect.
+    overtakes
+        Words of commands whose effect this one may replace.
+    """
+
+    __slots__ = ()
+    word: ClassVar[str]
+    repeatable: ClassVar[bool] = True
+    settle_s: ClassVar[float] = 0.0
+    overtakes: ClassVar[frozenset[str]] = frozenset()
+
+    def arguments(self) -> str:
+        """Return what stands behind the command word."""
+        return ""
+
+    def proof(self) -> Mapping[str, int]:
+        """Return the fields of report 2 that show the effect."""
+        return _NO_PROOF
+
+    def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
+        """Tell whether a report 2 shows the effect.
+
+        Returns
+        -------
+        bool or None
+            None where the station has no field that could show it.
+        """
+        wanted = self.proof()
+        if not wanted or any(key not in fields for key in wanted):
+            return None
+        return all(_equals(fields[key], wanted[key]) for key in wanted)
+
+    def is_left_in(self, fields: Mapping[str, object]) -> bool | None:
+        """Tell the same where a newer command may have replaced a part."""
+        return self.is_shown_by(fields)
+
+    def disables_charging(self) -> bool:
+        """Tell whether KEBA asks for silence afterwards (t_DIS_pause)."""
+        return False
+
+    def is_replaced_by(self, newer: "Command") -> bool:
+        """Tell whether a newer one leaves nothing of it, so that it can go."""
+        return self.word == newer.word
+
+    def undoes(self, newer: "Command") -> bool:  # noqa: ARG002 - the default
+        """Tell whether this one, said once more after a newer one, undoes it.
+
+        Sharper than `overtakes`, which knows words only.
+        """
+        return False
+
+    def would_spoil(self, newer: "Command") -> bool:
+        """Tell whether a newer command leaves no room for this one."""
+        return self.word == newer.word or self.undoes(newer)
+
+    def encode(self) -> bytes:
+        """Return the datagram: no line feed (UDP guide V2.01, page 14)."""
+        return f"{self.word} {self.arguments()}".rstrip().encode("ascii")
+
+    def __str__(self) -> str:
+        return self.encode().decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Enable(Command):
+    """Enable or disable charging (page 31).
+
+    The effect takes about a second. Other values than 0 and 1 act like 0
+    (V2.00, page 13), hence the strictness.
+    """
+
+    word: ClassVar[str] = "ena"
+    settle_s: ClassVar[float] = 1.0
+    overtakes: ClassVar[frozenset[str]] = frozenset({"currtime", "start"})
+    on: bool
+
+    def arguments(self) -> str:
+        """Return 1 or 0."""
+        return str(int(self.on))
+
+    def proof(self) -> Mapping[str, int]:
+        """`Enable user` follows the command."""
+        return {"Enable user": int(self.on)}
+
+    def disables_charging(self) -> bool:
+        """`ena 0` wants two seconds of silence."""
+        return not self.on
+
+    def undoes(self, newer: Command) -> bool:
+        """`ena 0` stops what was started, and `ena 1` starts what was stopped.
+
+        With cards `ena 0` takes the authorisation away
+        (dannerph/homeassistant-keba#33).
+        """
+        if isinstance(newer, Start):
+            return not self.on
+        if not isinstance(newer, SetCurrentTimed) or not newer.rules_soon:
+            return False
+        return newer.stops if self.on else not newer.stops
+
+
+@dataclass(frozen=True, slots=True)
+class SetCurrent(Command):
+    """Limit the charging current (pages 32 and 33).
+
+    `Curr user` shows it at once, `Max curr` only 6 to 7 s later.
+    """
+
+    word: ClassVar[str] = "curr"
+    overtakes: ClassVar[frozenset[str]] = frozenset({"currtime"})
+    limit: Milliampere
+
+    def __post_init__(self) -> None:
+        if self.limit == 0:
+            raise InvalidCommandError(
+                "curr: 0 mA is outside of KEBA's range; use ena 0 or "
+                "currtime 0 to stop charging"
+            )
+        _require_current("curr", self.limit)
+
+    def arguments(self) -> str:
+        """Return the limit in mA."""
+        return str(self.limit)
+
+    def proof(self) -> Mapping[str, int]:
+        """`Curr user` follows the command."""
+        return {"Curr user": self.limit}
+
+    def is_replaced_by(self, newer: Command) -> bool:
+        """`currtime` sets the same limit, as soon as it rules."""
+        if isinstance(newer, SetCurrentTimed):
+            return newer.rules_soon
+        return Command.is_replaced_by(self, newer)
+
+    def undoes(self, newer: Command) -> bool:
+        """It replaces any limit, and was seen to switch to three phases.
+
+        Source of the latter: ioBroker.kecontact#380.
+        """
+        if isinstance(newer, SetCurrentTimed):
+            return newer.rules_soon
+        return isinstance(newer, SetPhases)
+
+
+@dataclass(frozen=True, slots=True)
+class SetCurrentTimed(Command):
+    """Limit the current after a delay; 0 mA stops charging (pages 21, 22).
+
+    Until the delay is over `Curr timer` shows the limit and `Tmo CT` counts
+    down, then `Curr user` shows it. A delay of 0 acts like the shortest one,
+    but `currtime 0 0` only cancels a timer that still runs.
+    """
+
+    word: ClassVar[str] = "currtime"
+    settle_s: ClassVar[float] = 1.0
+    overtakes: ClassVar[frozenset[str]] = frozenset({"ena", "curr"})
+    limit: Milliampere
+    delay: Seconds
+
+    def __post_init__(self) -> None:
+        if self.limit != 0:
+            _require_current("currtime", self.limit, zero="0 (stop) or ")
+        _require_range("currtime", self.delay, 0, DELAY_MAX_S, "s")
+
+    def arguments(self) -> str:
+        """Return the limit in mA and the delay in s."""
+        return f"{self.limit} {self.delay}"
+
+    def proof(self) -> Mapping[str, int]:
+        """`Curr user` follows the command, after the delay.
+
+        A limit also lifts an `ena 0`; without that nothing will be charged.
+        """
+        if self._cancels():
+            return {"Tmo CT": 0}
+        if self.limit == 0:
+            return {"Curr user": 0}
+        return {"Curr user": self.limit, "Enable user": 1}
+
+    def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
+        """Tell whether the limit rules, or waits for its moment.
+
+        A limit also lifts an `ena 0`: where charging is still disabled, the
+        command had no effect.
+        """
+        is_left = self.is_left_in(fields)
+        if not is_left or self.limit == 0 or self._is_waiting(fields):
+            return is_left
+        return not _equals(fields.get("Enable user"), 0)
+
+    def is_left_in(self, fields: Mapping[str, object]) -> bool | None:
+        """Tell the same, whether or not charging is enabled.
+
+        A stop may show as `Enable user` 0 instead, because `Curr user` was
+        seen to keep its value then.
+        """
+        if self._cancels():
+            return Command.is_shown_by(self, fields)
+        if self._is_waiting(fields):
+            return True
+        if "Curr user" not in fields:
+            return None
+        if self.delay > _READ_BACK_WITHIN_S:
+            return False
+        if self.limit == 0 and _equals(fields.get("Enable user"), 0):
+            return True
+        return _equals(fields["Curr user"], self.limit)
+
+    def _is_waiting(self, fields: Mapping[str, object]) -> bool:
+        return _equals(fields.get("Curr timer"), self.limit) and not _equals(
+            fields.get("Tmo CT", 0), 0
+        )
+
+    @property
+    def stops(self) -> bool:
+        """Whether it stops charging, now or later."""
+        return self.limit == 0 and not self._cancels()
+
+    @property
+    def rules_soon(self) -> bool:
+        """Whether it rules before a lost command could be said again.
+
+        One that waits for its moment longer than that is undone by nothing
+        that is said again, and undoes nothing.
+        """
+        return self.delay <= _READ_BACK_WITHIN_S and not self._cancels()
+
+    @property
+    def rules_at_once(self) -> bool:
+        """Whether its delay is the shortest one."""
+        return self.delay <= 1 and not self._cancels()
+
+    def _cancels(self) -> bool:
+        return self.limit == 0 and self.delay == 0
+
+    def disables_charging(self) -> bool:
+        """`currtime 0 1` wants two seconds of silence, like `ena 0`."""
+        return self.limit == 0 and self.delay == 1
+
+    def undoes(self, newer: Command) -> bool:
+        """It replaces any limit, lifts `ena 0`, and 0 mA stops."""
+        if not self.rules_soon:
+            return False
+        if isinstance(newer, SetCurrent):
+            return True
+        return isinstance(newer, Enable) and newer.on == self.stops
+
+
+@dataclass(frozen=True, slots=True)
+class SetEnergyLimit(Command):
+    """Stop the session at an amount of energy; 0 is no limit (page 24)."""
+
+    word: ClassVar[str] = "setenergy"
+    limit: DeciWattHour
+
+    def __post_init__(self) -> None:
+        _require_range("setenergy", self.limit, 0, ENERGY_MAX_DWH, "in 0.1 Wh")
+
+    def arguments(self) -> str:
+        """Return the limit in 0.1 Wh."""
+        return str(self.limit)
+
+    def proof(self) -> Mapping[str, int]:
+        """`Setenergy` follows the command."""
+        return {"Setenergy": self.limit}
+
+
+@dataclass(frozen=True, slots=True)
+class Display(Command):
+    """Show a text (page 30).
+
+    Parameters
+    ----------
+    text
+        Up to 23 ASCII characters; blanks travel as ``$``, which the station
+        shows as blanks.
+    minimum, maximum
+        Seconds for which the text stays at least and at most; None leaves
+        both to the station (2 s and 10 s).
+    """
+
+    word: ClassVar[str] = "display"
+    text: str
+    minimum: Seconds | None = None
+    maximum: Seconds | None = None
+
+    def __post_init__(self) -> None:
+        text = self.text
+        if not text or len(text) > DISPLAY_MAX_CHARACTERS:
+            raise InvalidCommandError(
+                f"display: a text has 1 to {DISPLAY_MAX_CHARACTERS} "
+                f"characters, this one {len(text)}"
+            )
+        if not (text.isascii() and text.isprintable()):
+            raise InvalidCommandError(
+                f"display: {text!r} has characters other than printable ASCII"
+            )
+        if (self.minimum is None) != (self.maximum is None):
+            raise InvalidCommandError(
+                "display: give both minimum and maximum seconds, or none"
+            )
+        for seconds in (self.minimum, self.maximum):
+            if seconds is not None:
+                _require_range("display", seconds, 0, DISPLAY_MAX_S, "s")
+
+    def arguments(self) -> str:
+        """Return times and text; arguments are separated by blanks."""
+        text = self.text.replace(" ", "$")
+        if self.minimum is None:
+            return f"0 0 0 0 {text}"
+        return f"1 {self.minimum} {self.maximum} 0 {text}"
+
+
+@dataclass(frozen=True, slots=True)
+class SetOutput(Command):
+    """Switch relay X2, or set its pulses per kWh (pages 24 and 25).
+
+    Sources disagree on whether 0 opens or closes the relay. 2 to 9 are
+    reserved and not answered; 10 to 150 are stored in the EEPROM.
+    """
+
+    word: ClassVar[str] = "output"
+    value: int
+
+    def __post_init__(self) -> None:
+        if self.value not in (0, 1) and not 10 <= self.value <= 150:
+            raise InvalidCommandError(
+                f"output: {self.value} is neither 0 nor 1 nor within 10…150 "
+                "pulses per kWh"
+            )
+
+    def arguments(self) -> str:
+        """Return the value."""
+        return str(self.value)
+
+    def proof(self) -> Mapping[str, int]:
+        """`Output` follows the command."""
+        return {"Output": self.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Start(Command):
+    """Authorise a session with a card (page 25); empty: as V2.00 allows."""
+
+    word: ClassVar[str] = "start"
+    repeatable: ClassVar[bool] = False
+    settle_s: ClassVar[float] = 1.0
+    overtakes: ClassVar[frozenset[str]] = frozenset({"stop"})
+    tag: str = ""
+    card_class: str = ""
+
+    def __post_init__(self) -> None:
+        _require_hexadecimal("start", "tag", self.tag, 16)
+        _require_hexadecimal("start", "class", self.card_class, 20)
+        if self.card_class and not self.tag:
+            raise InvalidCommandError("start: a class needs a tag before it")
+
+    def arguments(self) -> str:
+        """Return tag and class."""
+        return f"{self.tag} {self.card_class}".strip()
+
+    def proof(self) -> Mapping[str, int]:
+        """No card is required any more."""
+        return {"Authreq": 0}
+
+    def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
+        """Tell whether it is authorised; None where no card is needed."""
+        if _equals(fields.get("AuthON"), 0):
+            return None
+        return Command.is_shown_by(self, fields)
+
+    def __str__(self) -> str:
+        return _without_card(self.word, self.tag)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop(Command):
+    """End the session of a card (pages 26 and 27)."""
+
+    word: ClassVar[str] = "stop"
+    repeatable: ClassVar[bool] = False
+    settle_s: ClassVar[float] = 1.0
+    overtakes: ClassVar[frozenset[str]] = frozenset({"start"})
+    tag: str = ""
+
+    def __post_init__(self) -> None:
+        _require_hexadecimal("stop", "tag", self.tag, 16)
+
+    def arguments(self) -> str:
+        """Return the tag."""
+        return self.tag
+
+    def proof(self) -> Mapping[str, int]:
+        """A card is required again."""
+        return {"Authreq": 1}
+
+    def __str__(self) -> str:
+        return _without_card(self.word, self.tag)
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock(Command):
+    """Unlock the socket; charging must have been stopped (page 30)."""
+
+    word: ClassVar[str] = "unlock"
+    settle_s: ClassVar[float] = 1.0
+
+    def proof(self) -> Mapping[str, int]:
+        """The cable is no longer locked at the station."""
+        return {"Plug": 5}
+
+    def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
+        """Tell whether `Plug` lacks its bit "locked at the station"."""
+        plug = fields.get("Plug")
+        return None if not isinstance(plug, int) else not plug & 2
+
+
+@dataclass(frozen=True, slots=True)
+class SetFailsafe(Command):
+    """Limit the current when the client goes silent (pages 34 and 35).
+
+    Parameters
+    ----------
+    timeout
+        0 is off, else 10 to 600 s without `curr`, `currtime` or `ena`.
+    limit
+        The current that then rules; 0 stops charging.
+    stored
+        Whether the station keeps this in its EEPROM over restarts.
+    """
+
+    word: ClassVar[str] = "failsafe"
+    timeout: Seconds
+    limit: Milliampere
+    stored: bool = False
+
+    def __post_init__(self) -> None:
+        if self.timeout != 0:
+            _require_range(
+                "failsafe", self.timeout, FAILSAFE_MIN_S, FAILSAFE_MAX_S, "s"
+            )
+        if self.limit != 0:
+            _require_current("failsafe", self.limit, zero="0 (stop) or ")
+
+    def arguments(self) -> str:
+        """Return timeout in s, limit in mA and whether to store them."""
+        return f"{self.timeout} {self.limit} {int(self.stored)}"
+
+    def proof(self) -> Mapping[str, int]:
+        """`Tmo FS` and, while it is on, `Curr FS` follow the command."""
+        if self.timeout == 0:
+            return {"Tmo FS": 0}
+        return {"Tmo FS": self.timeout, "Curr FS": self.limit}
+
+
+@dataclass(frozen=True, slots=True)
+class SetDateTime(Command):
+    """Set the clock to Unix seconds (page 28)."""
+
+    word: ClassVar[str] = "setdatetime"
+    repeatable: ClassVar[bool] = False
+    unix_time: Seconds
+
+    def __post_init__(self) -> None:
+        _require_range("setdatetime", self.unix_time, 1, 2**32 - 1, "s")
+
+    def arguments(self) -> str:
+        """Return the Unix time in s."""
+        return str(self.unix_time)
+
+
+@dataclass(frozen=True, slots=True)
+class SetPhaseSource(Command):
+    """Say who may switch phases (not in V2.01; evcc-io/evcc#9242)."""
+
+    word: ClassVar[str] = "x2src"
+    source: int
+
+    def __post_init__(self) -> None:
+        _require_range("x2src", self.source, 0, 4, "")
+
+    def arguments(self) -> str:
+        """Return the source: nobody, OCPP, REST, Modbus, UDP."""
+        return str(self.source)
+
+    def proof(self) -> Mapping[str, int]:
+        """Its own field follows the command."""
+        return {"X2 phaseSwitch source": self.source}
+
+
+@dataclass(frozen=True, slots=True)
+class SetPhases(Command):
+    """Charge with one (0) or three phases (1) (ioBroker.kecontact#380)."""
+
+    word: ClassVar[str] = "x2"
+    repeatable: ClassVar[bool] = False
+    settle_s: ClassVar[float] = 1.0
+    three: bool
+
+    def arguments(self) -> str:
+        """Return 0 for one phase, 1 for three."""
+        return str(int(self.three))
+
+    def proof(self) -> Mapping[str, int]:
+        """Its own field follows the command."""
+        return {"X2 phaseSwitch": int(self.three)}
+
+
+def _without_card(word: str, tag: str) -> str:
+    """Name a command in logs, which are stored for ever, without its card."""
+    return f"{word} (a card)" if tag else word
+
+
+def _equals(seen: object, wanted: int) -> bool:
+    """Compare with a field that firmware may write as a numeric text."""
+    if isinstance(seen, str):
+        return seen.strip() == str(wanted)
+    return seen == wanted
+
+
+def _require_range(
+    word: str, value: int, low: int, high: int, unit: str
+) -> None:
+    if not low <= value <= high:
+        raise InvalidCommandError(
+            f"{word}: {value} is not within {low}…{high} {unit}".rstrip()
+        )
+
+
+def _require_current(word: str, limit: int, zero: str = "") -> None:
+    if not CURRENT_MIN_MA <= limit <= CURRENT_MAX_MA:
+        raise InvalidCommandError(
+            f"{word}: {limit} mA is not {zero}within "
+            f"{CURRENT_MIN_MA}…{CURRENT_MAX_MA} mA"
+        )
+
+
+def _require_hexadecimal(
+    word: str, name: str, digits: str, length: int
+) -> None:
+    if digits and not re.fullmatch(rf"[0-9a-fA-F]{{{length}}}", digits):
+        # Not quoted: most of it may be the number of a card.
+        raise InvalidCommandError(
+            f"{word}: the {name} has {length} hexadecimal digits, this one is "
+            f"another text of {len(digits)} characters"
+        )

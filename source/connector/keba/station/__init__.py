@@ -1,0 +1,1 @@
+"""One station, without any I/O: what to send when, what answers mean."""

@@ -1,0 +1,192 @@
+"""What the silence and the answers of one station tell about the line."""
+
+import math
+from collections.abc import Mapping
+
+from connector.keba.station.events import ConnectionState, Reason
+
+IDENTIFICATION = 1
+"""Report 1 is answered by every station that lives, whatever its switches."""
+
+DATA_REPORTS = frozenset({2, 3})
+"""Reports that a station answers only with DIP switch DSW1.3 on."""
+
+
+UNSUPPORTED_PRODUCT = "-P40-"
+"""Known not to speak this protocol (home-assistant.io#40308)."""
+
+_UDP_BIT = 0x20
+
+
+class Connection:
+    """Evidence about one station, and the verdict it allows.
+
+    A station is silent when it has not answered even report 1 since it was
+    first asked for it. It is deaf for data when it answers report 1, but
+    neither report 2 nor report 3.
+    """
+
+    def __init__(
+        self, station: str, expected_serial: str | None = None
+    ) -> None:
+        self._station = station
+        self._expected_serial = expected_serial
+        self._serial: str | None = None
+        self._product = ""
+        self._is_dip_switch_on: bool | None = None
+        self._restarts = 0
+        self._is_known = False
+        self._is_resolved = True
+        self._is_silent = False
+        self._send_failed = False
+        self._last_seen_at: float | None = None
+        self._replied_at: dict[int, float] = {}
+        self._last_reply_at = -math.inf
+        self._unanswered_since: dict[int, float] = {}
+        self._requests_sent = 0
+        self._requests_unanswered = 0
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether the station has an address."""
+        return self._is_resolved
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the station answers nothing at all."""
+        return self._is_silent
+
+    @property
+    def is_somebody_else(self) -> bool:
+        """Whether another station answers than the one that is meant."""
+        expected = self._expected_serial
+        return expected is not None and self._serial not in (None, expected)
+
+    def note_identity(self, fields: Mapping[str, object]) -> None:
+        """A report tells who is speaking."""
+        serial = fields.get("Serial")
+        if serial is not None:
+            self._serial = str(serial)
+        self._product = str(fields.get("Product", self._product))
+        is_on = _dip_switch_1_3(fields)
+        if is_on is not None:
+            self._is_dip_switch_on = is_on
+
+    def note_restart(self) -> None:
+        """The station has restarted."""
+        self._restarts += 1
+
+    def note_address(self, *, is_resolved: bool) -> None:
+        """The name of the station was looked up."""
+        self._is_resolved = is_resolved
+        self._is_known |= not is_resolved
+
+    def note_seen(self, now: float) -> None:
+        """Any datagram of the station has come."""
+        self._last_seen_at = now
+
+    def note_sent(self) -> None:
+        """A request is leaving."""
+        self._requests_sent += 1
+        self._send_failed = False
+
+    def note_send_error(self) -> None:
+        """The request that was just noted could not leave."""
+        self._send_failed = True
+
+    def note_report(self, number: int, now: float) -> None:
+        """A report has come."""
+        self._replied_at[number] = now
+        self._unanswered_since.pop(number, None)
+        self.note_answer(now)
+
+    def note_answer(self, now: float) -> None:
+        """A request, of whatever kind, was answered."""
+        if self._is_silent:
+            self._unanswered_since.clear()
+        self._is_known = True
+        self._is_silent = False
+        self._last_reply_at = now
+
+    def note_command_unanswered(self) -> None:
+        """A command was met with silence."""
+        self._requests_unanswered += 1
+
+    def note_report_unanswered(self, number: int, asked_at: float) -> bool:
+        """A report has not come, neither at once nor when asked again.
+
+        Parameters
+        ----------
+        number
+            Number of the report.
+        asked_at
+            When it was asked for at first.
+
+        Returns
+        -------
+        bool
+            Whether report 1 should be asked for, to tell a station that
+            is silent from one that is deaf for this report.
+        """
+        self._requests_unanswered += 1
+        self._unanswered_since.setdefault(number, asked_at)
+        if self._last_reply_at > asked_at:
+            return False
+        if number != IDENTIFICATION:
+            return not self._is_silent
+        self._is_silent = True
+        self._is_known = True
+        return False
+
+    def state(self) -> ConnectionState | None:
+        """Return the verdict, or None while there is no evidence yet."""
+        if not self._is_known:
+            return None
+        reason = self._reason()
+        return ConnectionState(
+            station=self._station,
+            online=reason in (Reason.OK, Reason.UNSUPPORTED_MODEL),
+            reason=reason,
+            last_seen_at=self._last_seen_at,
+            requests_sent=self._requests_sent,
+            requests_unanswered=self._requests_unanswered,
+            restarts=self._restarts,
+            serial=self._serial,
+            is_dip_switch_on=self._is_dip_switch_on,
+        )
+
+    def _reason(self) -> Reason:
+        if not self._is_resolved:
+            return Reason.NAME_UNRESOLVED
+        if self._is_silent:
+            return Reason.SEND_ERROR if self._send_failed else Reason.NO_REPLY
+        if self.is_somebody_else:
+            return Reason.WRONG_SERIAL
+        if self._is_deaf_for_data():
+            return Reason.DIP_SWITCH_OFF
+        if UNSUPPORTED_PRODUCT in self._product:
+            return Reason.UNSUPPORTED_MODEL
+        return Reason.OK
+
+    def _is_deaf_for_data(self) -> bool:
+        """Tell whether report 1 came while reports 2 and 3 did not."""
+        if not self._unanswered_since.keys() >= DATA_REPORTS:
+            return False
+        identified_at = self._replied_at.get(IDENTIFICATION, -math.inf)
+        return all(
+            identified_at > self._unanswered_since[number]
+            for number in DATA_REPORTS
+        )
+
+
+def _dip_switch_1_3(fields: Mapping[str, object]) -> bool | None:
+    """Read bit 0x20 of DIP-Sw1; BMW stations have it in DIP-Sw's first byte.
+
+    Sources: nymea and OpenEMS, checked against recordings.
+    """
+    for key, shift in (("DIP-Sw1", 0), ("DIP-Sw", 8)):
+        try:
+            return bool(int(str(fields[key]), 16) >> shift & _UDP_BIT)
+        except (KeyError, ValueError):
+            continue
+    return None

@@ -1,0 +1,281 @@
+"""KEBA's failsafe mode as a watchdog over this connector.
+
+The station limits itself when it has not heard `curr`, `currtime` or `ena` for
+its failsafe timeout; reports do not count (UDP guide V2.01, pages 34 and 35).
+So the limit that rules is repeated at a third of the timeout, as long as
+somebody is in charge; else the station falls back by itself.
+
+A beat must change nothing. It says what the newest report 2 shows, or what was
+confirmed since: never what somebody has replaced in the meantime. So it begins
+early enough for a look at report 2 before it leaves.
+"""
+
+import math
+from collections.abc import Mapping, Set
+from typing import NamedTuple
+
+from connector.keba.protocol.commands import (
+    CURRENT_MIN_MA,
+    Command,
+    Enable,
+    SetCurrent,
+    SetCurrentTimed,
+    SetFailsafe,
+)
+from connector.keba.protocol.fields import CURRENT_MAX_MA
+from connector.keba.protocol.units import Milliampere, Seconds
+from connector.keba.station.pacing import REPEAT_PAUSE_S
+
+BEATS_PER_TIMEOUT = 3
+
+LOOK_S = REPEAT_PAUSE_S + 0.5
+"""So long a look at report 2 may take: it may have been read just before."""
+
+LARGEST_LOOK = 0.6
+"""The part of the time between two beats that a look may take."""
+
+FEEDING_WORDS = frozenset({"ena", "curr", "currtime"})
+
+_BY_UDP = 4
+"""The value of `x2src` that lets us switch phases."""
+
+
+class _Confirmed(NamedTuple):
+    """What a field will show, and the word of the newest command for it."""
+
+    value: int
+    word: str
+
+
+class Watchdog:
+    """Arms the failsafe mode of one station and keeps it from biting.
+
+    Parameters
+    ----------
+    failsafe
+        What to arm the station with; a `failsafe` command that the station
+        confirms later takes its place.
+    """
+
+    def __init__(self, failsafe: SetFailsafe) -> None:
+        self._failsafe = failsafe
+        self._next_beat_at = math.inf
+        self._fed_at = -math.inf
+        self._is_armed = False
+        self._is_in_charge = True
+        self._unarmed_reports = 0
+        self._fields: Mapping[str, object] = {}
+        self._confirmed: dict[str, _Confirmed] = {}
+        self._is_beat_on_its_way = False
+        self._owed: set[str] = set()
+        self._is_bite_told = False
+
+    @property
+    def look_s(self) -> float:
+        """How long a beat may wait for a look at report 2."""
+        return min(LOOK_S, LARGEST_LOOK * self._interval_s)
+
+    @property
+    def _interval_s(self) -> float:
+        return self._failsafe.timeout / BEATS_PER_TIMEOUT
+
+    def next_deadline(self) -> float:
+        """Return when the next beat begins."""
+        if not (self._is_armed and self._is_in_charge):
+            return math.inf
+        return self._next_beat_at
+
+    def set_in_charge(self, *, is_in_charge: bool, now: float) -> None:
+        """Hear whether somebody is in charge: the broker, the controller."""
+        if is_in_charge and not self._is_in_charge:
+            self._next_beat_at = now
+        self._is_in_charge = is_in_charge
+
+    def note_interruption(self) -> None:
+        """The station has restarted, or has come back from silence.
+
+        Nothing is known of it until the next report 2.
+        """
+        self._unarmed_reports = 0
+        self._fields = {}
+        self._confirmed.clear()
+
+    def note_sent(self, command: Command, now: float) -> None:
+        """A command is leaving."""
+        if command.word in FEEDING_WORDS:
+            self._is_beat_on_its_way = False
+            self._plan_beat(now)
+
+    def note_accepted(self, command: Command, now: float) -> None:
+        """The station has confirmed a command."""
+        if isinstance(command, SetFailsafe):
+            self._failsafe = command
+            self._is_armed = command.timeout > 0
+            self._fed_at = now
+            self._plan_beat(now)
+        if command.word in FEEDING_WORDS:
+            self._fed_at = now
+            self._is_bite_told = False
+            self._owed.discard(command.word)
+            self._forget({command.word})
+            for key, value in _effect_of(command).items():
+                self._confirmed[key] = _Confirmed(value, command.word)
+
+    def review(
+        self, fields: Mapping[str, object], in_question: Set[str]
+    ) -> None:
+        """Take a fresh report 2; words in question it may not show yet."""
+        self._fields = fields
+        self._forget(FEEDING_WORDS - in_question)
+        is_settled = in_question.isdisjoint(FEEDING_WORDS)
+        if self._is_armed and is_settled and _has_fallen_back(fields):
+            self._owe()
+
+    def arming(self) -> Command | None:
+        """Return the command that arms the station, if it is not armed.
+
+        A station that does not let itself be armed is asked again after 1, 2,
+        4, 8… reports.
+        """
+        if self._failsafe.timeout == 0:
+            return None
+        is_shown = self._failsafe.is_shown_by(self._fields)
+        if is_shown:
+            self._find_armed()
+            return None
+        if is_shown is None and self._is_armed:
+            return None
+        self._is_armed = False
+        self._is_beat_on_its_way = False
+        self._owed.clear()
+        self._unarmed_reports += 1
+        is_power_of_two = self._unarmed_reports.bit_count() == 1
+        return self._failsafe if is_power_of_two else None
+
+    def beat(self, now: float) -> list[Command]:
+        """Return the commands that are due now.
+
+        After a time without us that was long enough for the station to fall
+        back, KEBA wants both current and enable again.
+        """
+        if now < self.next_deadline():
+            return []
+        if self._has_bitten(now):
+            self._owe()
+        self._is_beat_on_its_way = True
+        # If it does not leave: KEBA's pauses and the look take their time.
+        self._next_beat_at = now + 2 * self._interval_s
+        return self._words_to_say()
+
+    def beat_on_its_way(self) -> list[Command]:
+        """Return what the last beat should say by now, if it has not left."""
+        return self._words_to_say() if self._is_beat_on_its_way else []
+
+    def notices_bite(self) -> bool:
+        """Tell, once, that the station must have fallen back."""
+        is_news = bool(self._owed) and not self._is_bite_told
+        self._is_bite_told |= is_news
+        return is_news
+
+    def disarming(self) -> Command | None:
+        """Return the command for a clean end, if the station is armed."""
+        if not self._is_armed:
+            return None
+        return SetFailsafe(Seconds(0), Milliampere(0), self._failsafe.stored)
+
+    def _plan_beat(self, now: float) -> None:
+        self._next_beat_at = now + self._interval_s - self.look_s
+
+    def _has_bitten(self, now: float) -> bool:
+        return now - self._fed_at > self._failsafe.timeout
+
+    def _owe(self) -> None:
+        self._owed = {"ena", "curr"}
+
+    def _find_armed(self) -> None:
+        """Take over a station that is armed already.
+
+        It may have fallen back since whoever armed it fell silent.
+        """
+        self._unarmed_reports = 0
+        if self._is_armed:
+            return
+        self._is_armed = True
+        self._is_bite_told = True
+        self._next_beat_at = -math.inf
+        self._owe()
+
+    def _words_to_say(self) -> list[Command]:
+        shown = self._shown()
+        limit, enable = _limit_of(shown), _enable_of(shown)
+        if self._owed:
+            owed = [enable, limit]
+        elif limit is None or _disturbs(shown):
+            owed = [enable or limit]
+        else:
+            owed = [limit]
+        return [command for command in owed if command is not None]
+
+    def _shown(self) -> Mapping[str, object]:
+        """Return what a report 2 would show now, as far as is known."""
+        confirmed = {key: one.value for key, one in self._confirmed.items()}
+        return {**self._fields, **confirmed}
+
+    def _forget(self, words: Set[str]) -> None:
+        """Forget what commands of these words were confirmed to set."""
+        self._confirmed = {
+            key: one
+            for key, one in self._confirmed.items()
+            if one.word not in words
+        }
+
+
+def _effect_of(command: Command) -> Mapping[str, int]:
+    if not isinstance(command, SetCurrentTimed):
+        return command.proof()
+    if command.delay != 1:
+        return {"Tmo CT": command.delay}
+    if command.limit == 0:
+        return {"Enable user": 0}
+    return {"Curr user": command.limit, "Enable user": 1}
+
+
+def _limit_of(shown: Mapping[str, object]) -> Command | None:
+    """Repeat a limit with `curr`: `currtime` would also enable charging."""
+    limit = shown.get("Curr user")
+    if isinstance(limit, int) and CURRENT_MIN_MA <= limit <= CURRENT_MAX_MA:
+        return SetCurrent(Milliampere(limit))
+    return None
+
+
+def _enable_of(shown: Mapping[str, object]) -> Command | None:
+    is_off = Enable(on=False).is_shown_by(shown)
+    return None if is_off is None else Enable(on=not is_off)
+
+
+def _disturbs(shown: Mapping[str, object]) -> bool:
+    """Tell whether repeating `curr` would do more than that.
+
+    It may undo a `currtime` whose delay has just ended, and it was seen to
+    switch to three phases (ioBroker.kecontact#380).
+    """
+    has_timer = shown.get("Tmo CT") not in (None, 0)
+    is_on_one_phase = (
+        shown.get("X2 phaseSwitch source") == _BY_UDP
+        and shown.get("X2 phaseSwitch") == 0
+    )
+    return has_timer or is_on_one_phase
+
+
+def _has_fallen_back(fields: Mapping[str, object]) -> bool:
+    """Tell whether the failsafe current rules (UDP guide V2.01, page 35).
+
+    Nothing else offers a current while charging is not enabled.
+    """
+    offered = fields.get("Max curr")
+    return (
+        fields.get("Enable sys") == 0
+        and fields.get("Enable user") == 1
+        and offered not in (None, 0)
+        and offered == fields.get("Curr FS")
+    )

@@ -1,0 +1,388 @@
+"""What BEMCom's users may write to an actuator, and what becomes of it."""
+
+import json
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connector.bemcom.actuators import ACTUATORS, command_from_value
+from connector.keba.errors import InvalidCommandError
+
+TAG = "e3f76b8d00000000"
+CARD_CLASS = "01010400000000000000"
+WITHOUT_ARGUMENT = ("unlock",)
+
+each_actuator = pytest.mark.parametrize("word", ACTUATORS)
+
+
+def _datagram(word: str, value: object, max_curr: int | None = None) -> str:
+    return command_from_value(word, value, max_curr).encode().decode()
+
+
+def _refusal(word: str, value: object, max_curr: int | None = None) -> str:
+    with pytest.raises(InvalidCommandError) as refused:
+        command_from_value(word, value, max_curr)
+    return str(refused.value)
+
+
+def test_the_actuators_are_those_of_the_published_connector() -> None:
+    assert {"ena", "curr", "setenergy", "display"} <= ACTUATORS.keys()
+
+
+@pytest.mark.parametrize(
+    ("word", "value", "datagram"),
+    [
+        ("ena", 1, "ena 1"),
+        ("ena", 0, "ena 0"),
+        ("ena", 1.0, "ena 1"),
+        ("ena", "1", "ena 1"),
+        ("ena", "0", "ena 0"),
+        ("ena", "1.0", "ena 1"),
+        ("ena", True, "ena 1"),
+        ("ena", False, "ena 0"),
+        ("ena", "true", "ena 1"),
+        ("ena", "False", "ena 0"),
+        ("ena", None, "ena 0"),
+        ("curr", 16000, "curr 16000"),
+        ("curr", 16000.0, "curr 16000"),
+        ("curr", "16000", "curr 16000"),
+        ("curr", "16000.0", "curr 16000"),
+        ("curr", " 16000 ", "curr 16000"),
+        ("curr", "1.6e4", "curr 16000"),
+        ("curr", 6000, "curr 6000"),
+        ("curr", 63000, "curr 63000"),
+        ("curr", None, "curr 63000"),
+        ("setenergy", 100000, "setenergy 100000"),
+        ("setenergy", 0, "setenergy 0"),
+        ("setenergy", -0.0, "setenergy 0"),
+        ("setenergy", "999999999", "setenergy 999999999"),
+        ("setenergy", None, "setenergy 0"),
+        ("display", "Hello", "display 0 0 0 0 Hello"),
+        ("display", "Hello KEBA", "display 0 0 0 0 Hello$KEBA"),
+        ("display", "0 0 0 0 Hello$KEBA", "display 0 0 0 0 Hello$KEBA"),
+        ("display", "1 5 20 0 Hello you", "display 1 5 20 0 Hello$you"),
+        ("display", "0 5 20 0 Hello", "display 0 0 0 0 Hello"),
+        ("display", 42, "display 0 0 0 0 42"),
+        ("display", 3.5, "display 0 0 0 0 3.5"),
+        ("currtime", 16000, "currtime 16000 1"),
+        ("currtime", "16000", "currtime 16000 1"),
+        ("currtime", "10000 7200", "currtime 10000 7200"),
+        ("currtime", 0, "currtime 0 1"),
+        ("currtime", "0 0", "currtime 0 0"),
+        ("currtime", None, "currtime 63000 1"),
+        ("output", 0, "output 0"),
+        ("output", True, "output 1"),
+        ("output", "150", "output 150"),
+        ("start", "", "start"),
+        ("start", TAG, f"start {TAG}"),
+        ("start", f"{TAG} {CARD_CLASS}", f"start {TAG} {CARD_CLASS}"),
+        ("stop", "", "stop"),
+        ("stop", TAG, f"stop {TAG}"),
+        ("unlock", 1, "unlock"),
+        ("unlock", True, "unlock"),
+        ("unlock", "1", "unlock"),
+        ("failsafe", "60 6000", "failsafe 60 6000 0"),
+        ("failsafe", "60 6000 0", "failsafe 60 6000 0"),
+        ("failsafe", "600 0 1", "failsafe 600 0 1"),
+        ("failsafe", 0, "failsafe 0 0 0"),
+        ("failsafe", None, "failsafe 0 0 0"),
+        ("setdatetime", 1_800_000_000, "setdatetime 1800000000"),
+        ("x2src", 4, "x2src 4"),
+        ("x2src", "4", "x2src 4"),
+        ("x2", 0, "x2 0"),
+        ("x2", True, "x2 1"),
+        ("x2", "false", "x2 0"),
+    ],
+)
+def test_what_was_meant_is_what_is_sent(
+    word: str, value: object, datagram: str
+) -> None:
+    assert _datagram(word, value) == datagram
+
+
+def _nested(depth: int) -> object:
+    value: object = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+# What no actuator takes, with what BEMCom lets through (contract, section 6).
+ALWAYS_REFUSED = [
+    math.nan,
+    math.inf,
+    -math.inf,
+    [],
+    [1, 2],
+    {},
+    {"a": 1},
+    {"value": 1},
+    "1\nena 0",
+    "16000\n",
+    "\n1",
+    "0\r",
+    "1\0",
+    "ena 1\x1b",
+    "x" * 1_000_000,
+    "9" * 1_000_000,
+    " " * 1_000_000,
+    10**400,
+    -(10**400),
+    _nested(20),
+]
+
+
+@each_actuator
+@pytest.mark.parametrize(
+    "value", ALWAYS_REFUSED, ids=lambda value: f"{value!r:.20}"
+)
+def test_what_is_no_value_for_any_actuator_is_refused(
+    word: str, value: object
+) -> None:
+    assert _refusal(word, value).startswith(f"{word}: ")
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("ena", 2),
+        ("ena", -1),
+        ("ena", 0.5),
+        ("ena", "2"),
+        ("ena", "on"),
+        ("ena", "yes"),
+        ("curr", True),
+        ("curr", False),
+        ("curr", 0),
+        ("curr", -6000),
+        ("curr", 5999),
+        ("curr", 63001),
+        ("curr", 16000.5),
+        ("curr", "16000.5"),
+        ("curr", "16 A"),
+        ("curr", "16,000"),
+        ("curr", "16_000"),
+        ("curr", "0x3e80"),
+        ("curr", "nan"),
+        ("curr", "inf"),
+        ("curr", "1e999"),
+        ("curr", "\u0661\u0666\u0660\u0660\u0660"),
+        ("curr", 1e308),
+        ("setenergy", True),
+        ("setenergy", -1),
+        ("setenergy", 1_000_000_000),
+        ("setenergy", 0.1),
+        ("display", None),
+        ("display", True),
+        ("display", "Grüezi"),
+        ("display", "a text of more than 23 characters"),
+        ("display", "0 0 0 0 a text of more than 23 characters"),
+        ("display", "1 99999 5 0 Hello"),
+        ("display", "1 100000 5 0 Hello"),
+        ("currtime", True),
+        ("currtime", 5000),
+        ("currtime", "16000 860401"),
+        ("currtime", "16000 -1"),
+        ("currtime", "16000 1 1"),
+        ("output", None),
+        ("output", 2),
+        ("output", 9),
+        ("output", 151),
+        ("start", None),
+        ("start", True),
+        ("start", 1234567890123456),
+        ("start", "e3f7"),
+        ("start", f"{TAG} {TAG}"),
+        ("start", f"{TAG} {CARD_CLASS} 1"),
+        ("stop", None),
+        ("stop", 0),
+        ("stop", f"{TAG} {CARD_CLASS}"),
+        ("unlock", None),
+        ("unlock", 0),
+        ("unlock", False),
+        ("unlock", ""),
+        ("failsafe", True),
+        ("failsafe", False),
+        ("failsafe", 60),
+        ("failsafe", "60"),
+        ("failsafe", "9 6000"),
+        ("failsafe", "601 6000"),
+        ("failsafe", "60 5999"),
+        ("failsafe", "60 6000 2"),
+        ("setdatetime", None),
+        ("setdatetime", 0),
+        ("setdatetime", True),
+        ("setdatetime", 2**32),
+        ("x2src", None),
+        ("x2src", True),
+        ("x2src", 5),
+        ("x2", None),
+        ("x2", 2),
+    ],
+)
+def test_what_this_actuator_does_not_take_is_refused(
+    word: str, value: object
+) -> None:
+    assert _refusal(word, value).startswith(f"{word}: ")
+
+
+@pytest.mark.parametrize(
+    ("word", "value", "possible"),
+    [
+        ("ena", 2, "neither 0 nor 1"),
+        ("ena", "on", "0 or 1"),
+        ("ena", [], "0 or 1"),
+        ("curr", 5999, "6000…63000 mA"),
+        ("curr", "sixteen", "6000…63000 mA"),
+        ("curr", True, "6000…63000 mA"),
+        ("curr", math.nan, "6000…63000 mA"),
+        ("curr", {}, "6000…63000 mA"),
+        ("setenergy", -1, "0…999999999 in 0.1 Wh"),
+        ("setenergy", "much", "0…999999999 in 0.1 Wh"),
+        ("display", "x" * 24, "1 to 23 characters"),
+        ("display", "ü", "printable ASCII"),
+        ("currtime", 5000, "0 (stop) or within 6000…63000 mA"),
+        ("currtime", "16000 860401", "0…860400 s"),
+        ("output", 5, "10…150"),
+        ("start", "e3f7", "16 hexadecimal digits"),
+        ("start", f"{TAG} 01", "20 hexadecimal digits"),
+        ("stop", None, "an empty text"),
+        ("unlock", 0, "only 1 unlocks"),
+        ("failsafe", "5 6000", "10…600 s"),
+        ("setdatetime", 0, "1…4294967295 s"),
+        ("x2src", 5, "0…4"),
+        ("x2", 2, "neither 0 nor 1"),
+    ],
+)
+def test_a_refusal_names_what_would_be_possible(
+    word: str, value: object, possible: str
+) -> None:
+    assert possible in _refusal(word, value)
+
+
+def test_a_refusal_shows_the_value_that_was_given() -> None:
+    assert "'sixteen'" in _refusal("curr", "sixteen")
+    assert "5999" in _refusal("curr", 5999)
+
+
+@each_actuator
+@pytest.mark.parametrize(
+    "value",
+    ["x" * 1_000_000, 10**4000, [0] * 10_000, {"a": "b" * 10_000}],
+    ids=["text", "integer", "list", "object"],
+)
+def test_a_refusal_stays_short_whatever_was_given(
+    word: str, value: object
+) -> None:
+    """It becomes a row of BEMCom's database, for ever."""
+    assert len(_refusal(word, value)) <= 200
+
+
+@pytest.mark.parametrize("word", ["ena", "curr", "setenergy"])
+def test_a_number_of_300_digits_is_not_written_out(word: str) -> None:
+    assert len(_refusal(word, 1e308)) <= 200
+
+
+@each_actuator
+def test_no_depth_of_nesting_makes_another_error(word: str) -> None:
+    """Try them all: what can just be read may be too deep to be shown."""
+    for depth in range(1, 1200):
+        try:
+            value = json.loads("[" * depth + "]" * depth)
+        except RecursionError:
+            return
+        _refusal(word, value)
+
+
+def test_zero_current_is_refused_with_the_way_to_stop_charging() -> None:
+    assert "use ena 0 or currtime 0" in _refusal("curr", 0)
+
+
+def test_max_curr_refuses_more_and_says_so() -> None:
+    refusal = _refusal("curr", 16001, max_curr=16000)
+    assert "16001 mA" in refusal
+    assert "max_curr of 16000 mA" in refusal
+
+
+def test_max_curr_itself_may_be_given() -> None:
+    assert _datagram("curr", 16000, max_curr=16000) == "curr 16000"
+
+
+def test_no_limit_of_ours_is_max_curr_where_there_is_one() -> None:
+    assert _datagram("curr", None, max_curr=16000) == "curr 16000"
+
+
+def test_max_curr_concerns_currents_only() -> None:
+    assert _datagram("setenergy", 99999, max_curr=16000) == "setenergy 99999"
+
+
+@pytest.mark.parametrize("word", ["currtime", "curr"])
+def test_max_curr_holds_for_every_way_to_set_a_current(word: str) -> None:
+    assert "max_curr of 16000 mA" in _refusal(word, 16001, max_curr=16000)
+    assert _datagram(word, None, max_curr=16000).startswith(f"{word} 16000")
+
+
+@pytest.mark.parametrize("word", sorted(ACTUATORS.keys() - {"start", "stop"}))
+def test_an_empty_text_is_no_value(word: str) -> None:
+    _refusal(word, "")
+
+
+@each_actuator
+def test_the_example_of_an_actuator_is_accepted_by_it(word: str) -> None:
+    example = ACTUATORS[word].example
+    assert _datagram(word, example).split(" ")[0] == word
+
+
+@each_actuator
+def test_the_limits_that_an_actuator_names_are_its_limits(word: str) -> None:
+    actuator = ACTUATORS[word]
+    for number in (*actuator.allowed, actuator.low, actuator.high):
+        if number is not None:
+            argument = "" if word in WITHOUT_ARGUMENT else f" {number}"
+            assert _datagram(word, number) == f"{word}{argument}"
+    for number in (actuator.low, actuator.high):
+        if number is not None:
+            outside = number - 1 if number == actuator.low else number + 1
+            _refusal(word, outside)
+
+
+_SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=30)
+    | st.from_regex(r"[01] \d{1,6} \d{1,6} \d .{0,25}")
+    | st.from_regex(r"\s?[+-]?\d{1,10}(\.\d{0,2})?(e\d{1,3})?\s?")
+)
+_ANY_JSON = _SCALARS | st.recursive(
+    _SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.sampled_from(sorted(ACTUATORS)), _ANY_JSON)
+def test_any_value_becomes_one_printable_line_or_a_refusal(
+    word: str, value: object
+) -> None:
+    try:
+        command = command_from_value(word, value)
+    except InvalidCommandError:
+        return
+    line = command.encode().decode("ascii")
+    assert line.isprintable()
+    assert line.split(" ")[0] == word
+
+
+@settings(deadline=None)
+@given(st.integers(6000, 63000))
+def test_a_number_and_its_text_mean_the_same(limit: int) -> None:
+    for value in (limit, float(limit), str(limit), f"{limit}.0"):
+        assert _datagram("curr", value) == f"curr {limit}"

@@ -1,0 +1,397 @@
+"""Finished sessions: all of a downtime, each of them once."""
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.bemcom.charging_sessions import (
+    LATEST,
+    NEWEST_FINISHED,
+    OLDEST_FINISHED,
+    FinishedSession,
+    SessionBook,
+    Value,
+)
+
+NOW_MS = 1_600_010_000_000
+STARTED_S = 1_600_000_000
+ENDED_S = 1_600_003_600
+
+Fields = Mapping[str, Value]
+
+
+def _ended(number: int, **changes: Value) -> dict[str, Value]:
+    named = {key.replace("_", " "): value for key, value in changes.items()}
+    fields: dict[str, Value] = {
+        "Session ID": number,
+        "E pres": 54_321,
+        "started[s]": STARTED_S + number,
+        "ended[s]": ENDED_S + number,
+        "reason": 1,
+        "timeQ": 3,
+        "RFID tag": "0000000000000000",
+        "Sec": 90_000,
+    }
+    return fields | named
+
+
+def _running(number: int) -> dict[str, Value]:
+    return _ended(number) | {"ended[s]": 0, "reason": 0, "E pres": 7}
+
+
+NO_SESSION: dict[str, Value] = dict.fromkeys(_ended(1), 0)
+
+
+class Station:
+    """A station with sessions; plays the conversation with its book."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.latest: Fields = NO_SESSION
+        self.finished = [_ended(number) for number in numbers]
+        self.asked: list[int] = []
+        self.lost: set[int] = set()
+
+    def end(self, number: int) -> None:
+        self.latest = _ended(number)
+        self.finished.insert(0, _ended(number))
+
+    def tell(self, book: SessionBook) -> list[FinishedSession]:
+        """Answer report 100 and what is asked for then."""
+        missing = book.take(LATEST, self.latest, NOW_MS)
+        while missing is not None and missing not in self.lost:
+            self.asked.append(missing)
+            index = missing - NEWEST_FINISHED
+            known = self.finished[index : index + 1] or [NO_SESSION]
+            missing = book.take(missing, known[0], NOW_MS)
+        return book.finished()
+
+
+def _numbers(sessions: list[FinishedSession]) -> list[int]:
+    return [session.number for session in sessions]
+
+
+@pytest.fixture
+def book() -> SessionBook:
+    return SessionBook()
+
+
+# --- which sessions are published -------------------------------------------
+
+
+def test_a_running_session_is_not_published(book: SessionBook) -> None:
+    station = Station()
+    station.latest = _running(35)
+
+    assert station.tell(book) == []
+
+
+def test_a_session_is_published_when_it_has_ended(book: SessionBook) -> None:
+    station = Station()
+    station.latest = _running(35)
+    station.tell(book)
+
+    station.end(35)
+
+    assert _numbers(station.tell(book)) == [35]
+
+
+def test_a_session_is_published_once(book: SessionBook) -> None:
+    station = Station()
+    station.end(35)
+    station.tell(book)
+
+    assert all(station.tell(book) == [] for _ in range(5))
+
+
+def test_sessions_of_a_downtime_are_fetched_and_published_oldest_first(
+    book: SessionBook,
+) -> None:
+    station = Station(37, 36, 35)
+    station.latest = _running(38)
+
+    assert _numbers(station.tell(book)) == [35, 36, 37]
+    assert station.asked == [101, 102, 103, 104]
+
+
+def test_thirty_sessions_are_fetched_and_no_more_is_asked_for(
+    book: SessionBook,
+) -> None:
+    station = Station(*range(60, 20, -1))
+    station.latest = _running(61)
+
+    assert _numbers(station.tell(book)) == [*range(31, 61)]
+    assert station.asked == [*range(NEWEST_FINISHED, OLDEST_FINISHED + 1)]
+
+
+def test_the_past_is_fetched_once(book: SessionBook) -> None:
+    station = Station(37, 36)
+    station.latest = _running(38)
+    station.tell(book)
+    station.asked.clear()
+
+    for _ in range(5):
+        station.tell(book)
+
+    assert station.asked == []
+
+
+def test_a_session_that_began_and_ended_between_two_polls_is_found(
+    book: SessionBook,
+) -> None:
+    station = Station(35)
+    station.latest = _running(36)
+    station.tell(book)
+
+    station.end(36)
+    station.end(37)
+    station.latest = _running(38)
+
+    assert _numbers(station.tell(book)) == [36, 37]
+
+
+def test_a_station_that_has_never_charged_has_no_sessions(
+    book: SessionBook,
+) -> None:
+    assert Station().tell(book) == []
+
+
+def test_a_restart_of_the_station_publishes_nothing_again(
+    book: SessionBook,
+) -> None:
+    """Report 100 is all zeros then (UDP guide V2.01, page 19)."""
+    station = Station(35)
+    station.latest = _ended(35)
+    assert _numbers(station.tell(book)) == [35]
+
+    station.latest = NO_SESSION
+
+    assert station.tell(book) == []
+
+
+def test_what_was_heard_before_a_report_stayed_away_is_published(
+    book: SessionBook,
+) -> None:
+    station = Station(37, 36, 35)
+    station.latest = _running(38)
+    station.lost = {103}
+
+    assert _numbers(station.tell(book)) == [36, 37]
+
+
+def test_a_report_without_session_id_is_ignored(book: SessionBook) -> None:
+    assert book.take(LATEST, {"E pres": 7}, NOW_MS) is None
+    assert book.finished() == []
+
+
+# --- what is published of a session ------------------------------------------
+
+
+def _values(**changes: Value) -> Mapping[str, Value]:
+    return _session(**changes).values
+
+
+def _session(**changes: Value) -> FinishedSession:
+    book = SessionBook()
+    fields = _ended(35) | changes
+    book.take(LATEST, fields, NOW_MS)
+    (session,) = book.finished()
+    return session
+
+
+def test_a_session_is_told_in_kwh_utc_and_words() -> None:
+    assert _values(timeQ=2) == {
+        "id": 35,
+        "energy": pytest.approx(5.4321),
+        "started": "2020-09-13T12:27:15Z",
+        "ended": "2020-09-13T13:27:15Z",
+        "reason": "unplugged",
+        "tag": "0000000000000000",
+        "time_quality": "weak",
+    }
+
+
+def test_the_end_of_a_session_is_its_timestamp() -> None:
+    assert _session().ended_at_ms == (ENDED_S + 35) * 1000
+
+
+@pytest.mark.parametrize(
+    ("quality", "word"),
+    [
+        (0, "none"),
+        (1, "not_synchronised"),
+        (2, "weak"),
+        (3, "strong"),
+        ("X", "strong"),
+        (7, 7),
+    ],
+)
+def test_the_quality_of_the_times_is_told(quality: Value, word: Value) -> None:
+    assert _values(timeQ=quality)["time_quality"] == word
+
+
+@pytest.mark.parametrize(
+    ("reason", "word"), [(1, "unplugged"), (10, "rfid"), (5, 5)]
+)
+def test_the_reason_is_a_word_where_it_is_known(
+    reason: Value, word: Value
+) -> None:
+    assert _values(reason=reason)["reason"] == word
+
+
+def test_times_since_the_start_of_the_station_are_converted() -> None:
+    """Uptime 90 000 s now: 3600 s ago it was 86 400 s."""
+    session = _session(**{"started[s]": 82_800, "ended[s]": 86_400})
+
+    assert session.ended_at_ms == NOW_MS - 3_600_000
+    assert session.values["started"] == "2020-09-13T13:13:20Z"
+    assert session.values["ended"] == "2020-09-13T14:13:20Z"
+    assert session.values["time_quality"] == "uptime"
+
+
+def test_a_time_of_an_earlier_run_of_the_station_is_not_guessed() -> None:
+    session = _session(**{"started[s]": 100_000, "ended[s]": 110_000})
+
+    assert session.ended_at_ms is None
+    assert "ended" not in session.values
+    assert "started" not in session.values
+
+
+def test_without_uptime_a_time_since_the_start_is_not_guessed() -> None:
+    session = _session(**{"started[s]": 100, "ended[s]": 200, "Sec": None})
+
+    assert session.ended_at_ms is None
+
+
+@pytest.mark.parametrize("seconds", [2**32, 2**62, -1, "soon", 1.5, True])
+def test_a_time_that_no_station_can_mean_is_left_out(seconds: Value) -> None:
+    assert "started" not in _values(**{"started[s]": seconds, "Sec": 0})
+
+
+# --- stations without a clock that have started anew ------------------------
+
+UPTIME_S = 7200
+
+
+def _by_uptime(number: int, began_s: int, ended_s: int) -> dict[str, Value]:
+    times = {"started[s]": began_s, "ended[s]": ended_s, "Sec": UPTIME_S}
+    return _ended(number) | times
+
+
+def _running_since(number: int, began_s: int) -> dict[str, Value]:
+    return _by_uptime(number, began_s, 0) | {"reason": 0}
+
+
+def _ends_s_ago(latest: Fields, *older: Fields) -> dict[int, int | None]:
+    """Return how long ago each session ended, newest first."""
+    station = Station()
+    station.latest = latest
+    station.finished = [dict(fields) for fields in older]
+    return {
+        session.number: None
+        if session.ended_at_ms is None
+        else (NOW_MS - session.ended_at_ms) // 1000
+        for session in reversed(station.tell(SessionBook()))
+    }
+
+
+def test_sessions_of_one_run_of_the_station_all_have_their_times() -> None:
+    newest = _by_uptime(41, 4000, 5000)
+
+    assert _ends_s_ago(
+        newest, newest, _by_uptime(40, 2000, 4000), _by_uptime(39, 100, 600)
+    ) == {41: 2200, 40: 3200, 39: 6600}
+
+
+def test_who_ended_after_a_newer_one_began_is_of_an_earlier_run() -> None:
+    newest = _by_uptime(41, 100, 600)
+
+    assert _ends_s_ago(
+        newest, newest, _by_uptime(40, 1800, 5400), _by_uptime(39, 50, 90)
+    ) == {41: 6600, 40: None, 39: None}
+
+
+def test_a_running_session_tells_of_an_earlier_run_as_well() -> None:
+    assert _ends_s_ago(
+        _running_since(42, 300),
+        _by_uptime(41, 100, 200),
+        _by_uptime(40, 100, 301),
+    ) == {41: 7000, 40: None}
+
+
+def test_where_nothing_was_charged_since_the_start_all_is_of_earlier_runs() -> (
+    None
+):
+    """Report 100 is all zeros then (UDP guide V2.01, page 19)."""
+    assert _ends_s_ago(NO_SESSION, _by_uptime(41, 100, 600)) == {41: None}
+
+
+def test_what_was_before_a_session_that_outlived_a_restart_is_unknown() -> None:
+    assert _ends_s_ago(
+        _running_since(42, UPTIME_S + 1), _by_uptime(41, 100, 600)
+    ) == {41: None}
+
+
+def test_a_session_of_an_earlier_run_keeps_its_other_values() -> None:
+    book = SessionBook()
+    book.take(LATEST, NO_SESSION, NOW_MS)
+    book.take(NEWEST_FINISHED, _by_uptime(41, 100, 600), NOW_MS)
+
+    (session,) = book.finished()
+
+    assert session.values == {
+        "id": 41,
+        "energy": pytest.approx(5.4321),
+        "reason": "unplugged",
+        "tag": "0000000000000000",
+        "time_quality": "uptime",
+    }
+
+
+def test_a_clock_tells_the_times_of_any_run_of_the_station() -> None:
+    assert _ends_s_ago(NO_SESSION, _ended(41), _ended(40)) == {
+        41: NOW_MS // 1000 - ENDED_S - 41,
+        40: NOW_MS // 1000 - ENDED_S - 40,
+    }
+
+
+def test_a_report_out_of_turn_spoils_no_times(book: SessionBook) -> None:
+    newest = _by_uptime(41, 4000, 5000)
+    book.take(LATEST, newest, NOW_MS)
+    book.take(NEWEST_FINISHED, newest, NOW_MS)
+    book.take(110, _by_uptime(32, 100, 6000), NOW_MS)
+    book.take(NEWEST_FINISHED, newest, NOW_MS)
+    book.take(102, _by_uptime(40, 2000, 3000), NOW_MS)
+
+    ends = {one.number: one.ended_at_ms for one in book.finished()}
+
+    assert ends == {
+        32: None,
+        40: NOW_MS - 4_200_000,
+        41: NOW_MS - 2_200_000,
+    }
+
+
+_SCALAR = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5)
+)
+
+
+@given(
+    st.sampled_from([LATEST, NEWEST_FINISHED, OLDEST_FINISHED]),
+    st.dictionaries(st.sampled_from(sorted(NO_SESSION)), _SCALAR),
+)
+def test_whatever_a_station_sends_raises_nothing(
+    number: int, fields: dict[str, Value]
+) -> None:
+    book = SessionBook()
+
+    missing = book.take(number, fields, NOW_MS)
+
+    assert missing is None or LATEST < missing <= OLDEST_FINISHED
+    assert len(book.finished()) <= 1

@@ -1,0 +1,85 @@
+from collections import Counter
+
+import pytest
+
+from connector.bemcom.actuators import ACTUATORS
+from connector.bemcom.datapoints import Datapoint, all_datapoints, markdown
+from connector.bemcom.raw_messages import parse_raw_message
+from connector.keba.station.events import Outcome, Reason
+from connector.tests.recordings import Recording, all_recordings
+
+BEMCOMS_FORMATS = {
+    "generic_numeric",
+    "continuous_numeric",
+    "discrete_numeric",
+    "generic_text",
+    "discrete_text",
+    "bool",
+}
+"""What BEMCom's API offers (bemcom-contract.md, section 4)."""
+
+TABLE = tuple(all_datapoints())
+
+
+def row(key: str) -> Datapoint:
+    (found,) = (one for one in TABLE if one.key == key and one.kind == "sensor")
+    return found
+
+
+def test_every_datapoint_is_there_once() -> None:
+    counts = Counter((one.kind, one.key) for one in TABLE)
+
+    assert [entry for entry, count in counts.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("datapoint", TABLE, ids=lambda one: one.key)
+def test_every_row_is_complete(datapoint: Datapoint) -> None:
+    assert datapoint.kind in ("sensor", "actuator")
+    assert datapoint.meaning
+    assert datapoint.data_format in BEMCOMS_FORMATS
+
+
+@pytest.mark.parametrize("word", ACTUATORS)
+def test_every_actuator_has_a_result_beside_it(word: str) -> None:
+    actuators = [one.key for one in TABLE if one.kind == "actuator"]
+
+    assert word in actuators
+    for outcome in Outcome:
+        assert str(outcome) in row(f"results__{word}").values
+
+
+def test_every_reason_is_named() -> None:
+    for reason in Reason:
+        assert str(reason) in row("connection__reason").values
+
+
+@pytest.mark.parametrize(
+    "recording", all_recordings(), ids=lambda one: one.name
+)
+def test_what_real_stations_send_is_in_the_table(recording: Recording) -> None:
+    known = {one.key for one in TABLE}
+    for request, text in recording.datagrams.items():
+        name = "status" if request.startswith("push") else request
+        parsed = parse_raw_message({"station": {name: text}})
+        for report, fields in parsed.get("station", {}).items():
+            unknown = {f"{report}__{key}" for key in fields} - known
+            assert unknown == set()
+
+
+def test_the_document_has_a_row_for_each_datapoint_under_its_heading() -> None:
+    page = markdown(TABLE)
+
+    for datapoint in TABLE:
+        assert f"| `{datapoint.key}` |" in page
+    headings = [line for line in page.splitlines() if line.startswith("## ")]
+    assert headings[0] == "## Sensors: report 1"
+    assert headings[-1] == "## Actuators"
+    assert len(set(headings)) == len(headings)
+
+
+def test_the_tables_of_the_document_are_well_formed() -> None:
+    rows = [
+        line for line in markdown(TABLE).splitlines() if line.startswith("|")
+    ]
+
+    assert {line.replace("\\|", "").count("|") for line in rows} == {6}

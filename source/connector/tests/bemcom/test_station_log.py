@@ -1,0 +1,335 @@
+"""The log tells changes, each of them once."""
+
+import logging
+
+import pytest
+
+from connector.bemcom.station_log import REPEAT_AFTER_S, StationLog
+from connector.keba.protocol.commands import Enable, SetCurrent
+from connector.keba.protocol.units import Milliampere
+from connector.keba.station.events import (
+    AddressShared,
+    CommandAnswered,
+    CommandFinished,
+    CommandUnanswered,
+    ConnectionState,
+    Event,
+    OddDatagram,
+    Outcome,
+    Reason,
+    ReportReceived,
+    ReportUnanswered,
+    StationFloods,
+    StationRestarted,
+    StatusReceived,
+    StrangerHeard,
+)
+
+LIMIT = SetCurrent(Milliampere(16000))
+
+
+class Listener:
+    """A station log on a clock of its own, and what it has said."""
+
+    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+        self.now = 1000.0
+        self._caplog = caplog
+        self._log = StationLog(clock=lambda: self.now)
+
+    def tell(self, *events: Event, times: int = 1) -> list[tuple[str, str]]:
+        """Return the new lines that people see, with their levels."""
+        self._caplog.clear()
+        for event in events * times:
+            self._log.tell(event)
+        return self._new_lines()
+
+    def note_dropped(self, *numbers: int) -> list[tuple[str, str]]:
+        """Return the new lines that people see, with their levels."""
+        self._caplog.clear()
+        for number in numbers:
+            self._log.note_dropped(number)
+        return self._new_lines()
+
+    def _new_lines(self) -> list[tuple[str, str]]:
+        return [
+            (record.levelname, record.getMessage())
+            for record in self._caplog.records
+            if record.levelno > logging.DEBUG
+        ]
+
+
+@pytest.fixture
+def listener(caplog: pytest.LogCaptureFixture) -> Listener:
+    caplog.set_level(logging.DEBUG, logger="pyconnector")
+    return Listener(caplog)
+
+
+def _state(reason: Reason, station: str = "garage") -> ConnectionState:
+    return ConnectionState(
+        station=station,
+        online=reason is Reason.OK,
+        reason=reason,
+        last_seen_at=None,
+        requests_sent=0,
+        requests_unanswered=0,
+    )
+
+
+ONLINE = _state(Reason.OK)
+SILENT = _state(Reason.NO_REPLY)
+REPORT_2 = ReportReceived("garage", "report 2", '{"ID": "2"}')
+NO_REPORT_2 = ReportUnanswered("garage", "report 2")
+
+
+# --- the line ---------------------------------------------------------------
+
+
+def test_a_station_that_comes_online_is_one_line(listener: Listener) -> None:
+    assert listener.tell(ONLINE) == [("INFO", "garage is online")]
+    assert listener.tell(ONLINE, times=100) == []
+
+
+def test_a_station_that_goes_silent_is_one_line_down_and_one_up(
+    listener: Listener,
+) -> None:
+    listener.tell(ONLINE)
+    down = listener.tell(NO_REPORT_2, SILENT, times=100)
+    assert len(down) == 1
+    assert down[0][0] == "WARNING"
+    assert down[0][1].startswith("garage does not answer")
+
+    up = listener.tell(REPORT_2, ONLINE, times=100)
+    assert up == [("INFO", "garage is online again")]
+
+
+def test_a_station_that_never_answered_is_one_line(listener: Listener) -> None:
+    assert len(listener.tell(SILENT, times=100)) == 1
+    assert listener.tell(ONLINE) == [("INFO", "garage is online again")]
+
+
+@pytest.mark.parametrize(
+    "reason", [reason for reason in Reason if reason is not Reason.OK]
+)
+def test_every_reason_to_be_offline_has_its_explanation(
+    listener: Listener, reason: Reason
+) -> None:
+    lines = listener.tell(_state(reason))
+    assert len(lines) == 1
+    assert lines[0][0] == "WARNING"
+    assert lines[0][1].startswith("garage ")
+
+
+def test_the_line_about_the_dip_switch_says_what_to_do(
+    listener: Listener,
+) -> None:
+    line = listener.tell(_state(Reason.DIP_SWITCH_OFF))[0][1]
+    assert "DSW1.3" in line
+    assert "power cycle" in line
+
+
+def test_a_change_of_the_reason_is_told(listener: Listener) -> None:
+    listener.tell(_state(Reason.NAME_UNRESOLVED))
+    lines = listener.tell(SILENT)
+    assert len(lines) == 1
+    assert "does not answer" in lines[0][1]
+
+
+def test_stations_are_told_apart(listener: Listener) -> None:
+    listener.tell(ONLINE, _state(Reason.OK, "yard"))
+    lines = listener.tell(_state(Reason.NO_REPLY, "yard"), ONLINE)
+    assert [line.split()[0] for _, line in lines] == ["yard"]
+
+
+# --- single reports ---------------------------------------------------------
+
+
+def test_a_report_that_stays_out_is_one_line_down_and_one_up(
+    listener: Listener,
+) -> None:
+    listener.tell(ONLINE)
+    down = listener.tell(NO_REPORT_2, ONLINE, times=100)
+    assert down == [("WARNING", "garage answers, but not report 2")]
+
+    up = listener.tell(REPORT_2, ONLINE, times=100)
+    assert up == [("INFO", "garage answers report 2 again")]
+
+
+def test_each_report_that_stays_out_is_told_once(listener: Listener) -> None:
+    no_report_3 = ReportUnanswered("garage", "report 3")
+    listener.tell(ONLINE)
+    lines = listener.tell(NO_REPORT_2, no_report_3, ONLINE, times=10)
+    assert lines == [
+        ("WARNING", "garage answers, but not report 2"),
+        ("WARNING", "garage answers, but not report 3"),
+    ]
+
+
+def test_a_late_report_before_the_verdict_is_no_news(
+    listener: Listener,
+) -> None:
+    listener.tell(ONLINE)
+    assert listener.tell(NO_REPORT_2, REPORT_2, ONLINE) == []
+
+
+def test_reports_that_were_missed_in_an_outage_are_not_told_afterwards(
+    listener: Listener,
+) -> None:
+    listener.tell(ONLINE, NO_REPORT_2, SILENT)
+    assert listener.tell(ONLINE) == [("INFO", "garage is online again")]
+
+
+# --- oddities ---------------------------------------------------------------
+
+
+def test_odd_datagrams_are_told_once_and_again_after_an_hour(
+    listener: Listener,
+) -> None:
+    odd = OddDatagram("garage", "no JSON object")
+    first = listener.tell(odd, times=1000)
+    assert first == [("WARNING", "garage: ignored a datagram: no JSON object")]
+
+    listener.now += REPEAT_AFTER_S - 1
+    assert listener.tell(odd) == []
+    listener.now += 1
+    assert len(listener.tell(odd)) == 1
+
+
+def test_a_flood_of_different_oddities_is_one_line_per_station(
+    listener: Listener,
+) -> None:
+    flood = [
+        OddDatagram(station, f"reason {number}")
+        for number in range(100)
+        for station in ("garage", "yard")
+    ]
+    assert len(listener.tell(*flood)) == 2
+
+
+def test_a_flood_that_is_not_read_in_full_is_told_once_an_hour(
+    listener: Listener,
+) -> None:
+    flood = StationFloods("garage", 200)
+    (line,) = listener.tell(flood, times=1000)
+    assert line[0] == "WARNING"
+    assert line[1].startswith("garage sends so much")
+    assert "200 datagrams a second" in line[1]
+
+    listener.now += REPEAT_AFTER_S
+    assert len(listener.tell(flood)) == 1
+
+
+def test_dropped_events_are_told_with_their_number_once_an_hour(
+    listener: Listener,
+) -> None:
+    assert listener.note_dropped(0, 0) == []
+    ((level, line),) = listener.note_dropped(17, 17, 18)
+    assert level == "WARNING"
+    assert line.startswith("17 messages of stations were dropped")
+
+    listener.now += REPEAT_AFTER_S
+    assert listener.note_dropped(18) == []
+    assert len(listener.note_dropped(19)) == 1
+
+
+def test_a_restart_is_told(listener: Listener) -> None:
+    lines = listener.tell(StationRestarted("garage"))
+    assert len(lines) == 1
+    assert lines[0][1].startswith("garage has restarted")
+
+
+def test_a_station_that_restarts_all_the_time_does_not_fill_the_log(
+    listener: Listener,
+) -> None:
+    assert len(listener.tell(StationRestarted("garage"), times=100)) == 1
+
+
+def test_two_names_of_one_address_are_told_with_both_stations(
+    listener: Listener,
+) -> None:
+    shared = AddressShared("yard", owner="garage", address="192.168.0.99")
+    lines = listener.tell(shared, times=10)
+    assert len(lines) == 1
+    assert lines[0][0] == "WARNING"
+    assert "yard and garage both lead to 192.168.0.99" in lines[0][1]
+
+
+def test_strangers_are_told_by_address_until_there_are_too_many(
+    listener: Listener,
+) -> None:
+    lines = listener.tell(
+        *[StrangerHeard(f"10.0.{i // 250}.{i % 250}") for i in range(1000)]
+    )
+    assert lines[0][0] == "INFO"
+    assert "10.0.0.0" in lines[0][1]
+    assert len(lines) == 10
+    assert "more and more" in lines[-1][1]
+
+
+# --- commands ---------------------------------------------------------------
+
+
+def test_an_accepted_command_is_told(listener: Listener) -> None:
+    lines = listener.tell(CommandAnswered("garage", LIMIT, True, "done"))
+    assert lines == [("INFO", "garage << curr 16000: TCH-OK done")]
+
+
+def test_a_refused_command_is_a_warning_with_the_stations_words(
+    listener: Listener,
+) -> None:
+    refused = CommandAnswered("garage", Enable(on=True), False, "nothing %s")
+    assert listener.tell(refused) == [
+        ("WARNING", "garage << ena 1: TCH-ERR nothing %s")
+    ]
+
+
+def test_silence_after_a_command_says_whether_it_is_repeated(
+    listener: Listener,
+) -> None:
+    lines = listener.tell(
+        CommandUnanswered("garage", LIMIT, will_repeat=True),
+        CommandUnanswered("garage", LIMIT, will_repeat=False),
+    )
+    assert [level for level, _ in lines] == ["WARNING", "WARNING"]
+    assert lines[0][1].endswith("it is sent once more")
+    assert lines[1][1].endswith("it is given up")
+
+
+def test_a_command_that_was_confirmed_and_ignored_is_a_warning(
+    listener: Listener,
+) -> None:
+    detail = "wanted Curr user 16000, seen Curr user 6000"
+    finished = CommandFinished("garage", LIMIT, Outcome.NOT_APPLIED, detail)
+    assert listener.tell(finished) == [
+        (
+            "WARNING",
+            f"garage confirmed curr 16000, but did not apply it: {detail}",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [outcome for outcome in Outcome if outcome is not Outcome.NOT_APPLIED],
+)
+def test_other_outcomes_are_no_news(
+    listener: Listener, outcome: Outcome
+) -> None:
+    assert listener.tell(CommandFinished("garage", LIMIT, outcome)) == []
+
+
+# --- the everyday -----------------------------------------------------------
+
+
+def test_reports_and_pushes_are_for_debugging_only(listener: Listener) -> None:
+    push = StatusReceived("garage", '{"E pres": 100%s}')
+    assert listener.tell(REPORT_2, push, times=100) == []
+
+
+def test_a_quiet_day_of_a_healthy_station_is_one_line(
+    listener: Listener,
+) -> None:
+    lines = []
+    for _ in range(24 * 60):
+        listener.now += 60
+        lines += listener.tell(REPORT_2, ONLINE)
+    assert lines == [("INFO", "garage is online")]

@@ -1,0 +1,92 @@
+"""Replies of a station, and a session driven on fake time."""
+
+import json
+import math
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from connector.keba.protocol.commands import Command
+from connector.keba.station.pacing import MARGIN_S, UDP_PAUSE_S
+from connector.keba.station.station import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from connector.keba.station.events import Event
+
+TCH_OK = b"TCH-OK :done\n"
+
+GAP_S = UDP_PAUSE_S + MARGIN_S
+"""What we keep between any two datagrams to a station."""
+
+SomeEvent = TypeVar("SomeEvent")
+
+
+def report(number: int, **fields: int | str) -> bytes:
+    """Make a report in KEBA's layout; `_` in names stands for a blank."""
+    named: Mapping[str, object] = {
+        "ID": str(number),
+        **{key.replace("_", " "): value for key, value in fields.items()},
+    }
+    lines = (f"{json.dumps(k)}: {json.dumps(v)}" for k, v in named.items())
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
+class Conversation:
+    """A session and its clock; keeps what was sent and what happened."""
+
+    def __init__(self, **options: Any) -> None:
+        self.session = Session("garage", **options)
+        self.now = 0.0
+        self.sent: list[tuple[float, str]] = []
+        self.events: list[Event] = []
+
+    def turn(self) -> str | None:
+        """Take one turn now; return what was sent."""
+        turn = self.session.turn(self.now, self.now)
+        self.events += turn.events
+        if turn.datagram is None:
+            return None
+        text = turn.datagram.decode()
+        self.sent.append((round(self.now, 3), text))
+        return text
+
+    def next_datagram(self, until: float = math.inf) -> str | None:
+        """Let time pass until something is sent; return it."""
+        while True:
+            text = self.turn()
+            if text is not None:
+                return text
+            deadline = max(self.session.next_deadline(), self.now + 1e-9)
+            if deadline > until:
+                self.now = until
+                return None
+            self.now = deadline
+
+    def receive(self, data: bytes, after: float = 0.002) -> None:
+        """Hand in what the station sends a moment later."""
+        self.now += after
+        self.events += self.session.receive(data, self.now)
+
+    def submit(self, command: Command) -> None:
+        """Queue a command."""
+        self.events += self.session.submit(command, self.now)
+
+    def pass_time(self, until: float) -> None:
+        """Let time pass; the station stays silent."""
+        while self.next_datagram(until) is not None:
+            pass
+
+    def answer_round(self, **settings: int) -> None:
+        """Answer the three reports of a round."""
+        for number in (1, 2, 3):
+            assert self.next_datagram() == f"report {number}"
+            fields = settings if number == 2 else {}
+            self.receive(report(number, **fields))
+
+    def happened(self, kind: type[SomeEvent]) -> list[SomeEvent]:
+        """Return the events of one kind, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def texts(self) -> list[str]:
+        """Return what was sent, without the moments."""
+        return [text for _, text in self.sent]

@@ -1,0 +1,448 @@
+"""Who is named in an event, and what is told only once.
+
+Found by changing the session in small ways: without these tests nobody noticed.
+"""
+
+import pytest
+
+from connector.keba.protocol.commands import (
+    Display,
+    Enable,
+    SetCurrent,
+    SetEnergyLimit,
+    Start,
+)
+from connector.keba.protocol.messages import StartReply, Unreadable, parse_text
+from connector.keba.protocol.units import DeciWattHour, Milliampere
+from connector.keba.station.events import (
+    CommandAnswered,
+    CommandFinished,
+    CommandNotSent,
+    CommandUnanswered,
+    ConnectionState,
+    OddDatagram,
+    Outcome,
+    ReportReceived,
+    ReportUnanswered,
+    StationRestarted,
+)
+from connector.tests.keba.station.conversation import (
+    TCH_OK,
+    Conversation,
+    report,
+)
+
+TEN = SetCurrent(Milliampere(10_000))
+TWELVE = SetCurrent(Milliampere(12_000))
+OLD_START_REPLY = (
+    b'"RFID tag": "e3f76b8d00000000",\n"RFID class": "01010400000000000000",\n'
+)
+
+
+@pytest.fixture
+def garage() -> Conversation:
+    """A session whose first round is answered; the line is idle."""
+    conversation = Conversation()
+    conversation.answer_round()
+    conversation.pass_time(20.0)
+    conversation.events.clear()
+    return conversation
+
+
+def send(garage: Conversation) -> float:
+    """Let the next datagram leave; return the moment."""
+    assert garage.next_datagram() is not None
+    return garage.now
+
+
+# --- events name their station, command and reason --------------------------
+
+
+def test_an_answer_names_station_command_and_text(
+    garage: Conversation,
+) -> None:
+    garage.submit(TEN)
+    send(garage)
+    garage.receive(b"TCH-ERR:not allowed now\n")
+
+    assert garage.events[:2] == [
+        CommandAnswered("garage", TEN, False, "not allowed now"),
+        CommandFinished("garage", TEN, Outcome.REJECTED, "not allowed now"),
+    ]
+
+
+def test_silence_names_station_and_command(garage: Conversation) -> None:
+    garage.submit(TEN)
+    sent_at = send(garage)
+    garage.pass_time(sent_at + 2.1)
+
+    assert garage.events == [CommandUnanswered("garage", TEN, True)]
+
+
+def test_the_old_answer_to_start_is_a_confirmation(
+    garage: Conversation,
+) -> None:
+    garage.submit(Start())
+    send(garage)
+    garage.receive(OLD_START_REPLY)
+
+    assert garage.events == [
+        CommandAnswered("garage", Start(), True, "started")
+    ]
+
+
+@pytest.mark.parametrize("key", ["RFID tag", "RFID class"])
+def test_one_field_of_the_old_answer_to_start_is_enough(key: str) -> None:
+    assert isinstance(parse_text(f'"{key}": "01",\n'), StartReply)
+
+
+@pytest.mark.parametrize(
+    ("datagram", "reason"),
+    [
+        (report(77), "there is no report 77"),
+        (b"{}", "an object without fields"),
+        (b"{1", "no JSON object"),
+        (b'"a": 1', "fields without braces"),
+        (TCH_OK, "nobody asked for 'done'"),
+        (report(2, Sec=95), "a report 2 older than the last one"),
+    ],
+)
+def test_an_odd_datagram_is_told_with_station_and_reason(
+    garage: Conversation, datagram: bytes, reason: str
+) -> None:
+    garage.receive(report(2, Sec=100))
+    garage.events.clear()
+
+    garage.receive(datagram)
+
+    (event,) = garage.events
+    assert isinstance(event, OddDatagram)
+    assert event.station == "garage"
+    assert event.reason.startswith(reason)
+
+
+def test_a_restart_names_its_station(garage: Conversation) -> None:
+    garage.receive(b"started ...")
+
+    assert garage.events == [StationRestarted("garage")]
+
+
+@pytest.mark.parametrize("size", [4097, 65_000])
+def test_the_size_of_what_is_too_large_is_told(size: int) -> None:
+    session = Conversation()
+    session.receive(b"x" * size)
+
+    assert session.events == [
+        OddDatagram("garage", f"{size} bytes, more than a station sends")
+    ]
+
+
+def test_nonsense_in_an_id_is_told() -> None:
+    message = parse_text('{"ID": "two"}')
+
+    assert message == Unreadable("the ID of a report is 'two'")
+
+
+# --- each result once --------------------------------------------------------
+
+
+def test_a_late_answer_brings_no_second_result(garage: Conversation) -> None:
+    garage.submit(TEN)
+    sent_at = send(garage)
+    garage.submit(TWELVE)
+    garage.pass_time(sent_at + 2.1)
+    garage.receive(TCH_OK)
+
+    assert garage.happened(CommandFinished) == [
+        CommandFinished("garage", TEN, Outcome.SUPERSEDED)
+    ]
+    assert garage.next_datagram() == "curr 12000"
+
+
+def test_a_repetition_that_was_overtaken_is_told_once(
+    garage: Conversation,
+) -> None:
+    garage.submit(TEN)
+    sent_at = send(garage)
+    garage.pass_time(sent_at + 2.1)
+    garage.submit(TWELVE)
+    garage.receive(b"TCH-ERR:not allowed now\n")
+
+    assert garage.happened(CommandFinished) == [
+        CommandFinished("garage", TEN, Outcome.SUPERSEDED)
+    ]
+
+
+def test_what_a_reading_has_proven_is_not_told_again(
+    garage: Conversation,
+) -> None:
+    garage.submit(TEN)
+    send(garage)
+    assert garage.next_datagram() == "report 2"
+    garage.receive(report(2, Curr_user=10_000))
+    garage.receive(TCH_OK)
+    assert garage.next_datagram() == "report 2"
+    garage.receive(report(2, Curr_user=10_000))
+
+    assert garage.happened(CommandFinished) == [
+        CommandFinished("garage", TEN, Outcome.APPLIED)
+    ]
+
+
+def test_a_repetition_that_is_proven_on_its_way_is_told_once(
+    garage: Conversation,
+) -> None:
+    garage.submit(TEN)
+    send(garage)
+    assert garage.next_datagram() == "report 2"
+    # The reading is lost at first; its answer comes after the repetition.
+    assert garage.next_datagram() == "curr 10000"
+    garage.receive(report(2, Curr_user=10_000))
+    garage.pass_time(garage.now + 30.0)
+
+    assert [event.outcome for event in garage.happened(CommandFinished)] == [
+        Outcome.APPLIED
+    ]
+
+
+@pytest.fixture
+def proven_garage(garage: Conversation) -> Conversation:
+    """A station whose reading proves a repetition that is in flight."""
+    garage.submit(TEN)
+    for expected in ("curr 10000", "report 2", "curr 10000"):
+        assert garage.next_datagram() == expected
+    garage.receive(report(2, Curr_user=10_000))
+    return garage
+
+
+def test_a_repetition_that_is_proven_and_then_answered_is_told_once(
+    proven_garage: Conversation,
+) -> None:
+    proven_garage.receive(TCH_OK)
+    assert proven_garage.next_datagram() == "report 2"
+    proven_garage.receive(report(2, Curr_user=10_000))
+
+    assert proven_garage.happened(CommandFinished) == [
+        CommandFinished("garage", TEN, Outcome.APPLIED)
+    ]
+
+
+def test_a_repetition_that_is_proven_stays_in_flight_until_it_is_answered(
+    proven_garage: Conversation,
+) -> None:
+    proven_garage.submit(Enable(on=True))
+
+    assert proven_garage.next_datagram(proven_garage.now + 1.9) is None
+    proven_garage.receive(TCH_OK)
+    assert proven_garage.happened(CommandAnswered) == [
+        CommandAnswered("garage", TEN, True, "done")
+    ]
+
+
+def test_a_late_refusal_is_the_last_word(garage: Conversation) -> None:
+    """Even if the station shows what was wanted, from earlier."""
+    garage.submit(TEN)
+    sent_at = send(garage)
+    garage.now = sent_at + 2.0
+    assert garage.turn() == "report 2"
+    garage.receive(b"TCH-ERR:not allowed now\n")
+    garage.receive(report(2, Curr_user=10_000))
+
+    assert [event.outcome for event in garage.happened(CommandFinished)] == [
+        Outcome.REJECTED
+    ]
+
+
+def test_a_newer_command_takes_the_place_of_one_that_waits_for_its_proof(
+    garage: Conversation,
+) -> None:
+    garage.submit(TEN)
+    send(garage)
+    garage.receive(TCH_OK)
+    garage.submit(TWELVE)
+
+    assert garage.happened(CommandFinished) == [
+        CommandFinished("garage", TEN, Outcome.SUPERSEDED)
+    ]
+
+
+def test_a_command_without_an_address_is_named(garage: Conversation) -> None:
+    garage.submit(TEN)
+    garage.events += garage.session.note_address(
+        is_resolved=False, now=garage.now
+    )
+
+    (finished,) = garage.happened(CommandFinished)
+    assert finished.command is TEN
+    assert finished.outcome is Outcome.NO_REPLY
+    assert finished.detail == "the name of the station does not resolve"
+
+
+def test_a_command_that_waits_while_another_station_answers_is_named() -> None:
+    garage = Conversation(serial="17619300")
+    garage.turn()
+    garage.submit(TEN)
+    garage.receive(report(1, Serial="99999999"))
+
+    assert garage.events[:1] == [
+        CommandNotSent(
+            "garage",
+            "curr",
+            Outcome.INVALID,
+            "another station answers at this address",
+        )
+    ]
+    assert not garage.session.has_commands
+
+
+def test_a_command_whose_address_was_lost_is_never_sent_later(
+    garage: Conversation,
+) -> None:
+    garage.submit(TEN)
+    sent_at = send(garage)
+    garage.session.note_address(is_resolved=False, now=garage.now)
+    garage.pass_time(sent_at + 3.0)
+    garage.session.note_address(is_resolved=True, now=garage.now)
+    garage.pass_time(sent_at + 20.0)
+
+    assert garage.texts().count("curr 10000") == 1
+    (finished,) = garage.happened(CommandFinished)
+    assert finished.outcome is Outcome.NO_REPLY
+
+
+# --- who may speak when ------------------------------------------------------
+
+
+def test_a_repetition_rests_as_well_after_another_silent_command(
+    garage: Conversation,
+) -> None:
+    garage.submit(SetEnergyLimit(DeciWattHour(1)))
+    send(garage)
+    garage.submit(TEN)
+    while garage.next_datagram() != "curr 10000":
+        pass
+    given_up_at = garage.now + 2.0
+    while garage.next_datagram() != "setenergy 1":
+        pass
+
+    assert garage.now >= given_up_at + 3.0
+
+
+def test_reports_do_not_rest_after_a_silent_command(
+    garage: Conversation,
+) -> None:
+    garage.submit(TEN)
+    sent_at = send(garage)
+
+    assert garage.next_datagram() == "report 2"
+    assert garage.now < sent_at + 2.2
+
+
+def test_a_reading_waits_until_the_effect_can_be_seen(
+    garage: Conversation,
+) -> None:
+    garage.submit(Enable(on=True))
+    send(garage)
+    garage.receive(TCH_OK)
+    answered_at = garage.now
+
+    assert garage.next_datagram() == "report 2"
+    assert garage.now == pytest.approx(answered_at + 1.0)
+
+
+def test_a_stream_of_commands_does_not_put_the_reading_off_for_ever(
+    garage: Conversation,
+) -> None:
+    begin = garage.now
+    while garage.now < begin + 20.0:
+        garage.submit(Enable(on=True))
+        garage.pass_time(garage.now + 0.3)
+        garage.receive(TCH_OK if garage.texts()[-1] == "ena 1" else report(2))
+    readings = [at for at, text in garage.sent if text == "report 2"]
+
+    assert [at for at in readings if begin < at < begin + 10.0] != []
+
+
+def test_a_silent_station_is_asked_once_for_each_report() -> None:
+    garage = Conversation()
+    garage.pass_time(60.0 + 29.0)
+
+    in_third_round = [text for at, text in garage.sent if at >= 60.0]
+    assert sorted(in_third_round) == ["report 1", "report 2", "report 3"]
+
+
+def test_a_round_that_began_late_does_not_delay_the_next(
+    garage: Conversation,
+) -> None:
+    garage.now = 31.5
+    garage.answer_round()
+    garage.pass_time(59.9)
+
+    assert garage.next_datagram() == "report 1"
+    assert garage.now == pytest.approx(60.0)
+
+
+def test_a_report_that_does_not_come_ends_the_round_all_the_same(
+    garage: Conversation,
+) -> None:
+    for expected in ("report 1", "report 2"):
+        assert garage.next_datagram() == expected
+        garage.receive(report(int(expected[-1])))
+    garage.pass_time(39.0)
+
+    assert garage.happened(ReportUnanswered) == [
+        ReportUnanswered("garage", "report 3")
+    ]
+    (state,) = garage.happened(ConnectionState)
+    assert state.requests_unanswered == 1
+
+
+def test_an_address_that_is_found_again_begins_a_round(
+    garage: Conversation,
+) -> None:
+    garage.session.note_address(is_resolved=False, now=garage.now)
+    garage.session.note_address(is_resolved=True, now=garage.now)
+
+    assert garage.next_datagram(garage.now + 0.2) == "report 1"
+
+
+def test_an_address_that_was_never_lost_begins_no_round(
+    garage: Conversation,
+) -> None:
+    garage.session.note_address(is_resolved=True, now=garage.now)
+
+    assert garage.next_datagram(garage.now + 5.0) is None
+
+
+@pytest.mark.parametrize("asked_for", [None, "report 100"])
+def test_a_session_report_of_unknown_number_is_report_100(
+    asked_for: str | None,
+) -> None:
+    garage = Conversation(reports=(100,))
+    if asked_for:
+        assert garage.next_datagram() == asked_for
+    garage.receive(report(6, Session_ID=35))
+
+    (received,) = garage.happened(ReportReceived)
+    assert received.request == "report 100"
+
+
+def test_a_session_report_that_was_not_asked_for_keeps_its_number() -> None:
+    garage = Conversation(reports=(100,))
+    assert garage.next_datagram() == "report 100"
+    garage.receive(report(101, Session_ID=34))
+
+    (received,) = garage.happened(ReportReceived)
+    assert received.request == "report 101"
+
+
+def test_display_is_received_but_nobody_can_see_what_became_of_it(
+    garage: Conversation,
+) -> None:
+    garage.submit(Display("Hello"))
+    send(garage)
+    garage.receive(TCH_OK)
+
+    assert garage.happened(CommandFinished) == [
+        CommandFinished("garage", Display("Hello"), Outcome.RECEIVED)
+    ]

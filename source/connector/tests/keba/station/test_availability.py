@@ -1,0 +1,287 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.keba.station.availability import Connection
+from connector.keba.station.events import ConnectionState, Reason
+
+
+@pytest.fixture
+def garage() -> Connection:
+    return Connection("garage")
+
+
+def reason_of(connection: Connection) -> Reason | None:
+    state = connection.state()
+    return None if state is None else state.reason
+
+
+def leave_unanswered(connection: Connection, *numbers: int, at: float) -> None:
+    for number in numbers:
+        connection.note_report_unanswered(number, at)
+
+
+def test_without_evidence_there_is_no_verdict(garage: Connection) -> None:
+    garage.note_sent()
+
+    assert garage.state() is None
+
+
+def test_an_answered_report_makes_a_station_online(garage: Connection) -> None:
+    garage.note_sent()
+    garage.note_seen(7.0)
+    garage.note_report(1, 7.0)
+
+    assert garage.state() == ConnectionState(
+        station="garage",
+        online=True,
+        reason=Reason.OK,
+        last_seen_at=7.0,
+        requests_sent=1,
+        requests_unanswered=0,
+    )
+
+
+def test_an_answered_command_makes_a_station_online(
+    garage: Connection,
+) -> None:
+    garage.note_answer(7.0)
+
+    assert reason_of(garage) is Reason.OK
+
+
+def test_being_seen_alone_proves_nothing(garage: Connection) -> None:
+    garage.note_seen(7.0)
+
+    assert garage.state() is None
+
+
+def test_every_request_and_every_unanswered_one_is_counted(
+    garage: Connection,
+) -> None:
+    for _ in range(3):
+        garage.note_sent()
+    garage.note_report(1, 1.0)
+    garage.note_command_unanswered()
+    leave_unanswered(garage, 3, at=2.0)
+
+    state = garage.state()
+
+    assert state is not None
+    assert state.requests_sent == 3
+    assert state.requests_unanswered == 2
+
+
+# --- silence ----------------------------------------------------------------
+
+
+def test_a_station_that_leaves_report_1_unanswered_is_silent(
+    garage: Connection,
+) -> None:
+    assert not garage.note_report_unanswered(1, asked_at=0.0)
+
+    assert garage.is_silent
+    assert reason_of(garage) is Reason.NO_REPLY
+
+
+@pytest.mark.parametrize("number", [2, 3, 100])
+def test_an_unanswered_data_report_asks_for_report_1_before_the_verdict(
+    garage: Connection, number: int
+) -> None:
+    garage.note_report(1, 1.0)
+
+    assert garage.note_report_unanswered(number, asked_at=2.0)
+    assert reason_of(garage) is Reason.OK
+
+
+def test_report_1_is_not_asked_for_when_something_else_was_answered_since(
+    garage: Connection,
+) -> None:
+    garage.note_report(3, 3.0)
+
+    assert not garage.note_report_unanswered(2, asked_at=2.0)
+
+
+def test_a_silent_station_is_not_asked_for_report_1_once_more(
+    garage: Connection,
+) -> None:
+    leave_unanswered(garage, 1, at=0.0)
+
+    assert not garage.note_report_unanswered(2, asked_at=6.0)
+
+
+def test_a_station_mute_for_report_1_is_not_silent_while_others_come(
+    garage: Connection,
+) -> None:
+    garage.note_report(2, 1.0)
+
+    leave_unanswered(garage, 1, at=0.5)
+
+    assert not garage.is_silent
+    assert reason_of(garage) is Reason.OK
+
+
+def test_any_answer_ends_the_silence(garage: Connection) -> None:
+    leave_unanswered(garage, 1, at=0.0)
+
+    garage.note_answer(9.0)
+
+    assert not garage.is_silent
+    assert reason_of(garage) is Reason.OK
+
+
+def test_silence_after_a_failed_sending_has_that_reason(
+    garage: Connection,
+) -> None:
+    garage.note_sent()
+    garage.note_send_error()
+    leave_unanswered(garage, 1, at=0.0)
+
+    assert reason_of(garage) is Reason.SEND_ERROR
+
+
+def test_the_next_datagram_that_leaves_takes_that_reason_away(
+    garage: Connection,
+) -> None:
+    garage.note_sent()
+    garage.note_send_error()
+    leave_unanswered(garage, 1, at=0.0)
+
+    garage.note_sent()
+
+    assert reason_of(garage) is Reason.NO_REPLY
+
+
+# --- DIP switch DSW1.3 ------------------------------------------------------
+
+
+def test_report_1_without_reports_2_and_3_means_the_dip_switch_is_off(
+    garage: Connection,
+) -> None:
+    leave_unanswered(garage, 2, 3, at=1.0)
+    garage.note_report(1, 5.0)
+
+    state = garage.state()
+
+    assert state is not None
+    assert state.reason is Reason.DIP_SWITCH_OFF
+    assert not state.online
+
+
+@pytest.mark.parametrize("mute", [2, 3])
+def test_one_mute_report_is_no_dip_switch(
+    garage: Connection, mute: int
+) -> None:
+    leave_unanswered(garage, mute, at=1.0)
+    garage.note_report(1, 5.0)
+
+    assert reason_of(garage) is Reason.OK
+
+
+def test_an_identification_from_before_the_questions_proves_nothing(
+    garage: Connection,
+) -> None:
+    garage.note_report(1, 0.5)
+    leave_unanswered(garage, 2, 3, at=1.0)
+
+    assert reason_of(garage) is Reason.OK
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_the_first_data_report_clears_the_dip_switch(
+    garage: Connection, number: int
+) -> None:
+    leave_unanswered(garage, 2, 3, at=1.0)
+    garage.note_report(1, 5.0)
+
+    garage.note_report(number, 31.0)
+
+    assert reason_of(garage) is Reason.OK
+
+
+def test_what_was_left_unanswered_in_a_silence_is_no_dip_switch(
+    garage: Connection,
+) -> None:
+    leave_unanswered(garage, 1, 2, 3, at=0.0)
+
+    garage.note_report(1, 9.0)
+
+    assert reason_of(garage) is Reason.OK
+
+
+# --- names ------------------------------------------------------------------
+
+
+def test_a_name_without_address_is_a_verdict_at_once(
+    garage: Connection,
+) -> None:
+    garage.note_address(is_resolved=False)
+
+    assert not garage.is_resolved
+    assert reason_of(garage) is Reason.NAME_UNRESOLVED
+
+
+def test_a_name_with_an_address_proves_no_life(garage: Connection) -> None:
+    garage.note_address(is_resolved=True)
+
+    assert garage.is_resolved
+    assert garage.state() is None
+
+
+# --- whatever happens ---------------------------------------------------------
+
+NUMBERS = st.sampled_from([1, 2, 3, 100])
+NOTES = st.one_of(
+    st.tuples(st.just("report"), NUMBERS),
+    st.tuples(st.just("unanswered"), NUMBERS),
+    st.tuples(st.just("answer"), NUMBERS),
+    st.tuples(st.just("sent"), NUMBERS),
+    st.tuples(st.just("send error"), NUMBERS),
+    st.tuples(st.just("resolved"), NUMBERS),
+    st.tuples(st.just("unresolved"), NUMBERS),
+)
+
+
+def take_note(
+    connection: Connection, note: str, number: int, at: float
+) -> None:
+    match note:
+        case "report":
+            connection.note_report(number, at)
+        case "unanswered":
+            connection.note_report_unanswered(number, at - 2.0)
+        case "answer":
+            connection.note_answer(at)
+        case "sent":
+            connection.note_sent()
+        case "send error":
+            connection.note_send_error()
+        case _:
+            connection.note_address(is_resolved=note == "resolved")
+
+
+@given(st.lists(NOTES, max_size=40))
+def test_online_and_the_reason_ok_are_the_same_whatever_happens(
+    notes: list[tuple[str, int]],
+) -> None:
+    connection = Connection("garage")
+    for at, (note, number) in enumerate(notes):
+        take_note(connection, note, number, float(at))
+
+        state = connection.state()
+        assert state is None or state.online == (state.reason is Reason.OK)
+
+
+@given(st.lists(NOTES, max_size=40))
+def test_a_whole_answered_round_makes_every_station_online(
+    notes: list[tuple[str, int]],
+) -> None:
+    connection = Connection("garage")
+    for at, (note, number) in enumerate(notes):
+        take_note(connection, note, number, float(at))
+
+    connection.note_address(is_resolved=True)
+    for number in (1, 2, 3):
+        connection.note_report(number, 100.0)
+
+    assert reason_of(connection) is Reason.OK

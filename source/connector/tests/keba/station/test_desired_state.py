@@ -1,0 +1,349 @@
+"""What this run has set is kept; what others have changed is respected."""
+
+import pytest
+
+from connector.keba.protocol.commands import (
+    Command,
+    Enable,
+    SetCurrent,
+    SetCurrentTimed,
+    SetEnergyLimit,
+    SetFailsafe,
+)
+from connector.keba.protocol.units import DeciWattHour, Milliampere, Seconds
+from connector.keba.station.desired_state import Caretaker
+from connector.keba.station.events import (
+    Outcome,
+    SettingChanged,
+    SettingRestored,
+    StationRestarted,
+)
+from connector.tests.keba.station.conversation import report
+from connector.tests.keba.station.obeying import BOOT_S, ObeyingGarage
+
+TEN_AMPERES = SetCurrent(Milliampere(10_000))
+SIX_AMPERES = SetCurrent(Milliampere(6_000))
+DISABLE = Enable(on=False)
+FAILSAFE = SetFailsafe(Seconds(60), Milliampere(6000))
+NOTHING: set[str] = set()
+
+
+@pytest.fixture
+def caretaker() -> Caretaker:
+    return Caretaker("garage", restores=True)
+
+
+@pytest.fixture
+def garage() -> ObeyingGarage:
+    """A station whose settings are kept."""
+    return ObeyingGarage(restores=True)
+
+
+def _settle(garage: ObeyingGarage, *commands: Command) -> None:
+    for command in commands:
+        garage.submit(command)
+        garage.live(7.0)
+    garage.sent.clear()
+    garage.events.clear()
+
+
+# --- what is restored ------------------------------------------------------
+
+
+def test_what_a_restart_has_undone_is_sent_again(garage: ObeyingGarage) -> None:
+    _settle(garage, DISABLE, TEN_AMPERES, FAILSAFE)
+
+    garage.reboot()
+    garage.live(60.0)
+
+    assert garage.settings_sent() == [
+        "ena 0",
+        "curr 10000",
+        "failsafe 60 6000 0",
+    ]
+    assert garage.happened(SettingRestored) == [
+        SettingRestored("garage", command)
+        for command in (DISABLE, TEN_AMPERES, FAILSAFE)
+    ]
+    assert garage.fields["Curr user"] == 10_000
+
+
+def test_only_the_last_value_of_a_command_is_sent_again(
+    garage: ObeyingGarage,
+) -> None:
+    _settle(garage, SIX_AMPERES, TEN_AMPERES)
+
+    garage.reboot()
+    garage.live(60.0)
+
+    assert garage.settings_sent() == ["curr 10000"]
+
+
+def test_what_is_restored_is_read_back(garage: ObeyingGarage) -> None:
+    _settle(garage, TEN_AMPERES)
+
+    garage.reboot()
+    garage.live(60.0)
+
+    assert [str(one) for one in garage.results(TEN_AMPERES)] == ["applied"]
+
+
+def test_nothing_is_restored_unless_asked_for() -> None:
+    garage = ObeyingGarage()
+    _settle(garage, DISABLE, TEN_AMPERES, FAILSAFE)
+
+    garage.reboot()
+    garage.live(60.0)
+
+    assert garage.happened(StationRestarted)
+    assert garage.settings_sent() == []
+    assert garage.happened(SettingChanged) == []
+
+
+def test_what_the_station_has_kept_is_not_sent_again(
+    garage: ObeyingGarage,
+) -> None:
+    _settle(garage, TEN_AMPERES)
+
+    garage.reboot()
+    garage.fields["Curr user"] = 10_000
+    garage.live(60.0)
+
+    assert garage.settings_sent() == []
+
+
+def test_commands_for_one_session_are_not_restored(
+    garage: ObeyingGarage,
+) -> None:
+    _settle(garage, SetEnergyLimit(DeciWattHour(100_000)))
+
+    garage.reboot()
+    garage.live(60.0)
+
+    assert garage.settings_sent() == []
+
+
+def test_a_currtime_takes_the_place_of_enable_and_current(
+    garage: ObeyingGarage,
+) -> None:
+    """It lifts an `ena 0`; bringing that back would stop the vehicle."""
+    now_six = SetCurrentTimed(Milliampere(6000), Seconds(1))
+    _settle(garage, DISABLE, TEN_AMPERES, now_six)
+
+    garage.reboot()
+    garage.live(60.0)
+
+    assert garage.settings_sent() == []
+    assert garage.happened(SettingChanged) == []
+
+
+def test_a_restored_command_is_sent_though_its_first_saying_had_no_effect(
+    garage: ObeyingGarage,
+) -> None:
+    """The station restarts before it can show it, and misses another one."""
+    _settle(garage, DISABLE)
+    garage.submit(TEN_AMPERES)
+    garage.live(0.05)
+    garage.reboot()
+    garage.answer, garage.obeys = None, False
+    garage.live_until_sent("ena 0")
+    garage.live(1.0)
+    garage.answer, garage.obeys = b"TCH-OK :done\n", True
+    garage.live(60.0)
+
+    assert garage.fields["Curr user"] == 10_000
+    assert garage.fields["Enable user"] == 0
+
+
+def test_a_refused_command_is_not_restored(garage: ObeyingGarage) -> None:
+    _settle(garage, TEN_AMPERES)
+    garage.answer = b"TCH-ERR:no\n"
+    garage.obeys = False
+    garage.submit(SIX_AMPERES)
+    garage.live(10.0)
+    garage.answer = b"TCH-OK :done\n"
+    garage.obeys = True
+    garage.sent.clear()
+
+    garage.reboot()
+    garage.live(60.0)
+
+    assert garage.settings_sent() == ["curr 10000"]
+
+
+def test_an_ignored_command_is_not_restored(garage: ObeyingGarage) -> None:
+    garage.obeys = False
+    _settle(garage, TEN_AMPERES)
+
+    garage.reboot()
+    garage.live(60.0)
+
+    assert garage.settings_sent() == []
+
+
+def test_a_command_whose_answer_was_lost_is_restored_if_it_has_worked(
+    garage: ObeyingGarage,
+) -> None:
+    _settle(garage, SIX_AMPERES)
+    garage.answer = None
+    garage.submit(TEN_AMPERES)
+    garage.live(10.0)
+    garage.answer = b"TCH-OK :done\n"
+    garage.sent.clear()
+
+    garage.reboot()
+    garage.live(60.0)
+
+    assert garage.settings_sent() == ["curr 10000"]
+    assert garage.happened(SettingChanged) == []
+
+
+def test_a_command_into_the_silence_does_not_keep_the_last_one_from_returning(
+    garage: ObeyingGarage,
+) -> None:
+    _settle(garage, TEN_AMPERES)
+    garage.mute, garage.answer, garage.obeys = {1, 2, 3}, None, False
+    garage.live(40.0)
+    garage.submit(SIX_AMPERES)
+    garage.live(40.0)
+    garage.mute, garage.answer, garage.obeys = set(), b"TCH-OK :done\n", True
+    garage.sent.clear()
+
+    garage.reboot()
+    garage.live(60.0)
+
+    assert garage.settings_sent() == ["curr 10000"]
+
+
+def test_a_newer_command_of_a_user_goes_before_what_is_restored(
+    garage: ObeyingGarage,
+) -> None:
+    _settle(garage, TEN_AMPERES)
+
+    garage.reboot()
+    garage.live(BOOT_S)
+    garage.submit(SIX_AMPERES)
+    garage.live(60.0)
+
+    assert set(garage.settings_sent()) == {"curr 6000"}
+
+
+def test_a_station_that_returns_from_silence_gets_its_settings_back(
+    garage: ObeyingGarage,
+) -> None:
+    _settle(garage, TEN_AMPERES)
+    garage.mute = {1, 2, 3}
+    garage.live(60.0)
+    garage.fields["Curr user"] = 63_000
+
+    garage.mute = set()
+    garage.live(35.0)
+
+    assert garage.happened(StationRestarted) == []
+    assert garage.settings_sent() == ["curr 10000"]
+
+
+def test_a_return_from_silence_with_the_answer_to_a_command_counts(
+    garage: ObeyingGarage,
+) -> None:
+    _settle(garage, TEN_AMPERES)
+    garage.mute = {1, 2, 3}
+    garage.live(60.0)
+    garage.fields["Curr user"] = 63_000
+    garage.mute = set()
+    garage.submit(DISABLE)
+    garage.live(35.0)
+
+    assert "curr 10000" in garage.settings_sent()
+    assert garage.happened(SettingChanged) == []
+
+
+# --- what is respected --------------------------------------------------------
+
+
+def test_a_change_by_somebody_else_is_told_once_and_not_fought(
+    garage: ObeyingGarage,
+) -> None:
+    _settle(garage, TEN_AMPERES)
+
+    garage.fields["Curr user"] = 16_000
+    garage.live(200.0)
+
+    assert garage.settings_sent() == []
+    assert garage.happened(SettingChanged) == [
+        SettingChanged("garage", TEN_AMPERES, "Curr user 16000")
+    ]
+
+
+def test_what_somebody_else_has_changed_is_not_restored(
+    garage: ObeyingGarage,
+) -> None:
+    _settle(garage, TEN_AMPERES)
+    garage.fields["Curr user"] = 16_000
+    garage.live(60.0)
+
+    garage.reboot()
+    garage.live(60.0)
+
+    assert garage.settings_sent() == []
+
+
+def test_a_command_in_question_is_no_change_by_somebody_else(
+    caretaker: Caretaker,
+) -> None:
+    caretaker.note_accepted(TEN_AMPERES, 1.0)
+
+    care = caretaker.review({"Curr user": 63_000}, {"curr"})
+
+    assert (care.commands, care.events) == ([], [])
+    care = caretaker.review({"Curr user": 63_000}, NOTHING)
+    assert care.events == [
+        SettingChanged("garage", TEN_AMPERES, "Curr user 63000")
+    ]
+
+
+def test_a_slow_or_ignoring_station_is_nobody_else(
+    garage: ObeyingGarage,
+) -> None:
+    garage.obeys = False
+    garage.submit(TEN_AMPERES)
+    garage.live(60.0)
+
+    assert garage.results(TEN_AMPERES) == [Outcome.NOT_APPLIED]
+    assert garage.happened(SettingChanged) == []
+
+
+def test_a_setting_that_a_waiting_command_replaces_is_not_missed(
+    garage: ObeyingGarage,
+) -> None:
+    """Whoever has changed it: the user does not want it any more."""
+    _settle(garage, TEN_AMPERES)
+    garage.live_until_sent("report 1")
+    garage.fields["Curr user"] = 16_000
+    assert garage.next_datagram() == "report 2"
+    garage.submit(SIX_AMPERES)
+    garage.receive(report(2, **garage.fields))
+    garage.live(10.0)
+
+    assert garage.settings_sent() == ["curr 6000"]
+    assert garage.happened(SettingChanged) == []
+
+
+def test_a_field_that_the_station_lacks_says_nothing(
+    caretaker: Caretaker,
+) -> None:
+    caretaker.note_accepted(TEN_AMPERES, 1.0)
+    caretaker.note_interruption()
+
+    care = caretaker.review({"State": 2}, NOTHING)
+
+    assert (care.commands, care.events) == ([], [])
+
+
+def test_without_failsafe_there_is_nothing_to_beat_or_to_say_at_the_end(
+    caretaker: Caretaker,
+) -> None:
+    caretaker.note_accepted(TEN_AMPERES, 1.0)
+
+    assert caretaker.beat(1000.0).beats == []
+    assert caretaker.farewell() == []

@@ -1,0 +1,615 @@
+"""What becomes of commands: each of them in each situation.
+
+KEBA: "TCH-OK" says that a command was received, nothing more. What counts is
+what report 2 shows afterwards.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from connector.keba.protocol.commands import (
+    Command,
+    Display,
+    Enable,
+    SetCurrent,
+    SetCurrentTimed,
+    SetDateTime,
+    SetEnergyLimit,
+    SetFailsafe,
+    SetOutput,
+    SetPhases,
+    SetPhaseSource,
+    Start,
+    Stop,
+    Unlock,
+)
+from connector.keba.protocol.units import DeciWattHour, Milliampere, Seconds
+from connector.keba.station.events import (
+    CommandFinished,
+    CommandNotSent,
+    ConnectionState,
+    Outcome,
+    Reason,
+    ReportReceived,
+    SettingChanged,
+    SettingRestored,
+    StationRestarted,
+    StatusReceived,
+)
+from connector.keba.station.station import PHASE_COOL_DOWN_S
+from connector.tests.keba.station.conversation import TCH_OK, report
+from connector.tests.keba.station.obeying import ObeyingGarage
+
+TAG = "e3f76b8d00000000"
+TEN_AMPERES = SetCurrent(Milliampere(10_000))
+SIX_AMPERES = SetCurrent(Milliampere(6_000))
+REFUSAL = b"TCH-ERR:not allowed now\n"
+NEVER_TWICE = {"start", "stop", "x2", "setdatetime"}
+
+APPLIED = Outcome.APPLIED
+NOT_APPLIED = Outcome.NOT_APPLIED
+RECEIVED = Outcome.RECEIVED
+REJECTED = Outcome.REJECTED
+NO_REPLY = Outcome.NO_REPLY
+SUPERSEDED = Outcome.SUPERSEDED
+
+
+@dataclass(frozen=True)
+class Row:
+    """A command, what is wanted, and what an ignoring station shows."""
+
+    command: Command
+    wanted: str
+    seen: str
+    shown: dict[str, int] = field(default_factory=dict)
+
+
+PROVABLE = [
+    Row(Enable(on=False), "Enable user 0", "Enable user 1"),
+    Row(Enable(on=True), "Enable user 1", "Enable user 0", {"Enable user": 0}),
+    Row(TEN_AMPERES, "Curr user 10000", "Curr user 63000"),
+    Row(
+        SetCurrentTimed(Milliampere(10_000), Seconds(1)),
+        "Curr user 10000, Enable user 1",
+        "Curr user 63000",
+    ),
+    Row(
+        SetCurrentTimed(Milliampere(10_000), Seconds(7200)),
+        "Curr user 10000, Enable user 1",
+        "Curr user 63000",
+    ),
+    Row(
+        SetCurrentTimed(Milliampere(0), Seconds(1)),
+        "wanted Curr user 0",
+        "Curr user 63000",
+    ),
+    Row(SetEnergyLimit(DeciWattHour(100_000)), "Setenergy 100000", "energy 0"),
+    Row(SetOutput(1), "Output 1", "Output 0"),
+    Row(
+        SetFailsafe(Seconds(60), Milliampere(6000)),
+        "Tmo FS 60, Curr FS 6000",
+        "Tmo FS 0",
+    ),
+    Row(
+        SetFailsafe(Seconds(0), Milliampere(0)),
+        "Tmo FS 0",
+        "Tmo FS 60",
+        {"Tmo FS": 60},
+    ),
+    Row(SetPhaseSource(4), "phaseSwitch source 4", "phaseSwitch source 0"),
+    Row(SetPhases(three=True), "X2 phaseSwitch 1", "X2 phaseSwitch 0"),
+    Row(Unlock(), "Plug 5", "Plug 7"),
+    Row(Start(TAG), "Authreq 0", "Authreq 1"),
+    Row(Start(), "Authreq 0", "Authreq 1"),
+    Row(Stop(TAG), "Authreq 1", "Authreq 0", {"Authreq": 0}),
+]
+WITHOUT_READ_BACK = [
+    Row(Display("hello"), "", ""),
+    Row(SetDateTime(Seconds(1_800_000_000)), "", ""),
+]
+
+Situation = Callable[[ObeyingGarage, Command], None]
+
+
+def applied(garage: ObeyingGarage, command: Command) -> None:
+    """The station does what it is told."""
+    garage.submit(command)
+
+
+def ignored(garage: ObeyingGarage, command: Command) -> None:
+    """It confirms, but does nothing."""
+    garage.obeys = False
+    garage.submit(command)
+
+
+def refused(garage: ObeyingGarage, command: Command) -> None:
+    """It says TCH-ERR."""
+    garage.obeys = False
+    garage.answer = REFUSAL
+    garage.submit(command)
+
+
+def silent(garage: ObeyingGarage, command: Command) -> None:
+    """It hears nothing."""
+    garage.obeys = False
+    garage.answer = None
+    garage.submit(command)
+
+
+def answer_lost(garage: ObeyingGarage, command: Command) -> None:
+    """It does what it is told, but its answer does not arrive."""
+    garage.answer = None
+    garage.submit(command)
+
+
+def late(garage: ObeyingGarage, command: Command) -> None:
+    """It answers after we have given up."""
+    garage.delay_s = 2.5
+    garage.submit(command)
+
+
+def late_and_ignored(garage: ObeyingGarage, command: Command) -> None:
+    """It answers after we have given up, and does nothing."""
+    garage.obeys = False
+    garage.delay_s = 2.5
+    garage.submit(command)
+
+
+def all_late(garage: ObeyingGarage, command: Command) -> None:
+    """It answers everything after we have given up."""
+    garage.delay_s = garage.report_delay_s = 2.5
+    garage.submit(command)
+
+
+def all_late_and_ignored(garage: ObeyingGarage, command: Command) -> None:
+    """It answers everything late and does nothing."""
+    garage.obeys = False
+    all_late(garage, command)
+
+
+def rebooted(garage: ObeyingGarage, command: Command) -> None:
+    """It loses its power just after it has confirmed."""
+    garage.submit(command)
+    garage.live_until_sent(command.encode().decode())
+    garage.receive(TCH_OK)
+    garage.reboot()
+
+
+TABLE: list[tuple[Situation, list[Outcome], list[Outcome]]] = [
+    # situation, results with read-back, results without
+    (applied, [APPLIED], [RECEIVED]),
+    (ignored, [NOT_APPLIED], [RECEIVED]),
+    (refused, [REJECTED], [REJECTED]),
+    (silent, [NO_REPLY], [NO_REPLY]),
+    (answer_lost, [APPLIED], [NO_REPLY]),
+    (late, [APPLIED], [RECEIVED]),
+    (late_and_ignored, [NOT_APPLIED], [RECEIVED]),
+    (all_late, [APPLIED], [RECEIVED]),
+    (all_late_and_ignored, [NOT_APPLIED], [RECEIVED]),
+    (rebooted, [NOT_APPLIED], [RECEIVED]),
+]
+
+
+def _without_doubt(row: Row, outcomes: list[Outcome]) -> list[Outcome]:
+    """Drop the first verdict of a command that is never said twice.
+
+    Its silence is told at once; what comes late may correct that.
+    """
+    if row.command.word not in NEVER_TWICE or len(outcomes) == 1:
+        return outcomes
+    assert outcomes[0] is NO_REPLY
+    return outcomes[1:]
+
+
+@pytest.mark.parametrize(
+    ("situation", "expected"),
+    [pytest.param(row[0], row[1], id=row[0].__name__) for row in TABLE],
+)
+@pytest.mark.parametrize("row", PROVABLE, ids=lambda row: str(row.command))
+def test_what_became_of_a_command_is_told(
+    row: Row, situation: Situation, expected: list[Outcome]
+) -> None:
+    garage = ObeyingGarage(row.shown)
+
+    situation(garage, row.command)
+    garage.live(90.0)
+
+    assert _without_doubt(row, garage.results(row.command)) == expected
+
+
+@pytest.mark.parametrize(
+    ("situation", "expected"),
+    [pytest.param(row[0], row[2], id=row[0].__name__) for row in TABLE],
+)
+@pytest.mark.parametrize(
+    "row", WITHOUT_READ_BACK, ids=lambda row: str(row.command)
+)
+def test_what_nothing_can_prove_was_received_at_best(
+    row: Row, situation: Situation, expected: list[Outcome]
+) -> None:
+    garage = ObeyingGarage()
+
+    situation(garage, row.command)
+    garage.live(90.0)
+
+    assert _without_doubt(row, garage.results(row.command)) == expected
+
+
+@pytest.mark.parametrize("row", PROVABLE, ids=lambda row: str(row.command))
+def test_a_command_that_was_ignored_is_told_with_wanted_and_seen_value(
+    row: Row,
+) -> None:
+    garage = ObeyingGarage(row.shown)
+
+    ignored(garage, row.command)
+    garage.live(30.0)
+
+    (finished,) = garage.happened(CommandFinished)
+    wanted, _, seen = finished.detail.partition(", seen ")
+    assert wanted.startswith("wanted ")
+    assert wanted.endswith(row.wanted)
+    assert row.seen in seen
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in PROVABLE if row.command.word != "x2"],
+    ids=lambda row: str(row.command),
+)
+def test_the_newest_command_of_a_word_supersedes_the_one_in_flight(
+    row: Row,
+) -> None:
+    garage = ObeyingGarage(row.shown)
+    garage.submit(row.command)
+    garage.turn()
+
+    garage.submit(row.command)
+    garage.receive(TCH_OK)
+    garage.live(30.0)
+
+    assert garage.results(row.command) == [SUPERSEDED, APPLIED]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in PROVABLE if row.command.word != "x2"],
+    ids=lambda row: str(row.command),
+)
+def test_the_newest_command_supersedes_one_that_waits_for_its_proof(
+    row: Row,
+) -> None:
+    garage = ObeyingGarage(row.shown)
+    garage.submit(row.command)
+    garage.turn()
+    garage.receive(TCH_OK)
+
+    garage.submit(row.command)
+    garage.live(30.0)
+
+    assert garage.results(row.command) == [SUPERSEDED, APPLIED]
+
+
+@pytest.mark.parametrize(
+    "row", PROVABLE + WITHOUT_READ_BACK, ids=lambda row: str(row.command)
+)
+def test_silence_is_met_with_one_repetition_unless_twice_is_too_much(
+    row: Row,
+) -> None:
+    garage = ObeyingGarage(row.shown)
+
+    silent(garage, row.command)
+    garage.live(90.0)
+
+    times = 1 if row.command.word in NEVER_TWICE else 2
+    assert garage.settings_sent() == [row.command.encode().decode()] * times
+
+
+@pytest.mark.parametrize(
+    "row", PROVABLE + WITHOUT_READ_BACK, ids=lambda row: str(row.command)
+)
+def test_a_late_answer_saves_the_repetition(row: Row) -> None:
+    garage = ObeyingGarage(row.shown)
+
+    late(garage, row.command)
+    garage.live(90.0)
+
+    assert garage.settings_sent() == [row.command.encode().decode()]
+
+
+# --- readings ------------------------------------------------------------
+
+
+def test_a_reading_older_than_the_answer_proves_nothing() -> None:
+    garage = ObeyingGarage(reports=(2,))
+    garage.fields["Curr user"] = 10_000
+    assert garage.next_datagram() == "report 2"
+    garage.submit(TEN_AMPERES)
+    # Report 2 seems lost, the command is confirmed, report 2 comes late.
+    assert garage.next_datagram() == "curr 10000"
+    garage.receive(TCH_OK)
+    garage.receive(report(2, Curr_user=10_000, Sec=2000))
+
+    assert garage.results(TEN_AMPERES) == []
+
+
+def test_the_answer_to_the_first_of_two_requests_proves_nothing() -> None:
+    """It may have been made before the command, its repetition after."""
+    garage = ObeyingGarage(reports=(2,))
+    garage.mute = {2}
+    garage.live_until_sent("report 2")
+    garage.submit(SIX_AMPERES)
+    garage.live_until_sent("curr 6000")
+    garage.live_until_sent("report 2")
+
+    garage.receive(report(2, Curr_user=6_000, Sec=2000))
+
+    assert garage.results(SIX_AMPERES) == []
+
+
+def test_a_lost_reading_does_not_excuse_a_station_that_ignores() -> None:
+    garage = ObeyingGarage()
+    ignored(garage, TEN_AMPERES)
+    garage.mute = {2}
+    garage.live(9.0)
+    garage.mute = set()
+    garage.live(60.0)
+
+    assert garage.results(TEN_AMPERES) == [NOT_APPLIED]
+
+
+def test_a_station_that_never_shows_report_2_has_received_the_command() -> None:
+    garage = ObeyingGarage()
+    garage.mute = {2}
+
+    garage.submit(TEN_AMPERES)
+    garage.live(60.0)
+
+    assert garage.results(TEN_AMPERES) == [RECEIVED]
+
+
+def test_a_station_whose_dip_switch_is_off_gives_no_reply() -> None:
+    garage = ObeyingGarage()
+    garage.mute = {2, 3}
+    garage.answer = None
+
+    garage.submit(TEN_AMPERES)
+    garage.live(90.0)
+
+    assert garage.results(TEN_AMPERES) == [NO_REPLY]
+    last = garage.happened(ConnectionState)[-1]
+    assert last.reason is Reason.DIP_SWITCH_OFF
+
+
+def test_a_setting_in_flight_is_not_told_as_somebody_elses() -> None:
+    garage = ObeyingGarage()
+    garage.submit(TEN_AMPERES)
+    garage.live(15.0)
+    garage.mute = {2}
+    garage.live_until_sent("report 2")
+    garage.live(2.1)
+    garage.answer = None
+    garage.submit(SIX_AMPERES)
+    assert garage.next_datagram(garage.now + 1.0) == str(SIX_AMPERES)
+    # The report comes late, from after the station has heard the command.
+    garage.receive(report(2, Curr_user=6_000, Sec=2000, Serial="17619300"))
+
+    assert garage.happened(SettingChanged) == []
+
+
+def test_a_current_that_a_currtime_replaced_was_not_ignored() -> None:
+    garage = ObeyingGarage()
+    now_six = SetCurrentTimed(Milliampere(6000), Seconds(1))
+
+    garage.submit(TEN_AMPERES)
+    garage.submit(now_six)
+    garage.live(30.0)
+
+    assert NOT_APPLIED not in garage.results(TEN_AMPERES)
+    assert garage.results(now_six) == [APPLIED]
+
+
+def test_a_start_where_no_card_is_needed_proves_nothing() -> None:
+    garage = ObeyingGarage({"AuthON": 0, "Authreq": 0})
+
+    garage.submit(Start(TAG))
+    garage.live(30.0)
+
+    assert garage.results(Start(TAG)) == [RECEIVED]
+
+
+# --- the cool-down of x2 --------------------------------------------------
+
+
+def test_phases_are_not_switched_again_too_soon_and_the_wait_is_told() -> None:
+    garage = ObeyingGarage()
+    garage.submit(SetPhases(three=True))
+    garage.live(5.0)
+
+    garage.submit(SetPhases(three=False))
+    garage.live(30.0)
+
+    (told,) = garage.happened(CommandNotSent)
+    assert told.outcome is Outcome.INVALID
+    assert told.detail == "x2: the phases may be switched again in 300 s"
+    assert garage.settings_sent() == ["x2 1"]
+    assert garage.results(SetPhases(three=True)) == [APPLIED]
+
+
+def test_phases_may_be_switched_after_the_cool_down() -> None:
+    garage = ObeyingGarage()
+    garage.submit(SetPhases(three=True))
+    garage.live(PHASE_COOL_DOWN_S)
+
+    garage.submit(SetPhases(three=False))
+    garage.live(5.0)
+
+    assert garage.settings_sent() == ["x2 1", "x2 0"]
+    gap_s = [at for at, text in garage.sent if text.startswith("x2")]
+    assert gap_s[1] - gap_s[0] >= 305.0
+
+
+def test_a_refused_switching_was_none() -> None:
+    garage = ObeyingGarage()
+    refused(garage, SetPhases(three=True))
+    garage.live(5.0)
+
+    garage.submit(SetPhases(three=True))
+
+    assert garage.happened(CommandNotSent) == []
+
+
+def test_an_unanswered_switching_may_have_been_one() -> None:
+    garage = ObeyingGarage()
+    silent(garage, SetPhases(three=True))
+    garage.live(10.0)
+
+    garage.submit(SetPhases(three=True))
+
+    assert "again in 295 s" in garage.happened(CommandNotSent)[0].detail
+
+
+# --- another station --------------------------------------------------------
+
+
+@pytest.fixture
+def stranger() -> ObeyingGarage:
+    """Garage's address, at which another station answers."""
+    garage = ObeyingGarage(serial="17619300")
+    garage.serial = "99999999"
+    garage.live(30.0)
+    garage.sent.clear()
+    garage.events.clear()
+    return garage
+
+
+def test_another_station_is_the_reason_for_being_offline(
+    stranger: ObeyingGarage,
+) -> None:
+    stranger.live(30.0)
+
+    state = stranger.happened(ConnectionState)[-1]
+    assert (state.online, state.reason) == (False, Reason.WRONG_SERIAL)
+    assert state.serial == "99999999"
+
+
+def test_another_station_is_not_believed(stranger: ObeyingGarage) -> None:
+    stranger.live(30.0)
+    stranger.receive(b'{"State": 3}')
+
+    assert stranger.happened(ReportReceived) == []
+    assert stranger.happened(StatusReceived) == []
+
+
+def test_another_station_is_not_told_anything(stranger: ObeyingGarage) -> None:
+    stranger.submit(TEN_AMPERES)
+    stranger.live(30.0)
+
+    assert stranger.settings_sent() == []
+    assert stranger.happened(CommandNotSent) == [
+        CommandNotSent(
+            "garage",
+            "curr",
+            Outcome.INVALID,
+            "another station answers at this address",
+        )
+    ]
+
+
+def test_neither_beats_nor_a_farewell_go_to_another_station() -> None:
+    failsafe = SetFailsafe(Seconds(30), Milliampere(6000))
+    garage = ObeyingGarage(serial="17619300", failsafe=failsafe)
+    garage.serial = "99999999"
+    garage.live(30.0)
+    garage.sent.clear()
+
+    garage.live(120.0)
+    garage.session.say_farewell(garage.now)
+    garage.live(10.0)
+
+    assert garage.settings_sent() == []
+    assert not garage.session.has_commands
+
+
+def test_a_command_whose_station_was_exchanged_comes_to_an_end() -> None:
+    garage = ObeyingGarage(serial="17619300")
+    garage.submit(TEN_AMPERES)
+    garage.turn()
+    garage.receive(TCH_OK)
+    garage.serial = "99999999"
+    garage.live(30.0)
+
+    assert garage.happened(CommandFinished) == [
+        CommandFinished(
+            "garage",
+            TEN_AMPERES,
+            RECEIVED,
+            "another station answers at this address",
+        )
+    ]
+
+
+def test_the_right_station_is_believed_again(stranger: ObeyingGarage) -> None:
+    stranger.serial = "17619300"
+    stranger.live(35.0)
+
+    assert stranger.happened(ConnectionState)[-1].reason is Reason.OK
+
+
+def test_the_uptime_of_another_station_is_no_measure_for_the_right_one() -> (
+    None
+):
+    garage = ObeyingGarage(serial="17619300")
+    garage.receive(report(1, Serial="99999999", Sec=500_000))
+    garage.receive(report(1, Serial="17619300", Sec=1_100))
+
+    assert garage.happened(StationRestarted) == []
+
+
+# --- restarts ------------------------------------------------------------
+
+
+def test_a_restart_is_counted() -> None:
+    garage = ObeyingGarage()
+
+    for _ in range(2):
+        garage.reboot()
+        garage.live(60.0)
+
+    assert len(garage.happened(StationRestarted)) == 2
+    assert garage.happened(ConnectionState)[-1].restarts == 2
+
+
+def test_a_restart_soon_after_a_restart_is_counted() -> None:
+    """The uptime falls by a few seconds only."""
+    garage = ObeyingGarage(poll_interval_s=5.0)
+    garage.reboot()
+    garage.live(12.0)
+    garage.reboot()
+    garage.live(20.0)
+
+    assert garage.happened(ConnectionState)[-1].restarts == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        Enable(on=False),
+        TEN_AMPERES,
+        SetFailsafe(Seconds(60), Milliampere(6000)),
+    ],
+    ids=str,
+)
+def test_a_reboot_before_the_proof_is_mended_where_asked_for(
+    command: Command,
+) -> None:
+    garage = ObeyingGarage(restores=True)
+
+    rebooted(garage, command)
+    garage.live(60.0)
+
+    assert garage.happened(SettingRestored) == [
+        SettingRestored("garage", command)
+    ]
+    assert garage.results(command) == [APPLIED]

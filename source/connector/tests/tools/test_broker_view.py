@@ -1,0 +1,132 @@
+"""What MQTT tells of a connector."""
+
+import json
+from typing import Any
+
+from connector.tools.broker_view import BrokerView, Reading
+from connector.tools.doctor import second_hand_findings
+from connector.tools.watch import newest_result, row_of
+
+MAP = {
+    "sensor": {
+        "garage__connection__reason": "keba/messages/1/value",
+        "garage__report 3__P": "keba/messages/2/value",
+        "garage__results__ena": "keba/messages/3/value",
+        "garage__results__curr": "keba/messages/4/value",
+    },
+    "actuator": {
+        "keba/messages/9/value": "garage__curr",
+        "keba/messages/10/value": "all__ena",
+    },
+}
+
+
+def view_of(*messages: tuple[str, Any]) -> BrokerView:
+    view = BrokerView("keba")
+    for topic, content in messages:
+        payload = json.dumps(content).encode()
+        view.take(f"keba/{topic}", payload, is_retained=False)
+    return view
+
+
+def value(content: Any, timestamp: int = 1000) -> dict[str, Any]:
+    return {"value": content, "timestamp": timestamp}
+
+
+def test_values_are_known_by_their_keys() -> None:
+    view = view_of(("datapoint_map", MAP), ("messages/2/value", value(11)))
+    assert view.value("garage__report 3__P") == 11
+    assert view.readings["garage__report 3__P"].timestamp_ms == 1000
+
+
+def test_values_that_come_before_the_map_count_as_well() -> None:
+    seen: dict[str, Reading] = {}
+    view = BrokerView("keba", seen.__setitem__)
+    for topic, content in (
+        ("messages/2/value", value(11)),
+        ("datapoint_map", MAP),
+    ):
+        payload = json.dumps(content).encode()
+        view.take(f"keba/{topic}", payload, is_retained=True)
+    assert view.value("garage__report 3__P") == 11
+    assert seen["garage__report 3__P"].is_retained
+
+
+def test_all_is_no_station() -> None:
+    assert view_of(("datapoint_map", MAP)).stations == ("garage",)
+
+
+def test_nonsense_is_ignored() -> None:
+    view = BrokerView("keba")
+    for payload in (b"", b"\xff", b"[1]", b'"text"', b'{"value": 1}'):
+        for kind in ("datapoint_map", "status", "messages/2/value"):
+            view.take(f"keba/{kind}", payload, is_retained=False)
+    assert view.readings == {}
+
+
+def test_a_status_tells_whether_one_is_online() -> None:
+    assert view_of().is_online is None
+    assert view_of(("status", {"status": "online"})).is_online is True
+    assert view_of(("status", {"status": "offline"})).is_online is False
+
+
+def heartbeat(sent_s: float) -> tuple[str, Any]:
+    sent = round(sent_s * 1000)
+    return (
+        "heartbeat",
+        {
+            "this_heartbeats_timestamp": sent,
+            "next_heartbeats_timestamp": sent + 30_000,
+        },
+    )
+
+
+def test_one_connector_is_no_rival_even_when_it_restarts() -> None:
+    steady = [heartbeat(moment) for moment in (0, 29, 58, 87)]
+    assert not view_of(*steady).has_rival
+    restarted = [heartbeat(moment) for moment in (0, 29, 35, 64, 93)]
+    assert not view_of(*restarted).has_rival
+
+
+def test_two_connectors_of_one_name_are_rivals() -> None:
+    both = [heartbeat(moment) for moment in (0, 12, 29, 41, 58, 70)]
+    assert view_of(*both).has_rival
+
+
+def test_the_newest_result_is_shown() -> None:
+    view = view_of(
+        ("datapoint_map", MAP),
+        ("messages/3/value", value("applied", 5000)),
+        ("messages/4/value", value("no_reply", 9000)),
+    )
+    result = newest_result(view, "garage")
+    assert result is not None
+    assert result.startswith("curr no_reply ")
+
+
+def test_what_is_unknown_stays_unknown_in_a_row() -> None:
+    row = row_of(view_of(("datapoint_map", MAP)), "garage")
+    assert (row.power_kw, row.state, row.connection) == (None, None, None)
+
+
+def codes(view: BrokerView, now_ms: float = 2000) -> list[str]:
+    found = second_hand_findings(view, "garage", now_ms, 30.0)
+    return [str(finding.code) for finding in found]
+
+
+def test_the_word_of_the_connector_is_taken_unless_it_is_old() -> None:
+    ok = view_of(("datapoint_map", MAP), ("messages/1/value", value("ok")))
+    assert codes(ok) == [""]
+    assert codes(ok, now_ms=500_000) == ["stale"]
+    bad = view_of(
+        ("datapoint_map", MAP), ("messages/1/value", value("no_reply"))
+    )
+    assert codes(bad) == ["no_reply"]
+    assert codes(view_of(("datapoint_map", MAP))) == ["not_active"]
+
+
+def test_reasons_of_tomorrow_are_shown_as_they_are() -> None:
+    view = view_of(
+        ("datapoint_map", MAP), ("messages/1/value", value("on_holiday"))
+    )
+    assert codes(view) == ["on_holiday"]

@@ -1,0 +1,105 @@
+"""Every datapoint has metadata that BEMCom's API takes."""
+
+import json
+from typing import Any
+
+from connector.bemcom.actuators import ACTUATORS, command_from_value
+from connector.bemcom.datapoints import all_datapoints
+from connector.tools.metadata import (
+    SHORT_NAME_LENGTH,
+    compare,
+    rows_for,
+)
+
+ROWS = rows_for("keba", ["garage", "yard"])
+FORMATS = {
+    "bool",
+    "generic_numeric",
+    "continuous_numeric",
+    "discrete_numeric",
+    "generic_text",
+    "discrete_text",
+}
+
+
+def test_every_datapoint_of_every_station_has_a_row() -> None:
+    keys = {row["key_in_connector"] for row in ROWS}
+    for datapoint in all_datapoints():
+        assert f"garage__{datapoint.key}" in keys
+        assert f"yard__{datapoint.key}" in keys
+
+
+def test_short_names_are_unique_and_short_enough() -> None:
+    names = [row["short_name"] for row in ROWS]
+    assert None not in names
+    assert len(names) == len(set(names))
+    assert max(map(len, names)) <= SHORT_NAME_LENGTH
+
+
+def test_a_short_name_that_would_be_too_long_is_left_out() -> None:
+    rows = rows_for("keba", ["station-at-the-northern-entrance"])
+    own = [row for row in rows if row["key_in_connector"][:3] != "all"]
+    assert {row["short_name"] for row in own} == {None}
+
+
+def test_data_formats_come_with_the_limits_that_belong_to_them() -> None:
+    for row in ROWS:
+        assert row["data_format"] in FORMATS
+        is_discrete = row["data_format"].startswith("discrete")
+        assert bool(row["allowed_values"]) == is_discrete
+        is_continuous = row["data_format"] == "continuous_numeric"
+        assert (row["min_value"] is not None) == is_continuous
+        assert json.loads(json.dumps(row)) == row
+
+
+def test_every_allowed_value_of_an_actuator_can_be_sent() -> None:
+    for row in ROWS:
+        station, _, word = row["key_in_connector"].partition("__")
+        if row["type"] != "actuator" or station == "all":
+            continue
+        for value in row["allowed_values"] or ():
+            assert command_from_value(word, value)
+        if row["min_value"] is not None:
+            assert command_from_value(word, row["min_value"])
+            assert command_from_value(word, row["max_value"])
+
+
+def test_descriptions_name_the_station_and_what_actuators_accept() -> None:
+    by_key = {row["key_in_connector"]: row for row in ROWS}
+    curr = by_key["yard__curr"]
+    assert "yard" in curr["description"]
+    assert ACTUATORS["curr"].accepts in curr["description"]
+    assert "All charge stations" in by_key["all__ena"]["description"]
+
+
+def existing(key: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": 1,
+        "connector": {"name": "keba"},
+        "key_in_connector": key,
+        "type": "sensor",
+        "data_format": "unknown",
+        "short_name": None,
+        "description": "",
+        "min_value": None,
+        "max_value": None,
+        "allowed_values": None,
+        "unit": "",
+        **fields,
+    }
+
+
+def test_only_what_the_api_has_is_compared() -> None:
+    found = compare(
+        ROWS, [existing("garage__report 3__U1")], is_overwriting=False
+    )
+    assert [change.key for change in found] == ["garage__report 3__U1"]
+
+
+def test_a_field_that_stays_is_sent_as_it_is() -> None:
+    # Django REST framework may take a missing field for its default.
+    row = existing("garage__report 3__U1", description="Mains")
+    [change] = compare(ROWS, [row], is_overwriting=False)
+    assert change.row["description"] == "Mains"
+    assert change.row["unit"] == "V"
+    assert change.kept == ("description",)

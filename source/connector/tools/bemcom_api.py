@@ -1,0 +1,179 @@
+"""The part of BEMCom's REST API that knows the datapoints.
+
+Read from django-api 0.8: `GET datapoint/` lists the active datapoints of all
+connectors; `PUT datapoint/` takes a list, finds each by connector name and
+key, and changes all or none. Login is by Basic or by `Bearer` and a token.
+"""
+
+import base64
+import json
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from connector.tools.metadata import Row
+from connector.tools.problems import Problem, UsageProblem
+
+TIMEOUT_S = 60.0
+"""The API saves row by row, and publishes a datapoint map after each."""
+
+_ADVICE = {
+    400: "The API has changed nothing.",
+    401: "Give --token, or --user and its password.",
+    403: "This user needs the permissions to view and to change datapoints "
+    "(AdminUI, Users).",
+    404: "Is this the address of BEMCom's API, as in https://bemcom.local?",
+    500: "A short name may be taken by a datapoint that is not active: try "
+    "--no-short-names. The API's log tells more.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """BEMCom's API at an address.
+
+    Parameters
+    ----------
+    url
+        Such as ``https://bemcom.example.com``.
+    authorization
+        The header of the same name; empty sends none.
+    ca_file
+        Authority that signed the API's certificate; None is the system's.
+    is_insecure
+        Whether to believe any certificate.
+    """
+
+    url: str
+    authorization: str = field(default="", repr=False)
+    ca_file: Path | None = None
+    is_insecure: bool = False
+
+    def datapoints(self) -> list[Row]:
+        """Return all active datapoints, of all connectors.
+
+        Raises
+        ------
+        Problem
+            If the API cannot be reached or refuses.
+        """
+        content = self._call("GET", None)
+        if not isinstance(content, list):
+            raise Problem(f"{self.url} is no BEMCom API", _ADVICE[404], "api")
+        return content
+
+    def update(self, rows: Sequence[Row]) -> None:
+        """Change the metadata of datapoints, all of them or none.
+
+        Raises
+        ------
+        Problem
+            If the API cannot be reached or refuses.
+        """
+        self._call("PUT", rows)
+
+    def _call(self, method: str, rows: Sequence[Row] | None) -> Any:
+        request = urllib.request.Request(  # noqa: S310 - see `api_at`
+            f"{self.url.rstrip('/')}/datapoint/",
+            method=method,
+            data=None if rows is None else json.dumps(rows).encode(),
+            headers={
+                "Accept": "application/json",
+                "Content-Type": "application/json",
+            },
+        )
+        if self.authorization:
+            request.add_header("Authorization", self.authorization)
+        try:
+            with urllib.request.urlopen(  # noqa: S310 - see `api_at`
+                request, timeout=TIMEOUT_S, context=self._tls()
+            ) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            raise _refusal(error) from None
+        except urllib.error.URLError as error:
+            raise _unreachable(self.url, error.reason) from None
+        except (OSError, ValueError) as error:
+            raise _unreachable(self.url, error) from None
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if not self.url.startswith("https"):
+            return None
+        context = ssl.create_default_context(
+            cafile=None if self.ca_file is None else str(self.ca_file)
+        )
+        if self.is_insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+def api_at(
+    url: str,
+    *,
+    token: str = "",
+    user: str = "",
+    password: str = "",
+    ca_file: Path | None = None,
+    is_insecure: bool = False,
+) -> Api:
+    """Return the API at an address, with a login.
+
+    Raises
+    ------
+    UsageProblem
+        If the address is no URL.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise UsageProblem(
+            f"{url!r} is no URL; write for instance https://bemcom.local"
+        )
+    authorization = ""
+    if token:
+        authorization = f"Bearer {token}"
+    elif user:
+        pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+        authorization = f"Basic {pair}"
+    return Api(url, authorization, ca_file, is_insecure)
+
+
+def _refusal(error: urllib.error.HTTPError) -> Problem:
+    with error:
+        text = error.read(4000).decode("utf-8", "replace").strip()
+    is_readable = "json" in error.headers.get("Content-Type", "")
+    said = f": {_shortened(text)}" if is_readable and text else ""
+    return Problem(
+        f"the API answers {error.code} {error.reason}{said}",
+        _ADVICE.get(error.code, ""),
+        f"api_{error.code}",
+    )
+
+
+def _shortened(text: str) -> str:
+    """Return what the API says, without the `{}` of rows that are fine."""
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return text[:300]
+    if isinstance(content, list):
+        content = [row for row in content if row]
+    return json.dumps(content, ensure_ascii=False)[:300]
+
+
+def _unreachable(url: str, reason: object) -> Problem:
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return Problem(
+            f"{url}: its certificate is not valid: {reason.verify_message}",
+            "Give --ca-file, or --insecure if you know who answers.",
+            "api_tls",
+        )
+    text = getattr(reason, "strerror", None) or str(reason)
+    return Problem(
+        f"{url} cannot be reached: {text}",
+        "See that the API runs and that the address is right.",
+        "api_unreachable",
+    )

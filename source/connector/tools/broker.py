@@ -1,0 +1,234 @@
+"""The thin shell around the broker: a visit as a guest."""
+
+import contextlib
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from connector.tools.broker_view import BrokerView, Reading, ignore
+from connector.tools.problems import Problem
+from connector.tools.tool_settings import ToolSettings, login_of
+
+T = TypeVar("T")
+
+TIMEOUT_S = 5.0
+
+QUIET_S = 0.3
+"""Retained messages come at once; after so long a silence they are all in."""
+
+_BROKER_ADVICE = (
+    "See that the broker runs, and that MQTT_BROKER_HOST and "
+    "MQTT_BROKER_PORT are right; inside a container localhost is the "
+    "container itself."
+)
+_LOGIN_ADVICE = (
+    "Correct MQTT_USERNAME and MQTT_PASSWORD, or give this user access at the "
+    "broker."
+)
+_TLS_ADVICE = (
+    "See whether the broker speaks TLS at this port, and whether "
+    "MQTT_CA_FILE is the authority that signed its certificate."
+)
+
+
+class BrokerVisit:
+    """A connection to the broker, and what it tells of our connector.
+
+    Parameters
+    ----------
+    settings
+        Broker, login and CONNECTOR_NAME.
+    on_reading
+        Called with key and reading of each value, in another thread.
+
+    Attributes
+    ----------
+    view : BrokerView
+        What is known; look at it through `wait_for` while messages come.
+
+    Raises
+    ------
+    Problem
+        On entering, if the broker cannot be reached or refuses the login.
+    """
+
+    def __init__(
+        self,
+        settings: ToolSettings,
+        on_reading: Callable[[str, Reading], object] = ignore,
+    ) -> None:
+        self.view = BrokerView(settings.connector_name, on_reading)
+        self._host = settings.mqtt_broker_host
+        self._port = settings.mqtt_broker_port
+        self._news = threading.Condition()
+        self._refusal: ReasonCode | None = None
+        self._is_accepted = False
+        self._last_message_at = time.monotonic()
+        self._client = self._make_client(settings)
+
+    def __enter__(self) -> Self:
+        try:
+            self._client.connect(self._host, self._port)
+        except (OSError, ValueError) as error:
+            raise _connect_problem(self._where, error) from None
+        self._client.loop_start()
+        try:
+            self._wait_for_connack()
+        except Problem:
+            self._leave()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._leave()
+
+    def wait_for(
+        self, condition: Callable[[BrokerView], object], timeout_s: float
+    ) -> bool:
+        """Wait until something is true of the view; tell whether it is."""
+        with self._news:
+            return bool(
+                self._news.wait_for(lambda: condition(self.view), timeout_s)
+            )
+
+    def read(self, look: Callable[[BrokerView], T]) -> T:
+        """Look at the view while no message changes it."""
+        with self._news:
+            return look(self.view)
+
+    def look_around(self) -> BrokerView:
+        """Wait until the retained messages are in; return what they tell."""
+        ends_at = time.monotonic() + TIMEOUT_S
+        with self._news:
+            while (now := time.monotonic()) < ends_at:
+                quiet_until = self._last_message_at + QUIET_S
+                if now >= quiet_until:
+                    break
+                self._news.wait(quiet_until - now)
+        return self.view
+
+    def write(self, topic: str, value: Any) -> None:
+        """Publish a value as BEMCom's API does: QoS 0, not retained."""
+        message = {"value": value, "timestamp": time.time_ns() // 1_000_000}
+        info = self._client.publish(topic, json.dumps(message))
+        info.wait_for_publish(TIMEOUT_S)
+
+    # --- inside ------------------------------------------------------------
+
+    @property
+    def _where(self) -> str:
+        return f"{self._host}:{self._port}"
+
+    def _make_client(self, settings: ToolSettings) -> Client:
+        client = Client(CallbackAPIVersion.VERSION2)
+        client.connect_timeout = TIMEOUT_S
+        login = login_of(settings)
+        if login.username is not None:
+            client.username_pw_set(login.username, login.password)
+        if login.tls:
+            client.tls_set(
+                ca_certs=_path(login.ca_file),
+                certfile=_path(login.cert_file),
+                keyfile=_path(login.key_file),
+            )
+        client.on_connect = self._on_connect
+        client.on_message = self._on_message
+        return client
+
+    def _wait_for_connack(self) -> None:
+        with self._news:
+            self._news.wait_for(
+                lambda: self._is_accepted or self._refusal, TIMEOUT_S
+            )
+        if self._refusal is not None:
+            raise Problem(
+                f"the broker {self._where} refuses the login: {self._refusal}",
+                _LOGIN_ADVICE,
+                "broker_login",
+            )
+        if not self._is_accepted:
+            raise Problem(
+                f"{self._where} accepts connections, but is no MQTT broker "
+                "that answers",
+                _TLS_ADVICE,
+                "broker_silent",
+            )
+
+    def _leave(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+        # Without this circle paho closes its sockets at once, not when the
+        # garbage collector comes by.
+        self._client.on_connect = None
+        self._client.on_message = None
+
+    # paho's callbacks, in its thread.
+
+    def _on_connect(
+        self,
+        client: Client,
+        _userdata: object,
+        _flags: ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if not reason.is_failure:
+            for topic in self.view.topics:
+                client.subscribe(topic, 0)
+        with self._news:
+            self._last_message_at = time.monotonic()
+            self._is_accepted = not reason.is_failure
+            self._refusal = reason if reason.is_failure else None
+            self._news.notify_all()
+
+    def _on_message(
+        self, _client: Client, _userdata: object, message: MQTTMessage
+    ) -> None:
+        with self._news:
+            self._last_message_at = time.monotonic()
+            # paho cannot decode topics that are no UTF-8.
+            with contextlib.suppress(UnicodeDecodeError):
+                self.view.take(
+                    message.topic,
+                    bytes(message.payload),
+                    is_retained=message.retain,
+                )
+            self._news.notify_all()
+
+
+def _connect_problem(where: str, error: OSError | ValueError) -> Problem:
+    match error:
+        case socket.gaierror():
+            text, code = "its name does not resolve", "broker_unresolved"
+        case ssl.SSLCertVerificationError():
+            text = f"its certificate is not valid: {error.verify_message}"
+            return Problem(f"broker {where}: {text}", _TLS_ADVICE, "broker_tls")
+        case ssl.SSLError():
+            text = f"TLS fails: {error.reason}"
+            return Problem(f"broker {where}: {text}", _TLS_ADVICE, "broker_tls")
+        case ConnectionRefusedError():
+            text, code = "nobody listens there", "broker_down"
+        case TimeoutError():
+            text, code = "it does not answer", "broker_silent"
+        case _:
+            text, code = str(error), "broker_unreachable"
+    return Problem(f"broker {where}: {text}", _BROKER_ADVICE, code)
+
+
+def _path(path: object) -> str | None:
+    return None if path is None else str(path)

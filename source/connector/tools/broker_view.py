@@ -1,0 +1,223 @@
+"""What the messages of one connector tell, as clockwork.
+
+Messages go in as they come; what is known of the connector can be asked for.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector.bemcom.actuators import FLEET
+from connector.bemcom.keys import split_key
+
+HEARTBEATS_KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A value, the time its sender gave it (ms), and whether it is fresh.
+
+    Parameters
+    ----------
+    value
+        Any JSON scalar.
+    timestamp_ms
+        Milliseconds since 1970 UTC.
+    is_retained
+        Whether the broker had it in store when we came.
+    """
+
+    value: Any
+    timestamp_ms: int
+    is_retained: bool
+
+
+def ignore(_key: str, _reading: Reading) -> None:
+    """Nobody listens."""
+
+
+class BrokerView:
+    """One connector as it shows on MQTT.
+
+    Parameters
+    ----------
+    name
+        CONNECTOR_NAME.
+    on_reading
+        Called with key and reading of each value that comes.
+
+    Attributes
+    ----------
+    readings : dict
+        The newest value of each active datapoint, by key.
+    available : dict or None
+        The message `available_datapoints`, once it came.
+    status : dict or None
+        The retained status of the connector, once it came.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        on_reading: Callable[[str, Reading], object] = ignore,
+    ) -> None:
+        self.name = name
+        self._on_reading = on_reading
+        self.readings: dict[str, Reading] = {}
+        self.available: dict[str, dict[str, Any]] | None = None
+        self.status: dict[str, Any] | None = None
+        self.has_map = False
+        self._heartbeats: list[tuple[int, int]] = []
+        self._topic_of_actuator: dict[str, str] = {}
+        self._key_of_topic: dict[str, str] = {}
+        self._by_topic: dict[str, Reading] = {}
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What to subscribe to."""
+        kinds = (
+            "datapoint_map",
+            "available_datapoints",
+            "status",
+            "heartbeat",
+            "messages/+/value",
+        )
+        return tuple(f"{self.name}/{kind}" for kind in kinds)
+
+    def take(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
+        """Take a message; nonsense is ignored."""
+        content = _object_of(payload)
+        if content is None:
+            return
+        kind = topic.removeprefix(f"{self.name}/")
+        if kind == "datapoint_map":
+            self._take_map(content)
+        elif kind == "available_datapoints":
+            self.available = {
+                "sensor": _dict(content.get("sensor")),
+                "actuator": _dict(content.get("actuator")),
+            }
+        elif kind == "status":
+            self.status = content
+        elif kind == "heartbeat":
+            self._take_heartbeat(content)
+        elif kind.startswith("messages/"):
+            self._take_value(topic, content, is_retained=is_retained)
+
+    @property
+    def is_online(self) -> bool | None:
+        """Whether a connector of this name is connected.
+
+        None where that is not known: the published connector has no status.
+        """
+        if self.status is not None:
+            return self.status.get("status") == "online"
+        return True if self._heartbeats else None
+
+    @property
+    def version(self) -> str:
+        """The version that the connector tells, or an empty text."""
+        return str((self.status or {}).get("version", ""))
+
+    @property
+    def active_sensors(self) -> tuple[str, ...]:
+        """Keys of the sensors that somebody has marked as active."""
+        return tuple(self._key_of_topic.values())
+
+    @property
+    def active_actuators(self) -> tuple[str, ...]:
+        """Keys of the actuators that somebody has marked as active."""
+        return tuple(self._topic_of_actuator)
+
+    def topic_of_actuator(self, key: str) -> str | None:
+        """Return where to write an actuator; None if it is not active."""
+        return self._topic_of_actuator.get(key)
+
+    def value(self, key: str) -> Any:
+        """Return the newest value of a sensor, None without one."""
+        reading = self.readings.get(key)
+        return None if reading is None else reading.value
+
+    @property
+    def stations(self) -> tuple[str, ...]:
+        """Names of the stations that the connector knows."""
+        available = self.available or {}
+        keys = (
+            *self._topic_of_actuator,
+            *self._key_of_topic.values(),
+            *available.get("actuator", ()),
+            *available.get("sensor", ()),
+        )
+        names = {split_key(key)[0] for key in keys}
+        return tuple(sorted(names - {FLEET}))
+
+    @property
+    def has_rival(self) -> bool:
+        """Whether two connectors send heartbeats under this name.
+
+        One connector sends a heartbeat when the last one runs out; one that
+        comes much earlier is somebody else's, or follows a restart.
+        """
+        early = 0
+        for (sent, promised), (next_sent, _) in zip(
+            self._heartbeats, self._heartbeats[1:], strict=False
+        ):
+            early += next_sent - sent < 0.7 * (promised - sent)
+        return early > 1
+
+    # --- inside ------------------------------------------------------------
+
+    def _take_map(self, content: Mapping[str, Any]) -> None:
+        self.has_map = True
+        sensors = _dict(content.get("sensor"))
+        actuators = _dict(content.get("actuator"))
+        self._key_of_topic = {
+            topic: key
+            for key, topic in sensors.items()
+            if isinstance(topic, str)
+        }
+        self._topic_of_actuator = {
+            key: topic
+            for topic, key in actuators.items()
+            if isinstance(key, str)
+        }
+        self.readings = {}
+        for topic, key in self._key_of_topic.items():
+            if topic in self._by_topic:
+                self._note(key, self._by_topic[topic])
+
+    def _take_value(
+        self, topic: str, content: Mapping[str, Any], *, is_retained: bool
+    ) -> None:
+        timestamp = content.get("timestamp")
+        if "value" not in content or not isinstance(timestamp, int | float):
+            return
+        reading = Reading(content["value"], int(timestamp), is_retained)
+        self._by_topic[topic] = reading
+        key = self._key_of_topic.get(topic)
+        if key is not None:
+            self._note(key, reading)
+
+    def _note(self, key: str, reading: Reading) -> None:
+        self.readings[key] = reading
+        self._on_reading(key, reading)
+
+    def _take_heartbeat(self, content: Mapping[str, Any]) -> None:
+        sent = content.get("this_heartbeats_timestamp")
+        promised = content.get("next_heartbeats_timestamp")
+        if isinstance(sent, int) and isinstance(promised, int):
+            self._heartbeats.append((sent, promised))
+            del self._heartbeats[:-HEARTBEATS_KEPT]
+
+
+def _object_of(payload: bytes) -> dict[str, Any] | None:
+    try:
+        content = json.loads(payload)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,124 @@
+"""`page` at the command line."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector.tools import output
+from connector.tools.broker import BrokerVisit
+from connector.tools.day import History, day_of
+from connector.tools.files import write_whole
+from connector.tools.logbook import Logbook, News, load_values
+from connector.tools.page import html_of
+from connector.tools.page_server import PageServer
+from connector.tools.problems import UsageProblem
+from connector.tools.tool_settings import require_broker, tool_settings
+
+
+def command(
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="HTML file to write.")
+    ] = None,
+    serve: Annotated[
+        str,
+        typer.Option(
+            metavar="[ADDRESS:]PORT",
+            help="Serve the page to browsers, at 127.0.0.1 unless an address "
+            "is given.",
+        ),
+    ] = "",
+    values: Annotated[
+        typer.FileText | None,
+        typer.Option(
+            "--from",
+            encoding="utf-8",
+            help="Values as `replay` writes them: makes one page and ends.",
+        ),
+    ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(help="File that keeps the last day over restarts."),
+    ] = None,
+    every: Annotated[
+        float,
+        typer.Option(min=1, max=3600, help="Seconds from page to page."),
+    ] = 60.0,
+    title: Annotated[str, typer.Option(help="Heading of the page.")] = "",
+) -> None:
+    """Make a status page: power, energy, states, availability, commands.
+
+    Follows the connector through MQTT until Ctrl-C and renews the page, or
+    makes one of recorded values by `--from`.
+
+    Example: `cli.py page --serve 8080 --history day.jsonl`
+    """
+    settings = tool_settings()
+    heading = title or settings.connector_name
+    if values is not None:
+        _page_of_recorded(values, out, heading)
+        return
+    if out is None and not serve:
+        raise UsageProblem(
+            "say where the page goes: --out status.html, or --serve 8080"
+        )
+    require_broker(settings)
+    past = History()
+    news = News()
+    with ExitStack() as stack:
+        book = Logbook(history, past)
+        visit = stack.enter_context(
+            BrokerVisit(settings, lambda *reading: news.put(reading))
+        )
+        visit.look_around()
+
+        def renewed() -> str:
+            book.add(news)
+            now_ms = time.time_ns() // 1_000_000
+            page = html_of(day_of(past, now_ms), heading)
+            if out is not None:
+                write_whole(out, page)
+            return page
+
+        server = PageServer(renewed())
+        if serve:
+            stack.enter_context(server.listening(*_address_and_port(serve)))
+        _say_where(out, server.url)
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                time.sleep(every)
+                server.page = renewed()
+
+
+def _page_of_recorded(
+    values: Iterable[str], out: Path | None, heading: str
+) -> None:
+    if out is None:
+        raise UsageProblem("a page of recorded values needs --out")
+    past = History()
+    load_values(values, past)
+    write_whole(out, html_of(day_of(past, past.newest_ms), heading))
+
+
+def _say_where(out: Path | None, url: str) -> None:
+    screen = output.console()
+    if out is not None:
+        screen.print(f"the page is written to {out}", markup=False)
+    if url:
+        screen.print(f"the page is at {url}", markup=False)
+    screen.print("end with Ctrl-C", style="dim")
+    sys.stdout.flush()
+
+
+def _address_and_port(text: str) -> tuple[str, int]:
+    address, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65_535:
+        raise UsageProblem(
+            f"{text!r} is no port; write for instance 8080 or 0.0.0.0:8080"
+        )
+    return address or "127.0.0.1", int(port)

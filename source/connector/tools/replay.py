@@ -1,0 +1,177 @@
+"""`replay`: stored raw messages through the parser again.
+
+Three kinds of input are understood, also mixed: raw messages of this and of
+the published connector, one JSON object after the other or in a list, as
+mongoexport writes them; messages in the flat form of BEMCom's protocol page;
+and captures of `record`.
+"""
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from connector.bemcom.raw_messages import parse_raw_message
+from connector.bemcom.readings import StationReadings
+from connector.tools.problems import UsageProblem
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A raw message.
+
+    Parameters
+    ----------
+    raw_message
+        ``{station: {request: text}}``
+    timestamp_ms
+        When it came, in ms since 1970 UTC; None if that was not stored.
+    """
+
+    raw_message: Mapping[str, Any]
+    timestamp_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value of a datapoint."""
+
+    timestamp_ms: int | None
+    key: str
+    value: Any
+
+
+def read_messages(lines: Iterable[str], name: str) -> Iterator[StoredMessage]:
+    """Yield the messages of a file.
+
+    Parameters
+    ----------
+    lines
+        The lines of the file.
+    name
+        What a capture's station is called: a capture does not tell.
+
+    Raises
+    ------
+    UsageProblem
+        If something is neither a raw message nor a capture.
+    """
+    for number, entry in _entries(lines):
+        message = _message_of(entry, name)
+        if message is None:
+            raise UsageProblem(
+                f"{name}, line {number}: neither a raw message nor a capture"
+            )
+        yield message
+
+
+def values_of(messages: Iterable[StoredMessage]) -> Iterator[Value]:
+    """Yield the values that the connector makes of raw messages."""
+    readings: defaultdict[str, StationReadings] = defaultdict(StationReadings)
+    for message in messages:
+        at_ms = message.timestamp_ms
+        for station, reports in parse_raw_message(message.raw_message).items():
+            for report, fields in reports.items():
+                for field, value in fields.items():
+                    yield Value(at_ms, f"{station}__{report}__{field}", value)
+            for key, reading in _read(readings[station], reports).items():
+                yield Value(at_ms, f"{station}__readings__{key}", reading)
+
+
+def _read(
+    readings: StationReadings, reports: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """Return the readings that a message brings, as the connector does."""
+    fields = {
+        key: value
+        for report in ("report 2", "report 3")
+        for key, value in reports.get(report, {}).items()
+    }
+    return readings.update(fields)
+
+
+def write_json_lines(values: Iterable[Value], out: TextIO) -> None:
+    """Write one JSON object for each value."""
+    for one in values:
+        entry = {
+            "timestamp": one.timestamp_ms,
+            "key": one.key,
+            "value": one.value,
+        }
+        out.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def write_csv(values: Iterable[Value], out: TextIO) -> None:
+    """Write a table with the columns timestamp, key and value."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("timestamp", "key", "value"))
+    for one in values:
+        is_text = isinstance(one.value, str)
+        value = one.value if is_text else json.dumps(one.value)
+        writer.writerow((one.timestamp_ms, one.key, value))
+
+
+def _entries(lines: Iterable[str]) -> Iterator[tuple[int, Any]]:
+    """Yield JSON values with the line in which each begins.
+
+    Most files have one value in each line, some one over many lines.
+    """
+    buffer, begins_at = "", 1
+    for number, line in enumerate(lines, 1):
+        if not buffer:
+            begins_at = number
+        buffer += line
+        if not buffer.strip():
+            buffer = ""
+            continue
+        # Only a closing bracket can end a value: fewer attempts.
+        if not line.rstrip().endswith(("}", "]")):
+            continue
+        if buffer.lstrip().startswith("[") and not line.rstrip().endswith("]"):
+            continue
+        entry = _load(buffer)
+        if entry is None:
+            continue
+        buffer = ""
+        for one in entry if isinstance(entry, list) else [entry]:
+            yield begins_at, one
+    if buffer.strip():
+        raise UsageProblem(f"line {begins_at}: no JSON object ends here")
+
+
+def _load(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _message_of(entry: Any, name: str) -> StoredMessage | None:
+    if not isinstance(entry, Mapping):
+        return None
+    datagrams = entry.get("datagrams")
+    if isinstance(datagrams, Mapping):
+        recorded_at = _milliseconds(entry.get("recorded_at"))
+        return StoredMessage({name: datagrams}, recorded_at)
+    payload = entry.get("payload", entry)
+    if not isinstance(payload, Mapping) or "raw_message" not in payload:
+        return None
+    raw_message = payload["raw_message"]
+    if isinstance(raw_message, str):
+        # BEMCom's protocol page wants raw messages to be texts.
+        raw_message = _load(raw_message)
+    if not isinstance(raw_message, Mapping):
+        return None
+    return StoredMessage(raw_message, _milliseconds(payload.get("timestamp")))
+
+
+def _milliseconds(value: Any) -> int | None:
+    """Read a number, also in the way of mongoexport: ``{"$numberLong": …}``."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        value = next(iter(value.values()))
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None

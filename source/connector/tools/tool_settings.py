@@ -1,0 +1,102 @@
+"""The connector's settings, as the tools read them."""
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from connector.settings import Settings, Station, Stations
+from connector.tools.problems import UsageProblem
+from pyconnector_template.mqtt.link import Login
+from pyconnector_template.settings import SettingsError, read_settings
+
+
+class ToolSettings(Settings):
+    """Settings of which none is indispensable: a laptop has no `.env`."""
+
+    mqtt_broker_host: str = Field("", examples=["192.168.0.10"])
+    keba_p30_charge_stations: Stations = Field(
+        {}, examples=['{"p30_garage": "192.168.0.99"}']
+    )
+
+
+def tool_settings() -> ToolSettings:
+    """Read the settings from the environment and `.env`.
+
+    Raises
+    ------
+    UsageProblem
+        With everything that is wrong, and examples.
+    """
+    try:
+        return read_settings(ToolSettings)
+    except SettingsError as error:
+        raise UsageProblem(str(error)) from None
+
+
+def require_broker(settings: ToolSettings) -> None:
+    """Insist on a broker.
+
+    Raises
+    ------
+    UsageProblem
+        If none is set.
+    """
+    if not settings.mqtt_broker_host:
+        raise UsageProblem(
+            "MQTT_BROKER_HOST is not set; put it into .env or the "
+            "environment, for instance MQTT_BROKER_HOST=192.168.0.10"
+        )
+
+
+def login_of(settings: ToolSettings) -> Login:
+    """Return how to log in at the broker."""
+    password = settings.mqtt_password
+    return Login(
+        username=settings.mqtt_username,
+        password=None if password is None else password.get_secret_value(),
+        tls=settings.mqtt_tls,
+        ca_file=settings.mqtt_ca_file,
+        cert_file=settings.mqtt_cert_file,
+        key_file=settings.mqtt_key_file,
+    )
+
+
+def chosen_stations(
+    settings: ToolSettings, wanted: list[str]
+) -> dict[str, Station]:
+    """Return the stations that were named, or all of them.
+
+    Parameters
+    ----------
+    settings
+        The settings.
+    wanted
+        Names of stations, or hosts that need no settings; none is all.
+
+    Raises
+    ------
+    UsageProblem
+        If there is nothing to choose from.
+    """
+    configured = dict(settings.keba_p30_charge_stations)
+    if not wanted:
+        if not configured:
+            raise UsageProblem(
+                "no station is configured: set KEBA_P30_CHARGE_STATIONS, or "
+                "name an address such as 192.168.0.99"
+            )
+        return configured
+    return {name: _station_called(name, configured) for name in wanted}
+
+
+def _station_called(name: str, configured: Mapping[str, Station]) -> Station:
+    if name in configured:
+        return configured[name]
+    for station in configured.values():
+        if station.host == name:
+            return station
+    if configured and "." not in name:
+        raise UsageProblem(
+            f"no station is called {name!r}; there are: {', '.join(configured)}"
+        )
+    return Station(host=name)

@@ -1,0 +1,346 @@
+"""Each fault gets the right verdict, a healthy station no false alarm."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from end_to_end.tools.calling import HERE, NAME, Call, CommandLine
+from simulator import Simulator
+from simulator.actions import AnswerLate, Fail
+from testbed.connector_process import ConnectorProcess, Controller
+from testbed.mosquitto import (
+    Mosquitto,
+    free_port,
+    wait_until,
+)
+
+SICK = {
+    "dead": "p30-c",
+    "switch_off": "p30-dsw-off",
+    "pushes_only": "p30-pushes-only",
+    "late": "p30-c",
+    "wrong_serial": "p30-c",
+    "swapped": "p30-c",
+    "broken": "p30-c",
+}
+SICK_ADDRESSES = {
+    name: f"127.0.3.{number}" for number, name in enumerate(SICK, 10)
+}
+NOBODY = "127.0.3.99"
+UNKNOWN_NAME = "no-such-station.invalid"
+
+HEALTHY = (
+    "p30-c",
+    "p30-x",
+    "p30-3.9",
+    "p30-3.08",
+    "p30-padded-keys",
+    "p30-de",
+    "p20",
+    "p20-slow",
+    "p20-2.01",
+    "bmw",
+    "p30-source-port",
+    "p30-mixed-layout",
+    "p30-numeric-id",
+    "p30-garbage-tail",
+    "p30-pushes-twice",
+    "p30-rfid",
+)
+
+
+@pytest.fixture(scope="module")
+def sick(tmp_path_factory: pytest.TempPathFactory) -> Call:
+    """What the doctor says of one station with each fault, asked at once."""
+    with Simulator(SICK_ADDRESSES, profile=SICK) as simulator:
+        simulator.silence("dead")
+        simulator.act("late", AnswerLate(3.5))
+        simulator.act("broken", Fail())
+        stations: dict[str, object] = {**SICK_ADDRESSES}
+        stations["wrong_serial"] = {
+            "host": SICK_ADDRESSES["wrong_serial"],
+            "serial": "11111111",
+        }
+        stations["swapped"] = {
+            "host": SICK_ADDRESSES["swapped"],
+            "serial": simulator.stations["dead"].serial,
+        }
+        stations["nobody"] = NOBODY
+        stations["unknown_name"] = UNKNOWN_NAME
+        stations["unroutable"] = "240.0.0.1"
+        command_line = CommandLine(tmp_path_factory.mktemp("sick"), stations)
+        call = command_line("doctor", "--json")
+        assert simulator.violations == []
+    return call
+
+
+@pytest.mark.parametrize(
+    ("station", "verdict"),
+    [
+        ("dead", "no_reply"),
+        ("switch_off", "dip_switch_1_3_off"),
+        ("pushes_only", "needs_power_cycle"),
+        ("late", "late_answers"),
+        ("wrong_serial", "wrong_serial"),
+        ("swapped", "wrong_serial"),
+        ("broken", "station_error"),
+        ("nobody", "nothing_listens"),
+        ("unknown_name", "name_unresolved"),
+        ("unroutable", "no_route"),
+    ],
+)
+def test_each_fault_gets_its_verdict(
+    sick: Call, station: str, verdict: str
+) -> None:
+    assert sick.verdict(station) == verdict
+
+
+def test_findings_are_told_by_exit_code_1(sick: Call) -> None:
+    assert sick.exit_code == 1
+    assert sick.json["fine"] is False
+
+
+def test_every_verdict_comes_with_the_next_thing_to_do(sick: Call) -> None:
+    for station in sick.json["stations"].values():
+        graver = [
+            finding
+            for finding in station["findings"]
+            if finding["level"] in ("warning", "error")
+        ]
+        assert graver
+        assert all(finding["advice"] for finding in graver)
+
+
+def test_healthy_stations_of_all_models_give_no_false_alarm(
+    tmp_path: Path,
+) -> None:
+    addresses = {
+        f"station-{number}": f"127.0.3.{number}"
+        for number in range(30, 30 + len(HEALTHY))
+    }
+    profiles = dict(zip(addresses, HEALTHY, strict=True))
+    scenarios = {
+        name: "always-charging" if number % 2 else "idle"
+        for number, name in enumerate(addresses)
+    }
+    with Simulator(
+        addresses, profile=profiles, scenario=scenarios, speed=5.0
+    ) as simulator:
+        call = CommandLine(tmp_path, addresses)("doctor", "--json")
+        verdicts = {profiles[name]: call.verdict(name) for name in addresses}
+        assert verdicts == dict.fromkeys(HEALTHY, "ok")
+        assert call.exit_code == 0
+        assert simulator.violations == []
+
+
+def test_an_address_needs_no_settings_at_all(tmp_path: Path) -> None:
+    with Simulator({"garage": "127.0.3.10"}):
+        call = CommandLine(tmp_path)("doctor", "127.0.3.10")
+    assert call.exit_code == 0
+    assert "DSW1.3 (UDP) is on" in call.out
+    assert "All is well." in call.out
+
+
+def test_a_firmware_that_wants_port_7090_is_well_and_noted(
+    tmp_path: Path,
+) -> None:
+    with Simulator({"garage": "127.0.3.10"}, profile="p30-source-port"):
+        call = CommandLine(tmp_path)("doctor", "127.0.3.10", "--json")
+    assert call.verdict("127.0.3.10") == "ok"
+    assert call.codes("127.0.3.10") == {"needs_source_port"}
+
+
+def test_a_second_client_that_takes_the_status_messages_is_found(
+    tmp_path: Path,
+) -> None:
+    addresses = {"garage": "127.0.3.10"}
+    with (
+        Simulator(
+            addresses, scenario="always-charging", speed=60.0, strict=False
+        ) as simulator,
+        second_client("127.0.3.60", "127.0.3.10"),
+    ):
+        simulator.wait_until(
+            lambda: simulator.stations["garage"].point.state == 3
+        )
+        call = CommandLine(tmp_path, addresses)("doctor", "--json")
+    assert call.verdict("garage") == "second_client"
+
+
+def test_a_foreign_program_on_the_port_is_named(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind((HERE, 7090))
+        call = CommandLine(tmp_path)("doctor", "127.0.3.10", "--json")
+    assert call.exit_code == 1
+    assert call.json["host"]["verdict"] == "port_taken"
+    [finding] = call.json["host"]["findings"]
+    assert f"process {os.getpid()}: " in finding["text"]
+
+
+def test_a_wrong_bind_address_is_named(tmp_path: Path) -> None:
+    command_line = CommandLine(tmp_path, KEBA_P30_BIND_ADDRESS="192.0.2.1")
+    call = command_line("doctor", "127.0.3.10", "--json")
+    assert call.json["host"]["verdict"] == "bind_address"
+
+
+def test_wrong_settings_are_all_told_by_exit_code_2(tmp_path: Path) -> None:
+    command_line = CommandLine(tmp_path, POLL_SECONDS="soon", READ_ONLY="maybe")
+    call = command_line("doctor", "127.0.3.10")
+    assert call.exit_code == 2
+    assert "POLL_SECONDS" in call.err
+    assert "READ_ONLY" in call.err
+
+
+def test_no_station_at_all_is_a_mistake_of_the_call(tmp_path: Path) -> None:
+    call = CommandLine(tmp_path)("doctor")
+    assert call.exit_code == 2
+    assert "KEBA_P30_CHARGE_STATIONS" in call.err
+
+
+# --- the broker --------------------------------------------------------------
+
+
+def broker_verdict(tmp_path: Path, **settings: object) -> str:
+    call = CommandLine(tmp_path, {}, **settings)(
+        "doctor", UNKNOWN_NAME, "--json"
+    )
+    return str(call.json["broker"]["verdict"])
+
+
+def test_a_broker_that_is_down_is_named(tmp_path: Path) -> None:
+    verdict = broker_verdict(
+        tmp_path, MQTT_BROKER_HOST="127.0.0.1", MQTT_BROKER_PORT=free_port()
+    )
+    assert verdict == "broker_down"
+
+
+def test_a_broker_whose_name_does_not_resolve_is_named(tmp_path: Path) -> None:
+    verdict = broker_verdict(tmp_path, MQTT_BROKER_HOST="no-broker.invalid")
+    assert verdict == "broker_unresolved"
+
+
+def test_a_wrong_login_is_named(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path, "allow_anonymous false") as broker:
+        verdict = broker_verdict(
+            tmp_path,
+            MQTT_BROKER_HOST="127.0.0.1",
+            MQTT_BROKER_PORT=broker.port,
+            MQTT_USERNAME="connector",
+            MQTT_PASSWORD="wrong",
+        )
+    assert verdict == "broker_login"
+
+
+def test_something_that_is_no_broker_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        verdict = broker_verdict(
+            tmp_path,
+            MQTT_BROKER_HOST="127.0.0.1",
+            MQTT_BROKER_PORT=silent.getsockname()[1],
+        )
+    assert verdict == "broker_silent"
+
+
+def test_a_missing_datapoint_map_is_named(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path) as broker:
+        verdict = broker_verdict(
+            tmp_path,
+            MQTT_BROKER_HOST="127.0.0.1",
+            MQTT_BROKER_PORT=broker.port,
+        )
+    assert verdict == "no_map"
+
+
+def test_two_connectors_of_one_name_are_found_by_their_heartbeats(
+    tmp_path: Path,
+) -> None:
+    with Mosquitto(tmp_path) as broker:
+        observer = broker.observe()
+        is_over = threading.Event()
+
+        def two_hearts() -> None:
+            at_ms = 1_795_343_457_000
+            while not is_over.wait(0.2):
+                for offset_ms in (0, 11_000):
+                    sent = at_ms + offset_ms
+                    observer.publish(
+                        f"{NAME}/heartbeat",
+                        {
+                            "this_heartbeats_timestamp": sent,
+                            "next_heartbeats_timestamp": sent + 30_000,
+                        },
+                    )
+                at_ms += 30_000
+
+        hearts = threading.Thread(target=two_hearts, name="two-hearts")
+        hearts.start()
+        try:
+            verdict = broker_verdict(
+                tmp_path,
+                MQTT_BROKER_HOST="127.0.0.1",
+                MQTT_BROKER_PORT=broker.port,
+            )
+        finally:
+            is_over.set()
+            hearts.join()
+    assert verdict == "name_used_twice"
+
+
+# --- the running connector has the port --------------------------------------
+
+
+def test_the_running_connector_is_asked_through_mqtt(tmp_path: Path) -> None:
+    addresses = {"garage": "127.0.3.10", "yard": "127.0.3.11"}
+    with (
+        Mosquitto(tmp_path) as broker,
+        Simulator(addresses) as simulator,
+        ConnectorProcess(
+            tmp_path,
+            broker.port,
+            addresses,
+            bind=HERE,
+            KEBA_P30_REPLY_TIMEOUT="0.5",
+        ),
+    ):
+        simulator.silence("yard")
+        keys = [f"{name}__connection__reason" for name in addresses]
+        controller = Controller(broker.observe("#"))
+        controller.select(*keys)
+        controller.wait_for(keys[0], "ok")
+        controller.wait_for(keys[1], "no_reply")
+        call = CommandLine(
+            tmp_path,
+            addresses,
+            MQTT_BROKER_HOST="127.0.0.1",
+            MQTT_BROKER_PORT=broker.port,
+        )("doctor", "--json")
+    assert call.codes("host") == {"connector_holds_port"}
+    assert call.json["broker"]["verdict"] == "ok"
+    assert call.verdict("garage") == "ok"
+    assert call.verdict("yard") == "no_reply"
+
+
+@contextmanager
+def second_client(own_address: str, station: str) -> Iterator[None]:
+    """Poll a station from another address, as an energy manager would."""
+    is_over = threading.Event()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind((own_address, 7090))
+
+        def poll() -> None:
+            while not is_over.wait(0.05):
+                udp.sendto(b"i", (station, 7090))
+
+        thread = threading.Thread(target=poll, name="second-client")
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+            wait_until(lambda: not thread.is_alive())

@@ -1,0 +1,209 @@
+"""`metadata`: from an empty AdminUI to described datapoints."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from end_to_end.tools.calling import NAME, Call, CommandLine
+from end_to_end.tools.fake_api import TOKEN, FakeApi
+
+STATIONS = {"garage": "192.0.2.1"}
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    """An API with datapoints of ours and one of somebody else."""
+    with FakeApi() as fake:
+        fake.add(NAME, "garage__report 3__U1")
+        fake.add(NAME, "garage__curr", "actuator")
+        fake.add(NAME, "garage__ena", "actuator")
+        fake.add(NAME, "garage__connection__reason")
+        fake.add(NAME, "garage__tomorrows field")
+        fake.add("heat-pump", "garage__report 3__U1")
+        yield fake
+
+
+@pytest.fixture
+def command_line(tmp_path: Path, api: FakeApi) -> CommandLine:
+    """A command line that knows the API."""
+    return CommandLine(
+        tmp_path, STATIONS, BEMCOM_API_URL=api.url, BEMCOM_API_TOKEN=TOKEN
+    )
+
+
+def row(api: FakeApi, key: str, connector: str = NAME) -> dict[str, Any]:
+    """Return a datapoint of the API."""
+    [found] = [
+        row
+        for row in api.rows
+        if row["key_in_connector"] == key
+        and row["connector"]["name"] == connector
+    ]
+    return found
+
+
+def words(call: Call) -> str:
+    """Return what went wrong, in one line."""
+    return " ".join(call.err.split())
+
+
+def test_text_unit_format_limits_and_short_name_are_written(
+    api: FakeApi, command_line: CommandLine
+) -> None:
+    call = command_line("metadata", "--yes")
+    assert call.exit_code == 0
+    assert "4 datapoints changed" in call.out
+    voltage = row(api, "garage__report 3__U1")
+    assert voltage["unit"] == "V"
+    assert voltage["short_name"] == "garage U1"
+    assert voltage["data_format"] == "continuous_numeric"
+    assert (voltage["min_value"], voltage["max_value"]) == (0, 999)
+    assert "voltage of phase 1" in voltage["description"]
+    current = row(api, "garage__curr")
+    assert (current["min_value"], current["max_value"]) == (6000, 63000)
+    assert current["unit"] == "mA"
+    enable = row(api, "garage__ena")
+    # A controller may write null: the API refuses it unless it is listed.
+    assert enable["allowed_values"] == [0, 1, None]
+    reason = row(api, "garage__connection__reason")
+    assert "dip_switch_1_3_off" in reason["allowed_values"]
+
+
+def test_a_second_run_has_nothing_to_do(
+    api: FakeApi, command_line: CommandLine
+) -> None:
+    command_line("metadata", "--yes")
+    call = command_line("metadata", "--yes")
+    assert call.exit_code == 0
+    assert "0 to change" in call.out
+    assert len(api.puts) == 1
+
+
+def test_what_an_admin_has_written_stays(
+    api: FakeApi, command_line: CommandLine
+) -> None:
+    voltage = row(api, "garage__report 3__U1")
+    voltage.update(
+        description="Mains, left", data_format="generic_numeric", unit="kV"
+    )
+    call = command_line("metadata", "--yes")
+    assert voltage["description"] == "Mains, left"
+    assert voltage["unit"] == "kV"
+    assert voltage["data_format"] == "generic_numeric"
+    # Limits belong to a data format that is not ours here.
+    assert voltage["max_value"] is None
+    assert voltage["short_name"] == "garage U1"
+    assert "1 where an admin's words are kept" in call.out
+
+
+def test_told_so_it_overwrites(api: FakeApi, command_line: CommandLine) -> None:
+    voltage = row(api, "garage__report 3__U1")
+    voltage.update(description="Mains, left", data_format="generic_numeric")
+    command_line("metadata", "--yes", "--overwrite")
+    assert "voltage of phase 1" in voltage["description"]
+    assert voltage["max_value"] == 999
+
+
+def test_a_dry_run_shows_the_changes_and_sends_nothing(
+    api: FakeApi, command_line: CommandLine
+) -> None:
+    call = command_line("metadata", "--dry-run")
+    assert call.exit_code == 0
+    assert "unit: 'V'" in call.out
+    assert api.puts == []
+
+
+def test_nothing_is_sent_without_a_yes(
+    api: FakeApi, command_line: CommandLine
+) -> None:
+    assert command_line("metadata").exit_code == 2
+    assert api.puts == []
+
+
+def test_only_our_connectors_active_datapoints_are_touched(
+    api: FakeApi, command_line: CommandLine
+) -> None:
+    row(api, "garage__ena")["is_active"] = False
+    command_line("metadata", "--yes")
+    assert row(api, "garage__ena")["description"] == ""
+    assert row(api, "garage__report 3__U1", "heat-pump")["description"] == ""
+    assert row(api, "garage__tomorrows field")["description"] == ""
+
+
+def test_a_short_name_of_somebody_else_is_left_to_him(
+    api: FakeApi, command_line: CommandLine
+) -> None:
+    row(api, "garage__report 3__U1", "heat-pump")["short_name"] = "garage U1"
+    assert command_line("metadata", "--yes").exit_code == 0
+    assert row(api, "garage__report 3__U1")["short_name"] is None
+    assert row(api, "garage__report 3__U1")["unit"] == "V"
+
+
+def test_a_short_name_taken_by_an_inactive_datapoint_is_explained(
+    api: FakeApi, command_line: CommandLine
+) -> None:
+    hidden = row(api, "garage__report 3__U1", "heat-pump")
+    hidden.update(short_name="garage U1", is_active=False)
+    call = command_line("metadata", "--yes")
+    assert call.exit_code == 1
+    assert "--no-short-names" in words(call)
+    row(api, "garage__report 3__U1")["short_name"] = None
+    again = command_line("metadata", "--yes", "--no-short-names")
+    assert again.exit_code == 0
+
+
+def test_without_active_datapoints_it_says_what_to_click(
+    api: FakeApi, command_line: CommandLine
+) -> None:
+    api.rows.clear()
+    call = command_line("metadata", "--yes")
+    assert call.exit_code == 1
+    assert "AdminUI" in words(call)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (("--token", "wrong"), "--token"),
+        (("--token", "", "--user", "admin", "--password", "x"), "401"),
+        (("--api", "http://127.0.0.1:9"), "API runs"),
+        (("--api", "http://no-such-api.invalid"), "cannot be reached"),
+    ],
+)
+def test_an_api_that_refuses_or_is_not_there_is_explained(
+    command_line: CommandLine, arguments: tuple[str, ...], advice: str
+) -> None:
+    call = command_line("metadata", "--yes", *arguments)
+    assert call.exit_code == 1
+    assert advice in words(call)
+
+
+def test_login_by_name_and_password_works_as_well(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    command_line = CommandLine(
+        tmp_path, STATIONS, BEMCOM_API_PASSWORD="a long secret"
+    )
+    call = command_line(
+        "metadata", "--api", api.url, "--user", "admin", "--dry-run"
+    )
+    assert call.exit_code == 0
+
+
+def test_the_json_can_be_written_to_a_file(tmp_path: Path) -> None:
+    out = tmp_path / "metadata.json"
+    call = CommandLine(tmp_path, STATIONS)("metadata", "--out", out)
+    assert call.exit_code == 0
+    rows = json.loads(out.read_text())
+    assert {row["connector"]["name"] for row in rows} == {NAME}
+    assert "garage__report 3__U1" in {row["key_in_connector"] for row in rows}
+    assert "all__ena" in {row["key_in_connector"] for row in rows}
+
+
+def test_no_url_is_a_mistake_of_the_call(tmp_path: Path) -> None:
+    command_line = CommandLine(tmp_path, STATIONS)
+    assert command_line("metadata").exit_code == 2
+    assert command_line("metadata", "--api", "bemcom").exit_code == 2

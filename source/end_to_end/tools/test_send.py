@@ -1,0 +1,195 @@
+"""What becomes of a command is told truthfully."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from end_to_end.tools.calling import HERE, CommandLine
+from simulator import Simulator
+from simulator.actions import AnswerLate, Silence
+from testbed.connector_process import ConnectorProcess, Controller
+from testbed.mosquitto import Mosquitto
+
+PROFILES = {
+    "garage": "p30-c",
+    "deaf": "p30-dsw-off",
+    "parrot": "p30-confirms-only",
+    "stubborn": "p30-refuses",
+    "dead": "p30-c",
+    "late": "p30-c",
+    "mute": "p30-c",
+}
+ADDRESSES = {
+    name: f"127.0.3.{number}" for number, name in enumerate(PROFILES, 70)
+}
+
+
+@pytest.fixture
+def stations() -> Iterator[Simulator]:
+    """One good station, and one for each way in which a command can fail."""
+    with Simulator(ADDRESSES, profile=PROFILES) as simulator:
+        simulator.silence("dead")
+        simulator.act("late", AnswerLate(1.0))
+        simulator.act("mute", Silence(("curr 16000",)))
+        yield simulator
+        assert simulator.violations == []
+
+
+@pytest.fixture
+def command_line(tmp_path: Path) -> CommandLine:
+    """All of them, and one that has another serial number."""
+    return CommandLine(
+        tmp_path,
+        {**ADDRESSES, "deaf": {"host": ADDRESSES["deaf"], "max_curr": 16000}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("station", "outcome", "exit_code"),
+    [
+        ("garage", "applied", 0),
+        ("late", "applied", 0),
+        ("parrot", "not_applied", 1),
+        ("stubborn", "rejected", 1),
+        ("mute", "no_reply", 1),
+    ],
+)
+def test_the_outcome_is_what_the_station_did(
+    stations: Simulator,
+    command_line: CommandLine,
+    station: str,
+    outcome: str,
+    exit_code: int,
+) -> None:
+    call = command_line("send", station, "curr", 16000, "--yes", "--json")
+    assert call.json["outcome"] == outcome
+    assert call.exit_code == exit_code
+
+
+def test_a_person_sees_request_answer_and_proof(
+    stations: Simulator, command_line: CommandLine
+) -> None:
+    call = command_line("send", "garage", "ena", 0, "--yes")
+    assert "report 2 will be read for Enable user = 0" in call.out
+    assert ">> ena 0" in call.out
+    assert "<< TCH-OK done" in call.out
+    assert call.out.endswith("applied\n")
+    assert [one.text for one in stations.requests] == [
+        "report 1",
+        "ena 0",
+        "report 2",
+    ]
+
+
+def test_a_silent_station_is_sent_nothing(
+    stations: Simulator, command_line: CommandLine
+) -> None:
+    call = command_line("send", "dead", "ena", 0, "--yes")
+    assert call.exit_code == 1
+    assert "nothing was sent" in call.err
+    assert "ena 0" not in [one.text for one in stations.requests]
+
+
+def test_a_station_of_another_serial_number_is_sent_nothing(
+    stations: Simulator, tmp_path: Path
+) -> None:
+    garage = {"host": ADDRESSES["garage"], "serial": "11111111"}
+    call = CommandLine(tmp_path, {"garage": garage})(
+        "send", "garage", "ena", 0, "--yes"
+    )
+    assert call.exit_code == 1
+    assert "serial number" in call.err
+    assert "ena 0" not in [one.text for one in stations.requests]
+
+
+def test_a_dry_run_sends_nothing(
+    stations: Simulator, command_line: CommandLine
+) -> None:
+    call = command_line("send", "garage", "curr", 16000, "--dry-run")
+    assert call.exit_code == 0
+    assert "curr 16000" in call.out
+    assert stations.requests == []
+
+
+def test_nothing_is_sent_without_a_yes(
+    stations: Simulator, command_line: CommandLine
+) -> None:
+    call = command_line("send", "garage", "curr", 16000)
+    assert call.exit_code == 2
+    assert "--yes" in call.err
+    assert stations.requests == []
+
+
+def test_read_only_holds_for_the_tool_as_well(
+    stations: Simulator, tmp_path: Path
+) -> None:
+    command_line = CommandLine(tmp_path, ADDRESSES, READ_ONLY="TRUE")
+    call = command_line("send", "garage", "curr", 16000, "--yes")
+    assert call.exit_code == 1
+    assert "READ_ONLY" in call.err
+    assert stations.requests == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("garage", "curr", "0"), "6000"),
+        (("garage", "curr", "-5"), "6000"),
+        (("garage", "curr", "fast"), "no number"),
+        (("garage", "curr", "1e999"), "no whole number"),
+        (("garage", "ena", "7"), "neither 0 nor 1"),
+        (("deaf", "curr", "20000"), "max_curr"),
+        (("garage", "display", "x" * 24), "23 characters"),
+        (("garage", "curr"), "no number"),
+    ],
+)
+def test_a_value_that_must_not_be_sent_is_refused_with_the_reason(
+    command_line: CommandLine, arguments: tuple[str, ...], reason: str
+) -> None:
+    call = command_line("send", *arguments, "--yes")
+    assert call.exit_code == 1
+    assert reason in " ".join(call.err.split())
+
+
+def test_an_unknown_command_or_station_is_a_mistake_of_the_call(
+    command_line: CommandLine,
+) -> None:
+    for arguments in (("garage", "explode"), ("nobody", "ena", "1")):
+        call = command_line("send", *arguments, "--yes")
+        assert call.exit_code == 2
+        assert "there are:" in " ".join(call.err.split())
+
+
+def test_a_command_goes_through_the_connector_that_has_the_port(
+    tmp_path: Path,
+) -> None:
+    addresses = {"garage": ADDRESSES["garage"], "parrot": ADDRESSES["parrot"]}
+    profiles = {name: PROFILES[name] for name in addresses}
+    with (
+        Mosquitto(tmp_path) as broker,
+        Simulator(addresses, profile=profiles) as simulator,
+        ConnectorProcess(tmp_path, broker.port, addresses, bind=HERE),
+    ):
+        reasons = [f"{name}__connection__reason" for name in addresses]
+        results = [f"{name}__results__curr" for name in addresses]
+        actuators = [f"{name}__curr" for name in addresses]
+        controller = Controller(broker.observe("#"))
+        controller.select(*reasons, *results, actuators=actuators)
+        for reason in reasons:
+            controller.wait_for(reason, "ok")
+        command_line = CommandLine(
+            tmp_path,
+            addresses,
+            MQTT_BROKER_HOST="127.0.0.1",
+            MQTT_BROKER_PORT=broker.port,
+        )
+        good = command_line("send", "garage", "curr", 10000, "--yes", "--json")
+        bad = command_line("send", "parrot", "curr", 10000, "--yes", "--json")
+        inactive = command_line("send", "garage", "ena", 1, "--yes")
+        assert simulator.violations == []
+    assert (good.json["outcome"], good.exit_code) == ("applied", 0)
+    assert "running connector" in good.err
+    assert (bad.json["outcome"], bad.exit_code) == ("not_applied", 1)
+    assert inactive.exit_code == 1
+    assert "not marked as active" in inactive.err

@@ -1,0 +1,1 @@
+"""The connection to the MQTT broker, and what waits to be published."""

@@ -1,0 +1,81 @@
+"""The link over an MQTT client that was handed in, as tests do.
+
+Such a client has the interface of paho 1.5 and runs its own loop; messages are
+published on it directly.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from pyconnector_template.logs import LOGGER_NAME, error_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger(LOGGER_NAME)
+
+RETRY_S = 1.0
+
+
+class InjectedLink:
+    """
+    Runs a client's own loop.
+
+    Parameters
+    ----------
+    client : object
+        Has connect, loop_forever and disconnect as paho's client.
+    host, port : str, int
+        Where to connect to.
+    on_connected : callable
+        Called without arguments after the connection was made.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: Any,
+        host: str,
+        port: int,
+        on_connected: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._host = host
+        self._port = port
+        self._on_connected = on_connected
+        self._stopping = threading.Event()
+        self._is_up = False
+
+    def run(self) -> None:
+        """Connect, however often it takes, and run the client's loop."""
+        while not self._connect():
+            if self._stopping.wait(RETRY_S):
+                return
+        self._is_up = True
+        try:
+            self._on_connected()
+            self._client.loop_forever()
+        finally:
+            self._is_up = False
+
+    def is_connected(self) -> bool:
+        """Whether the client's loop runs."""
+        return self._is_up
+
+    def stop(self, flush_s: float = 0.0) -> None:  # noqa: ARG002
+        """Disconnect, which ends the client's loop."""
+        self._stopping.set()
+        self._client.disconnect()
+
+    def _connect(self) -> bool:
+        try:
+            self._client.connect(host=self._host, port=self._port)
+        except OSError as error:
+            logger.warning(
+                "Cannot connect to the MQTT broker: %s", error_line(error)
+            )
+            return False
+        return True

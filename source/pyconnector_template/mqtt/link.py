@@ -1,0 +1,660 @@
+"""The link to the MQTT broker: one thread that owns paho's client.
+
+Other threads only append to the outbox; nobody ever waits for the broker. The
+thread drives paho through its interface for external event loops and writes
+messages with QoS 0 itself, a batch at once, only while paho has nothing left to
+write: so it is known at any moment what the connection took with it when it
+broke.
+
+MQTT does not acknowledge messages with QoS 0. But a broker handles the packets
+of one client in order, and answers an UNSUBSCRIBE: asking to unsubscribe a
+topic that nobody subscribed is an echo, and its answer proves that everything
+before it has been read. What is not proven is sent again after a broken
+connection.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from paho.mqtt.enums import CallbackAPIVersion
+
+from pyconnector_template.clock import timestamp_utc_now
+from pyconnector_template.json_text import to_json
+from pyconnector_template.logs import LOGGER_NAME, error_line
+
+from .outbox import Batch, Lane, Message, Outbox
+from .packets import publish_packet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from paho.mqtt.client import (
+        Client,
+        ConnectFlags,
+        DisconnectFlags,
+        MQTTMessage,
+        MQTTMessageInfo,
+    )
+    from paho.mqtt.properties import Properties
+    from paho.mqtt.reasoncodes import ReasonCode
+
+logger = logging.getLogger(LOGGER_NAME)
+
+KEEPALIVE_S = 15
+CONNECT_TIMEOUT_S = 5.0
+
+# The first retry is quick, for a broker that merely restarts; the limit stays
+# below BEMCom's heartbeat so that a broker that is back is found in time.
+FIRST_RETRY_S = 0.1
+SHORTEST_DELAY_S = 1.0
+LONGEST_DELAY_S = 5.0
+# A connection that breaks sooner does not count as a success.
+STABLE_AFTER_S = 5.0
+
+BATCH = 500
+# In a burst values leave together: waking up for each of them would cost more
+# than sending it.
+BATCH_PAUSE_S = 0.002
+RAW_IN_FLIGHT = 20
+ECHO_INTERVAL_S = 1.0
+# While the first poll of a large fleet comes in, nearly each report has new
+# keys: announcements that take long to make must not take all the time.
+ANNOUNCEMENT_INTERVAL_S = 0.1
+ANNOUNCEMENT_DUTY = 0.05
+LONGEST_WAIT_S = 1.0
+
+OnMessage = Callable[[Any, Any, Any], None]
+
+
+@dataclass(frozen=True)
+class Login:
+    """
+    How to prove to the broker who we are, and to know who it is.
+
+    Parameters
+    ----------
+    username, password : str, optional
+        None connects without login.
+    tls : bool
+        Whether to encrypt. Without `ca_file` the system's authorities count.
+    ca_file, cert_file, key_file : Path, optional
+        PEM files.
+    """
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Topics that the link treats differently from a value's topic."""
+
+    logs: str
+    heartbeat: str
+    status: str
+    available_datapoints: str
+    echo: str
+
+
+@dataclass(frozen=True)
+class Welcome:
+    """
+    What happened to the messages while the broker was away.
+
+    Parameters
+    ----------
+    is_first : bool
+        Whether this is the first connection.
+    kept, dropped : int
+        Sensor values that are sent now, and that there was no room for.
+    """
+
+    is_first: bool
+    kept: int
+    dropped: int
+
+
+class BrokerLink:
+    """
+    Keeps the connection to the broker and sends what is published.
+
+    `run` is the body of the link's thread. All other methods may be called
+    from any thread and never wait. `publish`, `subscribe`, `unsubscribe`
+    and `is_connected` are those of paho's client, as connectors know them.
+
+    Parameters
+    ----------
+    client_class : type
+        paho's Client or a subclass.
+    host, port : str, int
+        Where the broker is.
+    login : Login
+        Login and encryption.
+    topics : Topics
+        Topics with a special treatment.
+    version : str
+        Of the connector, shown in the status.
+    userdata : object
+        Handed to `on_message` as paho does.
+    on_message : callable
+        Called in the link's thread with (client, userdata, message).
+    on_connected : callable
+        Called in the link's thread with a `Welcome` on every CONNACK.
+    announcement : callable
+        Makes the current available datapoints, as JSON.
+    """
+
+    def __init__(
+        self,
+        *,
+        client_class: type[Client],
+        host: str,
+        port: int,
+        login: Login,
+        topics: Topics,
+        version: str,
+        userdata: object,
+        on_message: OnMessage,
+        on_connected: Callable[[Welcome], None],
+        announcement: Callable[[], str],
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._topics = topics
+        self._version = version
+        self._on_message = on_message
+        self._on_connected = on_connected
+        self._announcement = announcement
+        self._outbox = Outbox()
+        self._stopping = threading.Event()
+        self._flush_until = 0.0
+        self._is_up = False
+        self._must_announce = False
+        # From here on: state that only the link's thread sees.
+        self._connack: ReasonCode | None = None
+        self._up_since: float | None = None
+        self._lost_because = "the connection was closed"
+        self._was_connected = False
+        self._complaints: set[str] = set()
+        self._echo: tuple[int, int] | None = None
+        self._next_echo_at = 0.0
+        self._next_batch_at = 0.0
+        self._next_announcement_at = 0.0
+        self._raw_in_flight: list[MQTTMessageInfo] = []
+        self._unsent = bytearray()
+        self._wake_reader, self._wake_writer = _wake_pair()
+        self._client = self._make_client(client_class, login, userdata)
+
+    # What any thread may call.
+
+    def publish(
+        self,
+        topic: str,
+        payload: str | bytes = "",
+        qos: Literal[0, 1, 2] = 0,
+        retain: bool = False,
+    ) -> None:
+        """
+        Queue a message.
+
+        While the broker is away values, logs and messages with a QoS above 0
+        are kept, bounded; heartbeats are not.
+        """
+        if not payload:
+            # An empty payload ends a writer thread of BEMCom's API.
+            raise ValueError(f"empty payload for {topic}")
+        lane = self._lane_of(topic, qos)
+        if lane is Lane.MOMENTARY and not self._is_up:
+            return
+        if self._outbox.put(lane, Message(topic, payload, qos, retain)):
+            self._wake()
+
+    def publish_values(self, messages: Iterable[tuple[str, str]]) -> None:
+        """
+        Queue retained messages with QoS 0 that leave in one piece.
+
+        Parameters
+        ----------
+        messages : iterable of (topic, payload)
+            As for `publish`, for a tenth of its cost.
+        """
+        packets = []
+        for topic, payload in messages:
+            try:
+                packets.append(publish_packet(topic, payload, retain=True))
+            except ValueError as error:
+                _tell_unpublishable(topic, error)
+        batch = Batch(b"".join(packets), len(packets))
+        if packets and self._outbox.put(Lane.VALUE, batch):
+            self._wake()
+
+    def announce(self) -> None:
+        """Publish the available datapoints soon, and many changes as one."""
+        self._must_announce = True
+        self._wake()
+
+    def subscribe(self, topic: str, qos: int = 0) -> None:
+        """Subscribe if connected; `on_connected` subscribes anew."""
+        self._client.subscribe(topic, qos)
+
+    def unsubscribe(self, topic: str) -> None:
+        """Unsubscribe if connected."""
+        self._client.unsubscribe(topic)
+
+    def is_connected(self) -> bool:
+        """Whether the broker has accepted us and the connection stands."""
+        return self._is_up
+
+    def stop(self, flush_s: float = 0.5) -> None:
+        """
+        Ask the thread to end: flush, say goodbye, disconnect.
+
+        Parameters
+        ----------
+        flush_s : float
+            How long the thread may try to deliver what is still waiting.
+        """
+        self._flush_until = time.monotonic() + flush_s
+        self._stopping.set()
+        self._wake()
+
+    # What the link's thread does.
+
+    def run(self) -> None:
+        """Connect, talk, connect again, until `stop` is called."""
+        delay = FIRST_RETRY_S
+        try:
+            while not self._stopping.is_set():
+                if self._connect() and self._talk() >= STABLE_AFTER_S:
+                    delay = FIRST_RETRY_S
+                self._stopping.wait(delay)
+                delay = min(max(SHORTEST_DELAY_S, 2 * delay), LONGEST_DELAY_S)
+        finally:
+            self._is_up = False
+            self._wake_reader.close()
+            self._wake_writer.close()
+
+    def _connect(self) -> bool:
+        self._connack = None
+        self._client.will_set(
+            self._topics.status, self._status("offline"), qos=1, retain=True
+        )
+        try:
+            self._client.connect(self._host, self._port, KEEPALIVE_S)
+        except (OSError, ValueError) as error:
+            self._complain(_cause_of(error))
+            return False
+        return True
+
+    def _talk(self) -> float:
+        """Serve one connection; tell for how many seconds it was up."""
+        self._up_since = None
+        while self._client.socket() is not None and not self._is_done():
+            self._send_what_waits()
+            self._wait_and_read()
+            self._client.loop_misc()
+            if self._connack is not None:
+                self._take_connack(self._connack)
+        if self._client.socket() is not None:
+            self._say_goodbye()
+        self._after_connection()
+        if self._up_since is None:
+            return 0.0
+        return time.monotonic() - self._up_since
+
+    def _send_what_waits(self) -> None:
+        """Write one batch, or the rest of the one before."""
+        if self._unsent:
+            self._push()
+        elif self._client.want_write():
+            self._client.loop_write()
+        elif self._is_up:
+            now = time.monotonic()
+            self._send_announcement(now)
+            if now >= self._next_batch_at:
+                self._send_batch(now)
+            self._push()
+            self._ask_for_echo(now)
+
+    def _send_batch(self, now: float) -> None:
+        for item in self._outbox.take(BATCH, self._raw_room()):
+            self._send(item)
+        if not self._can_take():
+            self._next_batch_at = now + BATCH_PAUSE_S
+
+    def _push(self) -> None:
+        """Write as much of the batch as the socket takes."""
+        sock = self._client.socket()
+        if sock is None or not self._unsent:
+            return
+        try:
+            written = sock.send(self._unsent)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError:
+            # A broken connection is found, and told, where it is read.
+            return
+        del self._unsent[:written]
+
+    def _must_write(self) -> bool:
+        return bool(self._unsent) or self._client.want_write()
+
+    def _wait_and_read(self) -> None:
+        sock = self._client.socket()
+        if sock is None:
+            return
+        must_write = self._must_write()
+        readable, _, _ = select.select(
+            [sock, self._wake_reader],
+            [sock] if must_write else [],
+            [],
+            self._longest_wait(must_write=must_write),
+        )
+        if self._wake_reader in readable:
+            self._wake_reader.recv(4096)
+        if sock in readable:
+            self._read(sock)
+
+    def _longest_wait(self, *, must_write: bool) -> float:
+        if self._is_up and not must_write and self._can_take():
+            return max(0.0, self._next_batch_at - time.monotonic())
+        until = time.monotonic() + LONGEST_WAIT_S
+        if self._stopping.is_set():
+            until = min(until, self._flush_until)
+        if self._is_up and self._must_announce:
+            until = min(until, self._next_announcement_at)
+        return max(0.0, until - time.monotonic())
+
+    def _read(self, sock: Any) -> None:
+        self._client.loop_read()
+        # TLS may have decrypted more than one packet; select cannot see them.
+        pending = getattr(sock, "pending", None)
+        while pending and self._client.socket() is sock and pending():
+            self._client.loop_read()
+
+    def _take_connack(self, reason: ReasonCode) -> None:
+        self._connack = None
+        if reason.is_failure:
+            self._lost_because = f"it refused the login: {reason}"
+            return
+        welcome = Welcome(
+            is_first=not self._was_connected,
+            kept=self._outbox.waiting(Lane.VALUE),
+            dropped=self._outbox.take_dropped(Lane.VALUE),
+        )
+        self._is_up = True
+        self._up_since = time.monotonic()
+        self._was_connected = True
+        self._complaints.clear()
+        self._must_announce = True
+        self._next_announcement_at = 0.0
+        self._send_status("online")
+        self._on_connected(welcome)
+
+    def _after_connection(self) -> None:
+        was_up, self._is_up = self._is_up, False
+        self._echo = None
+        self._unsent.clear()
+        self._outbox.give_back()
+        if self._stopping.is_set():
+            return
+        if not was_up:
+            self._complain(self._lost_because)
+        else:
+            logger.warning(
+                "Lost the MQTT broker %s:%d (%s). Values are kept until it is "
+                "back.",
+                self._host,
+                self._port,
+                self._lost_because,
+            )
+
+    def _send(self, item: Message | Batch) -> None:
+        if isinstance(item, Batch):
+            self._unsent += item.packets
+            return
+        topic, payload, qos, retain = item
+        try:
+            if qos == 0:
+                self._unsent += publish_packet(topic, payload, retain=retain)
+                return
+            info = self._client.publish(topic, payload, qos, retain)
+        except ValueError as error:
+            _tell_unpublishable(topic, error)
+            return
+        self._raw_in_flight.append(info)
+
+    def _send_status(self, state: str) -> None:
+        self._send(
+            Message(self._topics.status, self._status(state), retain=True)
+        )
+
+    def _send_announcement(self, now: float) -> None:
+        if not self._must_announce or now < self._next_announcement_at:
+            return
+        # Before it is made: what comes now may be missing in it.
+        self._must_announce = False
+        payload = self._announcement()
+        took = time.monotonic() - now
+        self._next_announcement_at = now + max(
+            ANNOUNCEMENT_INTERVAL_S, took / ANNOUNCEMENT_DUTY
+        )
+        self._send(
+            Message(self._topics.available_datapoints, payload, retain=True)
+        )
+
+    def _ask_for_echo(self, now: float) -> None:
+        if self._echo is not None or self._outbox.is_proven:
+            return
+        if now < self._next_echo_at and not self._stopping.is_set():
+            return
+        _, packet_id = self._client.unsubscribe(self._topics.echo)
+        if packet_id is not None:
+            self._echo = (packet_id, self._outbox.last_number)
+            self._next_echo_at = now + ECHO_INTERVAL_S
+
+    def _raw_room(self) -> int:
+        self._raw_in_flight = [
+            info for info in self._raw_in_flight if not _is_through(info)
+        ]
+        return max(0, RAW_IN_FLIGHT - len(self._raw_in_flight))
+
+    def _can_take(self) -> bool:
+        others = (Lane.MOMENTARY, Lane.LOG, Lane.VALUE)
+        if any(map(self._outbox.waiting, others)):
+            return True
+        # Raw messages may have to wait for acknowledgements of earlier ones.
+        return self._outbox.waiting(Lane.RAW) > 0 and self._raw_room() > 0
+
+    def _is_done(self) -> bool:
+        if not self._stopping.is_set():
+            return False
+        if time.monotonic() >= self._flush_until:
+            return True
+        if not self._is_up:
+            # The cause of an early end should still reach the broker.
+            return self._outbox.is_empty
+        return (
+            self._outbox.is_empty
+            and self._outbox.is_proven
+            and not self._must_write()
+        )
+
+    def _say_goodbye(self) -> None:
+        if self._is_up:
+            self._send_status("offline")
+            self._push()
+        self._client.disconnect()
+        # Once, without waiting: a broker that does not read any more will
+        # notice the end of the connection, and publish the last will.
+        self._client.loop_write()
+
+    def _complain(self, cause: str) -> None:
+        # One warning per kind of cause until the broker answers again.
+        level = logging.DEBUG if cause in self._complaints else logging.WARNING
+        self._complaints.add(cause)
+        logger.log(
+            level,
+            "Cannot connect to the MQTT broker %s:%d: %s. Trying again.",
+            self._host,
+            self._port,
+            cause,
+        )
+
+    def _lane_of(self, topic: str, qos: int) -> Lane:
+        if qos > 0:
+            return Lane.RAW
+        if topic == self._topics.logs:
+            return Lane.LOG
+        if topic == self._topics.heartbeat:
+            return Lane.MOMENTARY
+        return Lane.VALUE
+
+    def _status(self, state: str) -> str:
+        return to_json(
+            {
+                "status": state,
+                "timestamp": timestamp_utc_now(),
+                "version": self._version,
+            }
+        )
+
+    def _wake(self) -> None:
+        try:
+            self._wake_writer.send(b"\0")
+        except OSError:
+            # Full: the thread is about to wake anyway. Closed: it has ended.
+            return
+
+    # paho's callbacks; they only note what happened.
+
+    def _make_client(
+        self, client_class: type[Client], login: Login, userdata: object
+    ) -> Client:
+        client = client_class(CallbackAPIVersion.VERSION2, userdata=userdata)
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_queued_messages_set(2 * RAW_IN_FLIGHT)
+        if login.username is not None:
+            client.username_pw_set(login.username, login.password)
+        if login.tls:
+            client.tls_set(
+                ca_certs=_path(login.ca_file),
+                certfile=_path(login.cert_file),
+                keyfile=_path(login.key_file),
+            )
+        client.on_connect = self._note_connack
+        client.on_disconnect = self._note_disconnect
+        client.on_message = self._note_message
+        client.on_unsubscribe = self._note_unsuback
+        client.on_socket_open = _send_small_packets_at_once
+        # Its mere presence keeps paho from writing in other threads.
+        client.on_socket_register_write = self._note_wish_to_write
+        return client
+
+    def _note_connack(
+        self,
+        _client: Client,
+        _userdata: Any,
+        _flags: ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._connack = reason
+
+    def _note_disconnect(
+        self,
+        _client: Client,
+        _userdata: Any,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if self._connack is None or not self._connack.is_failure:
+            self._lost_because = f"the connection broke: {reason}"
+
+    def _note_unsuback(
+        self,
+        _client: Client,
+        _userdata: Any,
+        packet_id: int,
+        _reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        if self._echo is None or self._echo[0] != packet_id:
+            return
+        self._outbox.confirm(self._echo[1])
+        self._echo = None
+
+    def _note_message(
+        self, client: Client, userdata: Any, message: MQTTMessage
+    ) -> None:
+        try:
+            self._on_message(client, userdata, message)
+        except Exception:
+            # Whatever it was: the link lives on.
+            logger.exception("An incoming MQTT message caused an exception.")
+
+    def _note_wish_to_write(
+        self, _client: Client, _userdata: Any, _sock: object
+    ) -> None:
+        self._wake()
+
+
+def _tell_unpublishable(topic: str, error: ValueError) -> None:
+    logger.error("Cannot publish on %r: %s", topic[:80], error)
+
+
+def _wake_pair() -> tuple[socket.socket, socket.socket]:
+    reader, writer = socket.socketpair()
+    reader.setblocking(False)
+    writer.setblocking(False)
+    return reader, writer
+
+
+def _send_small_packets_at_once(
+    _client: Client, _userdata: Any, sock: Any
+) -> None:
+    # Nagle's algorithm would hold a value back until the one before it was
+    # acknowledged: measured, the latency falls from 49 to 16 ms (p95).
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _is_through(info: MQTTMessageInfo) -> bool:
+    try:
+        return info.is_published()
+    except (RuntimeError, ValueError):
+        # paho refused it; there is nothing to wait for.
+        return True
+
+
+def _path(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _cause_of(error: OSError | ValueError) -> str:
+    match error:
+        case socket.gaierror():
+            return "its name cannot be resolved"
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not valid: {error.verify_message}"
+        case ssl.SSLError():
+            return f"TLS failed: {error.reason}"
+        case ConnectionRefusedError():
+            return "nobody listens there"
+        case TimeoutError():
+            return "it does not answer"
+        case _:
+            return error_line(error)

@@ -1,0 +1,446 @@
+"""The link and a real Mosquitto that is killed, frozen, locked, or late."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from paho.mqtt.client import Client
+
+from pyconnector_template.mqtt import link as broker_module
+from pyconnector_template.mqtt.link import BrokerLink, Login, Topics, Welcome
+from testbed.mosquitto import (
+    DEADLINE_S,
+    Mosquitto,
+    Observer,
+    free_port,
+    wait_until,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TOPICS = Topics(
+    logs="demo/logs",
+    heartbeat="demo/heartbeat",
+    status="demo/status",
+    available_datapoints="demo/available_datapoints",
+    echo="demo/echo",
+)
+VALUE = "demo/messages/1/value"
+
+
+class World:
+    """A link in its thread, with what it reports."""
+
+    def __init__(
+        self, port: int, host: str = "127.0.0.1", **login: Any
+    ) -> None:
+        self.welcomes: list[Welcome] = []
+        self.messages: list[tuple[str, bytes]] = []
+        self.announced = 0
+        self.link = BrokerLink(
+            client_class=Client,
+            host=host,
+            port=port,
+            login=Login(**login),
+            topics=TOPICS,
+            version="1.2.3",
+            userdata=None,
+            on_message=self._note,
+            on_connected=self.welcomes.append,
+            announcement=self._announce,
+        )
+        self.thread = threading.Thread(target=self.link.run, name="mqtt")
+
+    def send(self, *numbers: int) -> None:
+        for number in numbers:
+            self.link.publish(topic=VALUE, payload=str(number), retain=True)
+
+    def _announce(self) -> str:
+        self.announced += 1
+        return f'{{"made": {self.announced}}}'
+
+    def _note(self, _client: object, _data: object, message: Any) -> None:
+        self.messages.append((message.topic, message.payload))
+        if message.payload == b"explode":
+            raise ZeroDivisionError
+
+
+@contextmanager
+def started(port: int, **arguments: Any) -> Iterator[World]:
+    world = World(port, **arguments)
+    world.thread.start()
+    try:
+        yield world
+    finally:
+        world.link.stop()
+        world.thread.join(DEADLINE_S)
+        assert not world.thread.is_alive()
+
+
+def numbers(observer: Observer) -> list[int]:
+    return [int(one.payload) for one in observer.on(VALUE)]
+
+
+pytestmark = pytest.mark.mosquitto
+
+
+def test_values_arrive_in_order_with_their_flags(broker: Mosquitto) -> None:
+    observer = broker.observe("demo/#")
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        world.send(*range(2000))
+        wait_until(lambda: len(numbers(observer)) == 2000)
+    assert numbers(observer) == list(range(2000))
+    with broker.observe("demo/#") as late:
+        assert late.wait_for(VALUE).retain
+
+
+def test_values_of_an_outage_are_sent_afterwards_in_order(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Leaves the observer time to be there first.
+    monkeypatch.setattr(broker_module, "SHORTEST_DELAY_S", 1.5)
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        broker.kill()
+        wait_until(lambda: not world.link.is_connected())
+        world.send(*range(100))
+        world.link.publish(topic="demo/heartbeat", payload="1")
+        broker.start()
+        observer = broker.observe("demo/#")
+        wait_until(lambda: len(numbers(observer)) == 100)
+        assert numbers(observer) == list(range(100))
+        assert observer.on("demo/heartbeat") == []
+        assert world.welcomes[0] == Welcome(is_first=True, kept=0, dropped=0)
+        assert world.welcomes[1] == Welcome(is_first=False, kept=100, dropped=0)
+
+
+def test_what_does_not_fit_is_dropped_from_the_oldest_and_told(
+    broker: Mosquitto,
+) -> None:
+    with started(free_port()) as world:
+        for number in range(50_100):
+            world.link.publish(topic=VALUE, payload=str(number))
+        world.link._port = broker.port
+        observer = broker.observe(VALUE)
+        wait_until(lambda: world.welcomes)
+        assert world.welcomes[0] == Welcome(True, kept=50_000, dropped=100)
+        observer.wait_for(VALUE, lambda one: one.payload == b"50099")
+    assert numbers(observer) == list(range(100, 50_100))
+
+
+def test_what_a_frozen_broker_swallowed_is_sent_again(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_module, "SHORTEST_DELAY_S", 1.5)
+    with started(broker.port) as world:
+        observer = broker.observe("demo/#")
+        wait_until(world.link.is_connected)
+        world.send(1)
+        observer.wait_for(VALUE)
+        wait_until(lambda: world.link._outbox.is_proven)
+        broker.freeze()
+        world.send(2, 3)
+        wait_until(lambda: world.link._outbox.is_empty)
+        broker.kill()
+        wait_until(lambda: not world.link.is_connected())
+        world.send(4)
+        broker.start()
+        late = broker.observe("demo/#")
+        wait_until(lambda: len(numbers(late)) == 3)
+    assert numbers(late) == [2, 3, 4]
+
+
+def test_values_are_proven_soon_so_that_little_is_sent_twice(
+    broker: Mosquitto,
+) -> None:
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        world.send(1)
+        wait_until(lambda: world.link._outbox.is_proven)
+        world.send(2)
+        wait_until(lambda: world.link._outbox.is_proven)
+    assert "demo/echo" in broker.log()
+
+
+def test_raw_messages_arrive_once_even_if_many_wait(broker: Mosquitto) -> None:
+    observer = broker.observe("demo/raw_message_to_db")
+    with started(broker.port) as world:
+        for number in range(300):
+            world.link.publish("demo/raw_message_to_db", str(number), qos=2)
+        wait_until(lambda: len(observer.messages) == 300)
+    assert [int(one.payload) for one in observer.messages] == list(range(300))
+
+
+def test_many_new_datapoints_are_few_announcements(broker: Mosquitto) -> None:
+    observer = broker.observe("demo/available_datapoints")
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        for _ in range(1000):
+            world.link.announce()
+        last = observer.wait_for("demo/available_datapoints", lambda _: True)
+        assert last.payload == b'{"made": 1}'
+        observer.wait_for(
+            "demo/available_datapoints", lambda one: b"2" in one.payload
+        )
+        assert world.announced < 10
+
+
+def test_the_status_is_online_then_offline(broker: Mosquitto) -> None:
+    observer = broker.observe("demo/status")
+    with started(broker.port):
+        online = observer.wait_for("demo/status")
+        assert online.json["status"] == "online"
+        assert online.json["version"] == "1.2.3"
+    observer.wait_for(
+        "demo/status", lambda one: one.json["status"] == "offline"
+    )
+    wait_until(lambda: "Received DISCONNECT" in broker.log())
+
+
+def test_a_connector_that_dies_leaves_its_last_will(broker: Mosquitto) -> None:
+    observer = broker.observe("demo/status")
+    with started(broker.port) as world:
+        observer.wait_for("demo/status")
+        sock = world.link._client.socket()
+        assert isinstance(sock, socket.socket)
+        sock.shutdown(socket.SHUT_RDWR)
+        observer.wait_for(
+            "demo/status", lambda one: one.json["status"] == "offline"
+        )
+        wait_until(lambda: len(world.welcomes) == 2)
+
+
+def test_what_is_published_last_is_flushed_before_the_end(
+    broker: Mosquitto,
+) -> None:
+    observer = broker.observe(VALUE)
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        world.send(*range(3000))
+    observer.wait_for(VALUE, lambda one: one.payload == b"2999")
+
+
+def test_a_frozen_broker_does_not_hold_up_the_end(broker: Mosquitto) -> None:
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        broker.freeze()
+        world.send(1)
+        started_at = time.monotonic()
+    assert time.monotonic() - started_at < 1.0
+    broker.thaw()
+
+
+def test_an_exception_of_a_callback_stays_inside(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    observer = broker.observe()
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        world.link.subscribe("demo/in", 2)
+        wait_until(lambda: "demo/in" in broker.log())
+        observer.publish("demo/in", b"explode")
+        observer.publish("demo/in", b"fine")
+        wait_until(lambda: ("demo/in", b"fine") in world.messages)
+        world.link.unsubscribe("demo/in")
+    assert any("ZeroDivision" in str(one.exc_info) for one in caplog.records)
+
+
+def test_a_topic_with_a_wildcard_is_an_error_in_the_log_only(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    observer = broker.observe(VALUE)
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        world.link.publish("demo/#", "1")
+        world.send(2)
+        observer.wait_for(VALUE)
+    assert "demo/#" in caplog.text
+
+
+def test_values_of_one_moment_leave_together_and_retained(
+    broker: Mosquitto,
+) -> None:
+    observer = broker.observe("demo/#")
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        world.send(1)
+        world.link.publish_values((VALUE, str(number)) for number in (2, 3))
+        world.send(4)
+        observer.wait_for(VALUE, lambda message: message.payload == b"4")
+    assert numbers(observer) == [1, 2, 3, 4]
+    with broker.observe("demo/#") as late:
+        assert late.wait_for(VALUE).retain
+
+
+def test_values_of_an_outage_are_sent_afterwards_and_counted_one_by_one(
+    broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Leaves the observer time to be there first.
+    monkeypatch.setattr(broker_module, "SHORTEST_DELAY_S", 1.5)
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        broker.kill()
+        wait_until(lambda: not world.link.is_connected())
+        world.link.publish_values((VALUE, str(one)) for one in range(60))
+        world.link.publish_values((VALUE, str(one)) for one in range(60, 100))
+        broker.start()
+        observer = broker.observe("demo/#")
+        wait_until(lambda: len(numbers(observer)) == 100)
+        assert numbers(observer) == list(range(100))
+        assert world.welcomes[1] == Welcome(is_first=False, kept=100, dropped=0)
+
+
+def test_one_topic_with_a_wildcard_does_not_take_the_others_with_it(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    observer = broker.observe(VALUE)
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        world.link.publish_values([("demo/#", "1"), (VALUE, "2")])
+        observer.wait_for(VALUE)
+    assert "demo/#" in caplog.text
+
+
+def test_an_empty_payload_is_never_published(broker: Mosquitto) -> None:
+    with (
+        started(broker.port) as world,
+        pytest.raises(ValueError, match="empty payload"),
+    ):
+        world.link.publish("demo/x")
+
+
+def test_each_kind_of_failure_is_one_warning(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_module, "FIRST_RETRY_S", 0.005)
+    monkeypatch.setattr(broker_module, "SHORTEST_DELAY_S", 0.005)
+    monkeypatch.setattr(broker_module, "LONGEST_DELAY_S", 0.005)
+    caplog.set_level("DEBUG", logger="pyconnector")
+    with started(free_port()):
+        wait_until(lambda: len(caplog.records) > 5)
+    assert [one.levelname for one in caplog.records[:3]] == [
+        "WARNING",
+        "DEBUG",
+        "DEBUG",
+    ]
+    assert "nobody listens there" in caplog.records[0].getMessage()
+
+
+def test_a_name_that_does_not_resolve_is_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with started(1883, host="no.such.host"):
+        wait_until(lambda: "cannot be resolved" in caplog.text)
+
+
+def test_somebody_else_at_the_brokers_port_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        started(server.getsockname()[1]),
+    ):
+        stranger, _ = server.accept()
+        stranger.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        stranger.close()
+        wait_until(lambda: "the connection broke" in caplog.text)
+
+
+def test_a_refused_login_is_told_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    passwords = tmp_path / "passwords"
+    make_password_file(passwords, "connector", "right")
+    config = f"allow_anonymous false\npassword_file {passwords}"
+    with Mosquitto(tmp_path, config) as broker:
+        login = {"username": "connector", "password": "wrong"}
+        with started(broker.port, **login) as world:
+            wait_until(lambda: "refused the login" in caplog.text)
+            world.link._client.username_pw_set("connector", "right")
+            wait_until(world.link.is_connected)
+
+
+def make_password_file(path: Path, user: str, password: str) -> None:
+    if shutil.which("mosquitto_passwd") is None:
+        pytest.skip("mosquitto_passwd is not installed on this machine")
+    path.write_text(f"{user}:{password}\n")
+    path.chmod(0o600)
+    subprocess.run(
+        ["mosquitto_passwd", "-U", str(path)], check=True, capture_output=True
+    )
+
+
+def openssl(folder: Path, *arguments: str) -> None:
+    subprocess.run(
+        ["openssl", *arguments], cwd=folder, check=True, capture_output=True
+    )
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an authority, a server's certificate, and a foreign authority."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed on this machine")
+    folder = tmp_path_factory.mktemp("certificates")
+    for name in ("ca", "foreign"):
+        openssl(
+            folder,
+            *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", f"/CN=test {name}"),
+            *("-keyout", f"{name}.key", "-out", f"{name}.pem"),
+        )
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+    openssl(
+        folder,
+        *("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=broker"),
+        *("-keyout", "broker.key", "-out", "broker.csr"),
+    )
+    sign = ("x509", "-req", "-in", "broker.csr", "-CA", "ca.pem")
+    openssl(
+        folder,
+        *(*sign, "-CAkey", "ca.key", "-CAcreateserial", "-days", "2"),
+        *("-extfile", "names", "-out", "broker.pem"),
+    )
+    return folder
+
+
+# paho leaves a socket whose handshake failed to the garbage collector.
+@pytest.mark.filterwarnings(
+    "ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning"
+)
+def test_tls_is_spoken_and_a_wrong_authority_is_told(
+    tmp_path: Path, certificates: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = "\n".join(
+        (
+            "allow_anonymous true",
+            f"certfile {certificates / 'broker.pem'}",
+            f"keyfile {certificates / 'broker.key'}",
+        )
+    )
+    with Mosquitto(tmp_path, config) as broker:
+        foreign = {"tls": True, "ca_file": certificates / "foreign.pem"}
+        with started(broker.port, **foreign):
+            wait_until(lambda: "certificate is not valid" in caplog.text)
+        right = {"tls": True, "ca_file": certificates / "ca.pem"}
+        with started(broker.port, **right) as world:
+            wait_until(world.link.is_connected)
+            world.link.subscribe("demo/in", 0)
+            wait_until(lambda: "demo/in" in broker.log())
+            for number in range(200):
+                world.link.publish("demo/in", str(number))
+            wait_until(lambda: len(world.messages) == 200)

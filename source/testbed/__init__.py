@@ -1,0 +1,1 @@
+"""What tests and measuring programs stand on: broker, connector, stations."""

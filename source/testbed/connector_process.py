@@ -1,0 +1,184 @@
+"""The connector as a process, stations and a broker around it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from testbed.mosquitto import Observer, wait_until
+
+MAIN = Path(__file__).resolve().parents[1] / "connector" / "main.py"
+NAME = "keba-test"
+
+
+class ConnectorProcess:
+    """``python source/connector/main.py``, configured by environment.
+
+    Parameters
+    ----------
+    folder
+        Where its output goes, and where it runs.
+    broker_port
+        Of a broker on 127.0.0.1.
+    stations
+        Name and address of each station.
+    bind
+        Local address for UDP.
+    within
+        A command that starts it, as ``unshare`` does.
+    settings
+        Further variables.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        broker_port: int,
+        stations: Mapping[str, object],
+        *,
+        bind: str = "127.0.0.1",
+        within: Sequence[str] = (),
+        **settings: str,
+    ) -> None:
+        self._output = folder / "connector.log"
+        self._folder = folder
+        self._command = [*within, sys.executable, str(MAIN)]
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "CONNECTOR_NAME": NAME,
+            "MQTT_BROKER_HOST": "127.0.0.1",
+            "MQTT_BROKER_PORT": str(broker_port),
+            "KEBA_P30_CHARGE_STATIONS": json.dumps(stations),
+            "KEBA_P30_BIND_ADDRESS": bind,
+            "POLL_SECONDS": "5",
+            **settings,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process."""
+        with self._output.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self._folder,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                # Ctrl-C is for who has started it, and ends it then.
+                start_new_session=True,
+            )
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process, once started."""
+        assert self._process is not None
+        return self._process
+
+    @property
+    def output(self) -> str:
+        """What it wrote to its terminal."""
+        return self._output.read_text("utf-8")
+
+    def is_running(self) -> bool:
+        """Whether it still runs."""
+        return self.process.poll() is None
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+        """Send a signal; return exit code and seconds until the end."""
+        started = time.monotonic()
+        self.process.send_signal(number)
+        code = self.process.wait(10)
+        return code, time.monotonic() - started
+
+    def wait_for_exit(self) -> int:
+        """Wait until it ends by itself; return its exit code."""
+        return self.process.wait(20)
+
+    def wait_for_output(self, text: str) -> None:
+        """Wait until it has written something."""
+        wait_until(lambda: text in self.output, f"the output {text!r}")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.is_running():
+            self.process.kill()
+        self.process.wait()
+
+
+class Controller:
+    """Plays BEMCom's API: selects datapoints, reads and writes values."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._topics: dict[str, str] = {}
+
+    def select(self, *keys: str, actuators: Iterable[str] = ()) -> None:
+        """Publish a map with these datapoints."""
+        for key in (*keys, *actuators):
+            number = len(self._topics) + 1
+            self._topics.setdefault(key, f"{NAME}/messages/{number}/value")
+        datapoint_map = {
+            "sensor": {key: self._topics[key] for key in keys},
+            "actuator": {self._topics[key]: key for key in actuators},
+        }
+        self._observer.publish(
+            f"{NAME}/datapoint_map", datapoint_map, retain=True
+        )
+
+    def topic(self, key: str) -> str:
+        """Return the topic of a selected datapoint."""
+        return self._topics[key]
+
+    def write(self, key: str, value: Any) -> None:
+        """Write an actuator."""
+        message = {"value": value, "timestamp": 1_600_000_000_000}
+        self._observer.publish(self._topics[key], message)
+
+    def write_until_logged(self, key: str, value: Any, text: str) -> None:
+        """Write an actuator until the connector has logged a text.
+
+        It may still have to subscribe.
+        """
+
+        def is_logged() -> bool:
+            if any(text in line for line in self.logs()):
+                return True
+            self.write(key, value)
+            return False
+
+        wait_until(is_logged, f"the log line {text!r}")
+
+    def values(self, key: str) -> list[Any]:
+        """Return all values of a sensor so far."""
+        messages = self._observer.on(self._topics[key])
+        return [message.json["value"] for message in messages]
+
+    def wait_for(self, key: str, value: Any) -> None:
+        """Wait until a sensor has a value."""
+        self._observer.wait_for(
+            self._topics[key], lambda message: message.json["value"] == value
+        )
+
+    def logs(self) -> list[str]:
+        """Return all log lines so far."""
+        return [one.json["msg"] for one in self._observer.on(f"{NAME}/logs")]
+
+    def wait_for_log(self, text: str) -> None:
+        """Wait until a log line holds a text."""
+        self._observer.wait_for(
+            f"{NAME}/logs", lambda message: text in message.json["msg"]
+        )
