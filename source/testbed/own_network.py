@@ -3,6 +3,7 @@
 In it port 7090 belongs to nobody else, and nothing that is sent leaves it.
 """
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 _MARK = "HAS_OWN_NETWORK"
 _SCRIPT = 'ip link set lo up && exec "$@"'
 _UNSHARE = ("unshare", "--net")
+_CLONE_NEWNET = 0x40000000
 
 
 def is_own() -> bool:
@@ -33,6 +35,21 @@ def enter(module: str, arguments: Sequence[str]) -> None:
     program = [sys.executable, "-m", module, *arguments]
     command = [*_UNSHARE, "sh", "-c", _SCRIPT, "sh", *program]
     os.execvpe(command[0], command, os.environ | {_MARK: "1"})
+
+
+def enter_with_this_thread() -> None:
+    """Move this thread, and all that it starts, into a new namespace.
+
+    Raises
+    ------
+    OSError
+        If it may not.
+    """
+    # Python has os.unshare since 3.12.
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "no network namespace can be made")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
 def can_be_made() -> bool:

@@ -122,12 +122,14 @@ def test_outside_of_the_image_nothing_is_written(
     assert "HEALTH_FILE" in str(complaint(path, clock.now))
 
 
+@pytest.mark.io
 def test_docker_sees_exit_code_0_while_the_connector_works(file: Path) -> None:
     Pulse(file, lambda: True).beat()
     seen = check_as_docker_does({"HEALTH_FILE": str(file)})
     assert (seen.returncode, seen.stdout) == (0, "working\n")
 
 
+@pytest.mark.io
 def test_docker_sees_exit_code_1_and_the_reason_otherwise(file: Path) -> None:
     file.write_text(str(time.monotonic() - 100))
     seen = check_as_docker_does({"HEALTH_FILE": str(file)})

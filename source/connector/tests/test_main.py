@@ -165,6 +165,7 @@ def test_stations_are_not_asked_before_a_map_had_its_moment_to_come(
     assert not flow.is_alive()
 
 
+@pytest.mark.io
 def test_a_gateway_that_cannot_be_opened_ends_the_run_with_exit_code_1(
     environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,6 +14,7 @@ from demo.tests.fake_api import FakeApi
 SOURCE = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.io
 def test_the_demo_shows_values_and_a_command_changes_a_station() -> None:
     environment = os.environ | {"DEMO_SECONDS": "16"}
     with subprocess.Popen(
@@ -51,6 +52,7 @@ def test_the_demo_shows_values_and_a_command_changes_a_station() -> None:
     assert demo.returncode == 0
 
 
+@pytest.mark.io
 def test_writing_to_a_broker_that_is_not_there_is_told_in_one_line() -> None:
     sent = subprocess.run(
         [

@@ -225,6 +225,7 @@ def test_connectors_add_their_own_variables() -> None:
         read_settings(MySettings, {**GOOD, "POLL_SECONDS": "0"})
 
 
+@pytest.mark.io
 def test_a_key_with_a_passphrase_does_not_ask_for_it(tmp_path: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed on this machine")

@@ -38,6 +38,8 @@ from . import demo_connector
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.io
+
 SOURCE = Path(__file__).parents[2]
 TEMPERATURE = "demo/messages/1/value"
 SETPOINT = "demo/messages/2/value"

@@ -9,6 +9,8 @@ import pytest
 
 from simulator.arrival import receive_stamped, stamp_arrivals
 
+pytestmark = pytest.mark.io
+
 
 def test_a_datagram_comes_with_its_sender_and_its_arrival() -> None:
     with (

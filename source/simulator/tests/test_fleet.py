@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from simulator.pauses import Violation
     from simulator.server import HeardRequest
 
+pytestmark = pytest.mark.io
+
 GARAGE, YARD = "127.0.1.2", "127.0.1.3"
 BOTH = {"garage": GARAGE, "yard": YARD}
 

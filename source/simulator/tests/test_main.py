@@ -14,6 +14,8 @@ import pytest
 from simulator.__main__ import _read_options, main
 from simulator.tests.client import PORT, Client
 
+pytestmark = pytest.mark.io
+
 GARAGE, YARD = "127.0.1.2", "127.0.1.3"
 ONE = ("--station", f"garage={GARAGE}")
 SOURCE = Path(__file__).parents[2]

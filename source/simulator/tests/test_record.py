@@ -16,6 +16,8 @@ from simulator.tests.talking import CLIENT
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.io
+
 GARAGE = "127.0.1.2"
 
 

@@ -18,6 +18,8 @@ from simulator.tests.talking import BRISK
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.io
+
 GARAGE = "127.0.1.2"
 
 

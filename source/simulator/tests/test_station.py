@@ -74,6 +74,7 @@ def test_no_datagram_whatever_harms_a_station(data: bytes) -> None:
     assert ask(garage, "i", now=1.0) is not None
 
 
+@pytest.mark.io
 @settings(deadline=None)  # a busy machine is no fault
 @given(st.sampled_from(sorted(PROFILES)), st.integers(1, 130))
 def test_two_stations_never_answer_each_other(

@@ -90,7 +90,7 @@ def numbers(observer: Observer) -> list[int]:
     return [int(one.payload) for one in observer.on(VALUE)]
 
 
-pytestmark = pytest.mark.mosquitto
+pytestmark = [pytest.mark.io, pytest.mark.mosquitto]
 
 
 def test_values_arrive_in_order_with_their_flags(broker: Mosquitto) -> None:

@@ -11,6 +11,7 @@ TOPICS = st.text(
 )
 
 
+@pytest.mark.io
 @given(TOPICS, st.binary(max_size=300), st.booleans())
 def test_a_packet_carries_topic_payload_and_retain_flag(
     topic: str, payload: bytes, retain: bool

@@ -30,6 +30,8 @@ from connector.keba.station.events import (
 )
 from connector.tests.keba.station.conversation import TCH_OK, report
 
+pytestmark = pytest.mark.io
+
 HERE = "127.0.2.1"
 GARAGE = "127.0.2.2"
 YARD = "127.0.2.3"
