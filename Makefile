@@ -30,8 +30,8 @@ lint: $(STAMP) ## format, lint, types and import contracts
 test: lint ## everything that CI checks, but the image
 	$(VENV)/bin/pytest
 
-docs: $(STAMP) ## make docs/datapoints.md from the tables
-	cd source && ../$(PYTHON) -m connector.bemcom.datapoints > ../docs/datapoints.md
+docs: $(STAMP) ## make the generated parts of the documents
+	cd source && ../$(PYTHON) -m connector.tests.documents
 
 .PHONY: image lock wheels audit licences sbom
 

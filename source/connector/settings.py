@@ -226,8 +226,7 @@ class Settings(TemplateSettings):
     """All settings; each field is a variable of the same name in capitals."""
 
     keba_p30_charge_stations: Stations = Field(
-        description="The stations: a JSON object of name and address, or of "
-        'name and {"host": …, "serial": …, "max_curr": mA}.',
+        description="The stations, see below.",
         examples=[_STATIONS_EXAMPLE],
     )
     poll_seconds: float = Field(
@@ -243,8 +242,8 @@ class Settings(TemplateSettings):
         1,
         ge=1,
         le=100_000,
-        description="An unchanged value is published each so many times that "
-        "it comes; 1 publishes all. Against load, see docs/scaling.md.",
+        description="Publish an unchanged value only every Nth poll. Against "
+        "load, see [docs/scaling.md](docs/scaling.md).",
         examples=["1"],
     )
     keba_p30_bind_address: Annotated[
@@ -296,15 +295,15 @@ class Settings(TemplateSettings):
         Failsafe | None, BeforeValidator(_read_failsafe)
     ] = Field(
         None,
-        description="Arms the failsafe mode of each station and keeps it from "
-        "acting while the broker is there.",
+        description="The station limits itself when the connector is silent, "
+        "see [docs/commands.md](docs/commands.md).",
         examples=['{"timeout": 60, "current": 6000}'],
     )
 
     rfid_salt: SecretStr | None = Field(
         None,
         description="Key for hashing the tags of RFID cards; needed with "
-        "report 100. Also as RFID_SALT_FILE.",
+        "report 100.",
         examples=["a long secret"],
         json_schema_extra=FROM_FILE,
     )

@@ -99,35 +99,77 @@ class TemplateSettings(BaseSettings):
     """
     What every connector needs to know; fields are variables in lower case.
 
-    Subclasses add fields with ``examples`` and, where a value may come from a
-    file, ``json_schema_extra=FROM_FILE``.
+    Subclasses add fields with ``description``, ``examples`` and, where a value
+    may come from a file, ``json_schema_extra=FROM_FILE``.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    connector_name: str = Field("unknown-connector", examples=["keba-garage"])
-    mqtt_broker_host: str = Field(examples=["192.168.0.10"])
-    mqtt_broker_port: int = Field(1883, ge=1, le=65535, examples=["1883"])
-    send_raw_message_to_db: ExactlyTrue = Field(
-        default=False, examples=["TRUE"]
+    connector_name: str = Field(
+        "unknown-connector",
+        description="Name in BEMCom's AdminUI, and first part of all topics: "
+        "lower case, digits and dashes.",
+        examples=["keba-garage"],
     )
-    debug: ExactlyTrue = Field(default=False, examples=["FALSE"])
+    mqtt_broker_host: str = Field(
+        description="Name or address of the broker.",
+        examples=["192.168.0.10"],
+    )
+    mqtt_broker_port: int = Field(
+        1883,
+        ge=1,
+        le=65535,
+        description="Port of the broker.",
+        examples=["1883"],
+    )
+    send_raw_message_to_db: ExactlyTrue = Field(
+        default=False,
+        description="TRUE publishes each datagram for BEMCom's raw message "
+        "database.",
+        examples=["TRUE"],
+    )
+    debug: ExactlyTrue = Field(
+        default=False, description="TRUE logs more.", examples=["FALSE"]
+    )
     mqtt_username: str | None = Field(
-        None, examples=["connector"], json_schema_extra=FROM_FILE
+        None,
+        description="Login at the broker.",
+        examples=["connector"],
+        json_schema_extra=FROM_FILE,
     )
     mqtt_password: SecretStr | None = Field(
-        None, examples=["a long secret"], json_schema_extra=FROM_FILE
+        None,
+        description="Password of that login.",
+        examples=["a long secret"],
+        json_schema_extra=FROM_FILE,
     )
-    mqtt_tls: Switch = Field(default=False, examples=["TRUE"])
-    mqtt_ca_file: Path | None = Field(None, examples=["/run/secrets/ca.pem"])
+    mqtt_tls: Switch = Field(
+        default=False,
+        description="TRUE encrypts the connection to the broker.",
+        examples=["TRUE"],
+    )
+    mqtt_ca_file: Path | None = Field(
+        None,
+        description="Authorities to trust, instead of the system's.",
+        examples=["/run/secrets/ca.pem"],
+    )
     mqtt_cert_file: Path | None = Field(
-        None, examples=["/run/secrets/connector.pem"]
+        None,
+        description="Certificate of this client, if the broker wants one.",
+        examples=["/run/secrets/connector.pem"],
     )
     mqtt_key_file: Path | None = Field(
-        None, examples=["/run/secrets/connector.key"]
+        None,
+        description="Key of that certificate.",
+        examples=["/run/secrets/connector.key"],
     )
     actuator_max_age_seconds: float = Field(
-        0.0, ge=0, allow_inf_nan=False, examples=["60"]
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Commands with an older timestamp are refused; 0 accepts "
+        "all.",
+        examples=["60"],
     )
 
     @field_validator("connector_name")

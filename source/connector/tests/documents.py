@@ -1,0 +1,95 @@
+"""The parts of the documents that are made from code and recordings.
+
+``python -m connector.tests.documents`` (`make docs`) writes them; a test
+compares.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from connector.bemcom.datapoints import all_datapoints, markdown
+from connector.settings import Settings
+from connector.tests.recordings import all_recordings
+from pyconnector_template.settings import FROM_FILE
+
+ROOT = Path(__file__).resolve().parents[3]
+README = ROOT / "README.md"
+
+
+def written() -> Mapping[Path, str]:
+    """Return each document that is made from something, as it should be."""
+    return {
+        ROOT / "docs" / "datapoints.md": markdown(all_datapoints()),
+        ROOT / "docs" / "devices.md": devices(),
+        README: with_settings(README.read_text("utf-8")),
+    }
+
+
+def devices() -> str:
+    """Return the stations whose recordings run through the parser."""
+    rows = [
+        (one.model, one.firmware, f"`{one.name}` ({one.fidelity})")
+        for one in all_recordings()
+        # Collections of several stations are no device.
+        if one.firmware != "several"
+    ]
+    return "\n".join(
+        [
+            "# Devices",
+            "",
+            "Made by `make docs`. Recordings of these stations run through the",
+            "parser in each test; they are in",
+            "`source/connector/tests/captures`.",
+            "",
+            *_table(("product", "firmware", "recording"), rows),
+            "",
+            "Other P30 c- and x-series stations, P20 with UDP, and BMW",
+            "wallboxes of that series speak the same protocol. The P40 does",
+            "not: it belongs to BEMCom's modbus-tcp-connector.",
+            "",
+        ]
+    )
+
+
+def with_settings(readme: str) -> str:
+    """Return the README with the table of all settings."""
+    rows = [
+        (name.upper(), _default(field), _meaning(name, field))
+        for name, field in Settings.model_fields.items()
+    ]
+    table = "\n".join(_table(("Variable", "Default", "Meaning"), rows))
+    return re.sub(
+        r"(?s)(<!-- settings: .*? -->\n).*(<!-- end of settings -->)",
+        lambda found: f"{found[1]}\n{table}\n\n{found[2]}",
+        readme,
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if field.is_required() or value is None:
+        return "–"
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _meaning(name: str, field: FieldInfo) -> str:
+    if field.json_schema_extra != FROM_FILE:
+        return str(field.description)
+    return f"{field.description} Also as {name.upper()}_FILE."
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    lines = [head, ("---",) * len(head), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+if __name__ == "__main__":
+    for document, text in written().items():
+        document.write_text(text, "utf-8")
