@@ -58,7 +58,7 @@ $(BENCH_STAMP): $(STAMP) source/requirements-bench.txt
 		-r source/requirements-bench.txt
 	touch $@
 
-bench: $(BENCH_STAMP) ## how fast it is, beside its goals; BENCH="--out docs"
+bench: $(BENCH_STAMP) ## how fast it is, beside its goals
 	PYTHONPATH=source $(PYTHON) -m bench $(BENCH)
 
 soak: $(BENCH_STAMP) ## hours of changing faults; SOAK="--seconds 600"

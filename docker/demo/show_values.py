@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 
-from demo.api import DemoApi
+from testbed.bemcom_api import BemcomApi
 
 STATIONS = ("garage", "yard")
 EVERY_S = 5.0
@@ -29,10 +29,11 @@ def main() -> int:
     is_over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: is_over.set())
-    api = DemoApi(
-        os.environ["MQTT_BROKER_HOST"],
-        int(os.environ["MQTT_BROKER_PORT"]),
+    api = BemcomApi(
         os.environ["CONNECTOR_NAME"],
+        int(os.environ["MQTT_BROKER_PORT"]),
+        host=os.environ["MQTT_BROKER_HOST"],
+        selects_all=True,
     )
     while not is_over.wait(EVERY_S):
         for station in STATIONS:
@@ -42,7 +43,7 @@ def main() -> int:
     return 0
 
 
-def line_of(api: DemoApi, station: str) -> str:
+def line_of(api: BemcomApi, station: str) -> str:
     """Return the newest values of a station, as far as there are any."""
     cells = [
         f"{title} {value * factor:g}{unit}"

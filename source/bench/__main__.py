@@ -8,10 +8,7 @@ is doing, and ends with a table of goals. The exit code is 1 if one was missed,
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,7 +23,7 @@ from bench.results import from_json, to_json
 from bench.stack import learn_sensors
 from connector.main import __version__
 from testbed import own_network
-from testbed.mosquitto import find_mosquitto
+from testbed.machine import machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,7 +72,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     results: dict[str, Any] = {
         "version": __version__,
         "day": time.strftime("%Y-%m-%d"),
-        "machine": _machine(),
+        "machine": machine(),
         "fleets": [],
         "pushes": [],
     }
@@ -205,33 +202,6 @@ def _try_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
         pass
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "broker": _broker(),
-    }
-
-
-def _cpu() -> str:
-    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def _broker() -> str:
-    mosquitto = find_mosquitto()
-    if mosquitto is None:
-        raise SystemExit("bench: Mosquitto is not installed on this machine")
-    told = subprocess.run(  # noqa: S603 - a fixed command
-        [mosquitto, "-h"], capture_output=True, text=True, check=False
-    )
-    return " ".join(told.stdout.split()[:3])
 
 
 def _tell(what: str) -> None:

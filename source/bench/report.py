@@ -10,6 +10,7 @@ from rich.table import Table
 
 from bench.figures import LIMIT_S
 from bench.goals import GOALS, RIVALS, Goal, fleet_of
+from testbed.tables import markdown_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -232,8 +233,9 @@ def _pair(first: float, second: float) -> str:
     return f"{first:.2f} / {second:.2f}"
 
 
-def _rows(rows: Iterable[Iterable[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+def _rows(rows: Iterable[Sequence[str]]) -> str:
+    """Return the rows of a table whose head is in the page."""
+    return "\n".join(map(markdown_row, rows))
 
 
 def _ratio(ratio: float) -> str:

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import socket
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import psutil
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
 
 from bench.figures import READINGS, Key, PauseWatch
 from bench.fleet import BareFleet
 from bench.recorder import Recorder
+from testbed.bemcom_api import BemcomApi
 from testbed.connector_process import NAME, ConnectorProcess
 from testbed.mosquitto import Mosquitto
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
     from bench.fleet import Traffic
 
 CLIENT = "127.0.0.1"
 PORT_OF_STATIONS = ":1BB2"
-PATIENCE_S = 60.0
 
 
 def addresses(number: int) -> list[str]:
@@ -63,11 +59,11 @@ class Stack:
         self.stations = stations
         self.alive = stations - dead
         self.keys: dict[str, Key] = {}
-        self._actuator_topics: dict[Key, str] = {}
         self.pauses = PauseWatch()
         self.started_at = 0.0
         self._poll_s = poll_s
-        self._map = self._make_map(sensors, actuators)
+        self._sensors = sensors
+        self._actuators = actuators
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -87,11 +83,10 @@ class Stack:
             self.recorder = stack.enter_context(
                 Recorder(self.broker.port, [f"{NAME}/messages/#"])
             )
-            self._client = _connect(self.broker.port)
-            stack.callback(_disconnect, self._client)
-            self._client.publish(
-                f"{NAME}/datapoint_map", json.dumps(self._map), 1, retain=True
-            ).wait_for_publish(PATIENCE_S)
+            self._api = stack.enter_context(
+                BemcomApi(NAME, self.broker.port, listens=False)
+            )
+            self._select()
             self.connector = ConnectorProcess(
                 folder,
                 self.broker.port,
@@ -116,11 +111,7 @@ class Stack:
 
     def write(self, station: int, actuator: str, value: object) -> float:
         """Write an actuator; return when, in Unix seconds."""
-        topic = self._actuator_topics[Key(station, actuator)]
-        at = time.time()
-        message = {"value": value, "timestamp": round(at * 1000)}
-        self._client.publish(topic, json.dumps(message))
-        return at
+        return self._api.write(f"{_name(station)}__{actuator}", value)
 
     def take_traffic(self) -> Traffic:
         """Return what went over the wire since the last call.
@@ -146,22 +137,22 @@ class Stack:
         mine = "0100007F" + PORT_OF_STATIONS
         return sum(int(row.split()[-1]) for row in table if mine in row.split())
 
-    def _make_map(
-        self, sensors: Sequence[str], actuators: Sequence[str]
-    ) -> Mapping[str, Mapping[str, str]]:
-        sensor_map: dict[str, str] = {}
-        actuator_map: dict[str, str] = {}
-        for station in range(self.stations):
-            for name in sensors:
-                topic = f"{NAME}/messages/{len(self.keys) + 1}/value"
-                self.keys[topic] = Key(station, name)
-                sensor_map[f"{_name(station)}__{name}"] = topic
-            for name in actuators:
-                number = 1_000_000 + len(actuator_map)
-                topic = f"{NAME}/messages/{number}/value"
-                self._actuator_topics[Key(station, name)] = topic
-                actuator_map[topic] = f"{_name(station)}__{name}"
-        return {"sensor": sensor_map, "actuator": actuator_map}
+    def _select(self) -> None:
+        """Mark the wanted datapoints of all stations as active."""
+        everyone = range(self.stations)
+        sensors = [Key(one, name) for one in everyone for name in self._sensors]
+        self._api.select(
+            [f"{_name(key.station)}__{key.name}" for key in sensors],
+            [
+                f"{_name(one)}__{name}"
+                for one in everyone
+                for name in self._actuators
+            ],
+        )
+        self.keys = {
+            self._api.topic(f"{_name(key.station)}__{key.name}"): key
+            for key in sensors
+        }
 
 
 def learn_sensors() -> list[str]:
@@ -177,24 +168,6 @@ def learn_sensors() -> list[str]:
         )
     prefix = f"{_name(0)}__"
     return [key.removeprefix(prefix) for key in message.json["sensor"]]
-
-
-def _connect(port: int) -> Client:
-    client = Client(CallbackAPIVersion.VERSION2)
-    client.on_socket_open = _send_at_once
-    client.connect(CLIENT, port)
-    client.loop_start()
-    return client
-
-
-def _disconnect(client: Client) -> None:
-    client.disconnect()
-    client.loop_stop()
-
-
-def _send_at_once(_client: Client, _data: object, sock: Any) -> None:
-    # Else Nagle's algorithm would be measured.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _name(station: int) -> str:

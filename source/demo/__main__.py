@@ -20,10 +20,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
-from demo.api import DemoApi
 from demo.broker import HOST, running_broker
 from demo.table import live_view, plain_lines
 from simulator import Simulator
+from testbed.bemcom_api import BemcomApi
 
 STATIONS = {"garage": "127.0.0.2", "yard": "127.0.0.3"}
 SCENARIOS = {"garage": "always-charging", "yard": "idle"}
@@ -56,8 +56,7 @@ def main() -> int:
             return 1
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         connector = stack.enter_context(_connector(port, folder))
-        api = DemoApi(HOST, port, CONNECTOR)
-        stack.callback(api.close)
+        api = stack.enter_context(BemcomApi(CONNECTOR, port, selects_all=True))
         with contextlib.suppress(KeyboardInterrupt):
             if _show(api, connector, port, seconds):
                 return 0
@@ -104,7 +103,7 @@ def _connector(
 
 
 def _show(
-    api: DemoApi,
+    api: BemcomApi,
     connector: subprocess.Popen[bytes],
     port: int,
     seconds: float,
@@ -126,24 +125,24 @@ def _show(
 
 
 def _wait_for_values(
-    api: DemoApi, connector: subprocess.Popen[bytes], ends_at: float
+    api: BemcomApi, connector: subprocess.Popen[bytes], ends_at: float
 ) -> bool:
     """Wait until each station has told its power."""
     until = min(ends_at, time.monotonic() + FIRST_VALUES_S)
     while time.monotonic() < until and connector.poll() is None:
-        if api.wait_for(_all_have_values, REFRESH_S):
+        if api.wait_until(lambda: _all_have_values(api), REFRESH_S):
             return True
     return False
 
 
-def _all_have_values(api: DemoApi) -> bool:
+def _all_have_values(api: BemcomApi) -> bool:
     return all(
         api.value(f"{station}__report 3__P") is not None for station in STATIONS
     )
 
 
 def _show_live(
-    api: DemoApi,
+    api: BemcomApi,
     connector: subprocess.Popen[bytes],
     console: Console,
     footer: str,
@@ -157,7 +156,7 @@ def _show_live(
 
 
 def _show_lines(
-    api: DemoApi, connector: subprocess.Popen[bytes], ends_at: float
+    api: BemcomApi, connector: subprocess.Popen[bytes], ends_at: float
 ) -> None:
     pause = threading.Event()
     while time.monotonic() < ends_at and connector.poll() is None:

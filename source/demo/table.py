@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from demo.api import DemoApi
+from testbed.bemcom_api import BemcomApi
 
 
 class Values(Protocol):
@@ -69,7 +69,7 @@ def _time_of_day(timestamp_ms: Any) -> str:
 
 
 def live_view(
-    api: DemoApi, stations: Sequence[str], footer: str
+    api: BemcomApi, stations: Sequence[str], footer: str
 ) -> RenderableType:
     """Return the table, the newest log lines and how to go on."""
     table = Table(title="KEBA P30 connector: values on MQTT")
@@ -77,13 +77,13 @@ def live_view(
         table.add_column(title, no_wrap=True)
     for station in stations:
         table.add_row(*(text for _, text in cells_of(api, station)))
-    log = Text("\n".join(api.log_lines[-5:]), style="dim")
+    log = Text("\n".join([*api.log_rows][-5:]), style="dim")
     return Group(
         table, Text(f"{api.received} values received"), log, Text(footer)
     )
 
 
-def plain_lines(api: DemoApi, stations: Sequence[str]) -> str:
+def plain_lines(api: BemcomApi, stations: Sequence[str]) -> str:
     """Return one line for each station, for logs and pipes."""
     lines = []
     for station in stations:

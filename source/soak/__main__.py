@@ -13,13 +13,15 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
-from soak.measure import machine, sample
+from connector.main import __version__
+from soak.measure import sample
 from soak.neighbourhood import MOST_STATIONS, neighbours
 from soak.report import Report, clock, write
 from soak.run import Run
 from soak.timeline import SHORTEST_CYCLE_S, WARM_UP_S
 from soak.world import World
 from testbed import own_network
+from testbed.machine import machine
 from testbed.mosquitto import find_mosquitto
 
 if TYPE_CHECKING:
@@ -107,7 +109,7 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
         run.close()
         judge = run.judge
         return Report(
-            machine=machine(),
+            machine=machine() | {"connector": __version__},
             date=time.strftime("%Y-%m-%d"),
             seed=options.seed,
             stations=len(stations),

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from soak.invariants.process import MIB
+from testbed.tables import markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -168,7 +169,7 @@ def _about(report: Report) -> str:
         ("connector processes", f"{report.lives}, one more after each kill -9"),
         *report.machine.items(),
     ]
-    return _table(("what", "this run"), rows)
+    return markdown_table(("what", "this run"), rows)
 
 
 def command_of(report: Report) -> str:
@@ -195,7 +196,7 @@ def _invariants(findings: Iterable[Finding]) -> str:
         )
         for one in findings
     ]
-    return _table(("invariant", "measured", "limit", "verdict"), rows)
+    return markdown_table(("invariant", "measured", "limit", "verdict"), rows)
 
 
 def _broken(report: Report) -> list[str]:
@@ -229,7 +230,9 @@ def _faults(faults: Iterable[FaultTally]) -> str:
         )
         for one in faults
     ]
-    return _table(("fault", "times", "in all", "slowest recovery"), rows)
+    return markdown_table(
+        ("fault", "times", "in all", "slowest recovery"), rows
+    )
 
 
 def _figures(report: Report) -> str:
@@ -244,7 +247,9 @@ def _figures(report: Report) -> str:
         )
         for one in thinned(report.samples)
     ]
-    return _table(("at", "process", "MiB", "threads", "files", "CPU s"), rows)
+    return markdown_table(
+        ("at", "process", "MiB", "threads", "files", "CPU s"), rows
+    )
 
 
 def thinned(samples: Sequence[Sample]) -> list[Sample]:
@@ -264,15 +269,6 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 _FAULTS_EXPLAINED = """\

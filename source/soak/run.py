@@ -91,7 +91,7 @@ class Run:
             world.neighbours,
             world.serials,
             sensor_of=world.controller.sensor_of,
-            is_ours=world.controller.is_ours,
+            is_ours=world.controller.writes_on,
             unix_ahead_s=time.time() - self.began_at,
             cares=world.cares,
         )

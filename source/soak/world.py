@@ -8,9 +8,16 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self
 
 from simulator import Simulator
-from soak.controller import Controller
-from soak.events import Event, Settings, StationsWitness, settings_of
+from soak.events import (
+    Event,
+    LinkChanged,
+    Published,
+    Settings,
+    StationsWitness,
+    settings_of,
+)
 from soak.neighbourhood import CONNECTOR, Neighbour
+from testbed.bemcom_api import BemcomApi, Message
 from testbed.connector_process import NAME, ConnectorProcess
 from testbed.mosquitto import Mosquitto
 from testbed.stepped_clock import SteppedClock
@@ -114,8 +121,14 @@ class World:
             stack.enter_context(self.clock)
             stack.enter_context(self.simulator)
             stack.enter_context(self.broker)
-            self.controller = Controller(NAME, self.broker.port, self.queue)
-            stack.callback(self.controller.close)
+            self.controller = stack.enter_context(
+                BemcomApi(
+                    NAME,
+                    self.broker.port,
+                    on_message=self._note_message,
+                    on_connection=self._note_connection,
+                )
+            )
             stack.enter_context(self.connector)
             self._connector_started()
             self._stack = stack.pop_all()
@@ -143,6 +156,16 @@ class World:
     def forget_broker_memory(self) -> None:
         """Remove what a broker that is down had kept."""
         (self._folder / "mosquitto.db").unlink(missing_ok=True)
+
+    # In the API's thread ----------------------------------------------------
+
+    def _note_message(self, came: Message) -> None:
+        self.queue.put(
+            Published(time.monotonic(), came.topic, came.payload, came.retain)
+        )
+
+    def _note_connection(self, is_up: bool) -> None:
+        self.queue.put(LinkChanged(time.monotonic(), is_up=is_up))
 
     def _connector_started(self) -> None:
         self.life += 1

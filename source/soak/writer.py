@@ -32,7 +32,7 @@ class Writer:
         neighbours: Mapping[str, Neighbour],
         chance: Random,
         note: Callable[[str, str, int], None],
-        send: Callable[..., None],
+        send: Callable[..., object],
     ) -> None:
         self._neighbours = neighbours
         self._chance = chance

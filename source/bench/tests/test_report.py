@@ -70,8 +70,7 @@ def results() -> dict[str, Any]:
         "version": "1.0.0",
         "day": "2026-01-01",
         "machine": {
-            "cpu": "a processor",
-            "cores": 2,
+            "machine": "a processor, 2 cores",
             "system": "Linux",
             "python": "3.13",
             "broker": "mosquitto",

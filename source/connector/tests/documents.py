@@ -5,7 +5,7 @@ compares.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
@@ -14,6 +14,7 @@ from connector.bemcom.datapoints import all_datapoints, markdown
 from connector.settings import Settings
 from connector.tests.recordings import all_recordings
 from pyconnector_template.settings import FROM_FILE
+from testbed.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parents[3]
 README = ROOT / "README.md"
@@ -44,7 +45,7 @@ def devices() -> str:
             "parser in each test; they are in",
             "`source/connector/tests/captures`.",
             "",
-            *_table(("product", "firmware", "recording"), rows),
+            markdown_table(("product", "firmware", "recording"), rows),
             "",
             "Other P30 c- and x-series stations, P20 with UDP, and BMW",
             "wallboxes of that series speak the same protocol. The P40 does",
@@ -60,7 +61,7 @@ def with_settings(readme: str) -> str:
         (name.upper(), _default(field), _meaning(name, field))
         for name, field in Settings.model_fields.items()
     ]
-    table = "\n".join(_table(("Variable", "Default", "Meaning"), rows))
+    table = markdown_table(("Variable", "Default", "Meaning"), rows)
     return re.sub(
         r"(?s)(<!-- settings: .*? -->\n).*(<!-- end of settings -->)",
         lambda found: f"{found[1]}\n{table}\n\n{found[2]}",
@@ -83,11 +84,6 @@ def _meaning(name: str, field: FieldInfo) -> str:
     if field.json_schema_extra != FROM_FILE:
         return str(field.description)
     return f"{field.description} Also as {name.upper()}_FILE."
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    lines = [head, ("---",) * len(head), *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 
 
 class FakeApi:
-    """Knows values as `DemoApi` does.
+    """Knows values as `BemcomApi` does.
 
     Parameters
     ----------

@@ -61,7 +61,7 @@ class Puppets:
         self.connector.is_running.return_value = True
         self.controller = Mock(is_connected=True)
         self.controller.sensor_of = lambda topic: topic.partition("/v/")[2]
-        self.controller.is_ours.return_value = False
+        self.controller.writes_on.return_value = False
         self.controller.write = self.write
         self.in_force = Settings(63_000, enable_user=True)
         self.obeys = True
