@@ -1,5 +1,6 @@
-# Stages: base (Python and what the connector needs), test (a failing test
-# fails the build), demo (simulated stations, for docker compose), runtime.
+# Stages: base (Python and what the connector needs), demo (simulated stations,
+# for docker compose), runtime. Tests run before the build, not in it: see
+# build_docker_image.sh.
 # There is no `# syntax` line: what is used here is in every BuildKit.
 
 FROM python:3.13-slim AS base
@@ -14,32 +15,19 @@ RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
      "--require-hashes", "--only-binary=:all:", "-r", "/requirements.lock"]
 ENV PYTHONDONTWRITEBYTECODE=1
 
-# Tests always run on the building machine: the sources are the same for all
-# platforms, and tests of timing fail under emulation.
-FROM --platform=$BUILDPLATFORM python:3.13-slim AS test
-ENV PYTHONUNBUFFERED=1
-WORKDIR /checkout
-COPY source/requirements-dev.lock /
-RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
-    ["pip", "install", "--quiet", "--no-cache-dir", "--root-user-action=ignore", \
-     "--require-hashes", "-r", "/requirements-dev.lock"]
-COPY . .
-RUN ["python", "-m", "pytest"]
-# What is shipped is what was tested, without the tests.
-RUN mkdir /shipped \
- && cp -r source/connector source/pyconnector_template /shipped/ \
- && find /shipped -depth '(' -name tests -o -name __pycache__ ')' -exec rm -r {} + \
- && python -m compileall -q --invalidation-mode checked-hash \
-        -s /shipped -p /source /shipped
-
 FROM base AS demo
 COPY source/simulator simulator
 COPY source/demo demo
+COPY source/testbed testbed
 COPY docker/demo/show_values.py ./
 USER 65532:65532
 
 FROM base AS runtime
-COPY --from=test /shipped /source
+COPY source/pyconnector_template pyconnector_template
+COPY source/connector connector
+# By content, so that the bytecode holds whatever the files' times are.
+RUN ["python", "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", \
+     "/source"]
 # The sign of life that the health check looks for; /dev/shm is in memory and
 # can be written by any user, also where the file system is read-only.
 ENV HEALTH_FILE=/dev/shm/keba-p30-connector

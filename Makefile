@@ -1,8 +1,10 @@
 # Thin: each target calls one thing. `make` alone lists them.
 
 VENV := .venv
-PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+
+# What the virtual environment is made with.
+PYTHON ?= python3
 
 .PHONY: help setup demo test lint docs
 .DEFAULT_GOAL := help
@@ -13,13 +15,29 @@ help: ## this list
 setup: $(STAMP) ## make the virtual environment
 
 $(STAMP): source/requirements.txt source/requirements-dev.txt
-	python3 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check \
+	@($(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))') \
+		2>/dev/null || { echo >&2 'Python 3.11 or newer is needed, and' \
+		'$(PYTHON) is not. Name one that is: make $(or $(MAKECMDGOALS),setup)' \
+		'PYTHON=python3.12'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo >&2 \
+		"Python's module venv is needed; in Debian it is python3-venv."; exit 1; }
+	$(PYTHON) -m venv $(VENV_OPTIONS) $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 		-r source/requirements-dev.txt
 	touch $@
 
+# Named in the call, it takes the place of another one.
+ifeq ($(origin PYTHON), command line)
+ifneq ($(shell $(PYTHON) -V 2>/dev/null), $(shell $(VENV)/bin/python -V 2>/dev/null))
+.PHONY: $(STAMP)
+$(STAMP): VENV_OPTIONS := --clear
+endif
+endif
+
+# With job control Ctrl-C is for the demo alone, which ends well; make would
+# call it an error.
 demo: $(STAMP) ## the connector with two simulated stations, in this terminal
-	@cd source && ../$(PYTHON) -m demo
+	@if [ -t 0 ]; then set -m; fi; cd source && ../$(VENV)/bin/python -m demo
 
 lint: $(STAMP) ## format, lint, types and import contracts
 	$(VENV)/bin/ruff format --check .
@@ -31,7 +49,7 @@ test: lint ## everything that CI checks, but the image
 	$(VENV)/bin/pytest
 
 docs: $(STAMP) ## make the generated parts of the documents
-	cd source && ../$(PYTHON) -m connector.tests.documents
+	cd source && ../$(VENV)/bin/python -m connector.tests.documents
 
 .PHONY: image lock wheels audit licences sbom
 
@@ -44,7 +62,7 @@ lock wheels audit licences sbom: ## see .ci/supply
 .PHONY: fuzz mutants
 
 fuzz: $(STAMP) ## a million mutated captures and MQTT messages
-	cd source && ../$(PYTHON) -m end_to_end.fuzz
+	cd source && ../$(VENV)/bin/python -m end_to_end.fuzz
 
 mutants: ## change the core a thousand times; which change goes unnoticed?
 	.ci/mutants
@@ -54,12 +72,12 @@ mutants: ## change the core a thousand times; which change goes unnoticed?
 BENCH_STAMP := $(VENV)/.installed-bench
 
 $(BENCH_STAMP): $(STAMP) source/requirements-bench.txt
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check \
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 		-r source/requirements-bench.txt
 	touch $@
 
 bench: $(BENCH_STAMP) ## how fast it is, beside its goals
-	PYTHONPATH=source $(PYTHON) -m bench $(BENCH)
+	PYTHONPATH=source $(VENV)/bin/python -m bench $(BENCH)
 
 soak: $(BENCH_STAMP) ## hours of changing faults; SOAK="--seconds 600"
-	PYTHONPATH=source $(PYTHON) -m soak $(SOAK)
+	PYTHONPATH=source $(VENV)/bin/python -m soak $(SOAK)

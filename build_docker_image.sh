@@ -1,14 +1,29 @@
 #!/usr/bin/env bash
-# Builds bemcom/keba-p30-connector:<version>; a failing test fails the build.
+# Runs all tests, then builds bemcom/keba-p30-connector:<version>. A failing
+# test ends it: nothing is built, nothing is tagged.
 #
 #   ./build_docker_image.sh                              for this machine
 #   ./build_docker_image.sh --push \
 #       --platform linux/amd64,linux/arm64,linux/arm/v7  for these
 #
-# Arguments are handed on to `docker buildx build`. If PIP_CONFIG_FILE is set,
+# --skip-tests comes first and is for CI, which has just run them. All other
+# arguments are handed on to `docker buildx build`. If PIP_CONFIG_FILE is set,
 # that file configures pip during the build, and stays out of the image.
 set -euo pipefail
 cd "$(dirname "$0")"
+
+needs() {
+    command -v "$1" >/dev/null || { echo "$2 is needed" >&2; exit 1; }
+}
+
+needs docker 'Docker, with buildx,'
+if [[ ${1-} == --skip-tests ]]; then
+    shift
+else
+    needs make 'make, which runs the tests,'
+    echo 'running all tests, which takes about two minutes'
+    make test
+fi
 
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' source/connector/main.py)
 if [[ -z $version ]]; then

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from rich.console import Console
 from rich.live import Live
@@ -36,15 +37,32 @@ SPEED = 5.0
 """Time in the stations passes so much faster: energy should be seen to grow."""
 
 REFRESH_S = 0.5
-PLAIN_LINES_EVERY_S = 2.0
+PLAIN_LINES_EVERY_S = 1.0
 FIRST_VALUES_S = 15.0
+
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, `kill`, and a terminal that is closed."""
 
 
 def main() -> int:
     """Run the demo until Ctrl-C or for DEMO_SECONDS; return an exit code."""
-    seconds = float(os.environ.get("DEMO_SECONDS") or "inf")
-    # So that `with` blocks end properly when the demo is ended from outside.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in ENDS:
+        signal.signal(number, _end_once)
+    try:
+        return _run(float(os.environ.get("DEMO_SECONDS") or "inf"))
+    except KeyboardInterrupt:
+        print("\nThe demo has ended; nothing of it is left.")
+        return 0
+
+
+def _end_once(*_: object) -> NoReturn:
+    """Leave all `with` blocks; a second Ctrl-C must not cut that short."""
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _run(seconds: float) -> int:
     with contextlib.ExitStack() as stack:
         try:
             port = stack.enter_context(running_broker())
@@ -57,12 +75,10 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         connector = stack.enter_context(_connector(port, folder))
         api = stack.enter_context(BemcomApi(CONNECTOR, port, selects_all=True))
-        with contextlib.suppress(KeyboardInterrupt):
-            if _show(api, connector, port, seconds):
-                return 0
-            print((folder / LOG).read_text(), file=sys.stderr)
-            return 1
-    return 0
+        if _show(api, connector, port, seconds):
+            return 0
+        print((folder / LOG).read_text(), file=sys.stderr)
+        return 1
 
 
 @contextlib.contextmanager

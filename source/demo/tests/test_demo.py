@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,23 +16,17 @@ SOURCE = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.io
-def test_the_demo_shows_values_and_a_command_changes_a_station() -> None:
-    environment = os.environ | {"DEMO_SECONDS": "16"}
+def test_the_demo_shows_values_obeys_a_command_and_ends_at_ctrl_c() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "demo"],
         cwd=SOURCE,
-        env=environment,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         text=True,
     ) as demo:
-        assert demo.stdout is not None
-        lines = []
-        for line in demo.stdout:
-            lines.append(line)
-            if "garage: online yes" in line:
-                break
-        port = re.search(r"--port (\d+)", "".join(lines))
-        assert port is not None, lines
+        shown = _read_until(demo, "garage: online yes")
+        port = re.search(r"--port (\d+)", shown)
+        assert port is not None, shown
         sent = subprocess.run(
             [
                 sys.executable,
@@ -45,11 +40,26 @@ def test_the_demo_shows_values_and_a_command_changes_a_station() -> None:
             text=True,
             check=False,
         )
-        rest = demo.stdout.read()
+        assert sent.returncode == 0, sent.stdout + sent.stderr
+        _read_until(demo, "limit offered 10.0 A")
+        # Twice, as people do.
+        demo.send_signal(signal.SIGINT)
+        demo.send_signal(signal.SIGINT)
+        rest, _ = demo.communicate()
 
-    assert sent.returncode == 0, sent.stdout + sent.stderr
-    assert "limit wanted 10.0 A" in rest
+    assert rest.endswith("\nThe demo has ended; nothing of it is left.\n")
     assert demo.returncode == 0
+
+
+def _read_until(demo: subprocess.Popen[str], text: str) -> str:
+    """Return what the demo writes, up to the line that contains a text."""
+    assert demo.stdout is not None
+    lines = []
+    for line in demo.stdout:
+        lines.append(line)
+        if text in line:
+            return "".join(lines)
+    raise AssertionError(f"it ended without {text!r}: {lines}")
 
 
 @pytest.mark.io
