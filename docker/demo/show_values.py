@@ -4,6 +4,7 @@ Plays BEMCom's API, without which no datapoint is selected and no value is
 published, and writes a line for each station every few seconds.
 """
 
+import itertools
 import os
 import signal
 import sys
@@ -13,6 +14,9 @@ from testbed.bemcom_api import BemcomApi
 
 STATIONS = ("garage", "yard")
 EVERY_S = 5.0
+
+HOW_TO_SEND_EVERY = 12
+"""After so many lines of a station, so that it is still on the screen."""
 
 COLUMNS = (
     ("state", "report 2__State", 1, ""),
@@ -29,15 +33,22 @@ def main() -> int:
     is_over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: is_over.set())
-    api = BemcomApi(
-        os.environ["CONNECTOR_NAME"],
-        int(os.environ["MQTT_BROKER_PORT"]),
-        host=os.environ["MQTT_BROKER_HOST"],
-        selects_all=True,
+    host = os.environ["MQTT_BROKER_HOST"]
+    port = int(os.environ["MQTT_BROKER_PORT"])
+    connector = os.environ["CONNECTOR_NAME"]
+    how_to_send = (
+        "Write an actuator from a second terminal:\n"
+        f"  docker compose exec values python demo/send.py --host {host} "
+        f"--port {port} --connector {connector} garage__curr 10000"
     )
-    while not is_over.wait(EVERY_S):
-        for station in STATIONS:
-            sys.stdout.write(f"{line_of(api, station)}\n")
+    api = BemcomApi(connector, port, host=host, selects_all=True)
+    for count in itertools.count():
+        if is_over.wait(EVERY_S):
+            break
+        lines = [line_of(api, station) for station in STATIONS]
+        if count % HOW_TO_SEND_EVERY == 0:
+            lines.append(how_to_send)
+        sys.stdout.write("\n".join([*lines, ""]))
         sys.stdout.flush()
     api.close()
     return 0

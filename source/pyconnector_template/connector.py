@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from dotenv import find_dotenv, load_dotenv
+from dotenv import load_dotenv
 from paho.mqtt.client import Client
 
 from .clock import timestamp_utc_now
@@ -27,7 +27,7 @@ from .json_text import to_json
 from .logs import LOGFORMAT, LOGGER_NAME, MQTTHandler, shortened
 from .mqtt.injected_link import InjectedLink
 from .mqtt.link import BrokerLink, Login, Topics, Welcome
-from .settings import TemplateSettings, read_settings
+from .settings import TemplateSettings, dotenv_files, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -83,8 +83,7 @@ class Connector:
     heartbeat_interval : float
         Seconds between heartbeats.
     settings : TemplateSettings, optional
-        None reads them from the environment and from a ``.env`` file found
-        upwards from the working directory.
+        None reads them from the environment and from `dotenv_files`.
 
     Attributes
     ----------
@@ -121,7 +120,8 @@ class Connector:
         logging.basicConfig(format=LOGFORMAT, level=logging.INFO)
         if settings is None:
             # Connectors find their own variables of .env in os.environ.
-            load_dotenv(find_dotenv(usecwd=True))
+            for path in reversed(dotenv_files()):
+                load_dotenv(path)  # keeps what is there
             settings = read_settings(TemplateSettings)
         self.settings = settings
         self._take_settings(settings)

@@ -236,8 +236,7 @@ def read_settings(
         Which settings to read.
     environ : mapping of str to str, optional
         Variables to read instead of the process's environment, which is
-        completed by a ``.env`` file found upwards from the working directory.
-        Empty variables count as unset.
+        completed by `dotenv_files`. Empty variables count as unset.
 
     Raises
     ------
@@ -264,10 +263,25 @@ def read_settings(
     return settings
 
 
+def dotenv_files() -> tuple[str, ...]:
+    """
+    Find the files that complete the environment; a later one wins.
+
+    Each is looked for from the working directory upwards: ``.env``, which an
+    upgrade may replace, and ``.env.local``, which is its user's. An empty path
+    stands for one that is not there.
+    """
+    return tuple(
+        find_dotenv(name, usecwd=True) for name in (".env", ".env.local")
+    )
+
+
 def _environment_and_dotenv() -> dict[str, str]:
-    from_file = dotenv_values(find_dotenv(usecwd=True))
-    present = {name: text for name, text in os.environ.items() if text}
-    return {**{k: v for k, v in from_file.items() if v}, **present}
+    values: dict[str, str | None] = {}
+    for path in dotenv_files():
+        values |= dotenv_values(path)
+    values |= {name: text for name, text in os.environ.items() if text}
+    return {name: text for name, text in values.items() if text}
 
 
 def _collect(

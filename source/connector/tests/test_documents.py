@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from dotenv import dotenv_values
+
 from connector.main import __version__
 from connector.settings import Settings
 from connector.tests.documents import README, ROOT, written
@@ -25,6 +27,13 @@ def test_every_setting_is_explained() -> None:
 
 def test_the_readme_is_short_enough_to_be_read() -> None:
     assert len(README.read_text("utf-8").splitlines()) <= 150
+
+
+def test_the_file_of_defaults_sets_nothing_that_is_no_setting() -> None:
+    for_compose = {"USER_ID", "GROUP_ID"}
+    settings = {name.upper() for name in Settings.model_fields}
+
+    assert dotenv_values(ROOT / ".env").keys() - settings == for_compose
 
 
 def test_the_changelog_begins_with_this_version() -> None:

@@ -150,7 +150,8 @@ def test_variables_of_the_file_are_there_for_the_connectors_own_settings(
 ) -> None:
     environment.setenv("DEMO_OWN", "x")
     environment.delenv("DEMO_OWN")
-    (tmp_path / ".env").write_text("DEMO_OWN=5\n")
+    (tmp_path / ".env").write_text("DEMO_OWN=4\n")
+    (tmp_path / ".env.local").write_text("DEMO_OWN=5\n")
     Connector("1.2.3")
     assert os.environ["DEMO_OWN"] == "5"
 

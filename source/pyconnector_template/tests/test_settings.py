@@ -214,6 +214,21 @@ def test_the_environment_wins_over_the_file_and_empty_does_not(
     assert settings.mqtt_tls
 
 
+def test_a_file_of_ones_own_wins_over_the_one_that_upgrades_replace(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("MQTT_BROKER_PORT=1999\nDEBUG=TRUE\n")
+    (tmp_path / ".env.local").write_text("MQTT_BROKER_PORT=2000\nDEBUG=\n")
+    environment.chdir(tmp_path)
+    environment.delenv("MQTT_BROKER_PORT", raising=False)
+    environment.delenv("DEBUG", raising=False)
+
+    settings = read_settings(TemplateSettings)
+
+    assert settings.mqtt_broker_port == 2000
+    assert not settings.debug, "an empty line means the default"
+
+
 def test_connectors_add_their_own_variables() -> None:
     class MySettings(TemplateSettings):
         poll_seconds: int = Field(30, ge=1, examples=["30"])
