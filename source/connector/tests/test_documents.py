@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from dotenv import dotenv_values
 
 from connector.main import __version__

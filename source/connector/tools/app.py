@@ -20,9 +20,9 @@ from connector.tools.problems import Problem
 app = typer.Typer(
     name="cli.py",
     help="Tools for the person at the switchboard of KEBA P30 stations.\n\n"
-    "They read the settings of the connector: the environment and `.env`. "
-    "Exit codes: 0 all is well, 1 something was found or refused, 2 the call "
-    "or the settings are wrong.",
+    "They read the settings of the connector: the environment, `.env.local` "
+    "and `.env`. Exit codes: 0 all is well, 1 something was found or "
+    "refused, 2 the call or the settings are wrong.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -201,7 +201,7 @@ def _name_of(
 def env_line(
     found: Iterable[Discovery], configured: Mapping[str, Station]
 ) -> str:
-    """Return the line for `.env` with all configured and found stations."""
+    """Return the line for `.env.local`: stations configured and found."""
     table: dict[str, Any] = {
         name: station.model_dump(exclude_none=True)
         for name, station in configured.items()

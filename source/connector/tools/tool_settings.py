@@ -20,7 +20,7 @@ class ToolSettings(Settings):
 
 
 def tool_settings() -> ToolSettings:
-    """Read the settings from the environment and `.env`.
+    """Read the settings from the environment and its files.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def require_broker(settings: ToolSettings) -> None:
     """
     if not settings.mqtt_broker_host:
         raise UsageProblem(
-            "MQTT_BROKER_HOST is not set; put it into .env or the "
+            "MQTT_BROKER_HOST is not set; put it into .env.local or the "
             "environment, for instance MQTT_BROKER_HOST=192.168.0.10"
         )
 

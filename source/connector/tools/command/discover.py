@@ -32,7 +32,7 @@ def command(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Find stations, and write the line for `.env`.
+    """Find stations, and write the line for `.env.local`.
 
     Each address of the networks is asked for report 1, a hundred of them a
     second. Who answers is asked for reports 2 and 3.
@@ -64,7 +64,7 @@ def command(
         _show_discoveries(stations)
         if stations:
             screen = output.console()
-            screen.print("\nThe line for .env:", style="bold")
+            screen.print("\nThe line for .env.local:", style="bold")
             # Not wrapped by the console: it is to be copied.
             sys.stdout.write(f"{env}\n")
     if not stations:
