@@ -64,7 +64,7 @@ def _fields(point: ChargePoint, serial: str, number: int) -> Fields | None:
     if number == 2:
         return {"ID": "2", **settings(point), "Serial": serial}
     if number == 3:
-        return {"ID": "3", **_measurements(point), "Serial": serial}
+        return {"ID": "3", **measurements(point), "Serial": serial}
     if number in SESSION_REPORTS and point.profile.has_sessions:
         session = _session(point, number)
         return {"ID": str(number), **session, "Serial": serial}
@@ -148,7 +148,8 @@ def settings(point: ChargePoint) -> dict[str, int]:
     }
 
 
-def _measurements(point: ChargePoint) -> Fields:
+def measurements(point: ChargePoint) -> Fields:
+    """Return the fields of report 3; without a meter they are zeros."""
     names = ("U1", "U2", "U3", "I1", "I2", "I3", "P", "PF", "E pres", "E total")
     if not point.profile.has_meter:
         return dict.fromkeys(names, 0)

@@ -1,0 +1,317 @@
+"""The Modbus TCP side of a station, for one client at a time.
+
+    python -m simulator.modbus --address 127.0.0.2 --port 1502
+
+Written from KEBA's Modbus TCP guides V1.02 to V1.07 (P30) and V1.02 (P40), and
+from captures in evcc#10201, #13592, #15200 and #22262: one value of two words
+a request, whatever quantity is asked for; exception 2 for a register that is
+not there; no answer at all to function 16.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import socketserver
+import struct
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from simulator.arguments import address, port
+from simulator.fleet import find_profile, find_scenario
+from simulator.reports import measurements, settings
+from simulator.station import SimulatedStation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+MODBUS_PORT = 502
+UNIT = 255
+
+READ_HOLDING_REGISTERS = 3
+WRITE_SINGLE_REGISTER = 6
+WRITE_MULTIPLE_REGISTERS = 16
+
+ILLEGAL_FUNCTION = 1
+ILLEGAL_ADDRESS = 2
+IS_EXCEPTION = 0x80
+
+# Transaction, protocol, length; unit and function belong to the length.
+_HEADER = struct.Struct(">HHHBB")
+_UNCOUNTED_BYTES = 6
+
+P30_FIRST_DIGIT = 3
+P40_FIRST_DIGIT = 4
+
+
+class Register(NamedTuple):
+    """A value that can be read: its name in KEBA's guide, and its unit."""
+
+    name: str
+    unit: str
+    field: str = ""
+    """The same value over UDP, where there is one."""
+
+
+REGISTERS: Mapping[int, Register] = {
+    1000: Register("State", "", "State"),
+    1004: Register("Cable State", "", "Plug"),
+    1006: Register("EVSE Error Code", ""),
+    1008: Register("Current L1", "mA", "I1"),
+    1010: Register("Current L2", "mA", "I2"),
+    1012: Register("Current L3", "mA", "I3"),
+    1014: Register("Serial", "", "Serial"),
+    1016: Register("Product", ""),
+    1018: Register("Firmware", ""),
+    1020: Register("Active Power", "mW", "P"),
+    1036: Register("Energy Meter", "0.1 Wh", "E total"),
+    1040: Register("U1", "V", "U1"),
+    1042: Register("U2", "V", "U2"),
+    1044: Register("U3", "V", "U3"),
+    1046: Register("PF", "0.1 %", "PF"),
+    1100: Register("Max Current", "mA", "Max curr"),
+    1110: Register("Curr HW", "mA", "Curr HW"),
+    1500: Register("RFID tag", ""),
+    1502: Register("E pres", "0.1 Wh", "E pres"),
+    1550: Register("Phase switching source", "", "X2 phaseSwitch source"),
+    1552: Register("Phase switching state", "", "X2 phaseSwitch"),
+    1600: Register("Failsafe Current Setting", "mA", "Curr FS"),
+    1602: Register("Failsafe Timeout Setting", "s", "Tmo FS"),
+}
+
+WRITABLE: Mapping[int, Register] = {
+    5004: Register("Curr User", "mA", "Curr user"),
+    5010: Register("Setenergy", "10 Wh", "Setenergy"),
+    5012: Register("Unlock", ""),
+    5014: Register("Enable user", "", "Enable user"),
+    5016: Register("Failsafe Current", "mA", "Curr FS"),
+    5018: Register("Failsafe Timeout", "s", "Tmo FS"),
+    5020: Register("Failsafe Persist", ""),
+    5050: Register("Set phase switch toggle", "", "X2 phaseSwitch source"),
+    5052: Register("Trigger phase switch", "", "X2 phaseSwitch"),
+}
+
+
+@dataclass(slots=True)
+class _FailsafeToBe:
+    """The three registers that `failsafe` says in one command."""
+
+    current: int = 0
+    timeout_s: int = 0
+
+
+class ModbusStation:
+    """A station as a Modbus client sees it: frames and times in, frames out.
+
+    Parameters
+    ----------
+    station
+        The station; its UDP side goes on as before.
+    is_p40
+        Whether it codes product, firmware and phases as a P40 does.
+    """
+
+    def __init__(
+        self, station: SimulatedStation, *, is_p40: bool = False
+    ) -> None:
+        self._station = station
+        self._is_p40 = is_p40
+        self._failsafe = _FailsafeToBe()
+
+    def answer(self, frame: bytes, now: float) -> bytes | None:
+        """Answer one request; None is silence."""
+        transaction, protocol, _, unit, function = _HEADER.unpack_from(frame)
+        body = frame[_HEADER.size :]
+        self._station.advance(now)
+        if function == READ_HOLDING_REGISTERS:
+            (register,) = struct.unpack_from(">H", body)
+            value = self._read(register)
+            answered = (
+                bytes([function | IS_EXCEPTION, ILLEGAL_ADDRESS])
+                if value is None
+                else struct.pack(">BBI", function, 4, value)
+            )
+        elif function == WRITE_SINGLE_REGISTER:
+            register, value = struct.unpack(">HH", body)
+            answered = (
+                bytes([function]) + body
+                if self._write(register, value, now)
+                else bytes([function | IS_EXCEPTION, ILLEGAL_ADDRESS])
+            )
+        elif function == WRITE_MULTIPLE_REGISTERS:
+            return None
+        else:
+            answered = bytes([function | IS_EXCEPTION, ILLEGAL_FUNCTION])
+        head = struct.pack(
+            ">HHHB", transaction, protocol, 1 + len(answered), unit
+        )
+        return head + answered
+
+    def _read(self, register: int) -> int | None:
+        if register not in REGISTERS:
+            return None
+        special = {
+            1006: self._error,
+            1014: lambda: int(self._station.serial),
+            1016: self._product,
+            1018: self._firmware,
+            1500: self._tag,
+            1552: self._phases,
+        }
+        if register in special:
+            return special[register]()
+        point = self._station.point
+        fields = settings(point) | measurements(point)
+        return int(fields[REGISTERS[register].field])
+
+    def _error(self) -> int:
+        first, second = self._station.point.errors
+        return first << 16 | second
+
+    def _product(self) -> int:
+        """Six digits: series, socket or cable, current, c or x, meter, RFID."""
+        profile = self._station.profile
+        amperes = {13_000: 1, 16_000: 2, 20_000: 3, 32_000: 4}
+        digits = [
+            P40_FIRST_DIGIT if self._is_p40 else P30_FIRST_DIGIT,
+            0 if profile.is_socket else 1,
+            amperes.get(profile.current_limit, 4),
+            0 if profile.com_module else 1,
+            1 if profile.has_meter else 0,
+            0,
+        ]
+        if self._is_p40:
+            # Seven digits; only the first one matters here.
+            digits.append(0)
+        return int("".join(map(str, digits)))
+
+    def _firmware(self) -> int:
+        found = re.search(
+            r"(\d+)\.(\d+)\.(\d+)", self._station.profile.firmware
+        )
+        if found is None:
+            return 0
+        major, minor, patch = map(int, found.groups())
+        if self._is_p40:
+            return major * 10_000 + minor * 100 + patch
+        return major << 24 | minor << 16 | patch << 8
+
+    def _tag(self) -> int:
+        """Return the first four bytes of the card of the session, or 0."""
+        session = self._station.point.sessions.entry(100, e_pres=0)
+        return int(session.tag[:8] or "0", 16)
+
+    def _phases(self) -> int:
+        three = self._station.point.phase_switch
+        return (3 if three else 1) if self._is_p40 else three
+
+    def _write(self, register: int, value: int, now: float) -> bool:
+        """Do what the UDP command of the same meaning does."""
+        if register not in WRITABLE:
+            return False
+        commands: Mapping[int, Callable[[], str]] = {
+            5004: lambda: f"curr {value}",
+            5010: lambda: f"setenergy {value * 100}",
+            5012: lambda: "unlock",
+            5014: lambda: f"ena {value}",
+            5016: lambda: self._set_failsafe(current=value),
+            5018: lambda: self._set_failsafe(timeout_s=value),
+            5020: lambda: self._set_failsafe(stores=True),
+            5050: lambda: f"x2src {value}",
+            5052: lambda: f"x2 {value}",
+        }
+        command = commands[register]()
+        if command:
+            self._station.receive(command.encode("ascii"), now)
+        return True
+
+    def _set_failsafe(
+        self,
+        *,
+        current: int | None = None,
+        timeout_s: int | None = None,
+        stores: bool = False,
+    ) -> str:
+        """Arm with the timeout: the current alone does nothing (V1.03)."""
+        wanted = self._failsafe
+        if current is not None:
+            wanted.current = current
+            return ""
+        if timeout_s is not None:
+            wanted.timeout_s = timeout_s
+        return f"failsafe {wanted.timeout_s} {wanted.current} {int(stores)}"
+
+
+class ModbusServer(socketserver.TCPServer):
+    """Serves one client after the other, as the stations do.
+
+    Parameters
+    ----------
+    where
+        Address and port to listen at.
+    station
+        Who answers.
+    """
+
+    allow_reuse_address = True
+
+    def __init__(self, where: tuple[str, int], station: ModbusStation) -> None:
+        self.station = station
+        super().__init__(where, _Conversation)
+
+
+class _Conversation(socketserver.StreamRequestHandler):
+    """One client, until it hangs up."""
+
+    server: ModbusServer
+
+    def handle(self) -> None:
+        while head := self.rfile.read(_UNCOUNTED_BYTES):
+            (length,) = struct.unpack_from(">H", head, 4)
+            frame = head + self.rfile.read(length)
+            answer = self.server.station.answer(frame, time.monotonic())
+            if answer is not None:
+                self.wfile.write(answer)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve a station until Ctrl-C."""
+    parser = argparse.ArgumentParser(
+        prog="python -m simulator.modbus",
+        description="A station that speaks Modbus TCP.",
+    )
+    parser.add_argument("--address", type=address, default="127.0.0.2")
+    parser.add_argument("--port", type=port, default=MODBUS_PORT)
+    parser.add_argument("--profile", default="p30-c")
+    parser.add_argument("--scenario", default="always-charging")
+    parser.add_argument("--p40", action="store_true")
+    options = parser.parse_args(arguments)
+    now = time.monotonic()
+    station = SimulatedStation(
+        "modbus",
+        find_profile(options.profile),
+        scenario=find_scenario(options.scenario, "modbus"),
+        now=now,
+        unix_at_zero=time.time() - now,
+    )
+    where = (options.address, options.port)
+    try:
+        with ModbusServer(
+            where, ModbusStation(station, is_p40=options.p40)
+        ) as server:
+            sys.stdout.write(f"Modbus TCP at {where[0]}:{where[1]}, ")
+            sys.stdout.write(f"unit {UNIT}; end with Ctrl-C\n")
+            sys.stdout.flush()
+            server.serve_forever()
+    except KeyboardInterrupt:
+        pass
+    except OSError as error:
+        sys.stderr.write(f"simulator.modbus: {where[0]}:{where[1]}: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
