@@ -18,10 +18,11 @@ from connector.keba.protocol.commands import (
     CURRENT_MIN_MA,
     FAILSAFE_MAX_S,
     FAILSAFE_MIN_S,
+    Milliampere,
+    Seconds,
     SetFailsafe,
 )
 from connector.keba.protocol.fields import CURRENT_MAX_MA
-from connector.keba.protocol.units import Milliampere, Seconds
 from connector.keba.station.pacing import REPEAT_PAUSE_S
 from pyconnector_template.settings import (
     FROM_FILE,

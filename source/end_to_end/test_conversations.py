@@ -6,15 +6,17 @@ import pytest
 
 from connector.keba.protocol.commands import (
     Command,
+    DeciWattHour,
     Display,
     Enable,
+    Milliampere,
+    Seconds,
     SetCurrent,
     SetCurrentTimed,
     SetEnergyLimit,
     SetOutput,
     Stop,
 )
-from connector.keba.protocol.units import DeciWattHour, Milliampere, Seconds
 from connector.keba.station.events import Outcome
 from end_to_end.conversing import (
     Line,

@@ -18,8 +18,11 @@ from hypothesis.stateful import (
 
 from connector.keba.protocol.commands import (
     Command,
+    DeciWattHour,
     Display,
     Enable,
+    Milliampere,
+    Seconds,
     SetCurrent,
     SetCurrentTimed,
     SetEnergyLimit,
@@ -30,7 +33,6 @@ from connector.keba.protocol.commands import (
     Stop,
     Unlock,
 )
-from connector.keba.protocol.units import DeciWattHour, Milliampere, Seconds
 from connector.keba.station.events import Outcome
 from end_to_end.conversing import (
     World,

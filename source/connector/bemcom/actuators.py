@@ -10,11 +10,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from connector.keba.errors import InvalidCommandError
 from connector.keba.protocol.commands import (
     Command,
+    DeciWattHour,
     Display,
     Enable,
+    InvalidCommandError,
+    Milliampere,
+    Seconds,
     SetCurrent,
     SetCurrentTimed,
     SetDateTime,
@@ -28,7 +31,6 @@ from connector.keba.protocol.commands import (
     Unlock,
 )
 from connector.keba.protocol.fields import CURRENT_MAX_MA, ENERGY_MAX_DWH
-from connector.keba.protocol.units import DeciWattHour, Milliampere, Seconds
 
 CURRENT_LIMITS = frozenset({"curr", "currtime"})
 """Actuators for which null means: no limit of ours."""

@@ -11,8 +11,8 @@ from connector.bemcom.actuators import (
     FLEET_WORDS,
     command_from_value,
 )
-from connector.keba.errors import InvalidCommandError
 from connector.keba.io.gateway import Gateway
+from connector.keba.protocol.commands import InvalidCommandError
 from connector.keba.station.events import CommandNotSent, Outcome
 from connector.settings import Station
 from pyconnector_template.pyconnector_template import (

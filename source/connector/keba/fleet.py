@@ -8,7 +8,6 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from connector.keba.errors import UnknownStationError
 from connector.keba.protocol.commands import Command
 from connector.keba.protocol.fields import report_of_field
 from connector.keba.protocol.messages import (
@@ -80,6 +79,10 @@ class _Member:
             return []
         self.is_flood_told = True
         return [StationFloods(self.session.station, FLOOD_PER_S)]
+
+
+class UnknownStationError(LookupError):
+    """No station of that name is configured."""
 
 
 class Fleet:

@@ -10,8 +10,7 @@ from connector.bemcom.actuators import (
     FLEET_WORDS,
     command_from_value,
 )
-from connector.keba.errors import GatewayError
-from connector.keba.io.gateway import Gateway
+from connector.keba.io.gateway import Gateway, GatewayError
 from connector.main import EXIT_WRONG_SETTINGS, Connector, main
 from pyconnector_template.dispatch import DispatchOnce
 from pyconnector_template.settings import SettingsError

@@ -16,7 +16,7 @@ from connector.bemcom.actuators import (
     command_from_value,
 )
 from connector.bemcom.datapoints import Datapoint, all_datapoints
-from connector.keba.errors import InvalidCommandError
+from connector.keba.protocol.commands import InvalidCommandError
 from connector.keba.protocol.fields import REPORTS, Field
 
 SHORT_NAME_LENGTH = 30

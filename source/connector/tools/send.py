@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.bemcom.actuators import ACTUATORS, command_from_value
-from connector.keba.errors import InvalidCommandError
 from connector.keba.io.gateway import Gateway
-from connector.keba.protocol.commands import Command
+from connector.keba.protocol.commands import Command, InvalidCommandError
 from connector.keba.protocol.messages import Report, parse_text
 from connector.keba.station.events import (
     CommandAnswered,
@@ -109,7 +108,7 @@ def _possible_values(word: str, text: str) -> list[Any]:
 
 def proof_in_words(command: Command) -> str:
     """Say how the command's effect will be seen."""
-    proof = command.proof()
+    proof = command.expected_fields()
     if not proof:
         return "nothing can prove its effect: look at the station"
     fields = ", ".join(f"{key} = {value}" for key, value in proof.items())

@@ -13,8 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connector.keba.protocol.commands import Command, Enable, SetCurrent
-from connector.keba.protocol.units import Milliampere
+from connector.keba.protocol.commands import (
+    Command,
+    Enable,
+    Milliampere,
+    SetCurrent,
+)
 from connector.keba.station.events import (
     CommandFinished,
     CommandNotSent,

@@ -4,7 +4,7 @@ from random import Random
 import pytest
 
 from connector.bemcom.actuators import command_from_value
-from connector.keba.errors import InvalidCommandError
+from connector.keba.protocol.commands import InvalidCommandError
 from pyconnector_template.json_text import json_object
 from soak.invariants.attribution import FORGED, pairs_of
 from soak.noise import LARGEST_DATAGRAM, Mutants, forged_report, odd_message

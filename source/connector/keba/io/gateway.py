@@ -18,8 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from connector.keba.errors import GatewayError, UnknownStationError
-from connector.keba.fleet import Fleet, Outgoing
+from connector.keba.fleet import Fleet, Outgoing, UnknownStationError
 from connector.keba.io.fair_queue import FairQueue
 from connector.keba.io.resolver import NameLookup
 from connector.keba.protocol.commands import Command, SetFailsafe
@@ -70,6 +69,10 @@ class Delivery:
 
     event: Event
     timestamp_ms: int
+
+
+class GatewayError(Exception):
+    """The UDP socket could not be opened, or its thread has died."""
 
 
 class Gateway:

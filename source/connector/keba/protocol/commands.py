@@ -1,23 +1,27 @@
 """What may be said to a station: a value that exists is one that may be sent.
 
-Ranges and units are those of KEBA's UDP Programmers Guide V2.01; where only
-other sources know a command, its docstring says so. Each command knows which
-fields of report 2 prove it, because ``TCH-OK`` means received, not done.
+A command knows its bytes, its range, and the fields of report 2 that show its
+effect, because ``TCH-OK`` means received, not done. What commands do to each
+other stands in `ordering`. Pages are those of KEBA's UDP Programmers Guide
+V2.01; where only other sources know a command, its docstring says so.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, NewType
 
-from connector.keba.errors import InvalidCommandError
 from connector.keba.protocol.fields import (
     CURRENT_MAX_MA,
     ENERGY_MAX_DWH,
     is_known_report,
 )
-from connector.keba.protocol.units import DeciWattHour, Milliampere, Seconds
+
+Milliampere = NewType("Milliampere", int)
+DeciWattHour = NewType("DeciWattHour", int)
+"""KEBA's unit of energy, 0.1 Wh (pages 18 and 24)."""
+Seconds = NewType("Seconds", int)
 
 CURRENT_MIN_MA = 6_000
 DELAY_MAX_S = 860_400
@@ -26,10 +30,15 @@ FAILSAFE_MAX_S = 600
 DISPLAY_MAX_CHARACTERS = 23
 DISPLAY_MAX_S = 65_535
 
-_READ_BACK_WITHIN_S = 15
-"""A timer this short may have run down before the reading."""
+SOON_S = 15
+"""A timer this short may have run down before report 2 is read, or before a
+command that was lost could be sent again."""
 
-_NO_PROOF: Mapping[str, int] = MappingProxyType({})
+_NOTHING_SHOWS_IT: Mapping[str, int] = MappingProxyType({})
+
+
+class InvalidCommandError(ValueError):
+    """The command is outside of what KEBA allows; says what and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,6 @@ class ReportRequest:
             )
 
     def encode(self) -> bytes:
-        """Return the datagram."""
         return b"report %d" % self.number
 
 
@@ -55,28 +63,24 @@ class Command:
     Attributes
     ----------
     word
-        KEBA's command word; the newest command of a word wins.
+        KEBA's command word.
     repeatable
         Whether saying it twice is the same as saying it once.
     settle_s
         Seconds until a report can show the effect.
-    overtakes
-        Words of commands whose effect this one may replace.
     """
 
     __slots__ = ()
     word: ClassVar[str]
     repeatable: ClassVar[bool] = True
     settle_s: ClassVar[float] = 0.0
-    overtakes: ClassVar[frozenset[str]] = frozenset()
 
     def arguments(self) -> str:
-        """Return what stands behind the command word."""
         return ""
 
-    def proof(self) -> Mapping[str, int]:
+    def expected_fields(self) -> Mapping[str, int]:
         """Return the fields of report 2 that show the effect."""
-        return _NO_PROOF
+        return _NOTHING_SHOWS_IT
 
     def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
         """Tell whether a report 2 shows the effect.
@@ -86,36 +90,21 @@ class Command:
         bool or None
             None where the station has no field that could show it.
         """
-        wanted = self.proof()
-        if not wanted or any(key not in fields for key in wanted):
+        expected = self.expected_fields()
+        if not expected or any(key not in fields for key in expected):
             return None
-        return all(_equals(fields[key], wanted[key]) for key in wanted)
+        return all(_equals(fields[key], expected[key]) for key in expected)
 
-    def is_left_in(self, fields: Mapping[str, object]) -> bool | None:
-        """Tell the same where a newer command may have replaced a part."""
+    def is_partly_shown_by(self, fields: Mapping[str, object]) -> bool | None:
+        """Tell the same where a newer command may have changed a part."""
         return self.is_shown_by(fields)
 
     def disables_charging(self) -> bool:
         """Tell whether KEBA asks for silence afterwards (t_DIS_pause)."""
         return False
 
-    def is_replaced_by(self, newer: "Command") -> bool:
-        """Tell whether a newer one leaves nothing of it, so that it can go."""
-        return self.word == newer.word
-
-    def undoes(self, newer: "Command") -> bool:  # noqa: ARG002 - the default
-        """Tell whether this one, said once more after a newer one, undoes it.
-
-        Sharper than `overtakes`, which knows words only.
-        """
-        return False
-
-    def would_spoil(self, newer: "Command") -> bool:
-        """Tell whether a newer command leaves no room for this one."""
-        return self.word == newer.word or self.undoes(newer)
-
     def encode(self) -> bytes:
-        """Return the datagram: no line feed (UDP guide V2.01, page 14)."""
+        """Return the datagram: no line feed (page 14)."""
         return f"{self.word} {self.arguments()}".rstrip().encode("ascii")
 
     def __str__(self) -> str:
@@ -132,43 +121,23 @@ class Enable(Command):
 
     word: ClassVar[str] = "ena"
     settle_s: ClassVar[float] = 1.0
-    overtakes: ClassVar[frozenset[str]] = frozenset({"currtime", "start"})
     on: bool
 
     def arguments(self) -> str:
-        """Return 1 or 0."""
         return str(int(self.on))
 
-    def proof(self) -> Mapping[str, int]:
-        """`Enable user` follows the command."""
+    def expected_fields(self) -> Mapping[str, int]:
         return {"Enable user": int(self.on)}
 
     def disables_charging(self) -> bool:
-        """`ena 0` wants two seconds of silence."""
         return not self.on
-
-    def undoes(self, newer: Command) -> bool:
-        """`ena 0` stops what was started, and `ena 1` starts what was stopped.
-
-        With cards `ena 0` takes the authorisation away
-        (dannerph/homeassistant-keba#33).
-        """
-        if isinstance(newer, Start):
-            return not self.on
-        if not isinstance(newer, SetCurrentTimed) or not newer.rules_soon:
-            return False
-        return newer.stops if self.on else not newer.stops
 
 
 @dataclass(frozen=True, slots=True)
 class SetCurrent(Command):
-    """Limit the charging current (pages 32 and 33).
-
-    `Curr user` shows it at once, `Max curr` only 6 to 7 s later.
-    """
+    """Limit the charging current (pages 32 and 33)."""
 
     word: ClassVar[str] = "curr"
-    overtakes: ClassVar[frozenset[str]] = frozenset({"currtime"})
     limit: Milliampere
 
     def __post_init__(self) -> None:
@@ -180,27 +149,11 @@ class SetCurrent(Command):
         _require_current("curr", self.limit)
 
     def arguments(self) -> str:
-        """Return the limit in mA."""
         return str(self.limit)
 
-    def proof(self) -> Mapping[str, int]:
-        """`Curr user` follows the command."""
+    def expected_fields(self) -> Mapping[str, int]:
+        # `Max curr` follows 6 to 7 s later, if at all (page 13).
         return {"Curr user": self.limit}
-
-    def is_replaced_by(self, newer: Command) -> bool:
-        """`currtime` sets the same limit, as soon as it rules."""
-        if isinstance(newer, SetCurrentTimed):
-            return newer.rules_soon
-        return Command.is_replaced_by(self, newer)
-
-    def undoes(self, newer: Command) -> bool:
-        """It replaces any limit, and was seen to switch to three phases.
-
-        Source of the latter: ioBroker.kecontact#380.
-        """
-        if isinstance(newer, SetCurrentTimed):
-            return newer.rules_soon
-        return isinstance(newer, SetPhases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +167,6 @@ class SetCurrentTimed(Command):
 
     word: ClassVar[str] = "currtime"
     settle_s: ClassVar[float] = 1.0
-    overtakes: ClassVar[frozenset[str]] = frozenset({"ena", "curr"})
     limit: Milliampere
     delay: Seconds
 
@@ -223,88 +175,73 @@ class SetCurrentTimed(Command):
             _require_current("currtime", self.limit, zero="0 (stop) or ")
         _require_range("currtime", self.delay, 0, DELAY_MAX_S, "s")
 
+    @property
+    def cancels(self) -> bool:
+        """Whether it sets nothing, but only ends a timer."""
+        return self.limit == 0 and self.delay == 0
+
+    @property
+    def stops(self) -> bool:
+        """Whether it stops charging, now or later."""
+        return self.limit == 0 and not self.cancels
+
+    @property
+    def rules_soon(self) -> bool:
+        """Whether it rules before a lost command could be sent again."""
+        return self.delay <= SOON_S and not self.cancels
+
+    @property
+    def rules_at_once(self) -> bool:
+        """Whether its delay is the shortest one."""
+        return self.delay <= 1 and not self.cancels
+
     def arguments(self) -> str:
-        """Return the limit in mA and the delay in s."""
         return f"{self.limit} {self.delay}"
 
-    def proof(self) -> Mapping[str, int]:
-        """`Curr user` follows the command, after the delay.
+    def expected_fields(self) -> Mapping[str, int]:
+        """Return what shows it after the delay.
 
         A limit also lifts an `ena 0`; without that nothing will be charged.
         """
-        if self._cancels():
+        if self.cancels:
             return {"Tmo CT": 0}
-        if self.limit == 0:
+        if self.stops:
             return {"Curr user": 0}
         return {"Curr user": self.limit, "Enable user": 1}
 
     def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
         """Tell whether the limit rules, or waits for its moment.
 
-        A limit also lifts an `ena 0`: where charging is still disabled, the
-        command had no effect.
+        Where charging is still disabled, a limit had no effect.
         """
-        is_left = self.is_left_in(fields)
-        if not is_left or self.limit == 0 or self._is_waiting(fields):
-            return is_left
+        is_shown = self.is_partly_shown_by(fields)
+        if not is_shown or self.limit == 0 or self._is_waiting(fields):
+            return is_shown
         return not _equals(fields.get("Enable user"), 0)
 
-    def is_left_in(self, fields: Mapping[str, object]) -> bool | None:
-        """Tell the same, whether or not charging is enabled.
-
-        A stop may show as `Enable user` 0 instead, because `Curr user` was
-        seen to keep its value then.
-        """
-        if self._cancels():
+    def is_partly_shown_by(self, fields: Mapping[str, object]) -> bool | None:
+        """Tell the same, whether or not charging is enabled."""
+        if self.cancels:
             return Command.is_shown_by(self, fields)
         if self._is_waiting(fields):
             return True
         if "Curr user" not in fields:
             return None
-        if self.delay > _READ_BACK_WITHIN_S:
+        if self.delay > SOON_S:
             return False
-        if self.limit == 0 and _equals(fields.get("Enable user"), 0):
+        # `Curr user` was seen to keep its value after a stop.
+        if self.stops and _equals(fields.get("Enable user"), 0):
             return True
         return _equals(fields["Curr user"], self.limit)
 
     def _is_waiting(self, fields: Mapping[str, object]) -> bool:
+        # `Curr timer` keeps its value after the delay (ioBroker.kecontact#125).
         return _equals(fields.get("Curr timer"), self.limit) and not _equals(
             fields.get("Tmo CT", 0), 0
         )
 
-    @property
-    def stops(self) -> bool:
-        """Whether it stops charging, now or later."""
-        return self.limit == 0 and not self._cancels()
-
-    @property
-    def rules_soon(self) -> bool:
-        """Whether it rules before a lost command could be said again.
-
-        One that waits for its moment longer than that is undone by nothing
-        that is said again, and undoes nothing.
-        """
-        return self.delay <= _READ_BACK_WITHIN_S and not self._cancels()
-
-    @property
-    def rules_at_once(self) -> bool:
-        """Whether its delay is the shortest one."""
-        return self.delay <= 1 and not self._cancels()
-
-    def _cancels(self) -> bool:
-        return self.limit == 0 and self.delay == 0
-
     def disables_charging(self) -> bool:
-        """`currtime 0 1` wants two seconds of silence, like `ena 0`."""
         return self.limit == 0 and self.delay == 1
-
-    def undoes(self, newer: Command) -> bool:
-        """It replaces any limit, lifts `ena 0`, and 0 mA stops."""
-        if not self.rules_soon:
-            return False
-        if isinstance(newer, SetCurrent):
-            return True
-        return isinstance(newer, Enable) and newer.on == self.stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,11 +255,9 @@ class SetEnergyLimit(Command):
         _require_range("setenergy", self.limit, 0, ENERGY_MAX_DWH, "in 0.1 Wh")
 
     def arguments(self) -> str:
-        """Return the limit in 0.1 Wh."""
         return str(self.limit)
 
-    def proof(self) -> Mapping[str, int]:
-        """`Setenergy` follows the command."""
+    def expected_fields(self) -> Mapping[str, int]:
         return {"Setenergy": self.limit}
 
 
@@ -333,8 +268,7 @@ class Display(Command):
     Parameters
     ----------
     text
-        Up to 23 ASCII characters; blanks travel as ``$``, which the station
-        shows as blanks.
+        Up to 23 ASCII characters.
     minimum, maximum
         Seconds for which the text stays at least and at most; None leaves
         both to the station (2 s and 10 s).
@@ -365,7 +299,7 @@ class Display(Command):
                 _require_range("display", seconds, 0, DISPLAY_MAX_S, "s")
 
     def arguments(self) -> str:
-        """Return times and text; arguments are separated by blanks."""
+        # Blanks separate arguments; the station shows `$` as a blank.
         text = self.text.replace(" ", "$")
         if self.minimum is None:
             return f"0 0 0 0 {text}"
@@ -391,11 +325,9 @@ class SetOutput(Command):
             )
 
     def arguments(self) -> str:
-        """Return the value."""
         return str(self.value)
 
-    def proof(self) -> Mapping[str, int]:
-        """`Output` follows the command."""
+    def expected_fields(self) -> Mapping[str, int]:
         return {"Output": self.value}
 
 
@@ -406,7 +338,6 @@ class Start(Command):
     word: ClassVar[str] = "start"
     repeatable: ClassVar[bool] = False
     settle_s: ClassVar[float] = 1.0
-    overtakes: ClassVar[frozenset[str]] = frozenset({"stop"})
     tag: str = ""
     card_class: str = ""
 
@@ -417,11 +348,9 @@ class Start(Command):
             raise InvalidCommandError("start: a class needs a tag before it")
 
     def arguments(self) -> str:
-        """Return tag and class."""
         return f"{self.tag} {self.card_class}".strip()
 
-    def proof(self) -> Mapping[str, int]:
-        """No card is required any more."""
+    def expected_fields(self) -> Mapping[str, int]:
         return {"Authreq": 0}
 
     def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
@@ -441,18 +370,15 @@ class Stop(Command):
     word: ClassVar[str] = "stop"
     repeatable: ClassVar[bool] = False
     settle_s: ClassVar[float] = 1.0
-    overtakes: ClassVar[frozenset[str]] = frozenset({"start"})
     tag: str = ""
 
     def __post_init__(self) -> None:
         _require_hexadecimal("stop", "tag", self.tag, 16)
 
     def arguments(self) -> str:
-        """Return the tag."""
         return self.tag
 
-    def proof(self) -> Mapping[str, int]:
-        """A card is required again."""
+    def expected_fields(self) -> Mapping[str, int]:
         return {"Authreq": 1}
 
     def __str__(self) -> str:
@@ -466,8 +392,7 @@ class Unlock(Command):
     word: ClassVar[str] = "unlock"
     settle_s: ClassVar[float] = 1.0
 
-    def proof(self) -> Mapping[str, int]:
-        """The cable is no longer locked at the station."""
+    def expected_fields(self) -> Mapping[str, int]:
         return {"Plug": 5}
 
     def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
@@ -504,11 +429,9 @@ class SetFailsafe(Command):
             _require_current("failsafe", self.limit, zero="0 (stop) or ")
 
     def arguments(self) -> str:
-        """Return timeout in s, limit in mA and whether to store them."""
         return f"{self.timeout} {self.limit} {int(self.stored)}"
 
-    def proof(self) -> Mapping[str, int]:
-        """`Tmo FS` and, while it is on, `Curr FS` follow the command."""
+    def expected_fields(self) -> Mapping[str, int]:
         if self.timeout == 0:
             return {"Tmo FS": 0}
         return {"Tmo FS": self.timeout, "Curr FS": self.limit}
@@ -526,13 +449,15 @@ class SetDateTime(Command):
         _require_range("setdatetime", self.unix_time, 1, 2**32 - 1, "s")
 
     def arguments(self) -> str:
-        """Return the Unix time in s."""
         return str(self.unix_time)
 
 
 @dataclass(frozen=True, slots=True)
 class SetPhaseSource(Command):
-    """Say who may switch phases (not in V2.01; evcc-io/evcc#9242)."""
+    """Say who may switch phases (not in V2.01; evcc-io/evcc#9242).
+
+    0 is nobody, 1 OCPP, 2 REST, 3 Modbus, 4 UDP.
+    """
 
     word: ClassVar[str] = "x2src"
     source: int
@@ -541,11 +466,9 @@ class SetPhaseSource(Command):
         _require_range("x2src", self.source, 0, 4, "")
 
     def arguments(self) -> str:
-        """Return the source: nobody, OCPP, REST, Modbus, UDP."""
         return str(self.source)
 
-    def proof(self) -> Mapping[str, int]:
-        """Its own field follows the command."""
+    def expected_fields(self) -> Mapping[str, int]:
         return {"X2 phaseSwitch source": self.source}
 
 
@@ -559,11 +482,9 @@ class SetPhases(Command):
     three: bool
 
     def arguments(self) -> str:
-        """Return 0 for one phase, 1 for three."""
         return str(int(self.three))
 
-    def proof(self) -> Mapping[str, int]:
-        """Its own field follows the command."""
+    def expected_fields(self) -> Mapping[str, int]:
         return {"X2 phaseSwitch": int(self.three)}
 
 
@@ -572,11 +493,11 @@ def _without_card(word: str, tag: str) -> str:
     return f"{word} (a card)" if tag else word
 
 
-def _equals(seen: object, wanted: int) -> bool:
+def _equals(seen: object, expected: int) -> bool:
     """Compare with a field that firmware may write as a numeric text."""
     if isinstance(seen, str):
-        return seen.strip() == str(wanted)
-    return seen == wanted
+        return seen.strip() == str(expected)
+    return seen == expected
 
 
 def _require_range(

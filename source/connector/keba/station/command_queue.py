@@ -7,6 +7,11 @@ undoes what is newer: decision 8.
 from collections.abc import Iterator, Set
 
 from connector.keba.protocol.commands import Command
+from connector.keba.protocol.ordering import (
+    is_outdated,
+    is_replaced,
+    undoes,
+)
 from connector.keba.station.ask import Ask
 
 
@@ -49,7 +54,7 @@ class CommandQueue:
     def overrules(self, command: Command) -> bool:
         """Tell whether a newer command waits that this one would undo."""
         return any(
-            command.would_spoil(ask.request) for ask in self if not ask.is_beat
+            is_outdated(command, ask.request) for ask in self if not ask.is_beat
         )
 
     def make_way(self, newer: Command) -> list[Ask[Command]]:
@@ -61,9 +66,10 @@ class CommandQueue:
         dropped = [
             ask
             for ask in self
-            if ask.request.is_replaced_by(newer)
+            if is_replaced(ask.request, newer)
             or (
-                (ask.is_beat or ask.is_repetition) and ask.request.undoes(newer)
+                (ask.is_beat or ask.is_repetition)
+                and undoes(ask.request, newer)
             )
         ]
         for ask in dropped:

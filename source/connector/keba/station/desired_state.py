@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from connector.keba.protocol.commands import (
     Command,
-    SetCurrentTimed,
     SetFailsafe,
 )
+from connector.keba.protocol.ordering import is_overtaken
 from connector.keba.station.events import (
     Event,
     FailsafeTookOver,
@@ -87,11 +87,13 @@ class Caretaker:
 
     def note_applied(self, command: Command) -> None:
         """A command has worked, confirmed or not."""
-        if isinstance(command, SetCurrentTimed):
-            # It lifts an `ena 0` and rules from now on, but KEBA means it for
-            # one session only (UDP guide V2.01, page 21).
-            self._set.pop("ena", None)
-            self._set.pop("curr", None)
+        # `currtime` lifts an `ena 0` and rules from now on, but KEBA means it
+        # for one session only (UDP guide V2.01, page 21): it is not restored.
+        self._set = {
+            word: older
+            for word, older in self._set.items()
+            if not is_overtaken(older, command)
+        }
         if command.word in REMEMBERED:
             self._set[command.word] = command
 
@@ -191,4 +193,6 @@ class Caretaker:
 
 
 def _seen(command: Command, fields: Mapping[str, object]) -> str:
-    return ", ".join(f"{key} {fields.get(key)}" for key in command.proof())
+    return ", ".join(
+        f"{key} {fields.get(key)}" for key in command.expected_fields()
+    )

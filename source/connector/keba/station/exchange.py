@@ -10,16 +10,11 @@ from dataclasses import dataclass
 from connector.keba.protocol.commands import (
     Command,
     ReportRequest,
-    SetCurrent,
-    SetCurrentTimed,
 )
+from connector.keba.protocol.ordering import SHORTEST_TIMER_S, must_wait
 from connector.keba.station.ask import Answered, AnyAsk
 from connector.keba.station.doubt import Doubt
 from connector.keba.station.pacing import Pacer
-
-SHORTEST_TIMER_S = 1.2
-"""A `currtime` with the shortest delay rules after a second. A `curr` in that
-second would be overwritten by it although it is newer, so it waits."""
 
 
 @dataclass(slots=True)
@@ -57,7 +52,7 @@ class Line:
         self._reply_timeout_s = reply_timeout_s
         self._pacer = Pacer()
         self._doubt = Doubt()
-        self._timer_ends_at = -math.inf
+        self._sent_at: dict[Command, float] = {}
         self._flight: Flight | None = None
 
     @property
@@ -79,16 +74,26 @@ class Line:
 
     def ready_at(self, ask: AnyAsk) -> float:
         """Return the moment from which a request may leave."""
-        timer_ends_at = -math.inf
-        if isinstance(ask.request, SetCurrent):
-            timer_ends_at = self._timer_ends_at
         return max(
             ask.not_before,
-            timer_ends_at,
+            self._overwritten_until(ask.request),
             self._doubt.free_at(ask),
             self._pacer.ready_at(
                 ask.request.encode(), scheduled=ask.is_scheduled
             ),
+        )
+
+    def _overwritten_until(self, request: Command | ReportRequest) -> float:
+        """Return how long what was sent before would overwrite this."""
+        if not isinstance(request, Command):
+            return -math.inf
+        return max(
+            (
+                sent_at + SHORTEST_TIMER_S
+                for older, sent_at in self._sent_at.items()
+                if must_wait(older, request)
+            ),
+            default=-math.inf,
         )
 
     def send(self, ask: AnyAsk, now: float) -> None:
@@ -114,8 +119,13 @@ class Line:
             and request.disables_charging(),
         )
         flight.deadline = now + self._reply_timeout_s
-        if isinstance(request, SetCurrentTimed) and request.rules_at_once:
-            self._timer_ends_at = now + SHORTEST_TIMER_S
+        if isinstance(request, Command):
+            self._sent_at = {
+                older: sent_at
+                for older, sent_at in self._sent_at.items()
+                if sent_at + SHORTEST_TIMER_S > now
+            }
+            self._sent_at[request] = now
 
     def give_up(self, heard_until: float) -> Flight | None:
         """Return what was not answered in time; the line is free then."""

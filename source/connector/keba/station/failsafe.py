@@ -18,12 +18,13 @@ from connector.keba.protocol.commands import (
     CURRENT_MIN_MA,
     Command,
     Enable,
+    Milliampere,
+    Seconds,
     SetCurrent,
     SetCurrentTimed,
     SetFailsafe,
 )
 from connector.keba.protocol.fields import CURRENT_MAX_MA
-from connector.keba.protocol.units import Milliampere, Seconds
 from connector.keba.station.pacing import REPEAT_PAUSE_S
 
 BEATS_PER_TIMEOUT = 3
@@ -232,7 +233,7 @@ class Watchdog:
 
 def _effect_of(command: Command) -> Mapping[str, int]:
     if not isinstance(command, SetCurrentTimed):
-        return command.proof()
+        return command.expected_fields()
     if command.delay != 1:
         return {"Tmo CT": command.delay}
     if command.limit == 0:

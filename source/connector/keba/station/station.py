@@ -36,6 +36,7 @@ from connector.keba.protocol.messages import (
     is_session_report,
     parse_datagram,
 )
+from connector.keba.protocol.ordering import is_outdated
 from connector.keba.station.ask import AnyAsk, Ask, Request
 from connector.keba.station.availability import IDENTIFICATION, Connection
 from connector.keba.station.command_queue import CommandQueue
@@ -62,7 +63,7 @@ from connector.keba.station.restart_detector import Passage, Uptimes
 from connector.keba.station.verification import Proofs
 
 READ_BACK = 2
-"""Report 2 shows the settings, see `Command.proof`."""
+"""Report 2 shows the settings, see `Command.expected_fields`."""
 
 LATEST_SESSION = 100
 """Report 100 is the running session, or the last one."""
@@ -483,7 +484,7 @@ class Session:
             flight is not None
             and isinstance(flight.ask.request, Command)
             and not flight.ask.is_beat
-            and ask.request.would_spoil(flight.ask.request)
+            and is_outdated(ask.request, flight.ask.request)
         ):
             return False
         return self._commands.append_if_wanted(ask)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from connector.keba.protocol.commands import Command
+from connector.keba.protocol.ordering import is_overtaken
 from connector.keba.station.events import CommandFinished, Outcome
 
 READINGS_BEFORE_VERDICT = 2
@@ -65,10 +66,10 @@ class Proofs:
         list of CommandFinished
             The verdict at once, if nothing can prove this command.
         """
-        if not command.proof():
+        if not command.expected_fields():
             return [self._verdict(command, Outcome.RECEIVED)] * is_answered
         for proof in self._open.values():
-            proof.is_overtaken |= proof.command.word in command.overtakes
+            proof.is_overtaken |= is_overtaken(proof.command, command)
         readable_at = now + command.settle_s * is_answered
         self._open[command.word] = _OpenProof(command, readable_at, is_answered)
         return []
@@ -116,7 +117,7 @@ class Proofs:
         """Return the verdict, if this reading allows one."""
         look = proof.command.is_shown_by
         if proof.is_overtaken:
-            look = proof.command.is_left_in
+            look = proof.command.is_partly_shown_by
         is_shown = look(fields)
         if is_shown is False:
             proof.readings_left -= 1
@@ -143,7 +144,7 @@ class Proofs:
 
 
 def _contradiction(command: Command, fields: Mapping[str, object]) -> str:
-    wanted = command.proof()
+    wanted = command.expected_fields()
     seen = {key: fields.get(key) for key in wanted}
     return f"wanted {_in_words(wanted)}, seen {_in_words(seen)}"
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.bemcom.actuators import ACTUATORS, command_from_value
-from connector.keba.errors import InvalidCommandError
+from connector.keba.protocol.commands import InvalidCommandError
 
 TAG = "e3f76b8d00000000"
 CARD_CLASS = "01010400000000000000"

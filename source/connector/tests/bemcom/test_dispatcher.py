@@ -8,8 +8,12 @@ from hypothesis import strategies as st
 from connector.bemcom.actuators import ACTUATORS, FLEET_WORDS
 from connector.bemcom.dispatcher import ActuatorFlow, logger
 from connector.keba.io.gateway import Gateway
-from connector.keba.protocol.commands import Command, Enable, SetCurrent
-from connector.keba.protocol.units import Milliampere
+from connector.keba.protocol.commands import (
+    Command,
+    Enable,
+    Milliampere,
+    SetCurrent,
+)
 from connector.keba.station.events import CommandNotSent, Event, Outcome
 from connector.settings import Station
 

@@ -5,8 +5,7 @@ import logging
 import pytest
 
 from connector.bemcom.station_log import REPEAT_AFTER_S, StationLog
-from connector.keba.protocol.commands import Enable, SetCurrent
-from connector.keba.protocol.units import Milliampere
+from connector.keba.protocol.commands import Enable, Milliampere, SetCurrent
 from connector.keba.station.events import (
     AddressShared,
     CommandAnswered,

@@ -11,8 +11,7 @@ from connector.bemcom.filters import UnchangedValues
 from connector.bemcom.station_log import StationLog
 from connector.bemcom.telemetry import SensorFlow, logger
 from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
-from connector.keba.errors import GatewayError
-from connector.keba.io.gateway import Delivery, Gateway
+from connector.keba.io.gateway import Delivery, Gateway, GatewayError
 from connector.keba.protocol.commands import Enable
 from connector.keba.station.events import (
     CommandFinished,

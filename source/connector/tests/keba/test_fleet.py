@@ -7,15 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.keba.errors import UnknownStationError
 from connector.keba.fleet import (
     FLOOD_PER_S,
     STRANGERS_REMEMBERED,
     Fleet,
     Outgoing,
+    UnknownStationError,
 )
-from connector.keba.protocol.commands import Command, Enable, SetCurrent
-from connector.keba.protocol.units import Milliampere
+from connector.keba.protocol.commands import (
+    Command,
+    Enable,
+    Milliampere,
+    SetCurrent,
+)
 from connector.keba.station.events import (
     AddressShared,
     CommandFinished,

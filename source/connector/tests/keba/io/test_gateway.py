@@ -12,10 +12,20 @@ from typing import Any, Self, TypeVar
 
 import pytest
 
-from connector.keba.errors import GatewayError, UnknownStationError
-from connector.keba.io.gateway import EVENTS_PER_LANE, Delivery, Gateway
-from connector.keba.protocol.commands import Enable, SetCurrent, SetFailsafe
-from connector.keba.protocol.units import Milliampere, Seconds
+from connector.keba.fleet import UnknownStationError
+from connector.keba.io.gateway import (
+    EVENTS_PER_LANE,
+    Delivery,
+    Gateway,
+    GatewayError,
+)
+from connector.keba.protocol.commands import (
+    Enable,
+    Milliampere,
+    Seconds,
+    SetCurrent,
+    SetFailsafe,
+)
 from connector.keba.station.events import (
     AddressShared,
     CommandAnswered,

@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.keba.errors import InvalidCommandError
 from connector.keba.protocol.commands import (
     Command,
+    DeciWattHour,
     Display,
     Enable,
+    InvalidCommandError,
+    Milliampere,
     ReportRequest,
+    Seconds,
     SetCurrent,
     SetCurrentTimed,
     SetDateTime,
@@ -25,7 +28,6 @@ from connector.keba.protocol.commands import (
     Stop,
     Unlock,
 )
-from connector.keba.protocol.units import DeciWattHour, Milliampere, Seconds
 
 TAG = "e3f76b8d00000000"
 CARD_CLASS = "01010400000000000000"
@@ -489,5 +491,5 @@ def test_report_2_shows_whether_a_command_had_its_effect(
 
 
 def test_what_no_report_can_show_has_no_proof() -> None:
-    assert not _display("Hi").proof()
-    assert not _setdatetime(1).proof()
+    assert not _display("Hi").expected_fields()
+    assert not _setdatetime(1).expected_fields()

@@ -6,14 +6,15 @@ Found by changing the session in small ways: without these tests nobody noticed.
 import pytest
 
 from connector.keba.protocol.commands import (
+    DeciWattHour,
     Display,
     Enable,
+    Milliampere,
     SetCurrent,
     SetEnergyLimit,
     Start,
 )
 from connector.keba.protocol.messages import StartReply, Unreadable, parse_text
-from connector.keba.protocol.units import DeciWattHour, Milliampere
 from connector.keba.station.events import (
     CommandAnswered,
     CommandFinished,

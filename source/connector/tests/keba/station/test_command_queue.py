@@ -3,10 +3,11 @@
 from connector.keba.protocol.commands import (
     Command,
     Enable,
+    Milliampere,
+    Seconds,
     SetCurrent,
     SetCurrentTimed,
 )
-from connector.keba.protocol.units import Milliampere, Seconds
 from connector.keba.station.ask import Ask
 from connector.keba.station.command_queue import CommandQueue
 

@@ -4,13 +4,15 @@ import pytest
 
 from connector.keba.protocol.commands import (
     Command,
+    DeciWattHour,
     Enable,
+    Milliampere,
+    Seconds,
     SetCurrent,
     SetCurrentTimed,
     SetEnergyLimit,
     SetFailsafe,
 )
-from connector.keba.protocol.units import DeciWattHour, Milliampere, Seconds
 from connector.keba.station.desired_state import Caretaker
 from connector.keba.station.events import (
     Outcome,

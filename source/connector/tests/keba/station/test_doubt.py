@@ -2,8 +2,12 @@
 
 import pytest
 
-from connector.keba.protocol.commands import Command, Display, SetCurrent
-from connector.keba.protocol.units import Milliampere
+from connector.keba.protocol.commands import (
+    Command,
+    Display,
+    Milliampere,
+    SetCurrent,
+)
 from connector.keba.station.ask import Answered, Ask
 from connector.keba.station.doubt import REST_S, Doubt
 

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from connector.keba.protocol.commands import (
     Command,
     Enable,
+    Milliampere,
+    Seconds,
     SetCurrent,
     SetCurrentTimed,
     SetFailsafe,
     SetPhaseSource,
 )
-from connector.keba.protocol.units import Milliampere, Seconds
 from connector.keba.station.events import (
     CommandFinished,
     FailsafeTookOver,

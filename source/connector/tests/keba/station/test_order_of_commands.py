@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from connector.keba.protocol.commands import (
     Command,
     Enable,
+    Milliampere,
+    Seconds,
     SetCurrent,
     SetCurrentTimed,
     SetFailsafe,
     SetPhases,
     Start,
 )
-from connector.keba.protocol.units import Milliampere, Seconds
+from connector.keba.protocol.ordering import undoes
 from connector.keba.station.events import Outcome, SettingRestored
 from connector.tests.keba.station.conversation import TCH_OK
 from connector.tests.keba.station.obeying import ObeyingGarage, effect_of
@@ -279,7 +281,7 @@ def test_what_feeds_a_station_does_not_lift_a_stop_that_waits() -> None:
 def test_what_would_undo_what(
     older: Command, newer: Command, is_undone: bool
 ) -> None:
-    assert older.undoes(newer) is is_undone
+    assert undoes(older, newer) is is_undone
 
 
 @settings(deadline=None, max_examples=60)

@@ -4,13 +4,14 @@ from hypothesis import strategies as st
 
 from connector.keba.protocol.commands import (
     Command,
+    DeciWattHour,
     Display,
     Enable,
+    Milliampere,
     SetCurrent,
     SetEnergyLimit,
     Stop,
 )
-from connector.keba.protocol.units import DeciWattHour, Milliampere
 from connector.keba.station.events import (
     CommandAnswered,
     CommandFinished,

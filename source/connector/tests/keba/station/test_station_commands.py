@@ -11,8 +11,11 @@ import pytest
 
 from connector.keba.protocol.commands import (
     Command,
+    DeciWattHour,
     Display,
     Enable,
+    Milliampere,
+    Seconds,
     SetCurrent,
     SetCurrentTimed,
     SetDateTime,
@@ -25,7 +28,6 @@ from connector.keba.protocol.commands import (
     Stop,
     Unlock,
 )
-from connector.keba.protocol.units import DeciWattHour, Milliampere, Seconds
 from connector.keba.station.events import (
     CommandFinished,
     CommandNotSent,

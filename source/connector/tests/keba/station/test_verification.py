@@ -2,14 +2,16 @@ import pytest
 
 from connector.keba.protocol.commands import (
     Command,
+    DeciWattHour,
     Display,
     Enable,
+    Milliampere,
+    Seconds,
     SetCurrent,
     SetCurrentTimed,
     SetEnergyLimit,
     Unlock,
 )
-from connector.keba.protocol.units import DeciWattHour, Milliampere, Seconds
 from connector.keba.station.events import CommandFinished, Outcome
 from connector.keba.station.verification import Proofs
 
