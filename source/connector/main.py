@@ -36,6 +36,7 @@ from connector.bemcom.station_log import StationLog
 from connector.bemcom.telemetry import SensorFlow
 from connector.health import Pulse, path_from
 from connector.keba.io.gateway import Gateway
+from connector.keba.station.station import StationOptions
 from connector.settings import Settings
 from pyconnector_template.dispatch import DispatchOnce
 from pyconnector_template.pyconnector_template import (
@@ -88,7 +89,7 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
         self._controller_timeout_s = (
             failsafe.controller_timeout if failsafe else None
         ) or math.inf
-        self._was_in_charge = True
+        self._was_controlled = True
         self._has_map = threading.Event()
         self.station_log = StationLog()
         self.card_mask = CardMask(_salt_of(settings))
@@ -101,13 +102,15 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
                 for name, station in self.stations.items()
                 if station.serial is not None
             },
-            restores=settings.keba_p30_restore and not self.is_read_only,
-            failsafe=None if failsafe is None else failsafe.command,
+            options=StationOptions(
+                reports=settings.keba_p30_reports,
+                poll_interval_s=settings.poll_seconds,
+                reply_timeout_s=settings.keba_p30_reply_timeout,
+                restores=settings.keba_p30_restore and not self.is_read_only,
+                failsafe=None if failsafe is None else failsafe.command,
+            ),
             bind_address=settings.keba_p30_bind_address,
             port=settings.keba_p30_port,
-            reports=settings.keba_p30_reports,
-            poll_interval_s=settings.poll_seconds,
-            reply_timeout_s=settings.keba_p30_reply_timeout,
             log=logger,
         )
         self._pulse = Pulse(
@@ -157,15 +160,15 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
         self._has_map.set()
 
     def look_after_itself(self) -> None:
-        """Beat for the health check, and tell stations who is in charge."""
+        """Beat for the health check, and tell stations who controls them."""
         self._pulse.beat()
         silence_s = time.monotonic() - self.last_command_at
-        is_in_charge = (
+        is_controlled = (
             self.broker_is_connected and silence_s < self._controller_timeout_s
         )
-        if is_in_charge != self._was_in_charge:
-            self._was_in_charge = is_in_charge
-            self.gateway.set_in_charge(is_in_charge=is_in_charge)
+        if is_controlled != self._was_controlled:
+            self._was_controlled = is_controlled
+            self.gateway.set_controlled(is_controlled=is_controlled)
 
     def _subscribe_and_announce(self) -> None:
         super()._subscribe_and_announce()

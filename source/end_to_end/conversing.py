@@ -27,7 +27,7 @@ from connector.keba.station.events import (
     ReportReceived,
     ReportUnanswered,
 )
-from connector.keba.station.station import Session
+from connector.keba.station.station import Station, StationOptions
 from simulator import (
     NO_FAULTS,
     FaultyLink,
@@ -130,7 +130,7 @@ class World:
     seed
         Where its chance begins.
     poll_interval_s
-        See `Session`.
+        See `StationOptions`.
     """
 
     def __init__(
@@ -157,11 +157,13 @@ class World:
                 PauseChecker(station.name),
             )
         self._fleet = Fleet(
-            Session(
+            Station(
                 name,
-                poll_interval_s=poll_interval_s,
-                reply_timeout_s=REPLY_TIMEOUT_S,
-                first_round_at=index * 0.0005,
+                StationOptions(
+                    poll_interval_s=poll_interval_s,
+                    reply_timeout_s=REPLY_TIMEOUT_S,
+                    first_round_at=index * 0.0005,
+                ),
             )
             for index, name in enumerate(self.lines)
         )
@@ -228,18 +230,18 @@ class World:
         return min(turn_at, self._agenda[0][0] if self._agenda else math.inf)
 
     def _step(self) -> None:
-        """Let everything arrive that is due, then the fleet take its turns."""
+        """Let everything arrive that is due, then the fleet act."""
         while self._agenda and self._agenda[0][0] <= self.now:
             heapq.heappop(self._agenda)[2]()
         if self.now < self._busy_until:
             return
         for line in self.lines.values():
             self._give_up(line)
-        while turn := self._fleet.turn(self.now, self.now):
-            self._note(turn.events)
-            if turn.outgoing is not None:
+        while step := self._fleet.advance(self.now, self.now):
+            self._note(step.events)
+            if step.outgoing is not None:
                 self._send(
-                    self.lines[turn.outgoing.station], turn.outgoing.data
+                    self.lines[step.outgoing.station], step.outgoing.data
                 )
 
     def _plan(self, at: float, job: Callable[[], None]) -> None:
@@ -316,7 +318,7 @@ class World:
     # --- the books ----------------------------------------------------------
 
     def _compare(self, line: Line, event: Event, request: str | None) -> None:
-        """Compare what the session takes for an answer with the truth."""
+        """Compare what our side takes for an answer with the truth."""
         if isinstance(event, ReportReceived):
             self._answer(line, event.request)
         if isinstance(event, CommandAnswered):

@@ -19,8 +19,8 @@ from connector.keba.protocol.messages import (
     parse_text,
 )
 from connector.keba.station.events import CommandNotSent, Event
-from connector.keba.station.station import Session
-from connector.settings import Station
+from connector.keba.station.station import Station
+from connector.settings import Station as StationSettings
 from pyconnector_template.datapoint_map import (
     UnusableMapError,
     is_plain_topic,
@@ -48,7 +48,7 @@ class NotingGateway(Gateway):
         """Note a command."""
         self.submitted.append(command)
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Note an event."""
         self.told.append(event)
 
@@ -59,7 +59,7 @@ class Flow(ActuatorFlow):
     def __init__(self) -> None:
         self.noting = NotingGateway()
         self.gateway = self.noting
-        self.stations = {STATION: Station(host="192.0.2.1")}
+        self.stations = {STATION: StationSettings(host="192.0.2.1")}
         self.is_read_only = False
         self.datapoint_map = {"sensor": {}, "actuator": dict(TOPICS)}
 
@@ -77,12 +77,12 @@ def hear_datagram(data: bytes) -> None:
                 assert "\0" not in f"{key}{value}"
                 # Lone surrogates have no UTF-8.
                 f"{key}{value}".encode()
-    session = Session(STATION)
-    session.turn(0.0, 0.0)
-    session.receive(data, 0.01)
+    station = Station(STATION)
+    station.advance(0.0, 0.0)
+    station.receive(data, 0.01)
     for now in (2.5, 5.5, 8.0):
-        session.turn(now, now)
-        assert session.next_deadline() > 0.0
+        station.advance(now, now)
+        assert station.next_deadline() > 0.0
 
 
 def take_value(data: bytes) -> None:

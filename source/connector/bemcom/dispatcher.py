@@ -76,7 +76,7 @@ class ActuatorFlow(ActuatorFlowTemplate):
         """Tell that a command was too old to be sent."""
         target, word = _target_of(datapoint_key)
         for name in self._stations_of(target, word):
-            self.gateway.tell(CommandNotSent(name, word, Outcome.EXPIRED))
+            self.gateway.emit(CommandNotSent(name, word, Outcome.EXPIRED))
 
     def _stations_of(self, target: str, word: str) -> list[str]:
         """Return the stations that an actuator belongs to."""
@@ -90,12 +90,12 @@ class ActuatorFlow(ActuatorFlowTemplate):
         try:
             command = command_from_value(word, value, max_curr)
         except InvalidCommandError as error:
-            self.gateway.tell(
+            self.gateway.emit(
                 CommandNotSent(name, word, Outcome.INVALID, str(error))
             )
             return
         if self.is_read_only:
-            self.gateway.tell(
+            self.gateway.emit(
                 CommandNotSent(name, word, Outcome.READ_ONLY, str(command))
             )
             return

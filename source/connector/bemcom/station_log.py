@@ -27,7 +27,7 @@ from connector.keba.station.events import (
     StationFloods,
     StationRestarted,
     StatusReceived,
-    StrangerHeard,
+    UnknownSender,
 )
 
 logger = logging.getLogger("pyconnector")
@@ -98,7 +98,7 @@ class StationLog:
                 _tell_not_sent(event)
             case SettingChanged() | SettingRestored() | FailsafeTookOver():
                 _tell_setting(event)
-            case StrangerHeard(address=address, is_keba=is_keba):
+            case UnknownSender(address=address, is_keba=is_keba):
                 self._tell_stranger(address, is_keba=is_keba)
 
     def hint_at_another_client(self, station: str) -> None:

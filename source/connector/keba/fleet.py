@@ -1,6 +1,6 @@
 """All stations side by side: who is due, and whose datagram this is.
 
-Clockwork like `session`; stations never wait for each other.
+Sans-I/O like `connector.keba.station`; stations never wait for each other.
 """
 
 import heapq
@@ -21,9 +21,9 @@ from connector.keba.station.events import (
     AddressShared,
     Event,
     StationFloods,
-    StrangerHeard,
+    UnknownSender,
 )
-from connector.keba.station.station import Session
+from connector.keba.station.station import Station
 
 FLOOD_PER_S = 200
 """Datagrams a second that are read of one station while we do not keep up.
@@ -31,10 +31,11 @@ KEBA's stations send a few; whoever sends more must not cost the other stations
 anything. At BEMCom's default of 0.1 CPU a flood of 3000 a second was seen to
 take all of it."""
 
-STRANGERS_REMEMBERED = 1000
+UNKNOWN_SENDERS_REMEMBERED = 1000
+"""Addresses can be forged; the memory of them is bounded."""
 
-_IDLE_TURN_S = 0.005
-"""A session whose turn brought nothing is not asked again at once."""
+_IDLE_STEP_S = 0.005
+"""A station whose step brought nothing is not asked again at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class FleetTurn:
-    """What one look at the fleet has brought."""
+class FleetStep:
+    """What has happened at a station, and what may leave for it now."""
 
     events: list[Event]
     outgoing: Outgoing | None = None
@@ -56,29 +57,29 @@ class FleetTurn:
 
 @dataclass(slots=True)
 class _Member:
-    session: Session
+    station: Station
     address: str | None = None
     is_looked_up: bool = False
     due_at: float | None = None
-    heard: int = 0
+    received: int = 0
     counted_since: float = 0.0
-    is_flood_told: bool = False
+    is_flood_reported: bool = False
 
     def is_flooding(self, now: float) -> bool:
         """Count a datagram; tell whether there were too many this second."""
         if now - self.counted_since >= 1.0:
             self.counted_since = now
-            self.heard = 0
-            self.is_flood_told = False
-        self.heard += 1
-        return self.heard > FLOOD_PER_S
+            self.received = 0
+            self.is_flood_reported = False
+        self.received += 1
+        return self.received > FLOOD_PER_S
 
-    def tell_flood(self) -> list[Event]:
-        """Tell of a flood, once a second."""
-        if self.is_flood_told:
+    def report_flood(self) -> list[Event]:
+        """Report a flood, once a second."""
+        if self.is_flood_reported:
             return []
-        self.is_flood_told = True
-        return [StationFloods(self.session.station, FLOOD_PER_S)]
+        self.is_flood_reported = True
+        return [StationFloods(self.station.name, FLOOD_PER_S)]
 
 
 class UnknownStationError(LookupError):
@@ -86,20 +87,18 @@ class UnknownStationError(LookupError):
 
 
 class Fleet:
-    """The sessions of all stations, found by name and by source address.
+    """All stations, found by name and by source address.
 
     Parameters
     ----------
-    sessions
-        One session for each station; it begins with its first address.
+    stations
+        The stations; each begins with its first address.
     """
 
-    def __init__(self, sessions: Iterable[Session]) -> None:
-        self._members = {
-            session.station: _Member(session) for session in sessions
-        }
+    def __init__(self, stations: Iterable[Station]) -> None:
+        self._members = {station.name: _Member(station) for station in stations}
         self._by_address: dict[str, _Member] = {}
-        self._strangers: set[str] = set()
+        self._unknown_senders: set[str] = set()
         self._agenda: list[tuple[float, int, _Member]] = []
         self._tie_breaker = itertools.count()
 
@@ -115,7 +114,7 @@ class Fleet:
     def set_address(
         self, station: str, address: str | None, now: float
     ) -> list[Event]:
-        """Hear to which address the name of a station leads.
+        """Note to which address the name of a station leads.
 
         An address that already belongs to another station is refused, since
         nobody could tell their answers apart.
@@ -124,9 +123,7 @@ class Fleet:
         events: list[Event] = []
         owner = self._by_address.get(address or "", member)
         if owner is not member and address is not None:
-            events.append(
-                AddressShared(station, owner.session.station, address)
-            )
+            events.append(AddressShared(station, owner.station.name, address))
             address = None
         if member.address is not None:
             del self._by_address[member.address]
@@ -134,7 +131,7 @@ class Fleet:
         member.is_looked_up = True
         if address is not None:
             self._by_address[address] = member
-        events += member.session.note_address(
+        events += member.station.note_address(
             is_resolved=address is not None, now=now
         )
         self._schedule(member)
@@ -143,7 +140,7 @@ class Fleet:
     def submit(self, station: str, command: Command, now: float) -> list[Event]:
         """Queue a command for a station."""
         member = self._member(station)
-        events = member.session.submit(command, now)
+        events = member.station.submit(command, now)
         self._schedule(member)
         return events
 
@@ -162,57 +159,57 @@ class Fleet:
         """
         member = self._by_address.get(address)
         if member is None:
-            return self._on_stranger(data, address)
+            return self._on_unknown_sender(data, address)
         if member.is_flooding(now) and is_behind:
-            return member.tell_flood()
-        events = member.session.receive(data, now)
+            return member.report_flood()
+        events = member.station.receive(data, now)
         self._schedule(member)
         return events
 
     def ask(self, station: str, report: int, now: float) -> None:
         """Ask a station for a report outside of its rounds."""
         member = self._member(station)
-        member.session.ask(report, now)
+        member.station.ask(report, now)
         self._schedule(member)
 
-    def set_in_charge(self, *, is_in_charge: bool, now: float) -> None:
-        """Hear whether somebody is in charge, see `Caretaker`."""
+    def set_controlled(self, *, is_controlled: bool, now: float) -> None:
+        """Note whether the broker and the controller are there."""
         for member in self._members.values():
-            member.session.set_in_charge(is_in_charge=is_in_charge, now=now)
+            member.station.set_controlled(is_controlled=is_controlled, now=now)
             self._schedule(member)
 
-    def say_farewell(self, now: float) -> None:
-        """Poll no more; say what belongs to a clean end."""
+    def shutdown(self, now: float) -> None:
+        """Poll no more; send what belongs to a clean end."""
         for member in self._members.values():
-            member.session.say_farewell(now)
+            member.station.shutdown(now)
             self._schedule(member)
 
     @property
     def has_commands(self) -> bool:
-        """Whether any command waits for its moment or for its answer."""
-        return any(m.session.has_commands for m in self._members.values())
+        """Whether any command waits for its moment or for its reply."""
+        return any(m.station.has_commands for m in self._members.values())
 
     @property
     def stations_left_armed(self) -> list[str]:
-        """Stations that have not confirmed the farewell."""
+        """Stations whose failsafe mode could not be switched off so far."""
         return [
             name
             for name, member in self._members.items()
-            if member.session.owes_farewell
+            if member.station.is_left_armed
         ]
 
-    def note_left(self, station: str, now: float) -> None:
-        """Hear when the last datagram for a station has really left."""
+    def datagram_sent(self, station: str, now: float) -> None:
+        """Note when the last datagram for a station has really left."""
         member = self._member(station)
-        member.session.note_left(now)
+        member.station.datagram_sent(now)
         self._schedule(member)
 
     def note_send_error(self, station: str) -> None:
-        """Hear that the last datagram for a station could not be sent."""
-        self._member(station).session.note_send_error()
+        """Note that the last datagram for a station could not be sent."""
+        self._member(station).station.note_send_error()
 
     def next_deadline(self) -> float | None:
-        """Return the moment at which `turn` is worth a call."""
+        """Return the moment at which `advance` is worth a call."""
         while self._agenda:
             due_at, _, member = self._agenda[0]
             if due_at == member.due_at:
@@ -220,19 +217,19 @@ class Fleet:
             heapq.heappop(self._agenda)
         return None
 
-    def turn(self, now: float, heard_until: float) -> FleetTurn | None:
+    def advance(self, now: float, received_until: float) -> FleetStep | None:
         """Let time pass for the one station that is due first.
 
         Parameters
         ----------
         now
             The moment.
-        heard_until
+        received_until
             Up to when all that came was handed to `receive`.
 
         Returns
         -------
-        FleetTurn or None
+        FleetStep or None
             None when no station is due.
         """
         due_at = self.next_deadline()
@@ -240,15 +237,13 @@ class Fleet:
             return None
         member = heapq.heappop(self._agenda)[2]
         member.due_at = None
-        turn = member.session.turn(now, heard_until)
-        is_idle = turn.datagram is None and not turn.events
-        self._schedule(member, now + _IDLE_TURN_S if is_idle else 0.0)
-        if turn.datagram is None or member.address is None:
-            return FleetTurn(turn.events)
-        outgoing = Outgoing(
-            member.session.station, member.address, turn.datagram
-        )
-        return FleetTurn(turn.events, outgoing)
+        step = member.station.advance(now, received_until)
+        is_idle = step.datagram is None and not step.events
+        self._schedule(member, now + _IDLE_STEP_S if is_idle else 0.0)
+        if step.datagram is None or member.address is None:
+            return FleetStep(step.events)
+        outgoing = Outgoing(member.station.name, member.address, step.datagram)
+        return FleetStep(step.events, outgoing)
 
     def _member(self, station: str) -> _Member:
         try:
@@ -263,21 +258,21 @@ class Fleet:
         if not member.is_looked_up:
             # Nothing can leave before the first lookup has ended.
             return
-        due_at = max(member.session.next_deadline(), not_before)
+        due_at = max(member.station.next_deadline(), not_before)
         if due_at == member.due_at:
             return
         member.due_at = due_at
         heapq.heappush(self._agenda, (due_at, next(self._tie_breaker), member))
 
-    def _on_stranger(self, data: bytes, address: str) -> list[Event]:
+    def _on_unknown_sender(self, data: bytes, address: str) -> list[Event]:
         if (
-            address in self._strangers
-            or len(self._strangers) >= STRANGERS_REMEMBERED
+            address in self._unknown_senders
+            or len(self._unknown_senders) >= UNKNOWN_SENDERS_REMEMBERED
         ):
             return []
-        self._strangers.add(address)
+        self._unknown_senders.add(address)
         is_keba = _is_of_a_station(parse_datagram(data))
-        return [StrangerHeard(address, is_keba)]
+        return [UnknownSender(address, is_keba)]
 
 
 def _is_of_a_station(message: Message) -> bool:

@@ -20,6 +20,7 @@ from connector.keba.station.events import (
     Outcome,
     ReportReceived,
 )
+from connector.keba.station.station import StationOptions
 from connector.settings import Station
 from connector.tools.broker import BrokerVisit
 from connector.tools.broker_view import BrokerView, Reading
@@ -108,10 +109,10 @@ def _possible_values(word: str, text: str) -> list[Any]:
 
 def proof_in_words(command: Command) -> str:
     """Say how the command's effect will be seen."""
-    proof = command.expected_fields()
-    if not proof:
+    expected = command.expected_fields()
+    if not expected:
         return "nothing can prove its effect: look at the station"
-    fields = ", ".join(f"{key} = {value}" for key, value in proof.items())
+    fields = ", ".join(f"{key} = {value}" for key, value in expected.items())
     return f"report 2 will be read for {fields}"
 
 
@@ -150,13 +151,15 @@ def send_directly(
         pass
     gateway = Gateway(
         {name: station.host},
+        options=StationOptions(
+            # Report 1 tells whether it is the right station. Report 2 is
+            # asked for as the proof; polled as well it would wait for 5 s.
+            reports=(1,),
+            poll_interval_s=3600.0,
+            reply_timeout_s=settings.keba_p30_reply_timeout,
+        ),
         bind_address=settings.keba_p30_bind_address,
         port=settings.keba_p30_port,
-        # Report 1 tells whether it is the right station. Report 2 is asked
-        # for as the proof; polled as well it would have to wait for 5 s.
-        reports=(1,),
-        poll_interval_s=3600.0,
-        reply_timeout_s=settings.keba_p30_reply_timeout,
         log=logging.getLogger("switchboard"),
     )
     gateway.open()

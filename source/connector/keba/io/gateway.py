@@ -1,8 +1,8 @@
-"""The thin shell around the fleet: the one socket, thread and clock.
+"""The one UDP socket, and the thread that owns it, the fleet and the clock.
 
-The thread "keba-udp" alone sees the fleet and its sessions, hence nothing in
-them needs a lock. Others hand in commands through an inbox and take events
-from a queue.
+The thread "keba-udp" alone sees the fleet and its stations, hence nothing in
+them needs a lock. Other threads hand in requests through an inbox, and wake
+the thread by a byte; they take events from a bounded queue.
 """
 
 import contextlib
@@ -15,13 +15,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
 from connector.keba.fleet import Fleet, Outgoing, UnknownStationError
 from connector.keba.io.fair_queue import FairQueue
 from connector.keba.io.resolver import NameLookup
-from connector.keba.protocol.commands import Command, SetFailsafe
+from connector.keba.protocol.commands import Command
 from connector.keba.protocol.messages import MAX_DATAGRAM_BYTES
 from connector.keba.station.events import (
     ConnectionState,
@@ -31,7 +31,11 @@ from connector.keba.station.events import (
     ReportReceived,
     StatusReceived,
 )
-from connector.keba.station.station import Session
+from connector.keba.station.station import (
+    DEFAULT_OPTIONS,
+    Station,
+    StationOptions,
+)
 
 UDP_PORT = 7090
 """Requests leave from it, replies come to it (evcc-io/evcc#31478)."""
@@ -45,8 +49,8 @@ EVENTS_BEHIND = 200
 
 READS_PER_LOOK = 500
 
-LATE_LISTENING_S = 1.0
-"""So long a flood may put off the verdict that a request was not answered."""
+LATE_READING_S = 1.0
+"""So long a flood may put off that a request counts as not answered."""
 
 SPREAD_S = 0.3
 """The first round of a large fleet is spread over this time."""
@@ -57,10 +61,13 @@ LOOK_INTERVAL_S = 1.0
 STUCK_AFTER_S = 15.0
 """A thread that has not looked at its socket for so long hangs."""
 
-FAREWELL_S = 0.5
-"""So long the end may take for stations that are to be told."""
+SHUTDOWN_S = 0.5
+"""So long the end may take for stations that are to be disarmed."""
 
 _DATAGRAMS = (ReportReceived, StatusReceived, OddDatagram)
+
+FromOtherThread = Callable[[float], Sequence[Event] | None]
+"""What another thread wants done at the moment it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +91,11 @@ class Gateway:
         Name of each station and its address or host name.
     serials
         Serial numbers of the stations that are meant, where known.
-    restores, failsafe
-        See `Caretaker`.
+    options
+        How all stations are spoken to; the first round and the serial are
+        set for each of them.
     bind_address, port
         Where to listen; stations are expected at the same port.
-    reports, poll_interval_s, reply_timeout_s
-        See `Session`.
     log
         For the datagrams themselves, at level DEBUG.
     """
@@ -99,13 +105,9 @@ class Gateway:
         stations: Mapping[str, str],
         *,
         serials: Mapping[str, str] | None = None,
-        restores: bool = False,
-        failsafe: SetFailsafe | None = None,
+        options: StationOptions = DEFAULT_OPTIONS,
         bind_address: str = "0.0.0.0",  # noqa: S104 - stations are outside
         port: int = UDP_PORT,
-        reports: Sequence[int] = (1, 2, 3),
-        poll_interval_s: float = 30.0,
-        reply_timeout_s: float = 2.0,
         log: logging.Logger,
     ) -> None:
         self._hosts = dict(stations)
@@ -118,28 +120,26 @@ class Gateway:
             SPREAD_PER_STATION_S, SPREAD_S / max(1, len(self._hosts))
         )
         self._fleet = Fleet(
-            Session(
+            Station(
                 station,
-                reports=reports,
-                poll_interval_s=poll_interval_s,
-                reply_timeout_s=reply_timeout_s,
-                first_round_at=started_at + index * spread_s,
-                serial=(serials or {}).get(station),
-                restores=restores,
-                failsafe=failsafe,
+                replace(
+                    options,
+                    first_round_at=started_at + index * spread_s,
+                    serial=(serials or {}).get(station),
+                ),
             )
             for index, station in enumerate(self._hosts)
         )
-        self._heard_until = started_at
+        self._received_until = started_at
         self._looked_at = started_at
-        self._inbox: SimpleQueue[Callable[[float], list[Event]]] = SimpleQueue()
+        self._inbox: SimpleQueue[FromOtherThread] = SimpleQueue()
         self._events: FairQueue[Delivery] = FairQueue(EVENTS_PER_LANE)
         self._fresh: list[Delivery] = []
         self._has_events = threading.Condition()
         self._is_at_work = False
         self._names = NameLookup(self._on_lookup, log)
         self._closes_at = math.inf
-        self._bell_rope: socket.socket | None = None
+        self._wake_writer: socket.socket | None = None
         self._failure: Exception | None = None
         self._thread = threading.Thread(
             target=self._run_and_report, name="keba-udp", daemon=True
@@ -156,25 +156,25 @@ class Gateway:
             If the port cannot be bound.
         """
         self._socket = _bind(self._bind_address, self._port)
-        self._bell, self._bell_rope = socket.socketpair()
-        for end in (self._bell, self._bell_rope):
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        for end in (self._wake_reader, self._wake_writer):
             end.setblocking(False)
         # For what was handed in before.
-        self._ring()
+        self._wake()
         for station, host in self._hosts.items():
             self._find(station, host)
         self._looked_at = self._clock()
         self._thread.start()
 
     def close(self) -> None:
-        """Say goodbye, end the thread and free the port.
+        """Disarm what was armed, end the thread and free the port.
 
         Commands that have not been sent are lost.
         """
         if self._thread.ident is None:
             return
-        self._hand_in(self._say_farewell)
-        self._thread.join(timeout=FAREWELL_S + 0.5)
+        self._hand_in(self._begin_shutdown)
+        self._thread.join(timeout=SHUTDOWN_S + 0.5)
 
     @property
     def is_alive(self) -> bool:
@@ -203,26 +203,20 @@ class Gateway:
 
     def ask(self, station: str, report: int) -> None:
         """Ask a station for a report once more, or for another one."""
+        self._hand_in(lambda now: self._fleet.ask(station, report, now))
 
-        def ask_fleet(now: float) -> list[Event]:
-            self._fleet.ask(station, report, now)
-            return []
-
-        self._hand_in(ask_fleet)
-
-    def set_in_charge(self, *, is_in_charge: bool) -> None:
+    def set_controlled(self, *, is_controlled: bool) -> None:
         """Tell whether the broker and the controller are there.
 
-        While they are not, stations in failsafe mode are left to fall back.
+        While they are not, stations in failsafe mode are left to trip.
         """
+        self._hand_in(
+            lambda now: self._fleet.set_controlled(
+                is_controlled=is_controlled, now=now
+            )
+        )
 
-        def tell_fleet(now: float) -> list[Event]:
-            self._fleet.set_in_charge(is_in_charge=is_in_charge, now=now)
-            return []
-
-        self._hand_in(tell_fleet)
-
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """Put an event of our own into the queue of events."""
         self._hand_in(lambda _: [event])
 
@@ -263,16 +257,16 @@ class Gateway:
         """Turn a moment of an event into ms since 1970 UTC."""
         return round((time.time() - self._clock() + moment) * 1000)
 
-    def _hand_in(self, request: Callable[[float], list[Event]]) -> None:
+    def _hand_in(self, request: FromOtherThread) -> None:
         self._inbox.put(request)
-        self._ring()
+        self._wake()
 
-    def _ring(self) -> None:
-        if self._bell_rope is None:
+    def _wake(self) -> None:
+        if self._wake_writer is None:
             return
-        # A full bell has been heard already, or will be.
+        # A full pipe wakes the thread as well.
         with contextlib.suppress(BlockingIOError, OSError):
-            self._bell_rope.send(b"!")
+            self._wake_writer.send(b"!")
 
     # --- the thread --------------------------------------------------------
 
@@ -286,27 +280,27 @@ class Gateway:
                 self._has_events.notify_all()
         finally:
             self._socket.close()
-            self._bell.close()
-            if self._bell_rope is not None:
-                self._bell_rope.close()
+            self._wake_reader.close()
+            if self._wake_writer is not None:
+                self._wake_writer.close()
 
     def _run(self) -> None:
-        # Two sockets need no epoll, whose patience counts in milliseconds.
+        # Two sockets need no epoll, whose timeout counts in milliseconds.
         with selectors.SelectSelector() as selector:
             selector.register(self._socket, selectors.EVENT_READ)
-            selector.register(self._bell, selectors.EVENT_READ)
+            selector.register(self._wake_reader, selectors.EVENT_READ)
             while not self._is_over():
-                selector.select(self._patience_s())
+                selector.select(self._timeout_s())
                 self._is_at_work = True
                 self._looked_at = self._clock()
-                self._empty_bell()
+                self._read_wake_bytes()
                 self._read_inbox()
                 self._read_socket()
-                self._take_turns()
+                self._advance()
                 self._hand_over()
-        self._tell_armed()
+        self._warn_of_armed()
 
-    def _tell_armed(self) -> None:
+    def _warn_of_armed(self) -> None:
         armed = self._fleet.stations_left_armed
         if armed:
             self._log.warning(
@@ -320,12 +314,11 @@ class Gateway:
             return False
         return not self._fleet.has_commands or self._clock() >= self._closes_at
 
-    def _say_farewell(self, now: float) -> list[Event]:
-        self._closes_at = now + FAREWELL_S
-        self._fleet.say_farewell(now)
-        return []
+    def _begin_shutdown(self, now: float) -> None:
+        self._closes_at = now + SHUTDOWN_S
+        self._fleet.shutdown(now)
 
-    def _patience_s(self) -> float:
+    def _timeout_s(self) -> float:
         now = self._clock()
         deadline = self._fleet.next_deadline()
         until = now + LOOK_INTERVAL_S
@@ -333,9 +326,9 @@ class Gateway:
             until = min(until, deadline)
         return max(0.0, min(until, self._closes_at) - now)
 
-    def _empty_bell(self) -> None:
+    def _read_wake_bytes(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            self._bell.recv(4096)
+            self._wake_reader.recv(4096)
 
     def _read_inbox(self) -> None:
         with contextlib.suppress(Empty):
@@ -344,7 +337,7 @@ class Gateway:
                 self._deliver(request(self._clock()))
 
     def _read_socket(self) -> None:
-        """Hear what has come, before anybody is given up on."""
+        """Read what has come, before any request times out."""
         looked_at = self._clock()
         is_behind = len(self._events) > EVENTS_BEHIND
         for _ in range(READS_PER_LOOK):
@@ -353,7 +346,7 @@ class Gateway:
                     MAX_DATAGRAM_BYTES + 1
                 )
             except BlockingIOError:
-                self._heard_until = looked_at
+                self._received_until = looked_at
                 return
             except OSError as error:
                 self._log.debug("UDP socket: %s", error)
@@ -363,13 +356,15 @@ class Gateway:
                     data, address, self._clock(), is_behind=is_behind
                 )
             )
-        self._heard_until = max(self._heard_until, looked_at - LATE_LISTENING_S)
+        self._received_until = max(
+            self._received_until, looked_at - LATE_READING_S
+        )
 
-    def _take_turns(self) -> None:
-        while turn := self._fleet.turn(self._clock(), self._heard_until):
-            if turn.outgoing is not None:
-                self._send(turn.outgoing)
-            self._deliver(turn.events)
+    def _advance(self) -> None:
+        while step := self._fleet.advance(self._clock(), self._received_until):
+            if step.outgoing is not None:
+                self._send(step.outgoing)
+            self._deliver(step.events)
 
     def _send(self, outgoing: Outgoing) -> None:
         self._log.debug("%s >> %s", outgoing.station, _shown(outgoing.data))
@@ -378,9 +373,9 @@ class Gateway:
         except OSError as error:
             self._log.debug("%s: %s", outgoing.station, error)
             self._fleet.note_send_error(outgoing.station)
-        self._fleet.note_left(outgoing.station, self._clock())
+        self._fleet.datagram_sent(outgoing.station, self._clock())
 
-    def _deliver(self, events: Sequence[Event]) -> None:
+    def _deliver(self, events: Sequence[Event] | None) -> None:
         if not events:
             return
         timestamp_ms = time.time_ns() // 1_000_000
@@ -471,7 +466,7 @@ def _is_address(host: str) -> bool:
 
 
 def _lane_of(event: Event) -> str:
-    """Keep a station's flood of datagrams apart from all other news."""
+    """Keep a station's flood of datagrams apart from all other events."""
     if isinstance(event, _DATAGRAMS):
         return f"{event.station} <<"
     return getattr(event, "station", "")

@@ -1,29 +1,40 @@
-"""What the silence and the answers of one station tell about the line."""
+"""What the silence and the answers of one station tell about it.
+
+What a station does not answer tells more than what it does. Report 1 is
+answered by every station that is alive. Reports 2 and 3 come only with DIP
+switch DSW1.3 on (openhab-addons#2038), and a station whose interface hangs
+leaves them out as well, cycle after cycle (home-assistant/core#131369). So a
+report that stays away is followed by report 1, which tells the two apart.
+"""
 
 import math
 from collections.abc import Mapping
+from enum import Enum, auto
 
 from connector.keba.station.events import ConnectionState, Reason
 
 IDENTIFICATION = 1
-"""Report 1 is answered by every station that lives, whatever its switches."""
+"""The report that every station answers, whatever its switches."""
 
 DATA_REPORTS = frozenset({2, 3})
 """Reports that a station answers only with DIP switch DSW1.3 on."""
 
-
 UNSUPPORTED_PRODUCT = "-P40-"
 """Known not to speak this protocol (home-assistant.io#40308)."""
+
+STALE_S = 10
+"""A report that nobody waits for, whose uptime is up to so much behind, is an
+old one, reordered or doubled by the network; else a step back is a restart."""
 
 _UDP_BIT = 0x20
 
 
-class Connection:
-    """Evidence about one station, and the verdict it allows.
+class Availability:
+    """Evidence about one station, and the reason that it gives.
 
     A station is silent when it has not answered even report 1 since it was
-    first asked for it. It is deaf for data when it answers report 1, but
-    neither report 2 nor report 3.
+    first asked for it. It gives no data when it answers report 1, but neither
+    report 2 nor report 3.
     """
 
     def __init__(
@@ -57,13 +68,13 @@ class Connection:
         return self._is_silent
 
     @property
-    def is_somebody_else(self) -> bool:
+    def wrong_serial(self) -> bool:
         """Whether another station answers than the one that is meant."""
         expected = self._expected_serial
         return expected is not None and self._serial not in (None, expected)
 
     def note_identity(self, fields: Mapping[str, object]) -> None:
-        """A report tells who is speaking."""
+        """Take from a report who has sent it."""
         serial = fields.get("Serial")
         if serial is not None:
             self._serial = str(serial)
@@ -73,13 +84,13 @@ class Connection:
             self._is_dip_switch_on = is_on
 
     def note_restart(self) -> None:
-        """The station has restarted."""
         self._restarts += 1
 
     def note_address(self, *, is_resolved: bool) -> None:
-        """The name of the station was looked up."""
+        """Note the end of a lookup of the station's name."""
         self._is_resolved = is_resolved
-        self._is_known |= not is_resolved
+        if not is_resolved:
+            self._is_known = True
 
     def note_seen(self, now: float) -> None:
         """Any datagram of the station has come."""
@@ -95,7 +106,6 @@ class Connection:
         self._send_failed = True
 
     def note_report(self, number: int, now: float) -> None:
-        """A report has come."""
         self._replied_at[number] = now
         self._unanswered_since.pop(number, None)
         self.note_answer(now)
@@ -109,7 +119,6 @@ class Connection:
         self._last_reply_at = now
 
     def note_command_unanswered(self) -> None:
-        """A command was met with silence."""
         self._requests_unanswered += 1
 
     def note_report_unanswered(self, number: int, asked_at: float) -> bool:
@@ -126,7 +135,7 @@ class Connection:
         -------
         bool
             Whether report 1 should be asked for, to tell a station that
-            is silent from one that is deaf for this report.
+            is silent from one that leaves out this report.
         """
         self._requests_unanswered += 1
         self._unanswered_since.setdefault(number, asked_at)
@@ -139,7 +148,7 @@ class Connection:
         return False
 
     def state(self) -> ConnectionState | None:
-        """Return the verdict, or None while there is no evidence yet."""
+        """Return the state, or None while there is no evidence yet."""
         if not self._is_known:
             return None
         reason = self._reason()
@@ -160,15 +169,15 @@ class Connection:
             return Reason.NAME_UNRESOLVED
         if self._is_silent:
             return Reason.SEND_ERROR if self._send_failed else Reason.NO_REPLY
-        if self.is_somebody_else:
+        if self.wrong_serial:
             return Reason.WRONG_SERIAL
-        if self._is_deaf_for_data():
+        if self._gives_no_data():
             return Reason.DIP_SWITCH_OFF
         if UNSUPPORTED_PRODUCT in self._product:
             return Reason.UNSUPPORTED_MODEL
         return Reason.OK
 
-    def _is_deaf_for_data(self) -> bool:
+    def _gives_no_data(self) -> bool:
         """Tell whether report 1 came while reports 2 and 3 did not."""
         if not self._unanswered_since.keys() >= DATA_REPORTS:
             return False
@@ -177,6 +186,51 @@ class Connection:
             identified_at > self._unanswered_since[number]
             for number in DATA_REPORTS
         )
+
+
+class UptimeStep(Enum):
+    """How the uptime in a report stands to that in the last one."""
+
+    FORWARD = auto()
+    STALE = auto()
+    RESTART = auto()
+
+
+class RestartDetector:
+    """The newest uptime of each report of one station.
+
+    One for each number: reports are made at different moments and may
+    overtake each other.
+    """
+
+    def __init__(self) -> None:
+        self._uptimes_s: dict[int, int] = {}
+
+    def clear(self) -> None:
+        """Forget all: the station has told that it restarts."""
+        self._uptimes_s.clear()
+
+    def note(
+        self, number: int, uptime_s: int, *, is_awaited: bool
+    ) -> UptimeStep:
+        """Take the uptime of a report, unless it is an old one.
+
+        Parameters
+        ----------
+        number
+            Number of the report.
+        uptime_s
+            Its field `Sec`.
+        is_awaited
+            Whether somebody waits for this report.
+        """
+        behind_s = self._uptimes_s.get(number, uptime_s) - uptime_s
+        if 0 < behind_s <= STALE_S and not is_awaited:
+            return UptimeStep.STALE
+        if behind_s > 0:
+            self._uptimes_s.clear()
+        self._uptimes_s[number] = uptime_s
+        return UptimeStep.RESTART if behind_s > 0 else UptimeStep.FORWARD
 
 
 def _dip_switch_1_3(fields: Mapping[str, object]) -> bool | None:

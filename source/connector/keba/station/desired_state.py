@@ -1,19 +1,16 @@
-"""Takes care that a station keeps what this run has set.
+"""What this run has set at a station, reconciled with what report 2 shows.
 
 A station forgets limits and the like when it restarts; somebody else may
 change them at any time, by app, card or another client. The first is mended
-if asked for, the second is respected and told. The station's failsafe mode, if
-asked for, watches over us: see `connector.keba.station.failsafe`.
+if asked for, the second is respected and reported: two controllers that each
+restore their own value would fight without end.
 """
 
 import math
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
-from connector.keba.protocol.commands import (
-    Command,
-    SetFailsafe,
-)
+from connector.keba.protocol.commands import Command, SetFailsafe
 from connector.keba.protocol.ordering import is_overtaken
 from connector.keba.station.events import (
     Event,
@@ -21,34 +18,36 @@ from connector.keba.station.events import (
     SettingChanged,
     SettingRestored,
 )
-from connector.keba.station.failsafe import Watchdog
+from connector.keba.station.failsafe import FailsafeKeepalive
 
 REMEMBERED = frozenset({"ena", "curr", "failsafe"})
+"""KEBA ends all other settings with the session (UDP guide V2.01, page 15):
+what belonged to a session is not put on the next one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Care:
-    """What is to be done and told now.
+class Actions:
+    """What is to be sent and reported now.
 
     Parameters
     ----------
     commands
         To be sent, and read back like a user's.
-    beats
+    keepalives
         To be sent, and forgotten.
     events
-        To be told.
+        To be reported.
     look_s
-        How long beats may wait for a look at report 2.
+        How long keepalives may wait for a look at report 2.
     """
 
     commands: list[Command] = field(default_factory=list)
-    beats: list[Command] = field(default_factory=list)
+    keepalives: list[Command] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     look_s: float = 0.0
 
 
-class Caretaker:
+class DesiredState:
     """Remembers what was set at one station, and keeps it so.
 
     Parameters
@@ -70,19 +69,21 @@ class Caretaker:
     ) -> None:
         self._station = station
         self._restores = restores
-        self._watchdog = None if failsafe is None else Watchdog(failsafe)
+        self._failsafe = (
+            None if failsafe is None else FailsafeKeepalive(failsafe)
+        )
         self._set: dict[str, Command] = {}
         self._was_interrupted = False
 
     def note_sent(self, command: Command, now: float) -> None:
         """A command is leaving."""
-        if self._watchdog is not None:
-            self._watchdog.note_sent(command, now)
+        if self._failsafe is not None:
+            self._failsafe.note_sent(command, now)
 
     def note_accepted(self, command: Command, now: float) -> None:
         """The station has confirmed a command."""
-        if self._watchdog is not None:
-            self._watchdog.note_accepted(command, now)
+        if self._failsafe is not None:
+            self._failsafe.note_accepted(command, now)
         self.note_applied(command)
 
     def note_applied(self, command: Command) -> None:
@@ -104,69 +105,75 @@ class Caretaker:
     def note_interruption(self) -> None:
         """The station has restarted, or has come back from silence."""
         self._was_interrupted = True
-        if self._watchdog is not None:
-            self._watchdog.note_interruption()
+        if self._failsafe is not None:
+            self._failsafe.note_interruption()
 
-    def set_in_charge(self, *, is_in_charge: bool, now: float) -> None:
-        """Hear whether somebody is in charge: the broker, the controller."""
-        if self._watchdog is not None:
-            self._watchdog.set_in_charge(is_in_charge=is_in_charge, now=now)
+    def set_controlled(self, *, is_controlled: bool, now: float) -> None:
+        """Note whether the broker and the controller are there."""
+        if self._failsafe is not None:
+            self._failsafe.set_controlled(is_controlled=is_controlled, now=now)
 
     def next_deadline(self) -> float:
-        """Return when `beats` is worth a call."""
-        if self._watchdog is None:
+        """Return when `keepalive` is worth a call."""
+        if self._failsafe is None:
             return math.inf
-        return self._watchdog.next_deadline()
+        return self._failsafe.next_deadline()
 
-    def beat(self, now: float) -> Care:
-        """Return what keeps the station from falling back."""
-        if self._watchdog is None:
-            return Care()
-        care = Care(look_s=self._watchdog.look_s)
-        self._feed(self._watchdog, self._watchdog.beat(now), care)
-        return care
+    def keepalive(self, now: float) -> Actions:
+        """Return what keeps the station's failsafe from tripping."""
+        if self._failsafe is None:
+            return Actions()
+        actions = Actions(look_s=self._failsafe.look_s)
+        self._refresh(self._failsafe, self._failsafe.keepalive(now), actions)
+        return actions
 
-    def farewell(self) -> list[Command]:
-        """Return what is to be said before a clean end."""
-        disarming = self._watchdog and self._watchdog.disarming()
-        return [disarming] if disarming else []
+    def shutdown_commands(self) -> list[Command]:
+        """Return what belongs to a clean end."""
+        if self._failsafe is None:
+            return []
+        disarming = self._failsafe.disarming()
+        return [] if disarming is None else [disarming]
 
-    def review(
-        self, fields: Mapping[str, object], in_question: Set[str]
-    ) -> Care:
+    def reconcile(
+        self, fields: Mapping[str, object], pending_words: Set[str]
+    ) -> Actions:
         """Compare a fresh report 2 with what was set.
 
         Parameters
         ----------
         fields
             Of the report.
-        in_question
+        pending_words
             Words of commands on their way, whose fields may change.
         """
-        care = self._review_settings(fields, in_question)
-        if self._watchdog is None:
-            return care
-        self._watchdog.review(fields, in_question)
-        if "failsafe" not in in_question:
-            arming = self._watchdog.arming()
+        actions = self._reconcile_settings(fields, pending_words)
+        failsafe = self._failsafe
+        if failsafe is None:
+            return actions
+        failsafe.take_reading(fields, pending_words)
+        if "failsafe" not in pending_words:
+            arming = failsafe.arming()
             if arming is not None:
-                care.commands.append(arming)
-        self._feed(self._watchdog, self._watchdog.beat_on_its_way(), care)
-        return care
+                actions.commands.append(arming)
+        self._refresh(failsafe, failsafe.waiting_keepalive(), actions)
+        return actions
 
-    def _feed(
-        self, watchdog: Watchdog, commands: list[Command], care: Care
+    def _refresh(
+        self,
+        failsafe: FailsafeKeepalive,
+        commands: list[Command],
+        actions: Actions,
     ) -> None:
-        """Add what feeds the station; after a bite it is read back and told."""
-        if not commands or not watchdog.notices_bite():
-            care.beats.extend(commands)
+        """Add keepalives; after a trip they are read back and reported."""
+        if not commands or not failsafe.notices_trip():
+            actions.keepalives.extend(commands)
             return
-        care.commands.extend(commands)
-        care.events.append(FailsafeTookOver(self._station))
+        actions.commands.extend(commands)
+        actions.events.append(FailsafeTookOver(self._station))
 
-    def _review_settings(
-        self, fields: Mapping[str, object], in_question: Set[str]
-    ) -> Care:
+    def _reconcile_settings(
+        self, fields: Mapping[str, object], pending_words: Set[str]
+    ) -> Actions:
         undone = [
             command
             for command in self._set.values()
@@ -175,16 +182,16 @@ class Caretaker:
         was_interrupted, self._was_interrupted = self._was_interrupted, False
         if was_interrupted and self._restores:
             # Also what the station had no time to show before it restarted.
-            return Care(
+            return Actions(
                 commands=undone,
                 events=[SettingRestored(self._station, c) for c in undone],
             )
-        undone = [c for c in undone if c.word not in in_question]
+        undone = [c for c in undone if c.word not in pending_words]
         for command in undone:
             del self._set[command.word]
         if was_interrupted:
-            return Care()
-        return Care(
+            return Actions()
+        return Actions(
             events=[
                 SettingChanged(self._station, command, _seen(command, fields))
                 for command in undone

@@ -1,6 +1,7 @@
-"""What happens at the stations: the network's news, good and bad.
+"""What happens at the stations, good and bad.
 
-Moments (`…_at`) are seconds of the gateway's monotonic clock.
+Silence, refusal and nonsense are everyday here, so they are events and no
+exceptions. Moments (`…_at`) are seconds of the gateway's monotonic clock.
 """
 
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ class StationFloods:
 
 
 @dataclass(frozen=True, slots=True)
-class StrangerHeard:
+class UnknownSender:
     """The first datagram of an address that is no station's.
 
     `is_keba` tells whether it was what only stations say.
@@ -193,7 +194,7 @@ Event = (
     | StatusReceived
     | OddDatagram
     | StationFloods
-    | StrangerHeard
+    | UnknownSender
     | AddressShared
     | CommandAnswered
     | CommandUnanswered

@@ -1,170 +1,254 @@
-"""The line to one station: what is in flight, and when more may leave.
+"""One request and its reply at a time.
 
-One request is in flight at a time. An answer to a command carries no name, so
-it belongs to the command in flight, else to the one given up a moment ago.
+Reports carry their number, but ``TCH-OK`` names no command. So one request is
+in flight per station, and a ``TCH-OK`` belongs to the command in flight.
+
+If that times out, its reply may still be on the way: stations were seen to
+answer more than a second late (evcc-io/evcc#16879). Were the next command sent
+at once, a late ``TCH-OK`` would be credited to the wrong one. So for a while
+other commands wait, and a reply in this window belongs to the silent one.
 """
 
 import math
 from dataclasses import dataclass
 
-from connector.keba.protocol.commands import (
-    Command,
-    ReportRequest,
-)
+from connector.keba.protocol.commands import Command, ReportRequest
 from connector.keba.protocol.ordering import SHORTEST_TIMER_S, must_wait
-from connector.keba.station.ask import Answered, AnyAsk
-from connector.keba.station.doubt import Doubt
-from connector.keba.station.pacing import Pacer
+from connector.keba.station.pacing import KEBA_PAUSES, Pacer, Pauses
+from connector.keba.station.requests import AnyRequest
+
+LATE_REPLY_S = 3.0
+"""So long other commands wait after one was not answered."""
 
 
 @dataclass(slots=True)
-class Flight:
-    """A request that has left and waits for its answer.
+class InFlight:
+    """A request that has left and waits for its reply.
 
     Parameters
     ----------
-    ask
+    request
         The request.
     first_sent_at
         When it left, or what it repeats.
     deadline
         When it counts as not answered.
-    is_told
-        Whether its result is told already.
+    is_reported
+        Whether its result is reported already.
     """
 
-    ask: AnyAsk
+    request: AnyRequest
     first_sent_at: float
     deadline: float
-    is_told: bool = False
+    is_reported: bool = False
 
 
-class Line:
-    """Who may speak to one station, and who is answered.
+@dataclass(frozen=True, slots=True)
+class ReplyTo:
+    """The command that a reply belongs to.
+
+    Parameters
+    ----------
+    command
+        The command.
+    is_reported
+        Whether its result is reported already.
+    is_keepalive
+        Whether it only kept the station's failsafe from tripping.
+    """
+
+    command: Command
+    is_reported: bool
+    is_keepalive: bool = False
+
+
+class LateReplyWindow:
+    """The last command that timed out, whose reply may still come."""
+
+    def __init__(self) -> None:
+        self._command: Command | None = None
+        self._is_reported = False
+        self._ends_at = -math.inf
+
+    def open(self, command: Command, now: float, *, is_reported: bool) -> None:
+        """Let other commands wait for a late reply to this one."""
+        self._command = command
+        self._is_reported = is_reported
+        self._ends_at = now + LATE_REPLY_S
+
+    def mark_reported(self, command: Command) -> None:
+        """Note that the result of this command is reported."""
+        if command is self._command:
+            self._is_reported = True
+
+    def take_reply(self, now: float) -> ReplyTo | None:
+        """Return whom a reply belongs to that nobody else waits for."""
+        command = self._command
+        if command is None or now >= self._ends_at:
+            return None
+        self._ends_at = now
+        self._command = None
+        return ReplyTo(command, self._is_reported)
+
+    def forget(self) -> None:
+        """Another command was answered since: replies are no longer late."""
+        self._command = None
+
+    def ready_at(self, request: AnyRequest) -> float:
+        """Return the moment from which this request need not wait.
+
+        A reply to the first or to the second of two equal commands means the
+        same, so its own repetition need not.
+        """
+        is_its_repetition = (
+            request.is_repetition and request.content is self._command
+        )
+        if isinstance(request.content, ReportRequest) or is_its_repetition:
+            return -math.inf
+        return self._ends_at
+
+
+class Exchange:
+    """What is in flight to one station, and when more may leave.
 
     Parameters
     ----------
     reply_timeout_s
         Seconds after which a request counts as not answered.
+    pauses
+        See `Pauses`.
     """
 
-    def __init__(self, reply_timeout_s: float) -> None:
+    def __init__(
+        self, reply_timeout_s: float, pauses: Pauses = KEBA_PAUSES
+    ) -> None:
         self._reply_timeout_s = reply_timeout_s
-        self._pacer = Pacer()
-        self._doubt = Doubt()
-        self._sent_at: dict[Command, float] = {}
-        self._flight: Flight | None = None
+        self._pacer = Pacer(pauses)
+        self._late_replies = LateReplyWindow()
+        self._commands_sent_at: dict[Command, float] = {}
+        self._in_flight: InFlight | None = None
 
     @property
-    def flight(self) -> Flight | None:
-        """What waits for its answer."""
-        return self._flight
+    def in_flight(self) -> InFlight | None:
+        """What waits for its reply."""
+        return self._in_flight
 
     @property
     def command(self) -> Command | None:
-        """The command that waits for its answer."""
-        request = self._flight and self._flight.ask.request
-        return request if isinstance(request, Command) else None
+        """The command that waits for its reply."""
+        content = self._in_flight and self._in_flight.request.content
+        return content if isinstance(content, Command) else None
 
     @property
     def report(self) -> int | None:
         """Number of the report that is waited for."""
-        request = self._flight and self._flight.ask.request
-        return request.number if isinstance(request, ReportRequest) else None
+        content = self._in_flight and self._in_flight.request.content
+        return content.number if isinstance(content, ReportRequest) else None
 
-    def ready_at(self, ask: AnyAsk) -> float:
+    # --- sending -----------------------------------------------------------
+
+    def ready_at(self, request: AnyRequest) -> float:
         """Return the moment from which a request may leave."""
         return max(
-            ask.not_before,
-            self._overwritten_until(ask.request),
-            self._doubt.free_at(ask),
+            request.not_before,
+            self._overwritten_until(request.content),
+            self._late_replies.ready_at(request),
             self._pacer.ready_at(
-                ask.request.encode(), scheduled=ask.is_scheduled
+                request.content.encode(), scheduled=request.is_scheduled
             ),
         )
 
-    def _overwritten_until(self, request: Command | ReportRequest) -> float:
+    def _overwritten_until(self, content: Command | ReportRequest) -> float:
         """Return how long what was sent before would overwrite this."""
-        if not isinstance(request, Command):
+        if isinstance(content, ReportRequest):
             return -math.inf
         return max(
             (
                 sent_at + SHORTEST_TIMER_S
-                for older, sent_at in self._sent_at.items()
-                if must_wait(older, request)
+                for older, sent_at in self._commands_sent_at.items()
+                if must_wait(older, content)
             ),
             default=-math.inf,
         )
 
-    def send(self, ask: AnyAsk, now: float) -> None:
-        """A request is leaving."""
-        first_sent_at = now if ask.first_sent_at is None else ask.first_sent_at
-        self._flight = Flight(ask, first_sent_at, now)
-        self.note_left(now)
+    def begin(self, request: AnyRequest, now: float) -> None:
+        """Put a request in flight."""
+        first_sent_at = request.first_sent_at
+        if first_sent_at is None:
+            first_sent_at = now
+        self._in_flight = InFlight(request, first_sent_at, now)
+        self.datagram_sent(now)
 
-    def note_left(self, now: float) -> None:
-        """Hear when the last datagram has really left.
+    def datagram_sent(self, now: float) -> None:
+        """Note when the last datagram has really left.
 
         A busy machine may stop us between the decision to send and the
-        sending; KEBA's pauses begin with the latter.
+        sending. KEBA's pauses, the timeout and a `currtime` begin with the
+        latter.
         """
-        flight = self._flight
-        if flight is None:
+        in_flight = self._in_flight
+        if in_flight is None:
             return
-        request = flight.ask.request
-        self._pacer.note_sent(
-            request.encode(),
-            now,
-            disables=isinstance(request, Command)
-            and request.disables_charging(),
-        )
-        flight.deadline = now + self._reply_timeout_s
-        if isinstance(request, Command):
-            self._sent_at = {
+        in_flight.deadline = now + self._reply_timeout_s
+        content = in_flight.request.content
+        disables = False
+        if isinstance(content, Command):
+            disables = content.disables_charging()
+            self._commands_sent_at = {
                 older: sent_at
-                for older, sent_at in self._sent_at.items()
-                if sent_at + SHORTEST_TIMER_S > now
+                for older, sent_at in self._commands_sent_at.items()
+                if now < sent_at + SHORTEST_TIMER_S
             }
-            self._sent_at[request] = now
+            self._commands_sent_at[content] = now
+        self._pacer.note_sent(content.encode(), now, disables=disables)
 
-    def give_up(self, heard_until: float) -> Flight | None:
-        """Return what was not answered in time; the line is free then."""
-        flight = self._flight
-        if flight is None or flight.deadline > heard_until:
-            return None
-        self._flight = None
-        return flight
+    # --- replies -----------------------------------------------------------
 
-    def forget_report(self) -> None:
-        """Wait no more for a report; the line is free then."""
-        if self.report is not None:
-            self._flight = None
-
-    def doubt(self, command: Command, now: float, *, is_told: bool) -> None:
-        """Let others rest, for the answer to this command may still come."""
-        self._doubt.begin(command, now, is_told=is_told)
-
-    def settle(self, command: Command) -> None:
-        """Note that the result of a command is told.
-
-        Its answer may still come, but then brings no second result.
-        """
-        self._doubt.settle(command)
-        if self._flight is not None and self._flight.ask.request is command:
-            self._flight.is_told = True
-
-    def take_report(self, number: int) -> Flight | None:
+    def take_report(self, number: int) -> InFlight | None:
         """Return the request for this report, if that is in flight."""
         if self.report != number:
             return None
-        flight, self._flight = self._flight, None
-        return flight
+        in_flight, self._in_flight = self._in_flight, None
+        return in_flight
 
-    def take_answer(self, now: float) -> Answered | None:
-        """Return the command that an answer belongs to, if any does."""
-        flight, command = self._flight, self.command
-        if flight is not None and command is not None:
-            self._flight = None
-            self._doubt.end()
-            return Answered(command, flight.is_told, flight.ask.is_beat)
-        return self._doubt.claim_answer(now)
+    def take_reply(self, now: float) -> ReplyTo | None:
+        """Return the command that a TCH-OK or TCH-ERR belongs to, if any."""
+        in_flight, command = self._in_flight, self.command
+        if in_flight is None or command is None:
+            return self._late_replies.take_reply(now)
+        self._in_flight = None
+        self._late_replies.forget()
+        return ReplyTo(
+            command, in_flight.is_reported, in_flight.request.is_keepalive
+        )
+
+    # --- no reply ----------------------------------------------------------
+
+    def take_timed_out(self, received_until: float) -> InFlight | None:
+        """Return what was not answered in time; it is in flight no more."""
+        in_flight = self._in_flight
+        if in_flight is None or in_flight.deadline > received_until:
+            return None
+        self._in_flight = None
+        return in_flight
+
+    def cancel_report(self) -> None:
+        """Wait for no report any more."""
+        if self.report is not None:
+            self._in_flight = None
+
+    def await_late_reply(
+        self, command: Command, now: float, *, is_reported: bool
+    ) -> None:
+        """Let other commands wait, see `LateReplyWindow`."""
+        self._late_replies.open(command, now, is_reported=is_reported)
+
+    def mark_reported(self, command: Command) -> None:
+        """Note that the result of a command is reported.
+
+        Its reply may still come, but then brings no second result.
+        """
+        self._late_replies.mark_reported(command)
+        in_flight = self._in_flight
+        if in_flight is not None and in_flight.request.content is command:
+            in_flight.is_reported = True

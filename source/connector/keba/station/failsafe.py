@@ -1,13 +1,16 @@
-"""KEBA's failsafe mode as a watchdog over this connector.
+"""Keeps KEBA's failsafe mode armed, and from tripping while we are there.
 
-The station limits itself when it has not heard `curr`, `currtime` or `ena` for
-its failsafe timeout; reports do not count (UDP guide V2.01, pages 34 and 35).
-So the limit that rules is repeated at a third of the timeout, as long as
-somebody is in charge; else the station falls back by itself.
+The station limits itself when it has not received `curr`, `currtime` or `ena`
+for its failsafe timeout; reports do not count (UDP guide V2.01, pages 34 and
+35). So the limit that rules is repeated at a third of the timeout, as long as
+somebody controls the station; else the station is left to limit itself.
 
-A beat must change nothing. It says what the newest report 2 shows, or what was
-confirmed since: never what somebody has replaced in the meantime. So it begins
-early enough for a look at report 2 before it leaves.
+A keepalive must change nothing. It says what the newest report 2 shows, or
+what was confirmed since: never what somebody has replaced in the meantime. So
+it begins early enough for a look at report 2 before it leaves.
+
+After a trip KEBA wants both current and enable again: these are to be
+reapplied, not only refreshed.
 """
 
 import math
@@ -27,15 +30,16 @@ from connector.keba.protocol.commands import (
 from connector.keba.protocol.fields import CURRENT_MAX_MA
 from connector.keba.station.pacing import REPEAT_PAUSE_S
 
-BEATS_PER_TIMEOUT = 3
+KEEPALIVES_PER_TIMEOUT = 3
+"""One may be lost and its repetition late."""
 
 LOOK_S = REPEAT_PAUSE_S + 0.5
 """So long a look at report 2 may take: it may have been read just before."""
 
 LARGEST_LOOK = 0.6
-"""The part of the time between two beats that a look may take."""
+"""The part of the time between two keepalives that a look may take."""
 
-FEEDING_WORDS = frozenset({"ena", "curr", "currtime"})
+REFRESHING_WORDS = frozenset({"ena", "curr", "currtime"})
 
 _BY_UDP = 4
 """The value of `x2src` that lets us switch phases."""
@@ -48,8 +52,8 @@ class _Confirmed(NamedTuple):
     word: str
 
 
-class Watchdog:
-    """Arms the failsafe mode of one station and keeps it from biting.
+class FailsafeKeepalive:
+    """Arms the failsafe mode of one station and keeps it from tripping.
 
     Parameters
     ----------
@@ -60,37 +64,37 @@ class Watchdog:
 
     def __init__(self, failsafe: SetFailsafe) -> None:
         self._failsafe = failsafe
-        self._next_beat_at = math.inf
-        self._fed_at = -math.inf
+        self._next_keepalive_at = math.inf
+        self._refreshed_at = -math.inf
         self._is_armed = False
-        self._is_in_charge = True
+        self._is_controlled = True
         self._unarmed_reports = 0
         self._fields: Mapping[str, object] = {}
         self._confirmed: dict[str, _Confirmed] = {}
-        self._is_beat_on_its_way = False
-        self._owed: set[str] = set()
-        self._is_bite_told = False
+        self._is_keepalive_waiting = False
+        self._to_reapply: set[str] = set()
+        self._is_trip_reported = False
 
     @property
     def look_s(self) -> float:
-        """How long a beat may wait for a look at report 2."""
+        """How long a keepalive may wait for a look at report 2."""
         return min(LOOK_S, LARGEST_LOOK * self._interval_s)
 
     @property
     def _interval_s(self) -> float:
-        return self._failsafe.timeout / BEATS_PER_TIMEOUT
+        return self._failsafe.timeout / KEEPALIVES_PER_TIMEOUT
 
     def next_deadline(self) -> float:
-        """Return when the next beat begins."""
-        if not (self._is_armed and self._is_in_charge):
+        """Return when the next keepalive begins."""
+        if not (self._is_armed and self._is_controlled):
             return math.inf
-        return self._next_beat_at
+        return self._next_keepalive_at
 
-    def set_in_charge(self, *, is_in_charge: bool, now: float) -> None:
-        """Hear whether somebody is in charge: the broker, the controller."""
-        if is_in_charge and not self._is_in_charge:
-            self._next_beat_at = now
-        self._is_in_charge = is_in_charge
+    def set_controlled(self, *, is_controlled: bool, now: float) -> None:
+        """Note whether the broker and the controller are there."""
+        if is_controlled and not self._is_controlled:
+            self._next_keepalive_at = now
+        self._is_controlled = is_controlled
 
     def note_interruption(self) -> None:
         """The station has restarted, or has come back from silence.
@@ -103,34 +107,34 @@ class Watchdog:
 
     def note_sent(self, command: Command, now: float) -> None:
         """A command is leaving."""
-        if command.word in FEEDING_WORDS:
-            self._is_beat_on_its_way = False
-            self._plan_beat(now)
+        if command.word in REFRESHING_WORDS:
+            self._is_keepalive_waiting = False
+            self._plan_keepalive(now)
 
     def note_accepted(self, command: Command, now: float) -> None:
         """The station has confirmed a command."""
         if isinstance(command, SetFailsafe):
             self._failsafe = command
             self._is_armed = command.timeout > 0
-            self._fed_at = now
-            self._plan_beat(now)
-        if command.word in FEEDING_WORDS:
-            self._fed_at = now
-            self._is_bite_told = False
-            self._owed.discard(command.word)
+            self._refreshed_at = now
+            self._plan_keepalive(now)
+        if command.word in REFRESHING_WORDS:
+            self._refreshed_at = now
+            self._is_trip_reported = False
+            self._to_reapply.discard(command.word)
             self._forget({command.word})
             for key, value in _effect_of(command).items():
                 self._confirmed[key] = _Confirmed(value, command.word)
 
-    def review(
-        self, fields: Mapping[str, object], in_question: Set[str]
+    def take_reading(
+        self, fields: Mapping[str, object], pending_words: Set[str]
     ) -> None:
-        """Take a fresh report 2; words in question it may not show yet."""
+        """Take a fresh report 2; it may not show pending words yet."""
         self._fields = fields
-        self._forget(FEEDING_WORDS - in_question)
-        is_settled = in_question.isdisjoint(FEEDING_WORDS)
-        if self._is_armed and is_settled and _has_fallen_back(fields):
-            self._owe()
+        self._forget(REFRESHING_WORDS - pending_words)
+        is_settled = pending_words.isdisjoint(REFRESHING_WORDS)
+        if self._is_armed and is_settled and _has_tripped(fields):
+            self._reapply()
 
     def arming(self) -> Command | None:
         """Return the command that arms the station, if it is not armed.
@@ -147,36 +151,36 @@ class Watchdog:
         if is_shown is None and self._is_armed:
             return None
         self._is_armed = False
-        self._is_beat_on_its_way = False
-        self._owed.clear()
+        self._is_keepalive_waiting = False
+        self._to_reapply.clear()
         self._unarmed_reports += 1
         is_power_of_two = self._unarmed_reports.bit_count() == 1
         return self._failsafe if is_power_of_two else None
 
-    def beat(self, now: float) -> list[Command]:
-        """Return the commands that are due now.
-
-        After a time without us that was long enough for the station to fall
-        back, KEBA wants both current and enable again.
-        """
+    def keepalive(self, now: float) -> list[Command]:
+        """Return the commands that are due now."""
         if now < self.next_deadline():
             return []
-        if self._has_bitten(now):
-            self._owe()
-        self._is_beat_on_its_way = True
+        if now - self._refreshed_at > self._failsafe.timeout:
+            # Long enough without us for the station to have tripped.
+            self._reapply()
+        self._is_keepalive_waiting = True
         # If it does not leave: KEBA's pauses and the look take their time.
-        self._next_beat_at = now + 2 * self._interval_s
-        return self._words_to_say()
+        self._next_keepalive_at = now + 2 * self._interval_s
+        return self._commands_to_repeat()
 
-    def beat_on_its_way(self) -> list[Command]:
-        """Return what the last beat should say by now, if it has not left."""
-        return self._words_to_say() if self._is_beat_on_its_way else []
+    def waiting_keepalive(self) -> list[Command]:
+        """Return what the last one should say by now, if it has not left."""
+        if not self._is_keepalive_waiting:
+            return []
+        return self._commands_to_repeat()
 
-    def notices_bite(self) -> bool:
-        """Tell, once, that the station must have fallen back."""
-        is_news = bool(self._owed) and not self._is_bite_told
-        self._is_bite_told |= is_news
-        return is_news
+    def notices_trip(self) -> bool:
+        """Tell, once, that the station must have tripped."""
+        if not self._to_reapply or self._is_trip_reported:
+            return False
+        self._is_trip_reported = True
+        return True
 
     def disarming(self) -> Command | None:
         """Return the command for a clean end, if the station is armed."""
@@ -184,38 +188,35 @@ class Watchdog:
             return None
         return SetFailsafe(Seconds(0), Milliampere(0), self._failsafe.stored)
 
-    def _plan_beat(self, now: float) -> None:
-        self._next_beat_at = now + self._interval_s - self.look_s
+    def _plan_keepalive(self, now: float) -> None:
+        self._next_keepalive_at = now + self._interval_s - self.look_s
 
-    def _has_bitten(self, now: float) -> bool:
-        return now - self._fed_at > self._failsafe.timeout
-
-    def _owe(self) -> None:
-        self._owed = {"ena", "curr"}
+    def _reapply(self) -> None:
+        self._to_reapply = {"ena", "curr"}
 
     def _find_armed(self) -> None:
         """Take over a station that is armed already.
 
-        It may have fallen back since whoever armed it fell silent.
+        It may have tripped since whoever armed it fell silent.
         """
         self._unarmed_reports = 0
         if self._is_armed:
             return
         self._is_armed = True
-        self._is_bite_told = True
-        self._next_beat_at = -math.inf
-        self._owe()
+        self._is_trip_reported = True
+        self._next_keepalive_at = -math.inf
+        self._reapply()
 
-    def _words_to_say(self) -> list[Command]:
+    def _commands_to_repeat(self) -> list[Command]:
         shown = self._shown()
         limit, enable = _limit_of(shown), _enable_of(shown)
-        if self._owed:
-            owed = [enable, limit]
+        if self._to_reapply:
+            commands = [enable, limit]
         elif limit is None or _disturbs(shown):
-            owed = [enable or limit]
+            commands = [enable or limit]
         else:
-            owed = [limit]
-        return [command for command in owed if command is not None]
+            commands = [limit]
+        return [command for command in commands if command is not None]
 
     def _shown(self) -> Mapping[str, object]:
         """Return what a report 2 would show now, as far as is known."""
@@ -268,7 +269,7 @@ def _disturbs(shown: Mapping[str, object]) -> bool:
     return has_timer or is_on_one_phase
 
 
-def _has_fallen_back(fields: Mapping[str, object]) -> bool:
+def _has_tripped(fields: Mapping[str, object]) -> bool:
     """Tell whether the failsafe current rules (UDP guide V2.01, page 35).
 
     Nothing else offers a current while charging is not enabled.

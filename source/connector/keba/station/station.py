@@ -1,16 +1,18 @@
-"""The conversation with one station, as clockwork.
+"""One station, sans-I/O: what to send next, and what its answers mean.
 
 No socket, no thread, no clock: the caller says what has come and what time
 it is, and is told what may be sent now. The rules:
 
-* one request is in flight; a push in between is data, not an answer
-* commands go before polls, the newest command of a word wins
-* a poll is repeated once, then it counts as unanswered
-* after a silent command other commands rest, so that a late TCH-OK is not
-  credited to the wrong one
-* reports are matched by their ID and welcome whenever they come
-* a station with another serial number than expected is neither believed nor
-  told anything
+* One request is in flight. A status message in between is data, no answer.
+* Commands go before reports: a user waits for them. Reports that have waited
+  long take turns with them.
+* A report is asked for once more, then it counts as unanswered. A command is
+  sent once more if that is harmless; see `ordering` for what forbids it.
+* Reports are matched by their ID and welcome whenever they come.
+* Report 2 is read back after each command, for TCH-OK means received, not
+  done.
+* A station with another serial number than expected is neither believed nor
+  sent a command. Reports are still asked for: it may be exchanged back.
 """
 
 import math
@@ -37,10 +39,13 @@ from connector.keba.protocol.messages import (
     parse_datagram,
 )
 from connector.keba.protocol.ordering import is_outdated
-from connector.keba.station.ask import AnyAsk, Ask, Request
-from connector.keba.station.availability import IDENTIFICATION, Connection
-from connector.keba.station.command_queue import CommandQueue
-from connector.keba.station.desired_state import Care, Caretaker
+from connector.keba.station.availability import (
+    IDENTIFICATION,
+    Availability,
+    RestartDetector,
+    UptimeStep,
+)
+from connector.keba.station.desired_state import Actions, DesiredState
 from connector.keba.station.events import (
     CommandAnswered,
     CommandFinished,
@@ -56,11 +61,17 @@ from connector.keba.station.events import (
     StationRestarted,
     StatusReceived,
 )
-from connector.keba.station.exchange import Flight, Line
-from connector.keba.station.failsafe import FEEDING_WORDS
-from connector.keba.station.poll_schedule import Polls, has_waited_long
-from connector.keba.station.restart_detector import Passage, Uptimes
-from connector.keba.station.verification import Proofs
+from connector.keba.station.exchange import Exchange, InFlight
+from connector.keba.station.failsafe import REFRESHING_WORDS
+from connector.keba.station.pacing import KEBA_PAUSES, Pauses
+from connector.keba.station.requests import (
+    AnyRequest,
+    CommandQueue,
+    Content,
+    PollSchedule,
+    Request,
+)
+from connector.keba.station.verification import Verification
 
 READ_BACK = 2
 """Report 2 shows the settings, see `Command.expected_fields`."""
@@ -75,21 +86,12 @@ PHASE_COOL_DOWN_S = 305.0
 (ioBroker.kecontact pull request 242)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one look at a session has brought."""
-
-    events: list[Event]
-    datagram: bytes | None = None
-
-
-class Session:
-    """One station: what to say next, and what its answers mean.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationOptions:
+    """How a station is spoken to.
 
     Parameters
     ----------
-    station
-        Name of the station.
     reports
         Numbers of the reports to poll, in this order.
     poll_interval_s
@@ -100,39 +102,67 @@ class Session:
         Moment of the first round.
     serial
         Serial number of the station that is meant; None takes any.
-    restores, failsafe
-        See `Caretaker`.
+    restores
+        Whether what a restart has undone is sent again.
+    failsafe
+        What to arm the station's failsafe mode with, if at all.
+    pauses
+        How long the station is left alone between datagrams.
+    """
+
+    reports: Sequence[int] = (1, 2, 3)
+    poll_interval_s: float = 30.0
+    reply_timeout_s: float = 2.0
+    first_round_at: float = 0.0
+    serial: str | None = None
+    restores: bool = False
+    failsafe: SetFailsafe | None = None
+    pauses: Pauses = KEBA_PAUSES
+
+
+DEFAULT_OPTIONS = StationOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What has happened at a station, and what may leave for it now."""
+
+    events: list[Event]
+    datagram: bytes | None = None
+
+
+class Station:
+    """What is said to one station, and what it says.
+
+    Parameters
+    ----------
+    name
+        Name of the station.
+    options
+        How it is spoken to.
     """
 
     def __init__(
-        self,
-        station: str,
-        *,
-        reports: Sequence[int] = (1, 2, 3),
-        poll_interval_s: float = 30.0,
-        reply_timeout_s: float = 2.0,
-        first_round_at: float = 0.0,
-        serial: str | None = None,
-        restores: bool = False,
-        failsafe: SetFailsafe | None = None,
+        self, name: str, options: StationOptions = DEFAULT_OPTIONS
     ) -> None:
-        self.station = station
-        self._line = Line(reply_timeout_s)
-        self._polls = Polls(
-            reports,
-            interval_s=poll_interval_s,
-            first_round_at=first_round_at,
+        self.name = name
+        self._exchange = Exchange(options.reply_timeout_s, options.pauses)
+        self._polls = PollSchedule(
+            options.reports,
+            interval_s=options.poll_interval_s,
+            shortest_interval_s=options.pauses.between_equal_s,
+            first_round_at=options.first_round_at,
         )
-        self._connection = Connection(station, serial)
-        self._proofs = Proofs(station)
-        self._caretaker = Caretaker(
-            station, restores=restores, failsafe=failsafe
+        self._availability = Availability(name, options.serial)
+        self._restart_detector = RestartDetector()
+        self._verification = Verification(name)
+        self._desired_state = DesiredState(
+            name, restores=options.restores, failsafe=options.failsafe
         )
         self._commands = CommandQueue()
         self._phases_free_at = -math.inf
         self._command_went_last = False
-        self._uptimes = Uptimes()
-        self._told: tuple[bool, str] | None = None
+        self._reported: tuple[bool, str] | None = None
 
     # --- what the caller says ---------------------------------------------
 
@@ -142,74 +172,74 @@ class Session:
         if obstacle:
             return [self._not_sent(command, obstacle)]
         events: list[Event] = [
-            *self._proofs.supersede(command.word),
-            *self._make_way(command),
+            *self._verification.supersede(command.word),
+            *self._drop_older(command),
         ]
-        if not self._connection.is_resolved:
+        if not self._availability.is_resolved:
             return [*events, self._unreachable(command)]
-        self._commands.append(Ask(command, now, now))
+        self._commands.append(Request(command, now, now))
         return events
 
     def ask(self, report: int, now: float, *, delay_s: float = 0.0) -> None:
         """Ask for a report outside of the rounds, after a delay."""
         self._polls.add(report, now, delay_s=delay_s)
 
-    def set_in_charge(self, *, is_in_charge: bool, now: float) -> None:
-        """Hear whether somebody is in charge, see `Caretaker`."""
-        self._caretaker.set_in_charge(is_in_charge=is_in_charge, now=now)
+    def set_controlled(self, *, is_controlled: bool, now: float) -> None:
+        """Note whether the broker and the controller are there."""
+        self._desired_state.set_controlled(is_controlled=is_controlled, now=now)
 
-    def say_farewell(self, now: float) -> None:
-        """Poll no more; say what belongs to a clean end."""
+    def shutdown(self, now: float) -> None:
+        """Poll no more; send what belongs to a clean end."""
         self._polls.end()
-        self._line.forget_report()
+        self._exchange.cancel_report()
         self._commands.take_all()
-        if self._connection.is_somebody_else:
+        if self._availability.wrong_serial:
             return
-        for command in self._caretaker.farewell():
-            self._commands.append(Ask(command, now, now))
+        for command in self._desired_state.shutdown_commands():
+            self._commands.append(Request(command, now, now))
 
     def note_address(self, *, is_resolved: bool, now: float) -> list[Event]:
-        """Hear whether the name of the station has an address."""
-        was_resolved = self._connection.is_resolved
-        self._connection.note_address(is_resolved=is_resolved)
+        """Note whether the name of the station has an address."""
+        was_resolved = self._availability.is_resolved
+        self._availability.note_address(is_resolved=is_resolved)
         if is_resolved:
             if not was_resolved:
-                self._begin_round(now)
-            return self._news()
+                self._polls.begin_round(now)
+            return self._state_change()
         dropped: list[Event] = [
             self._unreachable(command) for command in self._commands.take_all()
         ]
-        return [*dropped, *self._news()]
+        return [*dropped, *self._state_change()]
 
-    def note_left(self, now: float) -> None:
-        """Hear when the last datagram has really left, see `Line`."""
-        self._line.note_left(now)
+    def datagram_sent(self, now: float) -> None:
+        """Note when the last datagram has really left, see `Exchange`."""
+        self._exchange.datagram_sent(now)
 
     def note_send_error(self) -> None:
-        """Hear that the last datagram could not be sent."""
-        self._connection.note_send_error()
+        """Note that the last datagram could not be sent."""
+        self._availability.note_send_error()
 
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Take a datagram that came from this station."""
-        self._connection.note_seen(now)
+        self._availability.note_seen(now)
         match parse_datagram(data):
             case Report() as report:
                 return self._on_report(report, decode_datagram(data), now)
-            case StatusPush() if self._connection.is_somebody_else:
+            case StatusPush() if self._availability.wrong_serial:
                 return []
             case StatusPush():
-                return [StatusReceived(self.station, decode_datagram(data))]
+                return [StatusReceived(self.name, decode_datagram(data))]
             case Acceptance(text=text):
-                return self._on_answer(text, now, is_accepted=True)
+                return self._on_reply(text, now, is_accepted=True)
             case StartReply():
-                return self._on_answer("started", now, is_accepted=True)
+                return self._on_reply("started", now, is_accepted=True)
             case Refusal(text=text):
-                return self._on_answer(text, now, is_accepted=False)
+                return self._on_reply(text, now, is_accepted=False)
             case BootMessage():
-                self._uptimes.clear()
+                self._restart_detector.clear()
                 return self._on_restart(now)
             case Unreadable(reason=reason):
-                return [OddDatagram(self.station, reason)]
+                return [OddDatagram(self.name, reason)]
             case _:
                 return []
 
@@ -217,176 +247,188 @@ class Session:
 
     @property
     def has_commands(self) -> bool:
-        """Whether a command waits for its moment or for its answer."""
-        return len(self._commands) > 0 or self._line.command is not None
+        """Whether a command waits for its moment or for its reply."""
+        return len(self._commands) > 0 or self._exchange.command is not None
 
     @property
-    def owes_farewell(self) -> bool:
-        """Whether a `failsafe` waits for its moment or for its answer."""
-        waiting = [ask.request for ask in self._commands]
+    def is_left_armed(self) -> bool:
+        """Whether a `failsafe` waits for its moment or for its reply."""
+        waiting = [request.content for request in self._commands]
         return any(
             isinstance(command, SetFailsafe)
-            for command in (*waiting, self._line.command)
+            for command in (*waiting, self._exchange.command)
         )
 
     def next_deadline(self) -> float:
-        """Return the moment at which `turn` is worth a call."""
+        """Return the moment at which `advance` is worth a call."""
         planned_at = self._polls.next_round_at
-        if self._may_beat():
-            planned_at = min(planned_at, self._caretaker.next_deadline())
-        if self._line.flight is not None:
-            return min(self._line.flight.deadline, planned_at)
-        if not self._connection.is_resolved:
+        if self._may_keep_alive():
+            planned_at = min(planned_at, self._desired_state.next_deadline())
+        if self._exchange.in_flight is not None:
+            return min(self._exchange.in_flight.deadline, planned_at)
+        if not self._availability.is_resolved:
             return planned_at
-        asks: list[AnyAsk] = [*self._commands, *self._polls]
-        return min([planned_at, *map(self._line.ready_at, asks)])
+        requests: list[AnyRequest] = [*self._commands, *self._polls]
+        return min([planned_at, *map(self._exchange.ready_at, requests)])
 
-    def turn(self, now: float, heard_until: float) -> Turn:
+    def advance(self, now: float, received_until: float) -> Step:
         """Let time pass and return what may leave at the moment `now`.
 
         Parameters
         ----------
         now
             The moment.
-        heard_until
-            Up to when all that came was handed to `receive`. A request is
-            not given up before its answer had the chance to be heard.
+        received_until
+            Up to when all that came was handed to `receive`. A busy machine
+            may find replies in the socket long after they came; a request is
+            not given up before its reply had the chance to be read.
         """
         events: list[Event] = []
-        flight = self._line.give_up(heard_until)
-        if flight is not None:
-            events += self._give_up(flight, now)
+        timed_out = self._exchange.take_timed_out(received_until)
+        if timed_out is not None:
+            events += self._on_timeout(timed_out, now)
         if now >= self._polls.next_round_at:
             events += self._start_next_round(now)
-        if self._caretaker.next_deadline() <= now and self._may_beat():
-            events += self._beat(now)
-        ask = self._choose(now)
-        if ask is None:
-            return Turn(events)
-        return Turn(events, self._send(ask, now))
+        if (
+            self._desired_state.next_deadline() <= now
+            and self._may_keep_alive()
+        ):
+            events += self._keep_alive(now)
+        request = self._next_request(now)
+        if request is None:
+            return Step(events)
+        return Step(events, self._send(request, now))
 
     # --- rounds ------------------------------------------------------------
 
     def _start_next_round(self, now: float) -> list[Event]:
         self._polls.plan_next_round(now)
-        if not self._connection.is_resolved:
-            return self._round_up()
-        self._begin_round(now)
+        if not self._availability.is_resolved:
+            return self._state_after_round()
+        self._polls.begin_round(now)
         return []
 
-    def _begin_round(self, now: float) -> None:
-        self._polls.begin_round(now)
-
-    def _close(self, number: int) -> list[Event]:
-        """Strike a report off the round; tell the state when all are off."""
-        return self._round_up() if self._polls.close(number) else self._news()
+    def _strike_off(self, number: int) -> list[Event]:
+        """Strike a report off the round; report the state after the last."""
+        if self._polls.strike_off(number):
+            return self._state_after_round()
+        return self._state_change()
 
     # --- sending -----------------------------------------------------------
 
-    def _choose(self, now: float) -> AnyAsk | None:
-        if self._line.flight or not self._connection.is_resolved:
+    def _next_request(self, now: float) -> AnyRequest | None:
+        if self._exchange.in_flight or not self._availability.is_resolved:
             return None
         command = None
-        if not self._connection.is_somebody_else:
+        if not self._availability.wrong_serial:
             command = self._first_ready(self._commands, now)
         report = self._first_ready(self._polls, now)
         if command is None or report is None:
             return command or report
-        if self._command_went_last and has_waited_long(report, now):
+        if self._command_went_last and report.has_waited_long(now):
             return report
         return command
 
     def _first_ready(
-        self, asks: Iterable[Ask[Request]], now: float
-    ) -> Ask[Request] | None:
-        ready = (ask for ask in asks if self._line.ready_at(ask) <= now)
-        return next(ready, None)
+        self, requests: Iterable[Request[Content]], now: float
+    ) -> Request[Content] | None:
+        for request in requests:
+            if self._exchange.ready_at(request) <= now:
+                return request
+        return None
 
-    def _send(self, ask: AnyAsk, now: float) -> bytes:
-        request = ask.request
-        if isinstance(request, Command):
-            self._commands.remove_command(request)
-            self._caretaker.note_sent(request, now)
-            if not ask.is_beat and request.word in FEEDING_WORDS:
-                # It feeds the station; a beat would come late, and blindly.
-                self._commands.remove_beats()
-            if isinstance(request, SetPhases):
+    def _send(self, request: AnyRequest, now: float) -> bytes:
+        content = request.content
+        if isinstance(content, Command):
+            self._commands.remove_command(content)
+            self._desired_state.note_sent(content, now)
+            if not request.is_keepalive and content.word in REFRESHING_WORDS:
+                # It refreshes the station itself. A keepalive would come
+                # late, and without a look at what this one has changed.
+                self._commands.remove_keepalives()
+            if isinstance(content, SetPhases):
                 self._phases_free_at = now + PHASE_COOL_DOWN_S
         else:
-            self._polls.remove(request.number)
-        self._command_went_last = isinstance(request, Command)
-        self._connection.note_sent()
-        self._line.send(ask, now)
-        return request.encode()
+            self._polls.remove(content.number)
+        self._command_went_last = isinstance(content, Command)
+        self._availability.note_sent()
+        self._exchange.begin(request, now)
+        return content.encode()
 
-    def _give_up(self, flight: Flight, now: float) -> list[Event]:
-        request = flight.ask.request
-        if isinstance(request, Command):
-            return self._give_up_command(flight, request, now)
-        return self._give_up_report(flight, request, now)
+    def _on_timeout(self, timed_out: InFlight, now: float) -> list[Event]:
+        content = timed_out.request.content
+        if isinstance(content, Command):
+            return self._on_command_timeout(timed_out, content, now)
+        return self._on_report_timeout(timed_out, content, now)
 
     # --- reports -----------------------------------------------------------
 
-    def _give_up_report(
-        self, flight: Flight, request: ReportRequest, now: float
+    def _on_report_timeout(
+        self, timed_out: InFlight, content: ReportRequest, now: float
     ) -> list[Event]:
-        number = request.number
-        attempts_left = flight.ask.attempts_left - 1
-        # A silent station is asked once: more would keep the line busy.
-        if attempts_left and not self._connection.is_silent:
-            again = Ask(request, now, now, attempts_left, flight.first_sent_at)
-            self._polls.add_repetition(again)
+        number = content.number
+        attempts_left = timed_out.request.attempts_left - 1
+        # A silent station is asked once: a repetition would only keep the
+        # next request waiting.
+        if attempts_left > 0 and not self._availability.is_silent:
+            self._polls.add_repetition(
+                Request(
+                    content, now, now, attempts_left, timed_out.first_sent_at
+                )
+            )
             return []
-        events: list[Event] = [
-            ReportUnanswered(self.station, f"report {number}")
-        ]
+        events: list[Event] = [ReportUnanswered(self.name, f"report {number}")]
         if number == READ_BACK:
-            events += self._proofs.note_missing_reading()
-            if self._proofs.wants_reading:
+            events += self._verification.note_missing_reading()
+            if self._verification.needs_reading:
                 self.ask(READ_BACK, now)
-        if self._connection.note_report_unanswered(
-            number, flight.first_sent_at
+        if self._availability.note_report_unanswered(
+            number, timed_out.first_sent_at
         ):
             self.ask(IDENTIFICATION, now)
-        return [*events, *self._close(number)]
+        return [*events, *self._strike_off(number)]
 
     def _on_report(self, report: Report, text: str, now: float) -> list[Event]:
         number = self._number_of(report)
         if not is_known_report(number):
             reason = f"there is no report {number}"
-            return [OddDatagram(self.station, reason)]
+            return [OddDatagram(self.name, reason)]
+        self._availability.note_identity(report.fields)
         events: list[Event] = []
-        self._connection.note_identity(report.fields)
-        uptime_s = report.fields.get("Sec")
-        if isinstance(uptime_s, int) and not self._connection.is_somebody_else:
-            passage = self._uptimes.note(
-                number, uptime_s, is_awaited=self._line.report == number
-            )
-            if passage is Passage.STALE:
+        match self._uptime_step(report, number):
+            case UptimeStep.STALE:
                 reason = f"a report {number} older than the last one"
-                return [OddDatagram(self.station, reason)]
-            if passage is Passage.RESTART:
+                return [OddDatagram(self.name, reason)]
+            case UptimeStep.RESTART:
                 events += self._on_restart(now)
         asked_at = self._asked_at(number)
-        if self._connection.is_silent:
-            self._caretaker.note_interruption()
-        self._connection.note_report(number, now)
-        if self._connection.is_somebody_else:
-            events += self._proofs.abandon(ANOTHER_STATION)
-            return [*events, *self._drop_commands(), *self._close(number)]
-        events.append(ReportReceived(self.station, f"report {number}", text))
+        if self._availability.is_silent:
+            self._desired_state.note_interruption()
+        self._availability.note_report(number, now)
+        if self._availability.wrong_serial:
+            events += self._verification.abandon(ANOTHER_STATION)
+            return [*events, *self._drop_commands(), *self._strike_off(number)]
+        events.append(ReportReceived(self.name, f"report {number}", text))
         if number == READ_BACK and asked_at is not None:
             events += self._read_back(report, asked_at, now)
-        return [*events, *self._close(number)]
+        return [*events, *self._strike_off(number)]
 
     def _number_of(self, report: Report) -> int:
-        """Return the number; the ID of session reports may be wrong."""
+        """Return the number of a report, for guide V2.00 prints wrong ones."""
         if is_known_report(report.number) or not is_session_report(report):
             return report.number
-        awaited = self._line.report
+        awaited = self._exchange.report
         if awaited is None or awaited not in SESSION_REPORTS:
             return LATEST_SESSION
         return awaited
+
+    def _uptime_step(self, report: Report, number: int) -> UptimeStep:
+        uptime_s = report.fields.get("Sec")
+        if not isinstance(uptime_s, int) or self._availability.wrong_serial:
+            return UptimeStep.FORWARD
+        return self._restart_detector.note(
+            number, uptime_s, is_awaited=self._exchange.report == number
+        )
 
     def _asked_at(self, number: int) -> float | None:
         """Take the report as answered; return since when it was asked for.
@@ -395,83 +437,100 @@ class Session:
         repetition, so the first one counts. A late answer also serves the
         repetition that waits for its moment.
         """
-        flight = self._line.take_report(number)
-        if flight is not None:
-            return flight.first_sent_at
+        in_flight = self._exchange.take_report(number)
+        if in_flight is not None:
+            return in_flight.first_sent_at
         waiting = self._polls.take_repetition(number)
         return None if waiting is None else waiting.first_sent_at
 
     def _read_back(
         self, report: Report, asked_at: float, now: float
     ) -> list[Event]:
-        verdicts = self._proofs.judge(report.fields, asked_at)
-        for verdict in verdicts:
-            word = verdict.command.word
-            self._line.settle(verdict.command)
-            if verdict.outcome is Outcome.APPLIED:
-                self._caretaker.note_applied(verdict.command)
+        results = self._verification.check(report.fields, asked_at)
+        for result in results:
+            self._exchange.mark_reported(result.command)
+            if result.outcome is Outcome.APPLIED:
+                self._desired_state.note_applied(result.command)
                 # Its repetition, if that waits, is needless.
-                self._commands.remove_command(verdict.command)
-            if verdict.outcome is Outcome.NOT_APPLIED:
-                self._caretaker.note_not_applied(word)
-        if self._proofs.wants_reading:
+                self._commands.remove_command(result.command)
+            if result.outcome is Outcome.NOT_APPLIED:
+                self._desired_state.note_not_applied(result.command.word)
+        if self._verification.needs_reading:
             self.ask(READ_BACK, now)
-        in_question = self._proofs.words | self._commands.words
-        if self._line.command is not None:
-            in_question |= {self._line.command.word}
-        care = self._caretaker.review(report.fields, in_question)
-        return [*verdicts, *self._take_care(care, now)]
+        pending_words = self._verification.words | self._commands.words
+        if self._exchange.command is not None:
+            pending_words |= {self._exchange.command.word}
+        actions = self._desired_state.reconcile(report.fields, pending_words)
+        return [*results, *self._perform(actions, now)]
 
-    def _take_care(self, care: Care, now: float) -> list[Event]:
-        """Queue what the caretaker wants, unless a user wants something."""
+    def _on_restart(self, now: float) -> list[Event]:
+        self._desired_state.note_interruption()
+        self._availability.note_restart()
+        self._polls.begin_round(now)
+        return [StationRestarted(self.name)]
+
+    # --- what nobody has asked for -----------------------------------------
+
+    def _perform(self, actions: Actions, now: float) -> list[Event]:
+        """Queue what restores or keeps alive, unless a user wants something."""
         left_out = [
             command
-            for command in care.commands
-            if not self._queue_if_wanted(Ask(command, now, now))
+            for command in actions.commands
+            if not self._queue_if_free(Request(command, now, now))
         ]
-        if care.beats:
-            self._queue_beats(care.beats, now, not_before=now)
+        if actions.keepalives:
+            self._queue_keepalives(actions.keepalives, now, not_before=now)
         return [
             event
-            for event in care.events
+            for event in actions.events
             if not isinstance(event, SettingRestored)
             or event.command not in left_out
         ]
 
-    def _may_beat(self) -> bool:
-        """Whether to look if the station wants to be fed.
+    def _may_keep_alive(self) -> bool:
+        """Whether to look if the station needs a keepalive.
 
         One that is silent is asked for reports; what it needs is known when
-        it answers. A command on its way feeds the station itself.
+        it answers. A command on its way refreshes the station itself.
         """
         return (
-            self._connection.is_resolved
-            and not self._connection.is_silent
-            and not self._connection.is_somebody_else
-            and self._line.command is None
+            self._availability.is_resolved
+            and not self._availability.is_silent
+            and not self._availability.wrong_serial
+            and self._exchange.command is None
         )
 
-    def _beat(self, now: float) -> list[Event]:
-        """Feed the station, after a look at what it has been told by others.
+    def _keep_alive(self, now: float) -> list[Event]:
+        """Send a keepalive, after a look at what others have set.
 
-        A beat leaves without that look if report 2 does not come.
+        It leaves without that look if report 2 does not come.
         """
-        care = self._caretaker.beat(now)
-        if care.beats:
+        actions = self._desired_state.keepalive(now)
+        if actions.keepalives:
             self.ask(READ_BACK, now)
-            self._queue_beats(care.beats, now, not_before=now + care.look_s)
-        return self._take_care(replace(care, beats=[]), now)
+            self._queue_keepalives(
+                actions.keepalives, now, not_before=now + actions.look_s
+            )
+        return self._perform(replace(actions, keepalives=[]), now)
 
-    def _queue_beats(
-        self, beats: Sequence[Command], now: float, *, not_before: float
+    def _queue_keepalives(
+        self, commands: Sequence[Command], now: float, *, not_before: float
     ) -> None:
-        """Replace the beats that have not left."""
-        self._commands.remove_beats()
-        for command in beats:
-            ask = Ask(command, now, not_before, attempts_left=1, is_beat=True)
-            self._queue_if_wanted(ask)
+        """Replace the keepalives that have not left."""
+        self._commands.remove_keepalives()
+        for command in commands:
+            # Not repeated: the next one comes long before the timeout.
+            self._queue_if_free(
+                Request(
+                    command,
+                    now,
+                    not_before,
+                    attempts_left=1,
+                    is_keepalive=True,
+                )
+            )
 
-    def _queue_if_wanted(self, ask: Ask[Command]) -> bool:
+    def _queue_if_free(self, request: Request[Command]) -> bool:
         """Queue what nobody has asked for, unless it undoes what is newer.
 
         Returns
@@ -479,111 +538,105 @@ class Session:
         bool
             Whether it waits now.
         """
-        flight = self._line.flight
+        in_flight, newer = self._exchange.in_flight, self._exchange.command
         if (
-            flight is not None
-            and isinstance(flight.ask.request, Command)
-            and not flight.ask.is_beat
-            and is_outdated(ask.request, flight.ask.request)
+            in_flight is not None
+            and newer is not None
+            and not in_flight.request.is_keepalive
+            and is_outdated(request.content, newer)
         ):
             return False
-        return self._commands.append_if_wanted(ask)
-
-    def _on_restart(self, now: float) -> list[Event]:
-        self._caretaker.note_interruption()
-        self._connection.note_restart()
-        self._begin_round(now)
-        return [StationRestarted(self.station)]
+        return self._commands.append_if_free(request)
 
     # --- commands ----------------------------------------------------------
 
-    def _give_up_command(
-        self, flight: Flight, command: Command, now: float
+    def _on_command_timeout(
+        self, timed_out: InFlight, command: Command, now: float
     ) -> list[Event]:
-        self._connection.note_command_unanswered()
-        is_told = flight.ask.is_beat or flight.is_told
-        is_outdated = self._commands.overrules(command)
-        self._line.doubt(command, now, is_told=is_told or is_outdated)
-        if is_told:
+        self._availability.note_command_unanswered()
+        request = timed_out.request
+        is_reported = request.is_keepalive or timed_out.is_reported
+        is_outdated_now = self._commands.outdates(command)
+        self._exchange.await_late_reply(
+            command, now, is_reported=is_reported or is_outdated_now
+        )
+        if is_reported:
             return []
         self.ask(READ_BACK, now)
-        if is_outdated:
+        if is_outdated_now:
             return [self._superseded(command)]
-        attempts_left = flight.ask.attempts_left - 1
+        attempts_left = request.attempts_left - 1
         will_repeat = (
             command.repeatable
             and attempts_left > 0
-            and self._connection.is_resolved
+            and self._availability.is_resolved
         )
         events: list[Event] = [
-            CommandUnanswered(self.station, command, will_repeat)
+            CommandUnanswered(self.name, command, will_repeat)
         ]
         if will_repeat:
             self._commands.append(
-                Ask(command, now, now, attempts_left, flight.first_sent_at)
+                Request(
+                    command, now, now, attempts_left, timed_out.first_sent_at
+                )
             )
         else:
             events.append(self._finished(command, Outcome.NO_REPLY))
-        return [*events, *self._proofs.expect(command, now, is_answered=False)]
+        return [
+            *events,
+            *self._verification.watch(command, now, is_answered=False),
+        ]
 
-    def _on_answer(
+    def _on_reply(
         self, text: str, now: float, *, is_accepted: bool
     ) -> list[Event]:
-        answered = self._line.take_answer(now)
-        if answered is None:
-            return [OddDatagram(self.station, f"nobody asked for {text!r}")]
-        command = answered.command
+        reply = self._exchange.take_reply(now)
+        if reply is None:
+            return [OddDatagram(self.name, f"nobody asked for {text!r}")]
+        command = reply.command
         self._commands.remove_repetition(command.word)
-        if self._connection.is_silent:
-            self._caretaker.note_interruption()
-        self._connection.note_answer(now)
+        if self._availability.is_silent:
+            self._desired_state.note_interruption()
+        self._availability.note_answer(now)
         if is_accepted:
-            self._caretaker.note_accepted(command, now)
-        if answered.is_beat:
-            return self._news()
+            self._desired_state.note_accepted(command, now)
+        if reply.is_keepalive:
+            return self._state_change()
         events: list[Event] = [
-            CommandAnswered(self.station, command, is_accepted, text)
+            CommandAnswered(self.name, command, is_accepted, text)
         ]
         self.ask(READ_BACK, now, delay_s=command.settle_s)
-        if answered.is_told:
-            return [*events, *self._news()]
+        if reply.is_reported:
+            return [*events, *self._state_change()]
         if not is_accepted:
             self._note_refused(command)
             events.append(self._finished(command, Outcome.REJECTED, text))
         elif command.word in self._commands.words:
             events.append(self._superseded(command))
         else:
-            events += self._proofs.expect(command, now, is_answered=True)
-        return [*events, *self._news()]
+            events += self._verification.watch(command, now, is_answered=True)
+        return [*events, *self._state_change()]
 
-    def _make_way(self, newer: Command) -> list[Event]:
+    def _drop_older(self, newer: Command) -> list[Event]:
         """Drop what a newer command replaces, or what would undo it."""
         events: list[Event] = []
-        for ask in self._commands.make_way(newer):
-            if ask.is_beat:
+        for request in self._commands.drop_for(newer):
+            if request.is_keepalive:
                 continue
-            if ask.is_repetition:
-                self._line.settle(ask.request)
-                self._proofs.supersede(ask.request.word)
-            events.append(self._superseded(ask.request))
+            if request.is_repetition:
+                self._exchange.mark_reported(request.content)
+                self._verification.supersede(request.content.word)
+            events.append(self._superseded(request.content))
         return events
 
     def _note_refused(self, command: Command) -> None:
-        self._proofs.supersede(command.word)
+        self._verification.supersede(command.word)
         if isinstance(command, SetPhases):
             self._phases_free_at = -math.inf
 
-    def _finished(
-        self, command: Command, outcome: Outcome, detail: str = ""
-    ) -> CommandFinished:
-        return CommandFinished(self.station, command, outcome, detail)
-
-    def _superseded(self, command: Command) -> CommandFinished:
-        return self._finished(command, Outcome.SUPERSEDED)
-
     def _obstacle(self, command: Command, now: float) -> str:
         """Say why a command must not be sent now, empty if it may."""
-        if self._connection.is_somebody_else:
+        if self._availability.wrong_serial:
             return ANOTHER_STATION
         if isinstance(command, SetPhases) and now < self._phases_free_at:
             wait_s = math.ceil(self._phases_free_at - now)
@@ -596,27 +649,35 @@ class Session:
             for command in self._commands.take_all()
         ]
 
+    def _finished(
+        self, command: Command, outcome: Outcome, detail: str = ""
+    ) -> CommandFinished:
+        return CommandFinished(self.name, command, outcome, detail)
+
+    def _superseded(self, command: Command) -> CommandFinished:
+        return self._finished(command, Outcome.SUPERSEDED)
+
     def _not_sent(self, command: Command, why: str) -> CommandNotSent:
-        return CommandNotSent(self.station, command.word, Outcome.INVALID, why)
+        return CommandNotSent(self.name, command.word, Outcome.INVALID, why)
 
     def _unreachable(self, command: Command) -> CommandFinished:
         detail = "the name of the station does not resolve"
         return self._finished(command, Outcome.NO_REPLY, detail)
 
-    # --- news about the connection -----------------------------------------
+    # --- the state of the connection ---------------------------------------
 
-    def _news(self) -> list[Event]:
-        """Tell the state of the connection if it has changed."""
-        state = self._connection.state()
-        if state is None or (state.online, state.reason) == self._told:
+    def _state_change(self) -> list[Event]:
+        """Report the state of the connection if it has changed."""
+        state = self._availability.state()
+        if state is None or (state.online, state.reason) == self._reported:
             return []
-        return self._tell(state)
+        return self._report_state(state)
 
-    def _round_up(self) -> list[Event]:
-        """Tell the state of the connection at the end of a round."""
-        state = self._connection.state()
-        return [] if state is None else self._tell(state)
+    def _state_after_round(self) -> list[Event]:
+        """Report the state of the connection, for its counters go on."""
+        state = self._availability.state()
+        return [] if state is None else self._report_state(state)
 
-    def _tell(self, state: ConnectionState) -> list[Event]:
-        self._told = (state.online, state.reason)
+    def _report_state(self, state: ConnectionState) -> list[Event]:
+        self._reported = (state.online, state.reason)
         return [state]

@@ -1,8 +1,8 @@
-"""Which commands have worked: report 2 is the proof, TCH-OK is not.
+"""Which commands have worked: report 2 shows it, TCH-OK does not.
 
-"KEBA says to check the effect of every command oneself" (UDP guide V2.01,
+KEBA says to check the effect of every command oneself (UDP guide V2.01,
 page 14). A reading that was asked for before the station had answered the
-command, and had the time to carry it out, proves nothing.
+command, and had the time to carry it out, shows nothing.
 """
 
 from collections.abc import Mapping, Set
@@ -12,7 +12,7 @@ from connector.keba.protocol.commands import Command
 from connector.keba.protocol.ordering import is_overtaken
 from connector.keba.station.events import CommandFinished, Outcome
 
-READINGS_BEFORE_VERDICT = 2
+READINGS_BEFORE_NOT_APPLIED = 2
 """A station may be slow: only the second contradicting reading counts."""
 
 MISSING_READINGS = 3
@@ -20,33 +20,33 @@ MISSING_READINGS = 3
 
 
 @dataclass(slots=True)
-class _OpenProof:
+class _Watched:
     command: Command
     readable_at: float
     is_answered: bool
-    readings_left: int = READINGS_BEFORE_VERDICT
+    readings_left: int = READINGS_BEFORE_NOT_APPLIED
     is_overtaken: bool = False
 
 
-class Proofs:
+class Verification:
     """The commands of one station whose effect is not known yet."""
 
     def __init__(self, station: str) -> None:
         self._station = station
-        self._open: dict[str, _OpenProof] = {}
+        self._watched: dict[str, _Watched] = {}
         self._missing_readings = 0
 
     @property
-    def wants_reading(self) -> bool:
-        """Whether a confirmed command still waits for its proof."""
-        return any(proof.is_answered for proof in self._open.values())
+    def needs_reading(self) -> bool:
+        """Whether a confirmed command still waits for a reading."""
+        return any(watched.is_answered for watched in self._watched.values())
 
     @property
     def words(self) -> Set[str]:
         """Command words whose effect is not known yet."""
-        return self._open.keys()
+        return self._watched.keys()
 
-    def expect(
+    def watch(
         self, command: Command, now: float, *, is_answered: bool
     ) -> list[CommandFinished]:
         """Watch for the effect of a command.
@@ -64,34 +64,39 @@ class Proofs:
         Returns
         -------
         list of CommandFinished
-            The verdict at once, if nothing can prove this command.
+            The result at once, if no reading can show it.
         """
         if not command.expected_fields():
-            return [self._verdict(command, Outcome.RECEIVED)] * is_answered
-        for proof in self._open.values():
-            proof.is_overtaken |= is_overtaken(proof.command, command)
-        readable_at = now + command.settle_s * is_answered
-        self._open[command.word] = _OpenProof(command, readable_at, is_answered)
+            if is_answered:
+                return [self._finished(command, Outcome.RECEIVED)]
+            return []
+        for watched in self._watched.values():
+            if is_overtaken(watched.command, command):
+                watched.is_overtaken = True
+        # What was given up has long had its time to take effect.
+        readable_at = now + command.settle_s if is_answered else now
+        self._watched[command.word] = _Watched(
+            command, readable_at, is_answered
+        )
         return []
 
     def supersede(self, word: str) -> list[CommandFinished]:
         """Forget the command of this word: a newer one takes its place."""
-        proof = self._open.pop(word, None)
-        if proof is None or not proof.is_answered:
+        watched = self._watched.pop(word, None)
+        if watched is None or not watched.is_answered:
             return []
-        return [self._verdict(proof.command, Outcome.SUPERSEDED)]
+        return [self._finished(watched.command, Outcome.SUPERSEDED)]
 
-    def judge(
+    def check(
         self, fields: Mapping[str, object], asked_at: float
     ) -> list[CommandFinished]:
-        """Read a report 2 that was asked for at the moment `asked_at`."""
+        """Compare with a report 2 that was asked for at `asked_at`."""
         self._missing_readings = 0
-        verdicts = []
-        for proof in [*self._open.values()]:
-            if asked_at < proof.readable_at:
-                continue
-            verdicts += self._judge(proof, fields)
-        return verdicts
+        results: list[CommandFinished] = []
+        for watched in [*self._watched.values()]:
+            if asked_at >= watched.readable_at:
+                results += self._check(watched, fields)
+        return results
 
     def note_missing_reading(self) -> list[CommandFinished]:
         """Report 2 has not come; end all waiting if that goes on."""
@@ -102,42 +107,43 @@ class Proofs:
 
     def abandon(self, why: str) -> list[CommandFinished]:
         """End all waiting: nothing more can be known."""
-        proofs = [*self._open.values()]
-        self._open.clear()
+        abandoned = [*self._watched.values()]
+        self._watched.clear()
         self._missing_readings = 0
         return [
-            self._verdict(proof.command, Outcome.RECEIVED, why)
-            for proof in proofs
-            if proof.is_answered
+            self._finished(watched.command, Outcome.RECEIVED, why)
+            for watched in abandoned
+            if watched.is_answered
         ]
 
-    def _judge(
-        self, proof: _OpenProof, fields: Mapping[str, object]
+    def _check(
+        self, watched: _Watched, fields: Mapping[str, object]
     ) -> list[CommandFinished]:
-        """Return the verdict, if this reading allows one."""
-        look = proof.command.is_shown_by
-        if proof.is_overtaken:
-            look = proof.command.is_partly_shown_by
-        is_shown = look(fields)
+        """Return the result, if this reading shows one."""
+        command = watched.command
+        if watched.is_overtaken:
+            is_shown = command.is_partly_shown_by(fields)
+        else:
+            is_shown = command.is_shown_by(fields)
         if is_shown is False:
-            proof.readings_left -= 1
-            if proof.readings_left:
+            watched.readings_left -= 1
+            if watched.readings_left > 0:
                 return []
-        del self._open[proof.command.word]
+        del self._watched[command.word]
         if is_shown:
-            return [self._verdict(proof.command, Outcome.APPLIED)]
-        if not proof.is_answered:
-            # Its silence was told already.
+            return [self._finished(command, Outcome.APPLIED)]
+        if not watched.is_answered:
+            # `no_reply` was reported when it was given up.
             return []
         if is_shown is None:
             detail = "no field of report 2 shows it"
-            return [self._verdict(proof.command, Outcome.RECEIVED, detail)]
-        if proof.is_overtaken:
-            return [self._verdict(proof.command, Outcome.SUPERSEDED)]
-        detail = _contradiction(proof.command, fields)
-        return [self._verdict(proof.command, Outcome.NOT_APPLIED, detail)]
+            return [self._finished(command, Outcome.RECEIVED, detail)]
+        if watched.is_overtaken:
+            return [self._finished(command, Outcome.SUPERSEDED)]
+        detail = _contradiction(command, fields)
+        return [self._finished(command, Outcome.NOT_APPLIED, detail)]
 
-    def _verdict(
+    def _finished(
         self, command: Command, outcome: Outcome, detail: str = ""
     ) -> CommandFinished:
         return CommandFinished(self._station, command, outcome, detail)

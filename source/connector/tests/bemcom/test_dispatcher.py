@@ -35,7 +35,7 @@ class NotingGateway(Gateway):
     def submit(self, station: str, command: Command) -> None:
         self.submitted.append((station, command))
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         self.told.append(event)
 
 

@@ -21,7 +21,7 @@ from connector.keba.station.events import (
     StationFloods,
     StationRestarted,
     StatusReceived,
-    StrangerHeard,
+    UnknownSender,
 )
 
 LIMIT = SetCurrent(Milliampere(16000))
@@ -256,7 +256,7 @@ def test_strangers_are_told_by_address_until_there_are_too_many(
     listener: Listener,
 ) -> None:
     lines = listener.tell(
-        *[StrangerHeard(f"10.0.{i // 250}.{i % 250}") for i in range(1000)]
+        *[UnknownSender(f"10.0.{i // 250}.{i % 250}") for i in range(1000)]
     )
     assert lines[0][0] == "INFO"
     assert "10.0.0.0" in lines[0][1]

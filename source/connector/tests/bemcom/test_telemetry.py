@@ -23,7 +23,7 @@ from connector.keba.station.events import (
     Reason,
     ReportReceived,
     StatusReceived,
-    StrangerHeard,
+    UnknownSender,
 )
 from connector.tests.recordings import all_texts
 
@@ -397,7 +397,7 @@ def test_a_value_that_was_not_sent_is_published_with_our_reason(
 
 
 @pytest.mark.parametrize(
-    "event", [StrangerHeard("198.51.100.7"), OddDatagram("garage", "garbage")]
+    "event", [UnknownSender("198.51.100.7"), OddDatagram("garage", "garbage")]
 )
 def test_news_without_a_value_is_logged_only(
     flow: Flow, event: Event, caplog: pytest.LogCaptureFixture

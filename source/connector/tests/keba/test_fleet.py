@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connector.keba.fleet import (
     FLOOD_PER_S,
-    STRANGERS_REMEMBERED,
+    UNKNOWN_SENDERS_REMEMBERED,
     Fleet,
     Outgoing,
     UnknownStationError,
@@ -31,9 +31,9 @@ from connector.keba.station.events import (
     ReportReceived,
     StationFloods,
     StatusReceived,
-    StrangerHeard,
+    UnknownSender,
 )
-from connector.keba.station.station import Session
+from connector.keba.station.station import Station, StationOptions
 from connector.tests.keba.station.conversation import GAP_S, TCH_OK, report
 
 PUSH = b'{"E pres": 1945}'
@@ -49,7 +49,10 @@ class Town:
 
     def __init__(self, *names: str, spread_s: float = 0.0) -> None:
         self.fleet = Fleet(
-            Session(name, poll_interval_s=30.0, first_round_at=spread_s * index)
+            Station(
+                name,
+                StationOptions(first_round_at=spread_s * index),
+            )
             for index, name in enumerate(names)
         )
         self.now = 0.0
@@ -64,12 +67,12 @@ class Town:
             if deadline > until:
                 break
             self.now = max(self.now, deadline)
-            turn = self.fleet.turn(self.now, self.now)
-            assert turn is not None, "the fleet was due and had no turn"
-            self.events += turn.events
-            if turn.outgoing is not None:
-                self._note(turn.outgoing)
-                return turn.outgoing
+            step = self.fleet.advance(self.now, self.now)
+            assert step is not None, "the fleet was due and did nothing"
+            self.events += step.events
+            if step.outgoing is not None:
+                self._note(step.outgoing)
+                return step.outgoing
         self.now = max(self.now, until)
         return None
 
@@ -148,30 +151,32 @@ def test_a_late_report_of_one_station_is_never_credited_to_another(
 
 
 @pytest.mark.parametrize("forged", [report(2, State=4), PUSH, TCH_OK])
-def test_a_stranger_is_told_once_and_changes_nothing(
+def test_an_unknown_sender_is_told_once_and_changes_nothing(
     town: Town, forged: bytes
 ) -> None:
     assert town.receive(forged, "198.51.100.7") == [
-        StrangerHeard("198.51.100.7", is_keba=True)
+        UnknownSender("198.51.100.7", is_keba=True)
     ]
     assert town.receive(forged, "198.51.100.7") == []
 
 
 @pytest.mark.parametrize("data", [b"report 2", b'{"hello": 1}', b"", b"\0{"])
-def test_a_stranger_that_is_no_station_is_not_taken_for_one(
+def test_an_unknown_sender_that_is_no_station_is_not_taken_for_one(
     town: Town, data: bytes
 ) -> None:
     assert town.receive(data, "198.51.100.7") == [
-        StrangerHeard("198.51.100.7", is_keba=False)
+        UnknownSender("198.51.100.7", is_keba=False)
     ]
 
 
-def test_more_and_more_strangers_do_not_fill_the_memory(town: Town) -> None:
-    for number in range(3 * STRANGERS_REMEMBERED):
+def test_more_and_more_unknown_senders_do_not_fill_the_memory(
+    town: Town,
+) -> None:
+    for number in range(3 * UNKNOWN_SENDERS_REMEMBERED):
         town.receive(PUSH, f"198.51.{number // 250}.{number % 250}")
 
-    assert len(town.events) == STRANGERS_REMEMBERED
-    assert len(town.fleet._strangers) == STRANGERS_REMEMBERED
+    assert len(town.events) == UNKNOWN_SENDERS_REMEMBERED
+    assert len(town.fleet._unknown_senders) == UNKNOWN_SENDERS_REMEMBERED
 
 
 def test_an_unknown_name_is_the_callers_mistake(town: Town) -> None:
@@ -207,7 +212,7 @@ def test_a_station_that_moves_is_heard_at_its_new_address_only(
         StatusReceived("garage", '{"E pres": 1945}')
     ]
     assert town.receive(PUSH, address_of(1)) == [
-        StrangerHeard(address_of(1), is_keba=True)
+        UnknownSender(address_of(1), is_keba=True)
     ]
     outgoing = town.next_outgoing()
     assert outgoing is not None
@@ -233,16 +238,16 @@ def test_hearing_the_same_address_again_is_no_news(town: Town) -> None:
 
 def test_nothing_is_asked_before_the_first_lookup_has_ended() -> None:
     """A request without an address would only count as unanswered."""
-    fleet = Fleet([Session("garage")])
+    fleet = Fleet([Station("garage")])
     fleet.submit("garage", TEN_AMPERES, 0.0)
 
     assert fleet.next_deadline() is None
-    assert fleet.turn(10.0, 10.0) is None
+    assert fleet.advance(10.0, 10.0) is None
 
     fleet.set_address("garage", address_of(1), 10.0)
-    turn = fleet.turn(10.0, 10.0)
-    assert turn is not None
-    assert turn.outgoing == Outgoing("garage", address_of(1), b"curr 10000")
+    step = fleet.advance(10.0, 10.0)
+    assert step is not None
+    assert step.outgoing == Outgoing("garage", address_of(1), b"curr 10000")
 
 
 def test_a_station_without_address_costs_the_others_nothing() -> None:
@@ -350,8 +355,8 @@ def test_a_request_is_not_given_up_before_the_socket_was_looked_at(
 
     # The loop was busy for a minute: the answer lies in the socket.
     events: list[Event] = []
-    while turn := town.fleet.turn(60.0, heard_until=1.5):
-        events += turn.events
+    while step := town.fleet.advance(60.0, received_until=1.5):
+        events += step.events
     events += town.fleet.receive(TCH_OK, address_of(1), 60.0)
 
     assert not [one for one in events if isinstance(one, CommandUnanswered)]
@@ -360,7 +365,7 @@ def test_a_request_is_not_given_up_before_the_socket_was_looked_at(
 def test_waiting_for_the_socket_does_not_spin(town: Town) -> None:
     town.pass_time(until=0.0)
 
-    while town.fleet.turn(60.0, heard_until=0.0):
+    while town.fleet.advance(60.0, received_until=0.0):
         pass
 
     deadline = town.fleet.next_deadline()
@@ -372,7 +377,7 @@ def test_a_fleet_without_stations_is_never_due() -> None:
     fleet = Fleet([])
 
     assert fleet.next_deadline() is None
-    assert fleet.turn(0.0, 0.0) is None
+    assert fleet.advance(0.0, 0.0) is None
 
 
 # --- floods -------------------------------------------------------------------

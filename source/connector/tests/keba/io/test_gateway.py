@@ -36,8 +36,9 @@ from connector.keba.station.events import (
     Reason,
     ReportReceived,
     StatusReceived,
-    StrangerHeard,
+    UnknownSender,
 )
+from connector.keba.station.station import StationOptions
 from connector.tests.keba.station.conversation import TCH_OK, report
 
 pytestmark = pytest.mark.io
@@ -248,22 +249,22 @@ def test_commands_of_many_threads_all_arrive(
 def test_what_one_look_brings_is_handed_over_at_its_end(port: int) -> None:
     is_looking, may_go_on = threading.Event(), threading.Event()
 
-    def tell_and_linger(_now: float) -> list[Event]:
+    def report_and_linger(_now: float) -> list[Event]:
         is_looking.set()
         assert may_go_on.wait(DEADLINE_S)
         return []
 
-    stranger = StrangerHeard(ELSEWHERE)
+    unknown = UnknownSender(ELSEWHERE)
     with opened(make_gateway(port)) as gateway:
-        gateway._inbox.put(lambda _: [stranger])
-        gateway._hand_in(tell_and_linger)
+        gateway._inbox.put(lambda _: [unknown])
+        gateway._hand_in(report_and_linger)
         assert is_looking.wait(DEADLINE_S)
         assert gateway.next_event(0.0) is None
         may_go_on.set()
         delivery = gateway.next_event(DEADLINE_S)
 
     assert delivery is not None
-    assert delivery.event == stranger
+    assert delivery.event == unknown
 
 
 def test_an_unknown_station_is_the_callers_mistake(port: int) -> None:
@@ -345,7 +346,7 @@ def test_a_station_that_could_not_be_disarmed_in_time_is_named(
         {"garage": GARAGE},
         bind_address=HERE,
         port=port,
-        failsafe=armed,
+        options=StationOptions(failsafe=armed),
         log=log,
     )
     answers = {
@@ -708,21 +709,21 @@ def test_a_datagram_of_64_kilobytes_is_dropped_and_the_next_one_heard(
     assert isinstance(first.event, OddDatagram)
 
 
-def test_strangers_are_told_once_and_dropped(
+def test_unknown_senders_are_told_once_and_dropped(
     port: int, garage: PlainStation
 ) -> None:
     forged = report(2, State=4)
     with (
-        PlainStation(ELSEWHERE, port) as stranger,
+        PlainStation(ELSEWHERE, port) as unknown,
         opened(make_gateway(port, garage=GARAGE)) as gateway,
     ):
         garage.hear()
         for data in (forged, b"x" * 65_507, b"", b"\xff\x00", forged):
-            stranger.say(data)
+            unknown.say(data)
         let_it_look(gateway)
         events = waiting_events(gateway)
 
-    assert events == [StrangerHeard(ELSEWHERE, is_keba=True)]
+    assert events == [UnknownSender(ELSEWHERE, is_keba=True)]
 
 
 def test_a_datagram_that_cannot_be_sent_concerns_its_station_alone(

@@ -1,4 +1,4 @@
-"""Replies of a station, and a session driven on fake time."""
+"""Replies of a station, and a station driven on fake time."""
 
 import json
 import math
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from connector.keba.protocol.commands import Command
 from connector.keba.station.pacing import MARGIN_S, UDP_PAUSE_S
-from connector.keba.station.station import Session
+from connector.keba.station.station import Station, StationOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,31 +32,31 @@ def report(number: int, **fields: int | str) -> bytes:
 
 
 class Conversation:
-    """A session and its clock; keeps what was sent and what happened."""
+    """A station and its clock; keeps what was sent and what happened."""
 
     def __init__(self, **options: Any) -> None:
-        self.session = Session("garage", **options)
+        self.station = Station("garage", StationOptions(**options))
         self.now = 0.0
         self.sent: list[tuple[float, str]] = []
         self.events: list[Event] = []
 
-    def turn(self) -> str | None:
-        """Take one turn now; return what was sent."""
-        turn = self.session.turn(self.now, self.now)
-        self.events += turn.events
-        if turn.datagram is None:
+    def advance(self) -> str | None:
+        """Take one step now; return what was sent."""
+        step = self.station.advance(self.now, self.now)
+        self.events += step.events
+        if step.datagram is None:
             return None
-        text = turn.datagram.decode()
+        text = step.datagram.decode()
         self.sent.append((round(self.now, 3), text))
         return text
 
     def next_datagram(self, until: float = math.inf) -> str | None:
         """Let time pass until something is sent; return it."""
         while True:
-            text = self.turn()
+            text = self.advance()
             if text is not None:
                 return text
-            deadline = max(self.session.next_deadline(), self.now + 1e-9)
+            deadline = max(self.station.next_deadline(), self.now + 1e-9)
             if deadline > until:
                 self.now = until
                 return None
@@ -65,11 +65,11 @@ class Conversation:
     def receive(self, data: bytes, after: float = 0.002) -> None:
         """Hand in what the station sends a moment later."""
         self.now += after
-        self.events += self.session.receive(data, self.now)
+        self.events += self.station.receive(data, self.now)
 
     def submit(self, command: Command) -> None:
         """Queue a command."""
-        self.events += self.session.submit(command, self.now)
+        self.events += self.station.submit(command, self.now)
 
     def pass_time(self, until: float) -> None:
         """Let time pass; the station stays silent."""

@@ -71,14 +71,14 @@ def effect_of(text: str) -> dict[str, int]:
 
 
 class ObeyingGarage(Conversation):
-    """A session and its station, after their first round.
+    """A station on our side and on the other, after their first round.
 
     Parameters
     ----------
     shown
         What report 2 shows at first and after each restart, beside `NEW`.
     options
-        Of the session.
+        Of our side, see `StationOptions`.
 
     Attributes
     ----------

@@ -1,6 +1,6 @@
 """Who is named in an event, and what is told only once.
 
-Found by changing the session in small ways: without these tests nobody noticed.
+Found by changing the core in small ways: without these tests nobody noticed.
 """
 
 import pytest
@@ -42,7 +42,7 @@ OLD_START_REPLY = (
 
 @pytest.fixture
 def garage() -> Conversation:
-    """A session whose first round is answered; the line is idle."""
+    """A station whose first round is answered; nothing is in flight."""
     conversation = Conversation()
     conversation.answer_round()
     conversation.pass_time(20.0)
@@ -245,7 +245,7 @@ def test_a_late_refusal_is_the_last_word(garage: Conversation) -> None:
     garage.submit(TEN)
     sent_at = send(garage)
     garage.now = sent_at + 2.0
-    assert garage.turn() == "report 2"
+    assert garage.advance() == "report 2"
     garage.receive(b"TCH-ERR:not allowed now\n")
     garage.receive(report(2, Curr_user=10_000))
 
@@ -269,7 +269,7 @@ def test_a_newer_command_takes_the_place_of_one_that_waits_for_its_proof(
 
 def test_a_command_without_an_address_is_named(garage: Conversation) -> None:
     garage.submit(TEN)
-    garage.events += garage.session.note_address(
+    garage.events += garage.station.note_address(
         is_resolved=False, now=garage.now
     )
 
@@ -281,7 +281,7 @@ def test_a_command_without_an_address_is_named(garage: Conversation) -> None:
 
 def test_a_command_that_waits_while_another_station_answers_is_named() -> None:
     garage = Conversation(serial="17619300")
-    garage.turn()
+    garage.advance()
     garage.submit(TEN)
     garage.receive(report(1, Serial="99999999"))
 
@@ -293,7 +293,7 @@ def test_a_command_that_waits_while_another_station_answers_is_named() -> None:
             "another station answers at this address",
         )
     ]
-    assert not garage.session.has_commands
+    assert not garage.station.has_commands
 
 
 def test_a_command_whose_address_was_lost_is_never_sent_later(
@@ -301,9 +301,9 @@ def test_a_command_whose_address_was_lost_is_never_sent_later(
 ) -> None:
     garage.submit(TEN)
     sent_at = send(garage)
-    garage.session.note_address(is_resolved=False, now=garage.now)
+    garage.station.note_address(is_resolved=False, now=garage.now)
     garage.pass_time(sent_at + 3.0)
-    garage.session.note_address(is_resolved=True, now=garage.now)
+    garage.station.note_address(is_resolved=True, now=garage.now)
     garage.pass_time(sent_at + 20.0)
 
     assert garage.texts().count("curr 10000") == 1
@@ -401,8 +401,8 @@ def test_a_report_that_does_not_come_ends_the_round_all_the_same(
 def test_an_address_that_is_found_again_begins_a_round(
     garage: Conversation,
 ) -> None:
-    garage.session.note_address(is_resolved=False, now=garage.now)
-    garage.session.note_address(is_resolved=True, now=garage.now)
+    garage.station.note_address(is_resolved=False, now=garage.now)
+    garage.station.note_address(is_resolved=True, now=garage.now)
 
     assert garage.next_datagram(garage.now + 0.2) == "report 1"
 
@@ -410,7 +410,7 @@ def test_an_address_that_is_found_again_begins_a_round(
 def test_an_address_that_was_never_lost_begins_no_round(
     garage: Conversation,
 ) -> None:
-    garage.session.note_address(is_resolved=True, now=garage.now)
+    garage.station.note_address(is_resolved=True, now=garage.now)
 
     assert garage.next_datagram(garage.now + 5.0) is None
 

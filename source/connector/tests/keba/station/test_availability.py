@@ -2,32 +2,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.keba.station.availability import Connection
+from connector.keba.station.availability import Availability
 from connector.keba.station.events import ConnectionState, Reason
 
 
 @pytest.fixture
-def garage() -> Connection:
-    return Connection("garage")
+def garage() -> Availability:
+    return Availability("garage")
 
 
-def reason_of(connection: Connection) -> Reason | None:
-    state = connection.state()
+def reason_of(availability: Availability) -> Reason | None:
+    state = availability.state()
     return None if state is None else state.reason
 
 
-def leave_unanswered(connection: Connection, *numbers: int, at: float) -> None:
+def leave_unanswered(
+    availability: Availability, *numbers: int, at: float
+) -> None:
     for number in numbers:
-        connection.note_report_unanswered(number, at)
+        availability.note_report_unanswered(number, at)
 
 
-def test_without_evidence_there_is_no_verdict(garage: Connection) -> None:
+def test_without_evidence_there_is_no_verdict(garage: Availability) -> None:
     garage.note_sent()
 
     assert garage.state() is None
 
 
-def test_an_answered_report_makes_a_station_online(garage: Connection) -> None:
+def test_an_answered_report_makes_a_station_online(
+    garage: Availability,
+) -> None:
     garage.note_sent()
     garage.note_seen(7.0)
     garage.note_report(1, 7.0)
@@ -43,21 +47,21 @@ def test_an_answered_report_makes_a_station_online(garage: Connection) -> None:
 
 
 def test_an_answered_command_makes_a_station_online(
-    garage: Connection,
+    garage: Availability,
 ) -> None:
     garage.note_answer(7.0)
 
     assert reason_of(garage) is Reason.OK
 
 
-def test_being_seen_alone_proves_nothing(garage: Connection) -> None:
+def test_being_seen_alone_proves_nothing(garage: Availability) -> None:
     garage.note_seen(7.0)
 
     assert garage.state() is None
 
 
 def test_every_request_and_every_unanswered_one_is_counted(
-    garage: Connection,
+    garage: Availability,
 ) -> None:
     for _ in range(3):
         garage.note_sent()
@@ -76,7 +80,7 @@ def test_every_request_and_every_unanswered_one_is_counted(
 
 
 def test_a_station_that_leaves_report_1_unanswered_is_silent(
-    garage: Connection,
+    garage: Availability,
 ) -> None:
     assert not garage.note_report_unanswered(1, asked_at=0.0)
 
@@ -86,7 +90,7 @@ def test_a_station_that_leaves_report_1_unanswered_is_silent(
 
 @pytest.mark.parametrize("number", [2, 3, 100])
 def test_an_unanswered_data_report_asks_for_report_1_before_the_verdict(
-    garage: Connection, number: int
+    garage: Availability, number: int
 ) -> None:
     garage.note_report(1, 1.0)
 
@@ -95,7 +99,7 @@ def test_an_unanswered_data_report_asks_for_report_1_before_the_verdict(
 
 
 def test_report_1_is_not_asked_for_when_something_else_was_answered_since(
-    garage: Connection,
+    garage: Availability,
 ) -> None:
     garage.note_report(3, 3.0)
 
@@ -103,7 +107,7 @@ def test_report_1_is_not_asked_for_when_something_else_was_answered_since(
 
 
 def test_a_silent_station_is_not_asked_for_report_1_once_more(
-    garage: Connection,
+    garage: Availability,
 ) -> None:
     leave_unanswered(garage, 1, at=0.0)
 
@@ -111,7 +115,7 @@ def test_a_silent_station_is_not_asked_for_report_1_once_more(
 
 
 def test_a_station_mute_for_report_1_is_not_silent_while_others_come(
-    garage: Connection,
+    garage: Availability,
 ) -> None:
     garage.note_report(2, 1.0)
 
@@ -121,7 +125,7 @@ def test_a_station_mute_for_report_1_is_not_silent_while_others_come(
     assert reason_of(garage) is Reason.OK
 
 
-def test_any_answer_ends_the_silence(garage: Connection) -> None:
+def test_any_answer_ends_the_silence(garage: Availability) -> None:
     leave_unanswered(garage, 1, at=0.0)
 
     garage.note_answer(9.0)
@@ -131,7 +135,7 @@ def test_any_answer_ends_the_silence(garage: Connection) -> None:
 
 
 def test_silence_after_a_failed_sending_has_that_reason(
-    garage: Connection,
+    garage: Availability,
 ) -> None:
     garage.note_sent()
     garage.note_send_error()
@@ -141,7 +145,7 @@ def test_silence_after_a_failed_sending_has_that_reason(
 
 
 def test_the_next_datagram_that_leaves_takes_that_reason_away(
-    garage: Connection,
+    garage: Availability,
 ) -> None:
     garage.note_sent()
     garage.note_send_error()
@@ -156,7 +160,7 @@ def test_the_next_datagram_that_leaves_takes_that_reason_away(
 
 
 def test_report_1_without_reports_2_and_3_means_the_dip_switch_is_off(
-    garage: Connection,
+    garage: Availability,
 ) -> None:
     leave_unanswered(garage, 2, 3, at=1.0)
     garage.note_report(1, 5.0)
@@ -170,7 +174,7 @@ def test_report_1_without_reports_2_and_3_means_the_dip_switch_is_off(
 
 @pytest.mark.parametrize("mute", [2, 3])
 def test_one_mute_report_is_no_dip_switch(
-    garage: Connection, mute: int
+    garage: Availability, mute: int
 ) -> None:
     leave_unanswered(garage, mute, at=1.0)
     garage.note_report(1, 5.0)
@@ -179,7 +183,7 @@ def test_one_mute_report_is_no_dip_switch(
 
 
 def test_an_identification_from_before_the_questions_proves_nothing(
-    garage: Connection,
+    garage: Availability,
 ) -> None:
     garage.note_report(1, 0.5)
     leave_unanswered(garage, 2, 3, at=1.0)
@@ -189,7 +193,7 @@ def test_an_identification_from_before_the_questions_proves_nothing(
 
 @pytest.mark.parametrize("number", [2, 3])
 def test_the_first_data_report_clears_the_dip_switch(
-    garage: Connection, number: int
+    garage: Availability, number: int
 ) -> None:
     leave_unanswered(garage, 2, 3, at=1.0)
     garage.note_report(1, 5.0)
@@ -200,7 +204,7 @@ def test_the_first_data_report_clears_the_dip_switch(
 
 
 def test_what_was_left_unanswered_in_a_silence_is_no_dip_switch(
-    garage: Connection,
+    garage: Availability,
 ) -> None:
     leave_unanswered(garage, 1, 2, 3, at=0.0)
 
@@ -213,7 +217,7 @@ def test_what_was_left_unanswered_in_a_silence_is_no_dip_switch(
 
 
 def test_a_name_without_address_is_a_verdict_at_once(
-    garage: Connection,
+    garage: Availability,
 ) -> None:
     garage.note_address(is_resolved=False)
 
@@ -221,7 +225,7 @@ def test_a_name_without_address_is_a_verdict_at_once(
     assert reason_of(garage) is Reason.NAME_UNRESOLVED
 
 
-def test_a_name_with_an_address_proves_no_life(garage: Connection) -> None:
+def test_a_name_with_an_address_proves_no_life(garage: Availability) -> None:
     garage.note_address(is_resolved=True)
 
     assert garage.is_resolved
@@ -243,32 +247,32 @@ NOTES = st.one_of(
 
 
 def take_note(
-    connection: Connection, note: str, number: int, at: float
+    availability: Availability, note: str, number: int, at: float
 ) -> None:
     match note:
         case "report":
-            connection.note_report(number, at)
+            availability.note_report(number, at)
         case "unanswered":
-            connection.note_report_unanswered(number, at - 2.0)
+            availability.note_report_unanswered(number, at - 2.0)
         case "answer":
-            connection.note_answer(at)
+            availability.note_answer(at)
         case "sent":
-            connection.note_sent()
+            availability.note_sent()
         case "send error":
-            connection.note_send_error()
+            availability.note_send_error()
         case _:
-            connection.note_address(is_resolved=note == "resolved")
+            availability.note_address(is_resolved=note == "resolved")
 
 
 @given(st.lists(NOTES, max_size=40))
 def test_online_and_the_reason_ok_are_the_same_whatever_happens(
     notes: list[tuple[str, int]],
 ) -> None:
-    connection = Connection("garage")
+    availability = Availability("garage")
     for at, (note, number) in enumerate(notes):
-        take_note(connection, note, number, float(at))
+        take_note(availability, note, number, float(at))
 
-        state = connection.state()
+        state = availability.state()
         assert state is None or state.online == (state.reason is Reason.OK)
 
 
@@ -276,12 +280,12 @@ def test_online_and_the_reason_ok_are_the_same_whatever_happens(
 def test_a_whole_answered_round_makes_every_station_online(
     notes: list[tuple[str, int]],
 ) -> None:
-    connection = Connection("garage")
+    availability = Availability("garage")
     for at, (note, number) in enumerate(notes):
-        take_note(connection, note, number, float(at))
+        take_note(availability, note, number, float(at))
 
-    connection.note_address(is_resolved=True)
+    availability.note_address(is_resolved=True)
     for number in (1, 2, 3):
-        connection.note_report(number, 100.0)
+        availability.note_report(number, 100.0)
 
-    assert reason_of(connection) is Reason.OK
+    assert reason_of(availability) is Reason.OK

@@ -13,7 +13,7 @@ from connector.keba.protocol.commands import (
     SetEnergyLimit,
     SetFailsafe,
 )
-from connector.keba.station.desired_state import Caretaker
+from connector.keba.station.desired_state import DesiredState
 from connector.keba.station.events import (
     Outcome,
     SettingChanged,
@@ -31,8 +31,8 @@ NOTHING: set[str] = set()
 
 
 @pytest.fixture
-def caretaker() -> Caretaker:
-    return Caretaker("garage", restores=True)
+def desired() -> DesiredState:
+    return DesiredState("garage", restores=True)
 
 
 @pytest.fixture
@@ -291,15 +291,15 @@ def test_what_somebody_else_has_changed_is_not_restored(
 
 
 def test_a_command_in_question_is_no_change_by_somebody_else(
-    caretaker: Caretaker,
+    desired: DesiredState,
 ) -> None:
-    caretaker.note_accepted(TEN_AMPERES, 1.0)
+    desired.note_accepted(TEN_AMPERES, 1.0)
 
-    care = caretaker.review({"Curr user": 63_000}, {"curr"})
+    actions = desired.reconcile({"Curr user": 63_000}, {"curr"})
 
-    assert (care.commands, care.events) == ([], [])
-    care = caretaker.review({"Curr user": 63_000}, NOTHING)
-    assert care.events == [
+    assert (actions.commands, actions.events) == ([], [])
+    actions = desired.reconcile({"Curr user": 63_000}, NOTHING)
+    assert actions.events == [
         SettingChanged("garage", TEN_AMPERES, "Curr user 63000")
     ]
 
@@ -332,20 +332,20 @@ def test_a_setting_that_a_waiting_command_replaces_is_not_missed(
 
 
 def test_a_field_that_the_station_lacks_says_nothing(
-    caretaker: Caretaker,
+    desired: DesiredState,
 ) -> None:
-    caretaker.note_accepted(TEN_AMPERES, 1.0)
-    caretaker.note_interruption()
+    desired.note_accepted(TEN_AMPERES, 1.0)
+    desired.note_interruption()
 
-    care = caretaker.review({"State": 2}, NOTHING)
+    actions = desired.reconcile({"State": 2}, NOTHING)
 
-    assert (care.commands, care.events) == ([], [])
+    assert (actions.commands, actions.events) == ([], [])
 
 
-def test_without_failsafe_there_is_nothing_to_beat_or_to_say_at_the_end(
-    caretaker: Caretaker,
+def test_without_failsafe_nothing_is_kept_alive_or_sent_at_the_end(
+    desired: DesiredState,
 ) -> None:
-    caretaker.note_accepted(TEN_AMPERES, 1.0)
+    desired.note_accepted(TEN_AMPERES, 1.0)
 
-    assert caretaker.beat(1000.0).beats == []
-    assert caretaker.farewell() == []
+    assert desired.keepalive(1000.0).keepalives == []
+    assert desired.shutdown_commands() == []

@@ -23,12 +23,12 @@ from connector.keba.station.events import (
     Outcome,
     SettingChanged,
 )
-from connector.keba.station.failsafe import LOOK_S, Watchdog
+from connector.keba.station.failsafe import LOOK_S, FailsafeKeepalive
 from connector.tests.keba.station.conversation import TCH_OK, report
 from connector.tests.keba.station.obeying import ObeyingGarage
 
 ARMED = SetFailsafe(Seconds(60), Milliampere(6000))
-BEAT_S = 20.0
+KEEPALIVE_S = 20.0
 TEN_AMPERES = SetCurrent(Milliampere(10_000))
 LATER_22_AMPERES = SetCurrentTimed(Milliampere(22_000), Seconds(1))
 DISABLE = Enable(on=False)
@@ -44,13 +44,13 @@ def garage() -> ObeyingGarage:
     return ObeyingGarage(failsafe=ARMED)
 
 
-def _set_in_charge(garage: ObeyingGarage, *, is_in_charge: bool) -> None:
-    garage.session.set_in_charge(is_in_charge=is_in_charge, now=garage.now)
+def _set_controlled(garage: ObeyingGarage, *, is_controlled: bool) -> None:
+    garage.station.set_controlled(is_controlled=is_controlled, now=garage.now)
 
 
-def _beats(garage: ObeyingGarage) -> list[float]:
-    feeding = ("ena", "curr")
-    return [at for at, text in garage.sent if text.startswith(feeding)]
+def _kept_alive_at(garage: ObeyingGarage) -> list[float]:
+    refreshing = ("ena", "curr")
+    return [at for at, text in garage.sent if text.startswith(refreshing)]
 
 
 # --- arming --------------------------------------------------------------
@@ -66,14 +66,14 @@ def test_a_station_is_armed_at_start_and_not_for_ever() -> None:
 
 
 def test_nothing_is_stored_in_the_station_unless_asked_for() -> None:
-    watchdog = Watchdog(ARMED)
-    watchdog.review(OFF, NOTHING)
-    assert str(watchdog.arming()) == "failsafe 60 6000 0"
+    failsafe = FailsafeKeepalive(ARMED)
+    failsafe.take_reading(OFF, NOTHING)
+    assert str(failsafe.arming()) == "failsafe 60 6000 0"
 
     stored = SetFailsafe(Seconds(60), Milliampere(6000), stored=True)
-    watchdog = Watchdog(stored)
-    watchdog.review(OFF, NOTHING)
-    assert str(watchdog.arming()) == "failsafe 60 6000 1"
+    failsafe = FailsafeKeepalive(stored)
+    failsafe.take_reading(OFF, NOTHING)
+    assert str(failsafe.arming()) == "failsafe 60 6000 1"
 
 
 def test_a_station_is_armed_again_after_a_reboot(garage: ObeyingGarage) -> None:
@@ -81,25 +81,25 @@ def test_a_station_is_armed_again_after_a_reboot(garage: ObeyingGarage) -> None:
     garage.live(60.0)
 
     assert garage.fields["Tmo FS"] == 60
-    assert len(_beats(garage)) >= 2
+    assert len(_kept_alive_at(garage)) >= 2
 
 
-def test_a_station_that_was_armed_before_our_start_is_fed() -> None:
+def test_a_station_that_was_armed_before_our_start_is_kept_alive() -> None:
     """The run before may have died; the station may have fallen back."""
     garage = ObeyingGarage(ON, failsafe=ARMED)
     garage.live(60.0)
 
     assert "failsafe 60 6000 0" not in garage.settings_sent()
-    assert len(_beats(garage)) >= 2
+    assert len(_kept_alive_at(garage)) >= 2
     assert garage.happened(FailsafeTookOver) == []
 
 
 def test_taking_over_an_armed_station_says_both_current_and_enable() -> None:
-    watchdog = Watchdog(ARMED)
-    watchdog.review({**ON, **FREE}, NOTHING)
-    assert watchdog.arming() is None
+    failsafe = FailsafeKeepalive(ARMED)
+    failsafe.take_reading({**ON, **FREE}, NOTHING)
+    assert failsafe.arming() is None
 
-    assert {str(c) for c in watchdog.beat(5.0)} == {"ena 1", "curr 63000"}
+    assert {str(c) for c in failsafe.keepalive(5.0)} == {"ena 1", "curr 63000"}
 
 
 def test_a_station_that_ignores_its_arming_is_not_pestered() -> None:
@@ -123,7 +123,9 @@ def test_a_failsafe_that_a_user_sets_takes_the_place_of_the_setting(
     garage.live(60.0)
 
     assert garage.fields["Tmo FS"] == 30
-    gaps = [after - before for before, after in pairwise(_beats(garage))]
+    gaps = [
+        after - before for before, after in pairwise(_kept_alive_at(garage))
+    ]
     assert max(gaps) <= 10.5
 
 
@@ -139,7 +141,7 @@ def test_a_failsafe_that_a_user_switches_off_stays_off(
     assert garage.fields["Tmo FS"] == 0
 
 
-# --- beats -----------------------------------------------------------------
+# --- keepalives ------------------------------------------------------------
 
 
 def test_the_limit_is_repeated_at_a_third_of_the_timeout(
@@ -148,13 +150,15 @@ def test_the_limit_is_repeated_at_a_third_of_the_timeout(
     garage.live(200.0)
 
     assert set(garage.settings_sent()) == {"curr 63000"}
-    gaps = [after - before for before, after in pairwise(_beats(garage))]
+    gaps = [
+        after - before for before, after in pairwise(_kept_alive_at(garage))
+    ]
     assert len(gaps) >= 8
-    assert max(gaps) < BEAT_S + 0.5
-    assert min(gaps) > BEAT_S - LOOK_S - 0.5
+    assert max(gaps) < KEEPALIVE_S + 0.5
+    assert min(gaps) > KEEPALIVE_S - LOOK_S - 0.5
 
 
-def test_beats_have_no_result(garage: ObeyingGarage) -> None:
+def test_keepalives_have_no_result(garage: ObeyingGarage) -> None:
     garage.events.clear()
     garage.live(200.0)
 
@@ -171,16 +175,16 @@ def test_the_last_limit_of_a_user_is_what_is_repeated(
 
 
 def test_a_limit_of_a_user_is_repeated_before_any_report_shows_it() -> None:
-    watchdog = Watchdog(ARMED)
-    watchdog.note_accepted(ARMED, 0.0)
-    watchdog.review({**ON, **FREE}, NOTHING)
-    watchdog.note_accepted(TEN_AMPERES, 1.0)
+    failsafe = FailsafeKeepalive(ARMED)
+    failsafe.note_accepted(ARMED, 0.0)
+    failsafe.take_reading({**ON, **FREE}, NOTHING)
+    failsafe.note_accepted(TEN_AMPERES, 1.0)
 
-    assert [str(one) for one in watchdog.beat(25.0)] == ["curr 10000"]
+    assert [str(one) for one in failsafe.keepalive(25.0)] == ["curr 10000"]
 
 
 @pytest.mark.parametrize(
-    ("older", "newer", "shown", "beats"),
+    ("older", "newer", "shown", "keepalives"),
     [
         (
             TEN_AMPERES,
@@ -203,21 +207,23 @@ def test_a_limit_of_a_user_is_repeated_before_any_report_shows_it() -> None:
     ],
     ids=["curr, currtime", "currtime, curr", "currtime, ena 0"],
 )
-def test_a_beat_never_says_what_a_newer_command_has_replaced(
-    older: Command, newer: Command, shown: dict[str, int], beats: list[str]
+def test_a_keepalive_never_says_what_a_newer_command_has_replaced(
+    older: Command, newer: Command, shown: dict[str, int], keepalives: list[str]
 ) -> None:
-    """Though the older one is still in question; after a bite, say."""
-    watchdog = Watchdog(ARMED)
-    watchdog.note_accepted(ARMED, 0.0)
-    watchdog.review({**ON, **FREE}, NOTHING)
-    watchdog.note_accepted(older, 1.0)
-    watchdog.note_accepted(newer, 1.1)
-    watchdog.review({**ON, **FREE, **shown}, {older.word})
+    """Though the older one is still in question; after a trip, say."""
+    failsafe = FailsafeKeepalive(ARMED)
+    failsafe.note_accepted(ARMED, 0.0)
+    failsafe.take_reading({**ON, **FREE}, NOTHING)
+    failsafe.note_accepted(older, 1.0)
+    failsafe.note_accepted(newer, 1.1)
+    failsafe.take_reading({**ON, **FREE, **shown}, {older.word})
 
-    assert [str(one) for one in watchdog.beat(100.0)] == beats
+    assert [str(one) for one in failsafe.keepalive(100.0)] == keepalives
 
 
-def test_a_command_of_a_user_counts_as_a_beat(garage: ObeyingGarage) -> None:
+def test_a_users_command_counts_as_a_keepalive(
+    garage: ObeyingGarage,
+) -> None:
     garage.live_until_sent("curr 63000")
     garage.live(15.0)
     garage.submit(Enable(on=True))
@@ -225,13 +231,11 @@ def test_a_command_of_a_user_counts_as_a_beat(garage: ObeyingGarage) -> None:
     said_at = garage.now
     garage.live_until_sent("curr 63000")
 
-    assert garage.now > said_at + BEAT_S - LOOK_S - 2.5
+    assert garage.now > said_at + KEEPALIVE_S - LOOK_S - 2.5
 
 
-def test_a_beat_does_not_supersede_a_command_that_waits_for_its_answer() -> (
-    None
-):
-    """With a timeout of 10 s a beat is due before the answer is given up."""
+def test_a_keepalive_does_not_supersede_a_command_in_flight() -> None:
+    """With a timeout of 10 s a keepalive is due before the timeout."""
     failsafe = SetFailsafe(Seconds(10), Milliampere(6000))
     garage = ObeyingGarage(failsafe=failsafe)
     garage.answer = None
@@ -247,7 +251,7 @@ def test_a_beat_does_not_supersede_a_command_that_waits_for_its_answer() -> (
     [{"Curr user": 16_000}, {"Curr user": 16_000, "Enable user": 0}],
     ids=["limit", "limit and enable"],
 )
-def test_a_change_by_somebody_else_is_not_fought_by_beats(
+def test_a_change_by_somebody_else_is_not_fought_by_keepalives(
     garage: ObeyingGarage, change: dict[str, int]
 ) -> None:
     """Not even one between two polls."""
@@ -264,7 +268,7 @@ def test_a_change_by_somebody_else_is_not_fought_by_beats(
 
 
 @pytest.mark.parametrize(
-    ("command", "beats"),
+    ("command", "keepalives"),
     [
         (LATER_22_AMPERES, ["ena 1", "curr 22000"]),
         (SetCurrentTimed(Milliampere(0), Seconds(1)), ["ena 0", "curr 63000"]),
@@ -272,36 +276,38 @@ def test_a_change_by_somebody_else_is_not_fought_by_beats(
     ],
     ids=str,
 )
-def test_after_a_bite_what_was_confirmed_last_is_sent_though_no_report_shows_it(
-    command: Command, beats: list[str]
+def test_after_a_trip_what_was_confirmed_last_is_sent_though_no_report_shows_it(
+    command: Command, keepalives: list[str]
 ) -> None:
-    watchdog = Watchdog(ARMED)
-    watchdog.note_accepted(ARMED, 0.0)
-    watchdog.review({**ON, **FREE, "Enable user": command == DISABLE}, NOTHING)
-    watchdog.note_accepted(command, 1.0)
+    failsafe = FailsafeKeepalive(ARMED)
+    failsafe.note_accepted(ARMED, 0.0)
+    failsafe.take_reading(
+        {**ON, **FREE, "Enable user": command == DISABLE}, NOTHING
+    )
+    failsafe.note_accepted(command, 1.0)
 
-    assert [str(one) for one in watchdog.beat(100.0)] == beats
+    assert [str(one) for one in failsafe.keepalive(100.0)] == keepalives
 
 
-def test_a_beat_spares_a_timer_that_no_report_shows_yet() -> None:
-    watchdog = Watchdog(ARMED)
-    watchdog.note_accepted(ARMED, 0.0)
-    watchdog.review({**ON, **FREE}, NOTHING)
-    watchdog.note_accepted(
+def test_a_keepalive_spares_a_timer_that_no_report_shows_yet() -> None:
+    failsafe = FailsafeKeepalive(ARMED)
+    failsafe.note_accepted(ARMED, 0.0)
+    failsafe.take_reading({**ON, **FREE}, NOTHING)
+    failsafe.note_accepted(
         SetCurrentTimed(Milliampere(10_000), Seconds(600)), 1.0
     )
 
-    assert [str(one) for one in watchdog.beat(25.0)] == ["ena 1"]
+    assert [str(one) for one in failsafe.keepalive(25.0)] == ["ena 1"]
 
 
 @pytest.mark.parametrize("moment", range(30))
-def test_a_beat_that_waits_goes_when_a_user_feeds_the_station(
+def test_a_keepalive_that_waits_goes_when_a_user_refreshes_the_station(
     garage: ObeyingGarage, moment: int
 ) -> None:
     """Else it would say, later, what somebody has replaced meanwhile."""
     garage.live(moment)
     garage.submit(TEN_AMPERES)
-    garage.live(BEAT_S - LOOK_S + 0.5)
+    garage.live(KEEPALIVE_S - LOOK_S + 0.5)
     garage.submit(Enable(on=True))
     garage.live(0.2)
     garage.fields["Curr user"] = 16_000
@@ -322,7 +328,7 @@ def test_a_beat_that_waits_goes_when_a_user_feeds_the_station(
     ],
     ids=lambda said: ", ".join(map(str, said)),
 )
-def test_beats_never_start_charging_that_a_user_has_stopped(
+def test_keepalives_never_start_charging_that_a_user_has_stopped(
     garage: ObeyingGarage, said: list[Command]
 ) -> None:
     for command in said:
@@ -333,10 +339,10 @@ def test_beats_never_start_charging_that_a_user_has_stopped(
     for _ in range(100):
         garage.live(1.0)
         assert garage.fields["Enable user"] == 0
-    assert len(_beats(garage)) >= 4
+    assert len(_kept_alive_at(garage)) >= 4
 
 
-def test_beats_do_not_undo_a_currtime_that_waits(
+def test_keepalives_do_not_undo_a_currtime_that_waits(
     garage: ObeyingGarage,
 ) -> None:
     garage.submit(SetCurrentTimed(Milliampere(10_000), Seconds(3600)))
@@ -348,7 +354,7 @@ def test_beats_do_not_undo_a_currtime_that_waits(
     assert set(garage.settings_sent()) == {"ena 1"}
 
 
-def test_beats_do_not_switch_phases(garage: ObeyingGarage) -> None:
+def test_keepalives_do_not_switch_phases(garage: ObeyingGarage) -> None:
     """`curr` was seen to ask for three where we may switch them."""
     garage.submit(SetPhaseSource(4))
     garage.live(10.0)
@@ -359,7 +365,7 @@ def test_beats_do_not_switch_phases(garage: ObeyingGarage) -> None:
     assert set(garage.settings_sent()) == {"ena 1"}
 
 
-def test_nobody_beats_for_a_station_that_is_not_armed() -> None:
+def test_nobody_keeps_alive_a_station_that_is_not_armed() -> None:
     garage = ObeyingGarage()
     garage.live(200.0)
 
@@ -369,11 +375,11 @@ def test_nobody_beats_for_a_station_that_is_not_armed() -> None:
 # --- who is in charge -------------------------------------------------------
 
 
-def test_a_station_is_fed_only_while_somebody_is_in_charge(
+def test_a_station_is_kept_alive_only_while_somebody_controls_it(
     garage: ObeyingGarage,
 ) -> None:
-    _set_in_charge(garage, is_in_charge=False)
-    garage.live(BEAT_S)
+    _set_controlled(garage, is_controlled=False)
+    garage.live(KEEPALIVE_S)
     garage.sent.clear()
 
     garage.live(200.0)
@@ -381,32 +387,32 @@ def test_a_station_is_fed_only_while_somebody_is_in_charge(
     assert garage.settings_sent() == []
 
 
-def test_after_a_short_absence_one_beat_is_enough(
+def test_after_a_short_absence_one_keepalive_is_enough(
     garage: ObeyingGarage,
 ) -> None:
     garage.live(15.0)
-    _set_in_charge(garage, is_in_charge=False)
+    _set_controlled(garage, is_controlled=False)
     garage.live(30.0)
     garage.sent.clear()
 
-    _set_in_charge(garage, is_in_charge=True)
+    _set_controlled(garage, is_controlled=True)
     garage.live(5.0)
 
     assert garage.settings_sent() == ["curr 63000"]
     assert garage.happened(FailsafeTookOver) == []
 
 
-def test_after_a_bite_enable_and_current_are_sent_again_and_it_is_told(
+def test_after_a_trip_enable_and_current_are_sent_again_and_it_is_told(
     garage: ObeyingGarage,
 ) -> None:
     garage.submit(TEN_AMPERES)
     garage.live(10.0)
-    _set_in_charge(garage, is_in_charge=False)
+    _set_controlled(garage, is_controlled=False)
     garage.live(100.0)
     garage.sent.clear()
     garage.events.clear()
 
-    _set_in_charge(garage, is_in_charge=True)
+    _set_controlled(garage, is_controlled=True)
     garage.live(5.0)
 
     assert garage.settings_sent() == ["ena 1", "curr 10000"]
@@ -415,22 +421,22 @@ def test_after_a_bite_enable_and_current_are_sent_again_and_it_is_told(
     assert results == ["applied", "applied"]
 
 
-def test_after_a_bite_a_disabled_station_stays_disabled(
+def test_after_a_trip_a_disabled_station_stays_disabled(
     garage: ObeyingGarage,
 ) -> None:
     garage.submit(DISABLE)
     garage.live(10.0)
-    _set_in_charge(garage, is_in_charge=False)
+    _set_controlled(garage, is_controlled=False)
     garage.live(100.0)
     garage.sent.clear()
 
-    _set_in_charge(garage, is_in_charge=True)
+    _set_controlled(garage, is_controlled=True)
     garage.live(10.0)
 
     assert garage.settings_sent() == ["ena 0", "curr 63000"]
 
 
-def test_a_bite_that_only_the_station_has_noticed_is_seen_in_report_2(
+def test_a_trip_that_only_the_station_has_noticed_is_seen_in_report_2(
     garage: ObeyingGarage,
 ) -> None:
     garage.fields |= {"Enable sys": 0, "Max curr": 6000}
@@ -458,20 +464,20 @@ def test_a_station_that_is_away_for_hours_is_told_once(
     assert len(garage.happened(FailsafeTookOver)) == 1
 
 
-def test_what_is_owed_after_a_bite_is_said_until_both_are_confirmed() -> None:
-    watchdog = Watchdog(ARMED)
-    watchdog.note_accepted(ARMED, 0.0)
-    watchdog.review({**ON, **FREE}, NOTHING)
+def test_what_is_to_be_reapplied_is_sent_until_both_are_confirmed() -> None:
+    failsafe = FailsafeKeepalive(ARMED)
+    failsafe.note_accepted(ARMED, 0.0)
+    failsafe.take_reading({**ON, **FREE}, NOTHING)
     both = {"ena 1", "curr 63000"}
 
-    assert {str(one) for one in watchdog.beat(100.0)} == both
-    watchdog.note_sent(Enable(on=True), 100.0)
-    watchdog.note_sent(SetCurrent(Milliampere(63_000)), 100.1)
-    watchdog.note_accepted(SetCurrent(Milliampere(63_000)), 100.2)
-    assert {str(one) for one in watchdog.beat(121.0)} == both
-    watchdog.note_sent(Enable(on=True), 121.0)
-    watchdog.note_accepted(Enable(on=True), 121.1)
-    assert {str(one) for one in watchdog.beat(142.0)} == {"curr 63000"}
+    assert {str(one) for one in failsafe.keepalive(100.0)} == both
+    failsafe.note_sent(Enable(on=True), 100.0)
+    failsafe.note_sent(SetCurrent(Milliampere(63_000)), 100.1)
+    failsafe.note_accepted(SetCurrent(Milliampere(63_000)), 100.2)
+    assert {str(one) for one in failsafe.keepalive(121.0)} == both
+    failsafe.note_sent(Enable(on=True), 121.0)
+    failsafe.note_accepted(Enable(on=True), 121.1)
+    assert {str(one) for one in failsafe.keepalive(142.0)} == {"curr 63000"}
 
 
 # --- the end ---------------------------------------------------------------
@@ -480,11 +486,11 @@ def test_what_is_owed_after_a_bite_is_said_until_both_are_confirmed() -> None:
 def test_an_armed_station_is_disarmed_at_a_clean_end(
     garage: ObeyingGarage,
 ) -> None:
-    garage.session.say_farewell(garage.now)
+    garage.station.shutdown(garage.now)
     garage.live(1.0)
 
     assert garage.settings_sent() == ["failsafe 0 0 0"]
-    assert not garage.session.has_commands
+    assert not garage.station.has_commands
     garage.live(200.0)
     assert garage.settings_sent() == ["failsafe 0 0 0"]
 
@@ -495,7 +501,7 @@ def test_the_end_does_not_wait_for_a_report(garage: ObeyingGarage) -> None:
     garage.live_until_sent("report 1")
     garage.sent.clear()
 
-    garage.session.say_farewell(garage.now)
+    garage.station.shutdown(garage.now)
     garage.live(0.5)
 
     assert garage.settings_sent() == ["failsafe 0 0 0"]
@@ -505,7 +511,7 @@ def test_what_was_stored_is_unstored_at_a_clean_end() -> None:
     stored = SetFailsafe(Seconds(60), Milliampere(6000), stored=True)
     garage = ObeyingGarage(failsafe=stored)
 
-    garage.session.say_farewell(garage.now)
+    garage.station.shutdown(garage.now)
     garage.live(1.0)
 
     assert garage.settings_sent() == ["failsafe 0 0 1"]
@@ -514,7 +520,7 @@ def test_what_was_stored_is_unstored_at_a_clean_end() -> None:
 def test_a_station_that_we_have_not_armed_is_left_alone_at_the_end() -> None:
     garage = ObeyingGarage()
 
-    garage.session.say_farewell(garage.now)
+    garage.station.shutdown(garage.now)
     garage.live(1.0)
 
     assert garage.sent == []
@@ -540,7 +546,7 @@ STEPS = st.one_of(
 
 @given(st.sampled_from([10, 15, 30, 60]), st.lists(STEPS, max_size=40))
 @settings(max_examples=200, deadline=None)
-def test_kebas_pauses_hold_with_beats(
+def test_kebas_pauses_hold_with_keepalives(
     timeout: int, steps: list[Command | bytes | bool | float]
 ) -> None:
     failsafe = SetFailsafe(Seconds(timeout), Milliampere(6000))
@@ -551,7 +557,7 @@ def test_kebas_pauses_hold_with_beats(
         elif isinstance(step, bytes):
             garage.receive(step)
         elif isinstance(step, bool):
-            _set_in_charge(garage, is_in_charge=step)
+            _set_controlled(garage, is_controlled=step)
         else:
             garage.live(step)
 
@@ -577,5 +583,7 @@ def test_an_armed_station_is_never_without_us_for_its_timeout(
     garage.submit(TEN_AMPERES)
     garage.live(200.0)
 
-    gaps = [after - before for before, after in pairwise(_beats(garage))]
+    gaps = [
+        after - before for before, after in pairwise(_kept_alive_at(garage))
+    ]
     assert max(gaps) < timeout * 0.75

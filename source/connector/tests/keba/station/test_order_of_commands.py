@@ -222,7 +222,7 @@ def test_a_word_that_is_written_again_leaves_after_what_came_in_between() -> (
 ):
     garage = ObeyingGarage()
     garage.submit(TEN_AMPERES)
-    garage.turn()
+    garage.advance()
     for command in (ON, TEN_AMPERES_SOON, OFF):
         garage.submit(command)
     garage.receive(TCH_OK)
@@ -236,7 +236,7 @@ def test_a_word_that_is_written_again_leaves_after_what_came_in_between() -> (
     assert garage.results(ON) == [Outcome.SUPERSEDED]
 
 
-def test_what_feeds_a_station_does_not_lift_a_stop_that_waits() -> None:
+def test_a_keepalive_does_not_lift_a_stop_that_waits() -> None:
     garage = ObeyingGarage(
         failsafe=SetFailsafe(Seconds(20), Milliampere(6_000))
     )

@@ -26,7 +26,7 @@ from connector.keba.station.events import (
     StatusReceived,
 )
 from connector.keba.station.pacing import MARGIN_S
-from connector.keba.station.station import Session
+from connector.keba.station.station import Station, StationOptions
 from connector.tests.keba.station.conversation import (
     GAP_S,
     TCH_OK,
@@ -76,11 +76,11 @@ def test_a_round_asks_for_each_report_once_the_one_before_is_answered(
 
 
 def test_only_one_request_is_in_flight(garage: Conversation) -> None:
-    assert garage.turn() == "report 1"
+    assert garage.advance() == "report 1"
 
     garage.now = 1.9
 
-    assert garage.turn() is None
+    assert garage.advance() is None
 
 
 def test_rounds_start_at_a_fixed_interval(garage: Conversation) -> None:
@@ -114,7 +114,7 @@ def test_rounds_that_were_missed_are_not_made_up_for(woken_at: float) -> None:
 def test_a_report_becomes_an_event_with_its_text_as_received(
     garage: Conversation,
 ) -> None:
-    garage.turn()
+    garage.advance()
     data = report(1, Product="KC-P30")
     garage.receive(data)
 
@@ -126,7 +126,7 @@ def test_a_report_becomes_an_event_with_its_text_as_received(
 def test_a_poll_is_repeated_once_and_then_counts_as_unanswered(
     garage: Conversation,
 ) -> None:
-    garage.turn()
+    garage.advance()
     garage.receive(report(1))
     garage.next_datagram()
     garage.next_datagram()
@@ -144,7 +144,7 @@ def test_a_poll_is_repeated_once_and_then_counts_as_unanswered(
 def test_a_late_report_is_welcome_and_saves_the_repetition(
     garage: Conversation,
 ) -> None:
-    garage.turn()
+    garage.advance()
     garage.receive(report(1))
     assert garage.next_datagram() == "report 2"
     assert garage.next_datagram() == "report 3"
@@ -159,7 +159,7 @@ def test_a_late_report_is_welcome_and_saves_the_repetition(
 def test_a_report_of_another_number_answers_only_for_itself(
     garage: Conversation,
 ) -> None:
-    garage.turn()
+    garage.advance()
     garage.receive(report(3))
 
     assert garage.happened(ReportReceived)[0].request == "report 3"
@@ -170,7 +170,7 @@ def test_a_report_of_another_number_answers_only_for_itself(
 def test_a_report_number_that_keba_does_not_have_is_ignored(
     garage: Conversation,
 ) -> None:
-    garage.turn()
+    garage.advance()
     garage.receive(report(4711))
 
     assert garage.happened(ReportReceived) == []
@@ -179,7 +179,7 @@ def test_a_report_number_that_keba_does_not_have_is_ignored(
 
 def test_a_session_report_with_a_wrong_id_counts_as_the_one_asked_for() -> None:
     garage = Conversation(reports=(100,))
-    garage.turn()
+    garage.advance()
     garage.receive(report(6, Session_ID=35))
 
     assert garage.happened(ReportReceived)[0].request == "report 100"
@@ -187,13 +187,13 @@ def test_a_session_report_with_a_wrong_id_counts_as_the_one_asked_for() -> None:
 
 
 def test_a_push_is_data_and_no_answer(garage: Conversation) -> None:
-    garage.turn()
+    garage.advance()
     garage.receive(b'{"E pres": 1945}')
 
     assert garage.happened(StatusReceived) == [
         StatusReceived("garage", '{"E pres": 1945}')
     ]
-    assert garage.turn() is None
+    assert garage.advance() is None
 
 
 @pytest.mark.parametrize(
@@ -209,11 +209,11 @@ def test_a_push_is_data_and_no_answer(garage: Conversation) -> None:
 def test_what_is_meant_for_others_is_neither_data_nor_answer(
     garage: Conversation, datagram: bytes
 ) -> None:
-    garage.turn()
+    garage.advance()
     garage.receive(datagram)
 
     assert garage.events == []
-    assert garage.turn() is None
+    assert garage.advance() is None
     garage.receive(report(1))
     assert len(garage.happened(ReportReceived)) == 1
 
@@ -232,25 +232,25 @@ def test_a_reordered_older_report_does_not_overwrite_a_newer_one(
 def test_an_answer_in_the_socket_counts_although_its_time_is_over(
     garage: Conversation,
 ) -> None:
-    garage.turn()
+    garage.advance()
     garage.now = 2.5
 
-    turn = garage.session.turn(garage.now, heard_until=1.9)
+    step = garage.station.advance(garage.now, received_until=1.9)
 
-    assert turn.events == []
-    assert turn.datagram is None
+    assert step.events == []
+    assert step.datagram is None
     garage.receive(report(1))
-    assert garage.turn() == "report 2"
+    assert garage.advance() == "report 2"
 
 
 def test_a_turn_at_the_deadline_gives_a_request_up(
     idle_garage: Conversation,
 ) -> None:
     idle_garage.submit(Display("hello"))
-    idle_garage.turn()
+    idle_garage.advance()
 
-    idle_garage.now = idle_garage.session.next_deadline()
-    idle_garage.turn()
+    idle_garage.now = idle_garage.station.next_deadline()
+    idle_garage.advance()
 
     assert idle_garage.happened(CommandUnanswered)
 
@@ -299,9 +299,9 @@ def test_an_uptime_that_falls_at_all_in_an_answer_is_a_restart(
 def test_pauses_begin_when_a_datagram_has_really_left(
     garage: Conversation,
 ) -> None:
-    garage.turn()
+    garage.advance()
     garage.now = 0.05  # the machine was busy with something else
-    garage.session.note_left(garage.now)
+    garage.station.datagram_sent(garage.now)
     garage.receive(report(1))
 
     assert garage.next_datagram() == "report 2"
@@ -318,7 +318,7 @@ def reasons(conversation: Conversation) -> list[Reason]:
 def test_the_first_answer_brings_the_station_online(
     garage: Conversation,
 ) -> None:
-    garage.turn()
+    garage.advance()
     garage.receive(report(1))
 
     state = garage.happened(ConnectionState)[0]
@@ -423,7 +423,7 @@ def test_a_datagram_that_could_not_be_sent_is_the_reason_of_silence(
     garage: Conversation,
 ) -> None:
     while garage.next_datagram(until=29.0):
-        garage.session.note_send_error()
+        garage.station.note_send_error()
 
     assert reasons(garage)[-1] is Reason.SEND_ERROR
 
@@ -431,7 +431,7 @@ def test_a_datagram_that_could_not_be_sent_is_the_reason_of_silence(
 def test_a_station_without_address_is_not_sent_anything(
     garage: Conversation,
 ) -> None:
-    garage.events += garage.session.note_address(is_resolved=False, now=0.0)
+    garage.events += garage.station.note_address(is_resolved=False, now=0.0)
     garage.submit(Enable(on=True))
     garage.pass_time(until=100.0)
 
@@ -448,13 +448,13 @@ def test_a_command_on_an_idle_line_leaves_at_once(
 ) -> None:
     idle_garage.submit(amperes(16))
 
-    assert idle_garage.turn() == "curr 16000"
+    assert idle_garage.advance() == "curr 16000"
 
 
 def test_a_command_goes_before_a_poll_that_is_due(
     garage: Conversation,
 ) -> None:
-    garage.turn()
+    garage.advance()
     garage.submit(Enable(on=True))
     garage.receive(report(1))
 
@@ -466,7 +466,7 @@ def test_the_newest_command_of_a_word_wins(
 ) -> None:
     for limit in range(6, 26):
         idle_garage.submit(amperes(limit))
-        idle_garage.turn()
+        idle_garage.advance()
     idle_garage.receive(TCH_OK)
 
     assert idle_garage.next_datagram() == "curr 25000"
@@ -495,7 +495,7 @@ def test_after_a_command_that_stops_charging_two_seconds_are_silent(
 ) -> None:
     idle_garage.submit(Enable(on=False))
     idle_garage.submit(amperes(16))
-    idle_garage.turn()
+    idle_garage.advance()
     idle_garage.receive(TCH_OK)
 
     assert idle_garage.next_datagram() == "curr 16000"
@@ -506,7 +506,7 @@ def test_a_push_between_a_command_and_its_answer_is_data(
     idle_garage: Conversation,
 ) -> None:
     idle_garage.submit(amperes(10))
-    idle_garage.turn()
+    idle_garage.advance()
     idle_garage.receive(b'{"E pres": 29181}')
     idle_garage.receive(TCH_OK)
 
@@ -518,7 +518,7 @@ def test_report_2_is_read_back_after_a_command_and_proves_it(
     idle_garage: Conversation,
 ) -> None:
     idle_garage.submit(amperes(16))
-    idle_garage.turn()
+    idle_garage.advance()
     idle_garage.receive(TCH_OK)
 
     assert idle_garage.next_datagram() == "report 2"
@@ -530,7 +530,7 @@ def test_a_station_that_confirms_and_ignores_is_found_out(
     idle_garage: Conversation,
 ) -> None:
     idle_garage.submit(amperes(16))
-    idle_garage.turn()
+    idle_garage.advance()
     idle_garage.receive(TCH_OK)
     for _ in range(2):
         assert idle_garage.next_datagram() == "report 2"
@@ -546,7 +546,7 @@ def test_a_slow_station_gets_a_second_reading(
     idle_garage: Conversation,
 ) -> None:
     idle_garage.submit(Enable(on=True))
-    idle_garage.turn()
+    idle_garage.advance()
     idle_garage.receive(TCH_OK)
     idle_garage.next_datagram()
     idle_garage.receive(report(2, Enable_user=0))
@@ -560,7 +560,7 @@ def test_a_reading_asked_for_before_the_answer_proves_nothing(
     idle_garage: Conversation,
 ) -> None:
     idle_garage.now = 30.0 + GAP_S
-    idle_garage.turn()
+    idle_garage.advance()
     idle_garage.receive(report(1))
     assert idle_garage.next_datagram() == "report 2"
     idle_garage.submit(amperes(16))
@@ -574,7 +574,7 @@ def test_a_reading_asked_for_before_the_answer_proves_nothing(
 
 def test_a_refusal_is_told_and_read_back(idle_garage: Conversation) -> None:
     idle_garage.submit(Stop())
-    idle_garage.turn()
+    idle_garage.advance()
     idle_garage.receive(b"TCH-ERR:nothing to stop\n")
 
     (finished,) = idle_garage.happened(CommandFinished)
@@ -587,7 +587,7 @@ def test_a_command_without_read_back_is_received_not_applied(
     idle_garage: Conversation,
 ) -> None:
     idle_garage.submit(Display("hello"))
-    idle_garage.turn()
+    idle_garage.advance()
     idle_garage.receive(TCH_OK)
 
     assert outcomes(idle_garage) == [
@@ -612,7 +612,7 @@ def test_a_lost_answer_is_no_loss_when_the_reading_shows_the_effect(
     idle_garage: Conversation,
 ) -> None:
     idle_garage.submit(amperes(16))
-    idle_garage.turn()
+    idle_garage.advance()
     assert idle_garage.next_datagram() == "report 2"
     idle_garage.receive(report(2, Curr_user=16000))
 
@@ -631,9 +631,9 @@ def test_after_silence_other_commands_rest(
     idle_garage: Conversation,
 ) -> None:
     idle_garage.submit(amperes(16))
-    idle_garage.turn()
+    idle_garage.advance()
     idle_garage.now = 12.0
-    idle_garage.turn()
+    idle_garage.advance()
     idle_garage.submit(Enable(on=True))
     idle_garage.receive(report(2), after=0.01)
 
@@ -647,9 +647,9 @@ def test_a_late_confirmation_belongs_to_the_command_before(
     idle_garage: Conversation,
 ) -> None:
     idle_garage.submit(amperes(16))
-    idle_garage.turn()
+    idle_garage.advance()
     idle_garage.now = 12.5
-    idle_garage.turn()
+    idle_garage.advance()
     idle_garage.submit(Enable(on=True))
     idle_garage.receive(TCH_OK)
 
@@ -728,7 +728,7 @@ def test_the_three_pauses_hold_whatever_is_said_and_lost(
             garage.receive(step)
         else:
             garage.pass_time(until=garage.now + step)
-        garage.turn()
+        garage.advance()
 
     quiet_until = -1.0
     asked: dict[str, float] = {}
@@ -762,14 +762,14 @@ def test_every_command_comes_to_an_end(
 
 
 def test_a_session_is_due_when_it_has_something_to_do() -> None:
-    session = Session("garage", first_round_at=7.0)
+    station = Station("garage", StationOptions(first_round_at=7.0))
 
-    assert session.next_deadline() == 7.0
+    assert station.next_deadline() == 7.0
 
 
 def test_an_old_session_report_is_not_taken_for_the_report_in_flight() -> None:
     garage = Conversation()
-    garage.turn()
+    garage.advance()
     # Guide V2.00 prints a report 100 with this ID.
     garage.receive(b'{"ID": "6", "Session ID": 35, "E Pres    ": 100}')
 

@@ -265,7 +265,7 @@ def test_the_newest_command_of_a_word_supersedes_the_one_in_flight(
 ) -> None:
     garage = ObeyingGarage(row.shown)
     garage.submit(row.command)
-    garage.turn()
+    garage.advance()
 
     garage.submit(row.command)
     garage.receive(TCH_OK)
@@ -284,7 +284,7 @@ def test_the_newest_command_supersedes_one_that_waits_for_its_proof(
 ) -> None:
     garage = ObeyingGarage(row.shown)
     garage.submit(row.command)
-    garage.turn()
+    garage.advance()
     garage.receive(TCH_OK)
 
     garage.submit(row.command)
@@ -476,7 +476,7 @@ def test_an_unanswered_switching_may_have_been_one() -> None:
 
 
 @pytest.fixture
-def stranger() -> ObeyingGarage:
+def unknown() -> ObeyingGarage:
     """Garage's address, at which another station answers."""
     garage = ObeyingGarage(serial="17619300")
     garage.serial = "99999999"
@@ -487,29 +487,29 @@ def stranger() -> ObeyingGarage:
 
 
 def test_another_station_is_the_reason_for_being_offline(
-    stranger: ObeyingGarage,
+    unknown: ObeyingGarage,
 ) -> None:
-    stranger.live(30.0)
+    unknown.live(30.0)
 
-    state = stranger.happened(ConnectionState)[-1]
+    state = unknown.happened(ConnectionState)[-1]
     assert (state.online, state.reason) == (False, Reason.WRONG_SERIAL)
     assert state.serial == "99999999"
 
 
-def test_another_station_is_not_believed(stranger: ObeyingGarage) -> None:
-    stranger.live(30.0)
-    stranger.receive(b'{"State": 3}')
+def test_another_station_is_not_believed(unknown: ObeyingGarage) -> None:
+    unknown.live(30.0)
+    unknown.receive(b'{"State": 3}')
 
-    assert stranger.happened(ReportReceived) == []
-    assert stranger.happened(StatusReceived) == []
+    assert unknown.happened(ReportReceived) == []
+    assert unknown.happened(StatusReceived) == []
 
 
-def test_another_station_is_not_told_anything(stranger: ObeyingGarage) -> None:
-    stranger.submit(TEN_AMPERES)
-    stranger.live(30.0)
+def test_another_station_is_not_told_anything(unknown: ObeyingGarage) -> None:
+    unknown.submit(TEN_AMPERES)
+    unknown.live(30.0)
 
-    assert stranger.settings_sent() == []
-    assert stranger.happened(CommandNotSent) == [
+    assert unknown.settings_sent() == []
+    assert unknown.happened(CommandNotSent) == [
         CommandNotSent(
             "garage",
             "curr",
@@ -519,7 +519,9 @@ def test_another_station_is_not_told_anything(stranger: ObeyingGarage) -> None:
     ]
 
 
-def test_neither_beats_nor_a_farewell_go_to_another_station() -> None:
+def test_neither_keepalives_nor_the_last_commands_go_to_another_station() -> (
+    None
+):
     failsafe = SetFailsafe(Seconds(30), Milliampere(6000))
     garage = ObeyingGarage(serial="17619300", failsafe=failsafe)
     garage.serial = "99999999"
@@ -527,17 +529,17 @@ def test_neither_beats_nor_a_farewell_go_to_another_station() -> None:
     garage.sent.clear()
 
     garage.live(120.0)
-    garage.session.say_farewell(garage.now)
+    garage.station.shutdown(garage.now)
     garage.live(10.0)
 
     assert garage.settings_sent() == []
-    assert not garage.session.has_commands
+    assert not garage.station.has_commands
 
 
 def test_a_command_whose_station_was_exchanged_comes_to_an_end() -> None:
     garage = ObeyingGarage(serial="17619300")
     garage.submit(TEN_AMPERES)
-    garage.turn()
+    garage.advance()
     garage.receive(TCH_OK)
     garage.serial = "99999999"
     garage.live(30.0)
@@ -552,11 +554,11 @@ def test_a_command_whose_station_was_exchanged_comes_to_an_end() -> None:
     ]
 
 
-def test_the_right_station_is_believed_again(stranger: ObeyingGarage) -> None:
-    stranger.serial = "17619300"
-    stranger.live(35.0)
+def test_the_right_station_is_believed_again(unknown: ObeyingGarage) -> None:
+    unknown.serial = "17619300"
+    unknown.live(35.0)
 
-    assert stranger.happened(ConnectionState)[-1].reason is Reason.OK
+    assert unknown.happened(ConnectionState)[-1].reason is Reason.OK
 
 
 def test_the_uptime_of_another_station_is_no_measure_for_the_right_one() -> (

@@ -13,7 +13,7 @@ from connector.keba.protocol.commands import (
     Unlock,
 )
 from connector.keba.station.events import CommandFinished, Outcome
-from connector.keba.station.verification import Proofs
+from connector.keba.station.verification import Verification
 
 TEN_AMPERES = SetCurrent(Milliampere(10_000))
 SIX_AMPERES = SetCurrent(Milliampere(6_000))
@@ -21,8 +21,8 @@ ENABLE = Enable(on=True)
 
 
 @pytest.fixture
-def garage() -> Proofs:
-    return Proofs("garage")
+def garage() -> Verification:
+    return Verification("garage")
 
 
 def finished(
@@ -31,80 +31,86 @@ def finished(
     return CommandFinished("garage", command, outcome, detail)
 
 
-def test_a_reading_that_shows_the_effect_proves_it(garage: Proofs) -> None:
-    assert garage.expect(TEN_AMPERES, 1.0, is_answered=True) == []
+def test_a_reading_that_shows_the_effect_proves_it(
+    garage: Verification,
+) -> None:
+    assert garage.watch(TEN_AMPERES, 1.0, is_answered=True) == []
 
-    assert garage.judge({"Curr user": 10_000}, asked_at=1.1) == [
+    assert garage.check({"Curr user": 10_000}, asked_at=1.1) == [
         finished(TEN_AMPERES, Outcome.APPLIED)
     ]
 
 
 def test_a_reading_asked_for_before_the_answer_proves_nothing(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
-    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
+    garage.watch(TEN_AMPERES, 1.0, is_answered=True)
 
-    assert garage.judge({"Curr user": 10_000}, asked_at=0.9) == []
-    assert garage.wants_reading
+    assert garage.check({"Curr user": 10_000}, asked_at=0.9) == []
+    assert garage.needs_reading
 
 
 def test_a_station_gets_the_time_that_the_command_needs(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
-    garage.expect(ENABLE, 1.0, is_answered=True)
+    garage.watch(ENABLE, 1.0, is_answered=True)
 
-    assert garage.judge({"Enable user": 1}, asked_at=1.9) == []
-    assert garage.judge({"Enable user": 1}, asked_at=2.0) == [
+    assert garage.check({"Enable user": 1}, asked_at=1.9) == []
+    assert garage.check({"Enable user": 1}, asked_at=2.0) == [
         finished(ENABLE, Outcome.APPLIED)
     ]
 
 
-def test_only_the_second_contradicting_reading_counts(garage: Proofs) -> None:
-    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
+def test_only_the_second_contradicting_reading_counts(
+    garage: Verification,
+) -> None:
+    garage.watch(TEN_AMPERES, 1.0, is_answered=True)
 
-    assert garage.judge({"Curr user": 6000}, asked_at=1.1) == []
-    assert garage.wants_reading
-    assert garage.judge({"Curr user": 6000}, asked_at=6.2) == [
+    assert garage.check({"Curr user": 6000}, asked_at=1.1) == []
+    assert garage.needs_reading
+    assert garage.check({"Curr user": 6000}, asked_at=6.2) == [
         finished(
             TEN_AMPERES,
             Outcome.NOT_APPLIED,
             "wanted Curr user 10000, seen Curr user 6000",
         )
     ]
-    assert not garage.wants_reading
+    assert not garage.needs_reading
 
 
-def test_the_second_reading_may_still_prove_it(garage: Proofs) -> None:
-    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
-    garage.judge({"Curr user": 6000}, asked_at=1.1)
+def test_the_second_reading_may_still_prove_it(garage: Verification) -> None:
+    garage.watch(TEN_AMPERES, 1.0, is_answered=True)
+    garage.check({"Curr user": 6000}, asked_at=1.1)
 
-    assert garage.judge({"Curr user": 10_000}, asked_at=6.2) == [
+    assert garage.check({"Curr user": 10_000}, asked_at=6.2) == [
         finished(TEN_AMPERES, Outcome.APPLIED)
     ]
 
 
-def test_a_verdict_is_given_once(garage: Proofs) -> None:
-    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
-    garage.judge({"Curr user": 10_000}, asked_at=1.1)
+def test_a_verdict_is_given_once(garage: Verification) -> None:
+    garage.watch(TEN_AMPERES, 1.0, is_answered=True)
+    garage.check({"Curr user": 10_000}, asked_at=1.1)
 
-    assert garage.judge({"Curr user": 10_000}, asked_at=2.0) == []
+    assert garage.check({"Curr user": 10_000}, asked_at=2.0) == []
 
 
-def test_a_command_that_nothing_can_prove_is_received(garage: Proofs) -> None:
+def test_a_command_that_nothing_can_prove_is_received(
+    garage: Verification,
+) -> None:
     hello = Display("hello")
 
-    assert garage.expect(hello, 1.0, is_answered=True) == [
+    assert garage.watch(hello, 1.0, is_answered=True) == [
         finished(hello, Outcome.RECEIVED)
     ]
-    assert not garage.wants_reading
+    assert not garage.needs_reading
 
 
 def test_a_station_without_the_field_has_received_the_command(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
-    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
+    garage.watch(TEN_AMPERES, 1.0, is_answered=True)
 
-    assert garage.judge({"State": 3}, asked_at=1.1) == [
+    assert garage.check({"State": 3}, asked_at=1.1) == [
         finished(TEN_AMPERES, Outcome.RECEIVED, "no field of report 2 shows it")
     ]
 
@@ -113,176 +119,182 @@ def test_a_station_without_the_field_has_received_the_command(
     ("plug", "outcomes"), [(5, [Outcome.APPLIED]), (7, [])]
 )
 def test_unlock_is_proven_by_a_bit_of_plug(
-    garage: Proofs, plug: int, outcomes: list[Outcome]
+    garage: Verification, plug: int, outcomes: list[Outcome]
 ) -> None:
-    garage.expect(Unlock(), 1.0, is_answered=True)
+    garage.watch(Unlock(), 1.0, is_answered=True)
 
-    verdicts = garage.judge({"Plug": plug}, asked_at=2.0)
+    verdicts = garage.check({"Plug": plug}, asked_at=2.0)
 
     assert [verdict.outcome for verdict in verdicts] == outcomes
 
 
-def test_one_reading_proves_all_commands_that_it_shows(garage: Proofs) -> None:
+def test_one_reading_proves_all_commands_that_it_shows(
+    garage: Verification,
+) -> None:
     limit = SetEnergyLimit(DeciWattHour(100_000))
-    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
-    garage.expect(limit, 1.2, is_answered=True)
+    garage.watch(TEN_AMPERES, 1.0, is_answered=True)
+    garage.watch(limit, 1.2, is_answered=True)
     fields = {"Curr user": 10_000, "Setenergy": 100_000}
 
-    assert garage.judge(fields, asked_at=1.3) == [
+    assert garage.check(fields, asked_at=1.3) == [
         finished(TEN_AMPERES, Outcome.APPLIED),
         finished(limit, Outcome.APPLIED),
     ]
 
 
 def test_a_contradiction_of_one_command_does_not_touch_another(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
-    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
-    garage.expect(ENABLE, 1.0, is_answered=True)
+    garage.watch(TEN_AMPERES, 1.0, is_answered=True)
+    garage.watch(ENABLE, 1.0, is_answered=True)
     fields = {"Curr user": 6000, "Enable user": 1}
 
-    assert garage.judge(fields, asked_at=2.0) == [
+    assert garage.check(fields, asked_at=2.0) == [
         finished(ENABLE, Outcome.APPLIED)
     ]
-    assert garage.wants_reading
+    assert garage.needs_reading
 
 
 # --- commands without an answer --------------------------------------------
 
 
 def test_an_unanswered_command_may_turn_out_to_be_applied(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
-    assert garage.expect(TEN_AMPERES, 3.0, is_answered=False) == []
+    assert garage.watch(TEN_AMPERES, 3.0, is_answered=False) == []
 
-    assert garage.judge({"Curr user": 10_000}, asked_at=3.1) == [
+    assert garage.check({"Curr user": 10_000}, asked_at=3.1) == [
         finished(TEN_AMPERES, Outcome.APPLIED)
     ]
 
 
 def test_an_unanswered_command_is_never_called_not_applied(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
-    garage.expect(TEN_AMPERES, 3.0, is_answered=False)
+    garage.watch(TEN_AMPERES, 3.0, is_answered=False)
 
     for asked_at in (3.1, 8.2, 13.3):
-        assert garage.judge({"Curr user": 6000}, asked_at) == []
+        assert garage.check({"Curr user": 6000}, asked_at) == []
 
 
 def test_nothing_is_read_for_an_unanswered_command_alone(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
-    garage.expect(TEN_AMPERES, 3.0, is_answered=False)
+    garage.watch(TEN_AMPERES, 3.0, is_answered=False)
 
-    assert not garage.wants_reading
+    assert not garage.needs_reading
 
 
 def test_an_unanswered_command_that_nothing_can_prove_has_no_verdict(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
-    assert garage.expect(Display("hello"), 3.0, is_answered=False) == []
+    assert garage.watch(Display("hello"), 3.0, is_answered=False) == []
 
 
 # --- the end of waiting -------------------------------------------------------
 
 
 def test_a_newer_command_of_the_word_ends_the_waiting_for_the_older(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
-    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
+    garage.watch(TEN_AMPERES, 1.0, is_answered=True)
 
     assert garage.supersede("curr") == [
         finished(TEN_AMPERES, Outcome.SUPERSEDED)
     ]
-    assert garage.judge({"Curr user": 10_000}, asked_at=2.0) == []
+    assert garage.check({"Curr user": 10_000}, asked_at=2.0) == []
 
 
-def test_a_command_of_another_word_is_not_superseded(garage: Proofs) -> None:
-    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
+def test_a_command_of_another_word_is_not_superseded(
+    garage: Verification,
+) -> None:
+    garage.watch(TEN_AMPERES, 1.0, is_answered=True)
 
     assert garage.supersede("ena") == []
-    assert garage.wants_reading
+    assert garage.needs_reading
 
 
 def test_an_unanswered_command_had_its_verdict_before_it_is_superseded(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
-    garage.expect(TEN_AMPERES, 3.0, is_answered=False)
+    garage.watch(TEN_AMPERES, 3.0, is_answered=False)
 
     assert garage.supersede("curr") == []
-    assert garage.judge({"Curr user": 10_000}, asked_at=4.0) == []
+    assert garage.check({"Curr user": 10_000}, asked_at=4.0) == []
 
 
 def test_the_newest_command_of_a_word_is_the_one_to_be_proven(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
-    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
-    garage.expect(SIX_AMPERES, 2.0, is_answered=True)
+    garage.watch(TEN_AMPERES, 1.0, is_answered=True)
+    garage.watch(SIX_AMPERES, 2.0, is_answered=True)
 
-    assert garage.judge({"Curr user": 6000}, asked_at=2.1) == [
+    assert garage.check({"Curr user": 6000}, asked_at=2.1) == [
         finished(SIX_AMPERES, Outcome.APPLIED)
     ]
 
 
 def test_commands_are_received_when_report_2_goes_on_staying_away(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
-    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
-    garage.expect(ENABLE, 1.0, is_answered=False)
+    garage.watch(TEN_AMPERES, 1.0, is_answered=True)
+    garage.watch(ENABLE, 1.0, is_answered=False)
 
     assert garage.note_missing_reading() == []
     assert garage.note_missing_reading() == []
     assert garage.note_missing_reading() == [
         finished(TEN_AMPERES, Outcome.RECEIVED, "report 2 does not come")
     ]
-    assert not garage.wants_reading
+    assert not garage.needs_reading
 
 
-def test_a_report_2_that_stays_away_once_is_waited_for(garage: Proofs) -> None:
-    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
+def test_a_report_2_that_stays_away_once_is_waited_for(
+    garage: Verification,
+) -> None:
+    garage.watch(TEN_AMPERES, 1.0, is_answered=True)
     for _ in range(5):
         assert garage.note_missing_reading() == []
-        assert garage.judge({"Curr user": 10_000}, asked_at=0.5) == []
+        assert garage.check({"Curr user": 10_000}, asked_at=0.5) == []
 
-    assert [v.outcome for v in garage.judge({"Curr user": 10_000}, 8.0)] == [
+    assert [v.outcome for v in garage.check({"Curr user": 10_000}, 8.0)] == [
         Outcome.APPLIED
     ]
 
 
 def test_what_a_newer_command_has_replaced_was_not_ignored(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
     """`currtime` writes the field that proves `curr`."""
     now_six = SetCurrentTimed(Milliampere(6000), Seconds(1))
-    garage.expect(TEN_AMPERES, 1.0, is_answered=True)
-    garage.expect(now_six, 1.2, is_answered=True)
-    garage.judge({"Curr user": 6000}, asked_at=3.0)
+    garage.watch(TEN_AMPERES, 1.0, is_answered=True)
+    garage.watch(now_six, 1.2, is_answered=True)
+    garage.check({"Curr user": 6000}, asked_at=3.0)
 
-    assert garage.judge({"Curr user": 6000}, asked_at=8.1) == [
+    assert garage.check({"Curr user": 6000}, asked_at=8.1) == [
         finished(TEN_AMPERES, Outcome.SUPERSEDED)
     ]
 
 
 def test_two_commands_of_which_neither_undoes_the_other_are_both_applied(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
     now_six = SetCurrentTimed(Milliampere(6000), Seconds(1))
-    garage.expect(now_six, 1.0, is_answered=True)
-    garage.expect(ENABLE, 1.2, is_answered=True)
+    garage.watch(now_six, 1.0, is_answered=True)
+    garage.watch(ENABLE, 1.2, is_answered=True)
     fields = {"Curr user": 6000, "Enable user": 1}
 
-    assert [verdict.outcome for verdict in garage.judge(fields, 3.0)] == [
+    assert [verdict.outcome for verdict in garage.check(fields, 3.0)] == [
         Outcome.APPLIED,
         Outcome.APPLIED,
     ]
 
 
 def test_an_unanswered_command_is_in_question_for_two_readings(
-    garage: Proofs,
+    garage: Verification,
 ) -> None:
-    garage.expect(TEN_AMPERES, 3.0, is_answered=False)
-    garage.judge({"Curr user": 6000}, asked_at=3.1)
+    garage.watch(TEN_AMPERES, 3.0, is_answered=False)
+    garage.check({"Curr user": 6000}, asked_at=3.1)
     assert garage.words == {"curr"}
 
-    garage.judge({"Curr user": 6000}, asked_at=8.2)
+    garage.check({"Curr user": 6000}, asked_at=8.2)
     assert garage.words == set()

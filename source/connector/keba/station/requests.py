@@ -1,0 +1,266 @@
+"""What waits to be sent to one station: commands and reports.
+
+Commands leave in the order in which they were written; what a newer one does
+to those that wait stands in `connector.keba.protocol.ordering`. Reports are
+asked for in rounds, and out of turn where a command is to be checked.
+"""
+
+import math
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from connector.keba.protocol.commands import Command, ReportRequest
+from connector.keba.protocol.ordering import (
+    is_outdated,
+    is_replaced,
+    undoes,
+)
+from connector.keba.station.pacing import MARGIN_S
+
+ATTEMPTS = 2
+"""How often a request is sent before it counts as unanswered."""
+
+PATIENCE_S = 3.0
+"""So long may a stream of commands keep a report waiting."""
+
+Content = TypeVar("Content", ReportRequest, Command)
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[Content]):
+    """Something that waits for its moment to be sent, or is in flight.
+
+    Parameters
+    ----------
+    content
+        What is to be sent.
+    wanted_at
+        Since when it waits.
+    not_before
+        The moment from which it makes sense.
+    attempts_left
+        How often it may still be sent.
+    first_sent_at
+        When it was sent first, if this is its repetition.
+    is_keepalive
+        Whether it only keeps the station's failsafe from tripping; nobody
+        waits for its result.
+    """
+
+    content: Content
+    wanted_at: float
+    not_before: float
+    attempts_left: int = ATTEMPTS
+    first_sent_at: float | None = None
+    is_keepalive: bool = False
+
+    @property
+    def is_repetition(self) -> bool:
+        """Whether it has been sent before."""
+        return self.first_sent_at is not None
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether our own schedule sends it, not a user at this moment."""
+        is_report = isinstance(self.content, ReportRequest)
+        return is_report or self.is_keepalive or self.is_repetition
+
+    def has_waited_long(self, now: float) -> bool:
+        """Tell whether others should let this one go first."""
+        return now - self.wanted_at > PATIENCE_S
+
+
+AnyRequest = Request[ReportRequest] | Request[Command]
+
+
+class CommandQueue:
+    """The commands that wait, the oldest first; one of each word."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, Request[Command]] = {}
+
+    def __iter__(self) -> Iterator[Request[Command]]:
+        return iter(self._waiting.values())
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def words(self) -> Set[str]:
+        """Words of the commands that somebody waits for."""
+        return {
+            request.content.word for request in self if not request.is_keepalive
+        }
+
+    def append(self, request: Request[Command]) -> None:
+        """Let a command leave after all others."""
+        word = request.content.word
+        self._waiting.pop(word, None)
+        self._waiting[word] = request
+
+    def append_if_free(self, request: Request[Command]) -> bool:
+        """Append what nobody has asked for, unless a user's command waits.
+
+        Returns
+        -------
+        bool
+            Whether it was appended.
+        """
+        is_taken = request.content.word in self._waiting
+        if is_taken or self.outdates(request.content):
+            return False
+        self.append(request)
+        return True
+
+    def outdates(self, command: Command) -> bool:
+        """Tell whether a newer command waits that this one would undo."""
+        return any(
+            is_outdated(command, request.content)
+            for request in self
+            if not request.is_keepalive
+        )
+
+    def drop_for(self, newer: Command) -> list[Request[Command]]:
+        """Drop, and return, what a newer command replaces or what undoes it.
+
+        What has not left yet leaves before the newer one and may stay. A
+        repetition waits for KEBA's five seconds and would leave after it.
+        """
+        dropped = []
+        for request in self:
+            leaves_late = request.is_keepalive or request.is_repetition
+            if is_replaced(request.content, newer) or (
+                leaves_late and undoes(request.content, newer)
+            ):
+                dropped.append(request)
+        for request in dropped:
+            self.remove(request)
+        return dropped
+
+    def remove(self, request: Request[Command]) -> None:
+        """Take a command out: it leaves, or is not needed any more."""
+        del self._waiting[request.content.word]
+
+    def remove_command(self, command: Command) -> None:
+        """Take out this very command, if it still waits."""
+        waiting = self._waiting.get(command.word)
+        if waiting is not None and waiting.content is command:
+            self.remove(waiting)
+
+    def remove_repetition(self, word: str) -> None:
+        """Take out a repetition that has become needless."""
+        waiting = self._waiting.get(word)
+        if waiting is not None and waiting.is_repetition:
+            self.remove(waiting)
+
+    def remove_keepalives(self) -> None:
+        """Take out what nobody has asked for."""
+        for request in [*self]:
+            if request.is_keepalive:
+                self.remove(request)
+
+    def take_all(self) -> list[Command]:
+        """Empty the queue; return what somebody waits for."""
+        commands = [
+            request.content for request in self if not request.is_keepalive
+        ]
+        self._waiting.clear()
+        return commands
+
+
+class PollSchedule:
+    """The rounds of reports, and the reports that wait to be asked for.
+
+    Parameters
+    ----------
+    reports
+        Numbers of the reports of a round, in this order.
+    interval_s
+        Seconds from the start of one round to the start of the next.
+    shortest_interval_s
+        KEBA's pause between equal requests: no interval is shorter.
+    first_round_at
+        Moment of the first round.
+    """
+
+    def __init__(
+        self,
+        reports: Sequence[int],
+        *,
+        interval_s: float,
+        shortest_interval_s: float,
+        first_round_at: float,
+    ) -> None:
+        self._reports = tuple(reports)
+        self._interval_s = max(interval_s, shortest_interval_s + MARGIN_S)
+        self._next_round_at = first_round_at
+        self._waiting: dict[int, Request[ReportRequest]] = {}
+        self._missing_in_round: set[int] = set()
+
+    def __iter__(self) -> Iterator[Request[ReportRequest]]:
+        return iter(self._waiting.values())
+
+    @property
+    def next_round_at(self) -> float:
+        """The moment of the next round."""
+        return self._next_round_at
+
+    def end(self) -> None:
+        """Drop what waits; there is no next round."""
+        self._next_round_at = math.inf
+        self._waiting.clear()
+
+    def plan_next_round(self, now: float) -> None:
+        """Plan the round after the one that is due; none is made up for."""
+        self._next_round_at += self._interval_s
+        if self._next_round_at <= now:
+            self._next_round_at = now + self._interval_s
+
+    def begin_round(self, now: float) -> None:
+        """Ask for all reports of a round."""
+        for number in self._reports:
+            self._missing_in_round.add(number)
+            self.add(number, now)
+
+    def add(self, number: int, now: float, *, delay_s: float = 0.0) -> None:
+        """Ask for a report; equal requests are merged, into the later one.
+
+        A stream of commands puts off the report that checks them each time,
+        but not for ever.
+        """
+        request = self._waiting.get(number)
+        if request is None:
+            request = Request(ReportRequest(number), now, now)
+        not_before = now + delay_s
+        if not_before > request.not_before and not request.has_waited_long(now):
+            request = replace(request, not_before=not_before)
+        self._waiting[number] = request
+
+    def add_repetition(self, request: Request[ReportRequest]) -> None:
+        """Ask once more, unless the report was asked for anew meanwhile."""
+        self._waiting.setdefault(request.content.number, request)
+
+    def remove(self, number: int) -> None:
+        """Take a report out: the request for it leaves."""
+        del self._waiting[number]
+
+    def take_repetition(self, number: int) -> Request[ReportRequest] | None:
+        """Take out the repetition of a request that was answered late."""
+        request = self._waiting.get(number)
+        if request is None or not request.is_repetition:
+            return None
+        return self._waiting.pop(number)
+
+    def strike_off(self, number: int) -> bool:
+        """Strike a report off the round; it has come, or will not.
+
+        Returns
+        -------
+        bool
+            Whether the round is over by that.
+        """
+        if number not in self._missing_in_round:
+            return False
+        self._missing_in_round.discard(number)
+        return not self._missing_in_round

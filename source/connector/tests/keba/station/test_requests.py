@@ -1,0 +1,182 @@
+"""What waits: commands in their order, and reports that are due."""
+
+import pytest
+
+from connector.keba.protocol.commands import (
+    Command,
+    Enable,
+    Milliampere,
+    Seconds,
+    SetCurrent,
+    SetCurrentTimed,
+)
+from connector.keba.station.requests import CommandQueue, PollSchedule, Request
+
+ON = Enable(on=True)
+OFF = Enable(on=False)
+TEN_AMPERES = SetCurrent(Milliampere(10_000))
+TEN_AMPERES_SOON = SetCurrentTimed(Milliampere(10_000), Seconds(1))
+
+
+def first(command: Command) -> Request[Command]:
+    return Request(command, 0.0, 0.0)
+
+
+def again(command: Command) -> Request[Command]:
+    return Request(command, 0.0, 0.0, first_sent_at=0.0)
+
+
+def keepalive(command: Command) -> Request[Command]:
+    return Request(command, 0.0, 0.0, is_keepalive=True)
+
+
+def queue_of(*requests: Request[Command]) -> CommandQueue:
+    queue = CommandQueue()
+    for request in requests:
+        queue.append(request)
+    return queue
+
+
+def waiting(queue: CommandQueue) -> list[Command]:
+    return [request.content for request in queue]
+
+
+def test_a_command_that_is_written_again_goes_to_the_end() -> None:
+    queue = queue_of(first(ON), first(TEN_AMPERES), first(OFF))
+    assert waiting(queue) == [TEN_AMPERES, OFF]
+
+
+def test_only_what_leaves_late_makes_way_for_what_it_would_undo() -> None:
+    for late in (again(TEN_AMPERES_SOON), keepalive(TEN_AMPERES_SOON)):
+        queue = queue_of(late)
+        assert queue.drop_for(OFF) == [late]
+        assert len(queue) == 0
+    queue = queue_of(first(TEN_AMPERES_SOON))
+    assert queue.drop_for(OFF) == []
+    assert waiting(queue) == [TEN_AMPERES_SOON]
+
+
+def test_a_repetition_that_undoes_nothing_stays() -> None:
+    queue = queue_of(again(TEN_AMPERES))
+    assert queue.drop_for(OFF) == []
+
+
+def test_the_older_command_of_a_word_makes_way_in_any_case() -> None:
+    queue = queue_of(first(ON))
+    assert queue.drop_for(OFF) == [first(ON)]
+
+
+def test_what_nobody_asked_for_does_not_stand_in_the_way() -> None:
+    queue = queue_of(first(OFF))
+    queue.append_if_free(keepalive(TEN_AMPERES_SOON))
+    queue.append_if_free(keepalive(ON))
+    assert waiting(queue) == [OFF]
+    queue.append_if_free(keepalive(TEN_AMPERES))
+    assert waiting(queue) == [OFF, TEN_AMPERES]
+
+
+def test_keepalives_overrule_nothing_and_nobody_waits_for_them() -> None:
+    queue = queue_of(keepalive(OFF))
+    assert not queue.outdates(TEN_AMPERES_SOON)
+    assert queue.words == set()
+    assert queue.take_all() == []
+    assert len(queue) == 0
+
+
+def test_keepalives_can_be_taken_out_alone() -> None:
+    queue = queue_of(keepalive(OFF), first(TEN_AMPERES))
+    queue.remove_keepalives()
+    assert waiting(queue) == [TEN_AMPERES]
+
+
+def test_only_the_very_command_is_taken_out() -> None:
+    queue = queue_of(first(OFF))
+    queue.remove_command(Enable(on=False))
+    assert waiting(queue) == [OFF]
+    queue.remove_command(OFF)
+    assert waiting(queue) == []
+
+
+def test_only_a_repetition_becomes_needless() -> None:
+    queue = queue_of(first(OFF), again(TEN_AMPERES))
+    queue.remove_repetition("ena")
+    queue.remove_repetition("curr")
+    queue.remove_repetition("display")
+    assert waiting(queue) == [OFF]
+
+
+def test_polls_keepalives_and_repetitions_are_our_own_schedule() -> None:
+    assert not first(ON).is_scheduled
+    assert again(ON).is_scheduled
+    assert keepalive(ON).is_scheduled
+
+
+# --- reports -----------------------------------------------------------------
+
+
+@pytest.fixture
+def polls() -> PollSchedule:
+    return PollSchedule(
+        (1, 2, 3), interval_s=30.0, shortest_interval_s=5.0, first_round_at=0.0
+    )
+
+
+def _numbers(polls: PollSchedule) -> list[int]:
+    return [request.content.number for request in polls]
+
+
+def test_a_round_is_over_when_its_last_report_is_struck_off(
+    polls: PollSchedule,
+) -> None:
+    polls.begin_round(0.0)
+    assert _numbers(polls) == [1, 2, 3]
+
+    assert [polls.strike_off(number) for number in (3, 1, 2)] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_report_out_of_the_rounds_ends_none(polls: PollSchedule) -> None:
+    polls.add(100, 0.0)
+    assert not polls.strike_off(100)
+
+    polls.begin_round(0.0)
+    assert not polls.strike_off(100)
+    assert [polls.strike_off(number) for number in (1, 2, 3)] == [
+        False,
+        False,
+        True,
+    ]
+    assert not polls.strike_off(3)
+
+
+def test_rounds_that_were_missed_are_not_made_up_for(
+    polls: PollSchedule,
+) -> None:
+    polls.plan_next_round(0.1)
+    assert polls.next_round_at == 30.0
+
+    polls.plan_next_round(100.0)
+    assert polls.next_round_at == 130.0
+
+
+def test_equal_requests_are_merged_into_the_later_one(
+    polls: PollSchedule,
+) -> None:
+    polls.add(2, 0.0)
+    polls.add(2, 1.0, delay_s=1.5)
+
+    (request,) = polls
+    assert (request.wanted_at, request.not_before) == (0.0, 2.5)
+
+
+def test_a_report_that_has_waited_long_is_put_off_no_more(
+    polls: PollSchedule,
+) -> None:
+    polls.add(2, 0.0)
+    polls.add(2, 3.5, delay_s=1.5)
+
+    (request,) = polls
+    assert request.not_before == 0.0
