@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from simulator import Simulator
+from simulator import Simulator, pauses
+from testbed import short_pauses
 from testbed.connector_process import NAME, ConnectorProcess, Controller
 from testbed.mosquitto import Mosquitto, Observer
 
 STATIONS = {"garage": "127.0.0.2", "yard": "127.0.0.3"}
+
+QUICK_VERDICT = {"POLL_SECONDS": "1", "KEBA_P30_REPLY_TIMEOUT": "0.3"}
+"""In a hurry for stations that do not answer. A round of silence, of three
+replies that do not come, must end before the next one begins."""
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -18,6 +23,18 @@ def _ctrl_c_is_heard() -> None:
     """Tests may press it; a shell in the background has switched it off."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def hurry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Settings of a connector that need not wait for seconds.
+
+    The stations accept that, and no shorter pause.
+    """
+    monkeypatch.setattr(
+        pauses, "BETWEEN_EQUAL_REPORTS_S", short_pauses.REPEAT_PAUSE_S
+    )
+    return short_pauses.settings_for(tmp_path)
 
 
 @pytest.fixture

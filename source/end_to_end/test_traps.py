@@ -19,6 +19,7 @@ import pytest
 from connector.keba.protocol.commands import Enable
 from connector.tests.keba.station.conversation import TCH_OK, Conversation
 from connector.tests.keba.station.conversation import report as fake_report
+from end_to_end.conftest import QUICK_VERDICT
 from simulator import Simulator
 from simulator.actions import AnswerLate, SetInput
 from testbed.connector_process import ConnectorProcess, Controller
@@ -103,6 +104,7 @@ def test_logging_commands_and_a_frozen_broker_never_block_each_other(
     controller: Controller,
     stations: Simulator,
     port: int,
+    hurry: dict[str, str],
 ) -> None:
     """The published connector stands still for ever after one lost reply.
 
@@ -112,7 +114,7 @@ def test_logging_commands_and_a_frozen_broker_never_block_each_other(
     controller.select(actuators=["garage__curr", "yard__ena"])
     with (
         odd_station(port) as odd,
-        launch(STATIONS | ODD, DEBUG="TRUE") as connector,
+        launch(STATIONS | ODD, DEBUG="TRUE", **hurry) as connector,
     ):
         connector.wait_for_output("garage is online")
         controller.write_until_logged("yard__ena", 1, "ena 1: TCH-OK")
@@ -251,7 +253,7 @@ def test_a_reply_that_lies_in_the_socket_is_heard_however_late_we_look(
         )
         connector.process.send_signal(signal.SIGSTOP)
         # Until the time for the reply is over, with the reply in the socket.
-        awake_at = time.monotonic() + 1.5
+        awake_at = time.monotonic() + 1.1
         wait_until(lambda: time.monotonic() > awake_at)
         connector.process.send_signal(signal.SIGCONT)
 
@@ -261,13 +263,16 @@ def test_a_reply_that_lies_in_the_socket_is_heard_however_late_we_look(
 
 @needs_mosquitto
 def test_the_fifth_lost_datagram_ends_nothing(
-    launch: Launch, controller: Controller, stations: Simulator
+    launch: Launch,
+    controller: Controller,
+    stations: Simulator,
+    hurry: dict[str, str],
 ) -> None:
     """The published connector counts timeouts for ever and ends at five."""
     dead = {f"dead{number}": f"127.0.2.{number}" for number in range(60, 70)}
     counter = "dead60__connection__requests_unanswered"
     controller.select("garage__report 2__Input", counter)
-    with launch(dead | STATIONS, KEBA_P30_REPLY_TIMEOUT="0.2"):
+    with launch(dead | STATIONS, **(hurry | QUICK_VERDICT)):
         # Ten stations, and each has left one request without answer.
         wait_until(lambda: controller.values(counter)[-1:] > [0])
 
@@ -351,7 +356,7 @@ def test_a_hundred_pushes_between_two_polls_are_a_hundred_values(
 
 @needs_mosquitto
 def test_who_writes_a_command_learns_what_became_of_it(
-    launch: Launch, controller: Controller, port: int
+    launch: Launch, controller: Controller, port: int, hurry: dict[str, str]
 ) -> None:
     """TCH-OK was taken for success, and silence for nothing at all."""
     values = {
@@ -370,7 +375,7 @@ def test_who_writes_a_command_learns_what_became_of_it(
         curr_6000=b"TCH-ERR:not now\n",
         ena_1=b"",
     )
-    with station, launch(ODD, KEBA_P30_REPLY_TIMEOUT="0.2") as connector:
+    with station, launch(ODD, **(hurry | QUICK_VERDICT)) as connector:
         connector.wait_for_output("odd is online")
         controller.write_until_logged("odd__display", "hello", "hello: TCH-OK")
         for word, (value, _) in values.items():

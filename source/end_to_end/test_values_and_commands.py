@@ -1,19 +1,100 @@
+"""Values and commands of a connector that runs as long as all these tests.
+
+Each test has topics of its own, and looks at what was sent since it began.
+"""
+
+import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from end_to_end.conftest import STATIONS
-from simulator import Simulator
-from simulator.actions import SetInput
+from simulator import Simulator, pauses
+from testbed import short_pauses
 from testbed.connector_process import NAME, ConnectorProcess, Controller
-from testbed.mosquitto import (
-    Mosquitto,
-    Observer,
-    wait_until,
-)
+from testbed.mosquitto import Mosquitto, Observer
 
 pytestmark = pytest.mark.mosquitto
+
+unused_limits_ma = itertools.count(7001)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("connector")
+
+
+@pytest.fixture(scope="module")
+def broker(folder: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(folder) as mosquitto:
+        yield mosquitto
+
+
+@pytest.fixture(scope="module")
+def observer(broker: Mosquitto) -> Observer:
+    return broker.observe("#")
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    scenario = {"garage": "always-charging", "yard": "idle"}
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Simulator(STATIONS, scenario=scenario, speed=10.0) as simulator,
+    ):
+        patch.setattr(
+            pauses, "BETWEEN_EQUAL_REPORTS_S", short_pauses.REPEAT_PAUSE_S
+        )
+        yield simulator
+
+
+@pytest.fixture
+def stations(simulator: Simulator) -> Iterator[Simulator]:
+    yield simulator
+    assert simulator.violations == []
+
+
+@pytest.fixture(scope="module")
+def process(
+    folder: Path, broker: Mosquitto, observer: Observer, simulator: Simulator
+) -> Iterator[ConnectorProcess]:
+    with ConnectorProcess(
+        folder,
+        broker.port,
+        STATIONS,
+        SEND_RAW_MESSAGE_TO_DB="TRUE",
+        **short_pauses.settings_for(folder),
+    ) as process:
+        observer.wait_for(
+            f"{NAME}/available_datapoints",
+            lambda message: all(
+                f"{station}__connection__online" in message.json["sensor"]
+                and f"{station}__report 3__P" in message.json["sensor"]
+                for station in STATIONS
+            ),
+        )
+        yield process
+
+
+@pytest.fixture
+def online(
+    process: ConnectorProcess, stations: Simulator
+) -> Iterator[ConnectorProcess]:
+    """The connector, which each test leaves alive."""
+    yield process
+    assert process.is_running()
+    assert "Traceback" not in process.output
+
+
+def commands_since(asked: int, stations: Simulator) -> list[tuple[str, str]]:
+    """Station and text of each command that followed so many requests."""
+    return [
+        (one.station, one.text)
+        for one in stations.requests[asked:]
+        if "report" not in one.text
+    ]
 
 
 def test_values_of_both_stations_arrive_on_mqtt(
@@ -48,7 +129,7 @@ def test_values_are_retained_and_carry_the_time_of_arrival(
 
 
 def test_a_command_changes_the_station_and_the_values_show_it(
-    online: ConnectorProcess, controller: Controller
+    online: ConnectorProcess, controller: Controller, broker: Mosquitto
 ) -> None:
     controller.select(
         "garage__report 2__Curr user",
@@ -56,28 +137,12 @@ def test_a_command_changes_the_station_and_the_values_show_it(
         actuators=["garage__curr"],
     )
 
-    controller.write_until_logged(
-        "garage__curr", 10_000, "garage << curr 10000: TCH-OK"
-    )
+    broker.wait_for_subscription(controller.topic("garage__curr"))
+    controller.write("garage__curr", 10_000)
 
+    controller.wait_for_log("garage << curr 10000: TCH-OK")
     controller.wait_for("garage__report 2__Curr user", 10_000)
     controller.wait_for("garage__results__curr", "applied")
-
-
-def test_a_push_is_published_at_once(
-    online: ConnectorProcess,
-    controller: Controller,
-    stations: Simulator,
-) -> None:
-    controller.select("yard__report 2__Input")
-    controller.wait_for("yard__report 2__Input", 0)
-    asked = len(stations.requests)
-
-    stations.act("yard", SetInput(1))
-
-    controller.wait_for("yard__report 2__Input", 1)
-    requests = stations.requests[asked:]
-    assert not [r for r in requests if r.text == "report 2"]
 
 
 @pytest.mark.parametrize(
@@ -104,19 +169,21 @@ def test_a_push_is_published_at_once(
 def test_nothing_on_mqtt_harms_the_connector_or_reaches_a_station(
     online: ConnectorProcess,
     controller: Controller,
+    broker: Mosquitto,
     observer: Observer,
     stations: Simulator,
     payload: bytes,
 ) -> None:
-    controller.select(actuators=["garage__curr", "garage__display"])
-    controller.write_until_logged("garage__display", "ready", "ready: TCH-OK")
+    asked = len(stations.requests)
+    limit_ma = next(unused_limits_ma)
+    controller.select(actuators=["garage__curr"])
+    broker.wait_for_subscription(controller.topic("garage__curr"))
 
     observer.publish(controller.topic("garage__curr"), payload)
-    controller.write("garage__curr", 7000)
+    controller.write("garage__curr", limit_ma)
 
-    controller.wait_for_log("garage << curr 7000: TCH-OK")
-    sent = {r.text for r in stations.requests if "report" not in r.text}
-    assert sent == {"display 0 0 0 0 ready", "curr 7000"}
+    controller.wait_for_log(f"garage << curr {limit_ma}: TCH-OK")
+    assert commands_since(asked, stations) == [("garage", f"curr {limit_ma}")]
     assert online.is_running()
 
 
@@ -136,14 +203,18 @@ def test_nothing_on_mqtt_harms_the_connector_or_reaches_a_station(
 def test_a_malformed_map_harms_nothing(
     online: ConnectorProcess,
     controller: Controller,
+    broker: Mosquitto,
     observer: Observer,
     datapoint_map: bytes,
 ) -> None:
+    limit_ma = next(unused_limits_ma)
     observer.publish(f"{NAME}/datapoint_map", datapoint_map)
 
-    controller.select(actuators=["garage__ena"])
+    controller.select(actuators=["garage__curr"])
 
-    controller.write_until_logged("garage__ena", True, "ena 1: TCH-OK")
+    broker.wait_for_subscription(controller.topic("garage__curr"))
+    controller.write("garage__curr", limit_ma)
+    controller.wait_for_log(f"garage << curr {limit_ma}: TCH-OK")
 
 
 def test_a_retained_command_is_ignored_with_a_warning(
@@ -152,62 +223,44 @@ def test_a_retained_command_is_ignored_with_a_warning(
     observer: Observer,
     stations: Simulator,
 ) -> None:
-    observer.publish(
-        f"{NAME}/messages/1/value", {"value": 0, "timestamp": 1}, retain=True
-    )
+    controller.give_topics("garage__ena")
+    topic = controller.topic("garage__ena")
+    observer.publish(topic, {"value": 0, "timestamp": 1}, retain=True)
     controller.select(actuators=["garage__ena"])
 
     controller.wait_for_log("Ignored a retained message")
+    controller.write("garage__ena", True)
+    controller.wait_for_log("garage << ena 1: TCH-OK")
     assert "ena 0" not in [request.text for request in stations.requests]
 
 
 def test_of_twenty_values_at_once_the_newest_leaves_last_and_none_too_early(
-    online: ConnectorProcess, controller: Controller, stations: Simulator
-) -> None:
-    controller.select(actuators=["yard__curr", "yard__display"])
-    controller.write_until_logged("yard__display", "ready", "ready: TCH-OK")
-    for limit in range(6000, 26_000, 1000):
-        controller.write("yard__curr", limit)
-
-    controller.wait_for_log("yard << curr 25000: TCH-OK")
-    sent = [r.text for r in stations.requests if r.text.startswith("curr")]
-    assert sent[-1] == "curr 25000"
-    assert sent == sorted(sent, key=lambda text: int(text.split()[1]))
-
-
-def test_a_dead_station_is_one_line_down_and_one_line_up(
     online: ConnectorProcess,
     controller: Controller,
+    broker: Mosquitto,
     stations: Simulator,
 ) -> None:
-    controller.select("yard__connection__reason", "garage__report 3__P")
-
-    stations.silence("yard")
     asked = len(stations.requests)
-    stations.wait_until(lambda: len(stations.requests) > asked + 6, 30)
-    controller.wait_for("yard__connection__reason", "no_reply")
-    before = len(controller.values("garage__report 3__P"))
-    stations.answer("yard")
-    controller.wait_for("yard__connection__reason", "ok")
+    controller.select(actuators=["yard__curr"])
+    broker.wait_for_subscription(controller.topic("yard__curr"))
+    limits_ma = range(6000, 26_000, 1000)
+    for limit_ma in limits_ma:
+        controller.write("yard__curr", limit_ma)
 
-    about_yard = [line for line in controller.logs() if "yard" in line]
-    assert len(about_yard) == 3  # online, does not answer, online again
-    wait_until(lambda: len(controller.values("garage__report 3__P")) > before)
+    controller.wait_for_log("yard << curr 25000: TCH-OK")
+    sent = commands_since(asked, stations)
+    assert sent[-1] == ("yard", "curr 25000")
+    all_of_them = [("yard", f"curr {limit_ma}") for limit_ma in limits_ma]
+    assert sent == [one for one in all_of_them if one in sent]
 
 
 def test_raw_messages_keep_the_published_form(
-    tmp_path: Path,
-    broker: Mosquitto,
-    observer: Observer,
-    stations: Simulator,
+    online: ConnectorProcess, observer: Observer
 ) -> None:
-    with ConnectorProcess(
-        tmp_path, broker.port, STATIONS, SEND_RAW_MESSAGE_TO_DB="TRUE"
-    ):
-        message = observer.wait_for(
-            f"{NAME}/raw_message_to_db",
-            lambda one: "report 2" in json.dumps(one.json),
-        )
+    message = observer.wait_for(
+        f"{NAME}/raw_message_to_db",
+        lambda one: "report 2" in json.dumps(one.json),
+    )
 
     raw_message = message.json["payload"]["raw_message"]
     ((station, texts),) = raw_message.items()
@@ -216,17 +269,3 @@ def test_raw_messages_keep_the_published_form(
     assert isinstance(message.json["payload"]["timestamp"], int)
     assert message.json["connector_version"]
     assert not message.retain
-
-
-def test_read_only_sends_no_command(
-    tmp_path: Path,
-    broker: Mosquitto,
-    controller: Controller,
-    stations: Simulator,
-) -> None:
-    with ConnectorProcess(tmp_path, broker.port, STATIONS, READ_ONLY="TRUE"):
-        controller.wait_for_log("garage is online")
-        controller.select(actuators=["garage__ena"])
-        controller.write_until_logged("garage__ena", 0, "READ_ONLY")
-
-    assert "ena 0" not in [request.text for request in stations.requests]

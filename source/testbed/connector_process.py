@@ -1,12 +1,14 @@
 """The connector as a process, stations and a broker around it."""
 
+import contextlib
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -96,6 +98,15 @@ class ConnectorProcess:
         code = self.process.wait(10)
         return code, time.monotonic() - started
 
+    @contextlib.contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Stop the process for the time of a `with` block."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     def wait_for_exit(self) -> int:
         """Wait until it ends by itself; return its exit code."""
         return self.process.wait(20)
@@ -120,7 +131,13 @@ class ConnectorProcess:
 
 
 class Controller:
-    """Plays BEMCom's API: selects datapoints, reads and writes values."""
+    """Plays BEMCom's API: selects datapoints, reads and writes values.
+
+    No two of them use the same topic, so that several can follow each other
+    at one broker.
+    """
+
+    _numbers = itertools.count(1)
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
@@ -128,9 +145,7 @@ class Controller:
 
     def select(self, *keys: str, actuators: Iterable[str] = ()) -> None:
         """Publish a map with these datapoints."""
-        for key in (*keys, *actuators):
-            number = len(self._topics) + 1
-            self._topics.setdefault(key, f"{NAME}/messages/{number}/value")
+        self.give_topics(*keys, *actuators)
         datapoint_map = {
             "sensor": {key: self._topics[key] for key in keys},
             "actuator": {self._topics[key]: key for key in actuators},
@@ -138,6 +153,13 @@ class Controller:
         self._observer.publish(
             f"{NAME}/datapoint_map", datapoint_map, retain=True
         )
+
+    def give_topics(self, *keys: str) -> None:
+        """Give datapoints their topics without selecting them yet."""
+        for key in keys:
+            if key not in self._topics:
+                number = next(self._numbers)
+                self._topics[key] = f"{NAME}/messages/{number}/value"
 
     def topic(self, key: str) -> str:
         """Return the topic of a selected datapoint."""

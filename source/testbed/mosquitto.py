@@ -256,6 +256,13 @@ class Mosquitto:
         self._observers.append(observer)
         return observer
 
+    def wait_for_subscription(self, topic: str) -> None:
+        """Wait until a client has subscribed to a topic."""
+        wait_until(
+            lambda: f"\t{topic} (QoS " in self.log(),
+            f"the subscription to {topic}",
+        )
+
     @property
     def pid(self) -> int:
         """Id of the process, once started."""

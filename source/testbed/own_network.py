@@ -18,7 +18,7 @@ _CLONE_NEWNET = 0x40000000
 
 
 def is_own() -> bool:
-    """Whether this process runs in a namespace made by `enter`."""
+    """Whether this process, or one that started it, has entered its own."""
     return _MARK in os.environ
 
 
@@ -50,6 +50,22 @@ def enter_with_this_thread() -> None:
     if libc.unshare(_CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), "no network namespace can be made")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    os.environ[_MARK] = "1"
+
+
+def run_as_its_root(command: Sequence[str]) -> None:
+    """Run a command in a new namespace, as root of that alone.
+
+    Raises
+    ------
+    OSError, subprocess.CalledProcessError
+        If there can be none, or if the command fails.
+    """
+    subprocess.run(
+        [*_UNSHARE, "--map-root-user", "sh", "-c", _SCRIPT, "sh", *command],
+        check=True,
+        env=os.environ | {_MARK: "1"},
+    )
 
 
 def can_be_made() -> bool:

@@ -1,0 +1,45 @@
+"""A connector process whose waiting is short, where real time proves nothing.
+
+KEBA wants five seconds between equal reports, so a test that waits for three
+polls would wait for fifteen. What is shortened here are constants of our own,
+not settings: no user may do that to a station.
+"""
+
+from pathlib import Path
+
+from connector.keba.station import pacing
+from pyconnector_template.mqtt import link
+
+REPEAT_PAUSE_S = 0.5
+"""Instead of KEBA's between equal reports, and so between two polls."""
+
+RETRY_DELAY_S = 0.2
+"""At most, between two attempts to connect to the broker."""
+
+SOURCE = Path(__file__).resolve().parents[1]
+
+# Python runs a module of this name before anything else, thus before others
+# import the constants.
+_HOOK = "from testbed.short_pauses import shorten\nshorten()\n"
+
+
+def settings_for(folder: Path) -> dict[str, str]:
+    """Return variables for a connector process with short pauses.
+
+    Parameters
+    ----------
+    folder
+        Where the hook is written, or added to another one.
+    """
+    with (folder / "sitecustomize.py").open("a", encoding="utf-8") as file:
+        file.write(_HOOK)
+    return {
+        "PYTHONPATH": f"{folder}:{SOURCE}",
+        "POLL_SECONDS": str(REPEAT_PAUSE_S),
+    }
+
+
+def shorten() -> None:
+    """Shorten the pauses of this process."""
+    pacing.REPEAT_PAUSE_S = REPEAT_PAUSE_S
+    link.SHORTEST_DELAY_S = link.LONGEST_DELAY_S = RETRY_DELAY_S
