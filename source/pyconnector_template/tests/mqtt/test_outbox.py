@@ -39,6 +39,15 @@ def test_the_oldest_make_room_and_are_counted() -> None:
     assert payloads(outbox) == [3, 4, 5, 6, 7]
 
 
+def test_fifty_thousand_values_of_an_outage_are_kept() -> None:
+    outbox = Outbox()
+    for number in range(50_100):
+        outbox.put(Lane.VALUE, value(number))
+    assert outbox.waiting(Lane.VALUE) == 50_000
+    assert outbox.take_dropped(Lane.VALUE) == 100
+    assert payloads(outbox) == list(range(100, 200))
+
+
 def test_the_sender_is_woken_once_until_it_looks() -> None:
     outbox = Outbox(LIMITS)
     assert outbox.put(Lane.VALUE, value(1))
