@@ -1,6 +1,6 @@
 """Values without a broker."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -19,3 +19,9 @@ class FakeApi:
     def value(self, key: str) -> Any:
         """Return the value of a datapoint, None without one."""
         return self._values.get(key)
+
+    def wait_until(
+        self, is_true: Callable[[], object], _seconds: float
+    ) -> bool:
+        """Tell at once whether it is true; nothing new comes."""
+        return bool(is_true())

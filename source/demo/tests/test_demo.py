@@ -6,21 +6,35 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
+from unittest.mock import Mock
 
 import pytest
 
+from demo.__main__ import STATIONS, _show
 from demo.table import cells_of
 from demo.tests.fake_api import FakeApi
+from testbed import short_pauses
+
+if TYPE_CHECKING:
+    from testbed.bemcom_api import BemcomApi
 
 SOURCE = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.io
-def test_the_demo_shows_values_obeys_a_command_and_ends_at_ctrl_c() -> None:
+def test_the_demo_shows_values_obeys_a_command_and_ends_at_ctrl_c(
+    tmp_path: Path,
+) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "demo"],
         cwd=SOURCE,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={
+            **os.environ,
+            **short_pauses.settings_for(tmp_path),
+            "DEMO_POLL_SECONDS": "0.5",
+            "PYTHONUNBUFFERED": "1",
+        },
         stdout=subprocess.PIPE,
         text=True,
     ) as demo:
@@ -49,6 +63,17 @@ def test_the_demo_shows_values_obeys_a_command_and_ends_at_ctrl_c() -> None:
 
     assert rest.endswith("\nThe demo has ended; nothing of it is left.\n")
     assert demo.returncode == 0
+
+
+def test_the_demo_ends_by_itself_after_the_seconds_it_was_given(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    api = FakeApi({f"{name}__report 3__P": 1_000_000 for name in STATIONS})
+    connector = Mock(spec=subprocess.Popen)
+    connector.poll.return_value = None
+
+    assert _show(cast("BemcomApi", api), connector, 1883, seconds=0.01)
+    assert "garage: " in capsys.readouterr().out
 
 
 def _read_until(demo: subprocess.Popen[str], text: str) -> str:
