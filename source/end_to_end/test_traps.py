@@ -23,6 +23,7 @@ from end_to_end.conftest import QUICK_VERDICT
 from simulator import Simulator
 from simulator.actions import AnswerLate, SetInput
 from testbed.connector_process import ConnectorProcess, Controller
+from testbed.load import seconds_here
 from testbed.mosquitto import (
     Mosquitto,
     Observer,
@@ -73,7 +74,7 @@ def launch(tmp_path: Path, broker: Mosquitto, port: int) -> Launch:
             assert process.is_running(), process.output
             code, seconds = process.end()
             assert code == 0
-            assert seconds < 2.0
+            assert seconds < seconds_here(2.0)
             assert "Traceback" not in process.output
 
     return run

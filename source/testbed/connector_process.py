@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from testbed.mosquitto import Observer, wait_until
+from testbed.mosquitto import DEADLINE_S, Observer, wait_until
 
 MAIN = Path(__file__).resolve().parents[1] / "connector" / "main.py"
 NAME = "keba-test"
@@ -95,7 +95,7 @@ class ConnectorProcess:
         """Send a signal; return exit code and seconds until the end."""
         started = time.monotonic()
         self.process.send_signal(number)
-        code = self.process.wait(10)
+        code = self.process.wait(DEADLINE_S)
         return code, time.monotonic() - started
 
     @contextlib.contextmanager
@@ -109,7 +109,7 @@ class ConnectorProcess:
 
     def wait_for_exit(self) -> int:
         """Wait until it ends by itself; return its exit code."""
-        return self.process.wait(20)
+        return self.process.wait(DEADLINE_S)
 
     def wait_for_output(self, text: str) -> None:
         """Wait until it has written something."""

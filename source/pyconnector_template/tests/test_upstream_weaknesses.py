@@ -31,6 +31,7 @@ from pyconnector_template.pyconnector_template import (
     SensorFlow,
 )
 from pyconnector_template.tests.conftest import running
+from testbed.load import seconds_here
 from testbed.mosquitto import DEADLINE_S, Mosquitto, free_port, wait_until
 
 from . import demo_connector
@@ -173,7 +174,7 @@ def test_3_a_thread_that_dies_is_noticed_at_once(
         wait_until(lambda: connector._dispatchers[2:])
         may_fail.set()
         # Joining the broker's thread included, which cannot connect.
-        assert outcome.ended.wait(2.0)
+        assert outcome.ended.wait(seconds_here(2.0))
     assert outcome.exit_code == 1
 
 
@@ -254,7 +255,7 @@ def test_7_signals_end_it_politely_within_two_seconds(
     process.send_signal(number)
     process.send_signal(number)
     code, errors = end(process)
-    assert time.monotonic() - started_at < 2.0
+    assert time.monotonic() - started_at < seconds_here(2.0)
     assert code == 0, errors
     assert "run has returned" in errors
     observer.wait_for("demo/logs", lambda one: "Good bye" in one.json["msg"])
@@ -280,7 +281,7 @@ def test_7_signals_end_it_while_the_broker_is_missing_or_mute(
         started_at = time.monotonic()
         process.send_signal(signal.SIGTERM)
         code, errors = end(process)
-    assert time.monotonic() - started_at < 2.0
+    assert time.monotonic() - started_at < seconds_here(2.0)
     assert code == 0, errors
 
 
@@ -294,7 +295,7 @@ def test_8_a_thread_that_cannot_be_interrupted_holds_up_nobody(
     started_at = time.monotonic()
     process.send_signal(signal.SIGTERM)
     code, errors = end(process)
-    assert time.monotonic() - started_at < 2.0
+    assert time.monotonic() - started_at < seconds_here(2.0)
     assert code == 0, errors
     observer.wait_for("demo/logs", lambda one: "Good bye" in one.json["msg"])
 
