@@ -81,6 +81,7 @@ def sweep(
     line: Line,
     addresses: Iterable[str],
     on_progress: Callable[[int, int], None],
+    reply_timeout_s: float,
 ) -> dict[str, Interview]:
     """Ask each address for its reports; return who answered.
 
@@ -92,10 +93,16 @@ def sweep(
         Whom.
     on_progress
         Called with how many addresses are done and how many answered.
+    reply_timeout_s
+        How long the connector would wait for an answer.
     """
     now = time.monotonic()
     interviews = {
-        address: Interview(QUESTIONS, begins_at=now + number * SPREAD_S)
+        address: Interview(
+            QUESTIONS,
+            begins_at=now + number * SPREAD_S,
+            reply_timeout_s=reply_timeout_s,
+        )
         for number, address in enumerate(addresses)
     }
     everybody = interviews.values()

@@ -163,6 +163,7 @@ def _ask_stations(line: Line, exams: list[Evidence], listen_s: float) -> None:
 
 def _prepare(name: str, station: Station, settings: ToolSettings) -> Evidence:
     address = local = None
+    reply_timeout_s = settings.keba_p30_reply_timeout
     with contextlib.suppress(OSError):
         address = resolve(station.host)
         local = local_address_towards(address)
@@ -174,9 +175,11 @@ def _prepare(name: str, station: Station, settings: ToolSettings) -> Evidence:
         host=station.host,
         address=address,
         local_address=local,
-        interview=None if local is None else Interview(QUESTIONS),
+        interview=None
+        if local is None
+        else Interview(QUESTIONS, reply_timeout_s=reply_timeout_s),
         expected_serial=station.serial,
-        reply_timeout_s=settings.keba_p30_reply_timeout,
+        reply_timeout_s=reply_timeout_s,
     )
 
 

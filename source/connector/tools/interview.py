@@ -24,11 +24,12 @@ from connector.keba.protocol.messages import (
 )
 from connector.keba.station.pacing import Pacer
 
-PATIENCE_S = 3.0
-"""So long a question waits for its answer before the next is asked.
+REPLY_TIMEOUT_S = 2.0
+"""Stations were seen to need more than a second (evcc-io/evcc#16879)."""
 
-Stations were seen to need more than a second (evcc-io/evcc#16879).
-"""
+PATIENCE = 1.5
+"""A question waits for its answer half as long again as the connector would:
+an answer that is too late for the connector is still seen, and told."""
 
 ATTEMPTS = 2
 
@@ -107,8 +108,8 @@ class Interview:
         What to ask, in this order; equal ones keep KEBA's 5 s apart.
     begins_at
         When to ask the first.
-    patience_s
-        So long a question waits for its answer.
+    reply_timeout_s
+        How long the connector would wait for an answer.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Interview:
         requests: Sequence[str],
         *,
         begins_at: float = -math.inf,
-        patience_s: float = PATIENCE_S,
+        reply_timeout_s: float = REPLY_TIMEOUT_S,
     ) -> None:
         self.answers: list[Answer] = []
         self.heard: list[Heard] = []
@@ -126,7 +127,7 @@ class Interview:
         self._flight: _Question | None = None
         self._open: dict[str, tuple[float, int]] = {}
         self._deadline = begins_at
-        self._patience_s = patience_s
+        self._patience_s = PATIENCE * reply_timeout_s
         self._pacer = Pacer()
 
     # --- what the caller says ----------------------------------------------
@@ -183,12 +184,22 @@ class Interview:
         if now < self.next_deadline():
             return None
         question = self._waiting.popleft()
-        datagram = question.request.encode()
-        self._pacer.note_sent(datagram, now)
-        self._open[question.request] = (now, question.attempt)
         self._flight = question
+        self.note_left(now)
+        return question.request.encode()
+
+    def note_left(self, now: float) -> None:
+        """Hear when the last datagram has really left.
+
+        A busy machine may stop us between `turn` and the sending; KEBA's
+        pauses begin with the latter.
+        """
+        question = self._flight
+        if question is None:
+            return
+        self._pacer.note_sent(question.request.encode(), now)
+        self._open[question.request] = (now, question.attempt)
         self._deadline = now + self._patience_s
-        return datagram
 
     def answer_to(self, request: str) -> Answer | None:
         """Return the first answer to a request."""

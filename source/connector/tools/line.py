@@ -153,6 +153,7 @@ class Line:
             self.send(address, datagram)
         except OSError as error:
             interviews[address].note_obstacle(error.errno or errno.EIO)
+        interviews[address].note_left(time.monotonic())
 
     def _patience_s(
         self, interviews: Mapping[str, Interview], until: float

@@ -27,6 +27,7 @@ def record(
     *,
     with_sessions: bool,
     listen_s: float,
+    reply_timeout_s: float,
 ) -> Interview:
     """Ask for everything that changes nothing, then listen.
 
@@ -40,6 +41,8 @@ def record(
         Whether to ask for reports 101 to 130 as well.
     listen_s
         How long to wait for status messages afterwards.
+    reply_timeout_s
+        How long the connector would wait for an answer.
 
     Raises
     ------
@@ -47,7 +50,7 @@ def record(
         If nothing at all was answered.
     """
     questions = QUESTIONS + (ENDED_SESSIONS if with_sessions else ())
-    interview = Interview(questions)
+    interview = Interview(questions, reply_timeout_s=reply_timeout_s)
     interviews = {address: interview}
     line.conduct(interviews)
     if not interview.answers:

@@ -4,12 +4,15 @@ import errno
 import math
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.keba.station.pacing import REPEAT_PAUSE_S, UDP_PAUSE_S
-from connector.tools.interview import PATIENCE_S, Interview
+from connector.tools.interview import Interview
 
+# Half as long again as the connector waits by default.
+PATIENCE_S = 3.0
 QUESTIONS = ("report 1", "report 2", "report 3")
 
 
@@ -47,6 +50,24 @@ def test_what_is_not_answered_is_asked_once_more_after_5_s() -> None:
     interview.turn(again_at + PATIENCE_S)
     assert interview.is_over
     assert interview.next_deadline() == math.inf
+
+
+def test_kebas_pause_begins_when_the_question_has_really_left() -> None:
+    interview = Interview(QUESTIONS)
+    interview.turn(0.0)
+    # The machine was busy between the decision and the sending.
+    interview.note_left(0.5)
+    interview.receive(reply(1), 0.51)
+    assert interview.next_deadline() >= 0.5 + UDP_PAUSE_S
+    answer = interview.answer_to("report 1")
+    assert answer is not None
+    assert answer.delay_s == pytest.approx(0.01)
+
+
+def test_a_question_waits_longer_than_the_connector_would() -> None:
+    interview = Interview(("report 1",), reply_timeout_s=10.0)
+    interview.turn(0.0)
+    assert interview.next_deadline() == 15.0
 
 
 def test_a_dead_station_is_not_asked_anything_else() -> None:

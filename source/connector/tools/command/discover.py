@@ -51,7 +51,9 @@ def command(
         with Line(
             settings.keba_p30_bind_address, settings.keba_p30_port
         ) as line:
-            found = _look_for_stations(line, addresses, broadcast)
+            found = _look_for_stations(
+                line, addresses, broadcast, settings.keba_p30_reply_timeout
+            )
     except PortTaken as problem:
         _tell_what_connector_knows(settings, problem, as_json=as_json)
     stations = discover.describe(found, configured)
@@ -72,7 +74,10 @@ def command(
 
 
 def _look_for_stations(
-    line: Line, addresses: list[str], broadcast: str
+    line: Line,
+    addresses: list[str],
+    broadcast: str,
+    reply_timeout_s: float,
 ) -> dict[str, Interview]:
     if broadcast:
         with working(f"calling {broadcast}"):
@@ -94,7 +99,7 @@ def _look_for_stations(
         def show(done: int, found: int) -> None:
             progress.update(task, completed=done, description=f"{found} found")
 
-        return discover.sweep(line, addresses, show)
+        return discover.sweep(line, addresses, show, reply_timeout_s)
 
 
 def _tell_what_connector_knows(

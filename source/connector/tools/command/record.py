@@ -64,6 +64,7 @@ def command(
             address,
             with_sessions=sessions,
             listen_s=listen,
+            reply_timeout_s=settings.keba_p30_reply_timeout,
         )
     capture = record.capture_of(interview, note=note, is_masked=not unmasked)
     text = json.dumps(capture, indent=1, ensure_ascii=False) + "\n"
