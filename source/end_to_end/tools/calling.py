@@ -1,5 +1,7 @@
-"""The command line as a process."""
+"""The command line, called here or as a process of its own."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -8,6 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+import pytest
+
+from connector.tools.app import main
 
 CLI = Path(__file__).resolve().parents[2] / "connector" / "cli.py"
 NAME = "keba-test"
@@ -50,6 +57,10 @@ class Call:
 class CommandLine:
     """``python source/connector/cli.py``, configured by environment.
 
+    A call runs in this process, which saves a second of starting Python each
+    time. `in_a_process` and `start` run the program itself; each subcommand
+    is called like that at least once.
+
     Parameters
     ----------
     folder
@@ -79,7 +90,21 @@ class CommandLine:
             del self._environment["KEBA_P30_CHARGE_STATIONS"]
 
     def __call__(self, *arguments: object, stdin: str = "") -> Call:
-        """Run a command to its end."""
+        """Run a command to its end, in this process."""
+        out, err = _stream(), _stream()
+        with (
+            contextlib.chdir(self._folder),
+            mock.patch.dict(os.environ, self._environment, clear=True),
+            mock.patch.object(sys, "argv", ["cli.py", *map(str, arguments)]),
+            mock.patch.object(sys, "stdin", _stream(stdin)),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            exit_code = _exit_code_of_main()
+        return Call(exit_code, _written(out), _written(err))
+
+    def in_a_process(self, *arguments: object, stdin: str = "") -> Call:
+        """Run a command to its end, in a process of its own."""
         done = subprocess.run(
             [sys.executable, str(CLI), *map(str, arguments)],
             cwd=self._folder,
@@ -105,3 +130,25 @@ class CommandLine:
             text=True,
             encoding="utf-8",
         )
+
+
+def _exit_code_of_main() -> int:
+    """Run the program; anything but a decent end is the test's failure."""
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert isinstance(end.value.code, int)
+    return end.value.code
+
+
+class _Bytes(io.BytesIO):
+    name = "<stdin>"
+
+
+def _stream(text: str = "") -> io.TextIOWrapper:
+    """Return a stream as a process has it: text in front, bytes behind."""
+    return io.TextIOWrapper(_Bytes(text.encode()), encoding="utf-8")
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()

@@ -53,7 +53,7 @@ def words(call: Call) -> str:
 def test_text_unit_format_limits_and_short_name_are_written(
     api: FakeApi, command_line: CommandLine
 ) -> None:
-    call = command_line("metadata", "--yes")
+    call = command_line.in_a_process("metadata", "--yes")
     assert call.exit_code == 0
     assert "4 datapoints changed" in call.out
     voltage = row(api, "garage__report 3__U1")

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.tools.calling import HERE, CommandLine
+from end_to_end.tools.calling import CommandLine
 from simulator import Simulator
 from simulator.actions import AnswerLate, Silence
-from testbed.connector_process import ConnectorProcess, Controller
-from testbed.mosquitto import Mosquitto
 
 PROFILES = {
     "garage": "p30-c",
@@ -24,13 +22,16 @@ ADDRESSES = {
     name: f"127.0.3.{number}" for number, name in enumerate(PROFILES, 70)
 }
 
+REPLY_TIMEOUT_S = 0.5
+"""For stations that stay silent, however long one waits."""
+
 
 @pytest.fixture
 def stations() -> Iterator[Simulator]:
     """One good station, and one for each way in which a command can fail."""
     with Simulator(ADDRESSES, profile=PROFILES) as simulator:
         simulator.silence("dead")
-        simulator.act("late", AnswerLate(1.0))
+        simulator.act("late", AnswerLate(0.5))
         simulator.act("mute", Silence(("curr 16000",)))
         yield simulator
         assert simulator.violations == []
@@ -45,14 +46,22 @@ def command_line(tmp_path: Path) -> CommandLine:
     )
 
 
+def test_a_good_station_applies_a_command(
+    stations: Simulator, command_line: CommandLine
+) -> None:
+    call = command_line.in_a_process(
+        "send", "garage", "curr", 16000, "--yes", "--json"
+    )
+    assert call.json["outcome"] == "applied"
+    assert call.exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("station", "outcome", "exit_code"),
     [
-        ("garage", "applied", 0),
         ("late", "applied", 0),
         ("parrot", "not_applied", 1),
         ("stubborn", "rejected", 1),
-        ("mute", "no_reply", 1),
     ],
 )
 def test_the_outcome_is_what_the_station_did(
@@ -65,6 +74,17 @@ def test_the_outcome_is_what_the_station_did(
     call = command_line("send", station, "curr", 16000, "--yes", "--json")
     assert call.json["outcome"] == outcome
     assert call.exit_code == exit_code
+
+
+def test_a_command_that_is_never_answered_has_no_outcome_but_silence(
+    stations: Simulator, tmp_path: Path
+) -> None:
+    command_line = CommandLine(
+        tmp_path, ADDRESSES, KEBA_P30_REPLY_TIMEOUT=REPLY_TIMEOUT_S
+    )
+    call = command_line("send", "mute", "curr", 16000, "--yes", "--json")
+    assert call.json["outcome"] == "no_reply"
+    assert call.exit_code == 1
 
 
 def test_a_person_sees_request_answer_and_proof(
@@ -83,8 +103,11 @@ def test_a_person_sees_request_answer_and_proof(
 
 
 def test_a_silent_station_is_sent_nothing(
-    stations: Simulator, command_line: CommandLine
+    stations: Simulator, tmp_path: Path
 ) -> None:
+    command_line = CommandLine(
+        tmp_path, ADDRESSES, KEBA_P30_REPLY_TIMEOUT=REPLY_TIMEOUT_S
+    )
     call = command_line("send", "dead", "ena", 0, "--yes")
     assert call.exit_code == 1
     assert "nothing was sent" in call.err
@@ -159,37 +182,3 @@ def test_an_unknown_command_or_station_is_a_mistake_of_the_call(
         call = command_line("send", *arguments, "--yes")
         assert call.exit_code == 2
         assert "there are:" in " ".join(call.err.split())
-
-
-def test_a_command_goes_through_the_connector_that_has_the_port(
-    tmp_path: Path,
-) -> None:
-    addresses = {"garage": ADDRESSES["garage"], "parrot": ADDRESSES["parrot"]}
-    profiles = {name: PROFILES[name] for name in addresses}
-    with (
-        Mosquitto(tmp_path) as broker,
-        Simulator(addresses, profile=profiles) as simulator,
-        ConnectorProcess(tmp_path, broker.port, addresses, bind=HERE),
-    ):
-        reasons = [f"{name}__connection__reason" for name in addresses]
-        results = [f"{name}__results__curr" for name in addresses]
-        actuators = [f"{name}__curr" for name in addresses]
-        controller = Controller(broker.observe("#"))
-        controller.select(*reasons, *results, actuators=actuators)
-        for reason in reasons:
-            controller.wait_for(reason, "ok")
-        command_line = CommandLine(
-            tmp_path,
-            addresses,
-            MQTT_BROKER_HOST="127.0.0.1",
-            MQTT_BROKER_PORT=broker.port,
-        )
-        good = command_line("send", "garage", "curr", 10000, "--yes", "--json")
-        bad = command_line("send", "parrot", "curr", 10000, "--yes", "--json")
-        inactive = command_line("send", "garage", "ena", 1, "--yes")
-        assert simulator.violations == []
-    assert (good.json["outcome"], good.exit_code) == ("applied", 0)
-    assert "running connector" in good.err
-    assert (bad.json["outcome"], bad.exit_code) == ("not_applied", 1)
-    assert inactive.exit_code == 1
-    assert "not marked as active" in inactive.err

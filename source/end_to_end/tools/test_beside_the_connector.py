@@ -1,0 +1,153 @@
+"""What the tools tell and do while the running connector has the port."""
+
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from end_to_end.tools.calling import HERE, CommandLine
+from simulator import Simulator
+from testbed.connector_process import ConnectorProcess, Controller
+from testbed.mosquitto import Mosquitto, free_port
+
+ADDRESSES = {
+    "garage": "127.0.3.82",
+    "yard": "127.0.3.84",
+    "cellar": "127.0.3.86",
+}
+PROFILES = {"garage": "p30-c", "yard": "p30-c", "cellar": "p30-refuses"}
+SCENARIOS = {"garage": "always-charging", "yard": "idle", "cellar": "idle"}
+SHOWN = (
+    "connection__reason",
+    "connection__last_seen",
+    "report 2__State",
+    "report 2__Plug",
+    "report 2__Curr user",
+    "report 2__Max curr",
+    "report 3__P",
+    "report 3__E pres",
+    "report 3__E total",
+    "results__curr",
+    "readings__limited_by",
+)
+
+
+@pytest.fixture(scope="module")
+def command_line(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[CommandLine]:
+    """A command line beside a connector and its three stations.
+
+    The vehicle of the garage charges, the yard is not the station that is
+    meant, and the cellar refuses commands.
+    """
+    folder = tmp_path_factory.mktemp("beside")
+    stations = {
+        **ADDRESSES,
+        "yard": {"host": ADDRESSES["yard"], "serial": "11111111"},
+    }
+    with (
+        Mosquitto(folder) as broker,
+        Simulator(
+            ADDRESSES, profile=PROFILES, scenario=SCENARIOS, speed=3.0
+        ) as simulator,
+        ConnectorProcess(folder, broker.port, stations, bind=HERE),
+    ):
+        controller = Controller(broker.observe("#"))
+        controller.select(
+            *(f"{name}__{key}" for name in ADDRESSES for key in SHOWN),
+            actuators=["garage__curr", "cellar__curr"],
+        )
+        controller.wait_for("garage__connection__reason", "ok")
+        controller.wait_for("cellar__connection__reason", "ok")
+        controller.wait_for("yard__connection__reason", "wrong_serial")
+        controller.write_until_logged("garage__curr", 16000, "curr 16000")
+        controller.wait_for("garage__results__curr", "applied")
+        yield CommandLine(
+            folder,
+            stations,
+            MQTT_BROKER_HOST="127.0.0.1",
+            MQTT_BROKER_PORT=broker.port,
+        )
+        assert simulator.violations == []
+
+
+def test_the_doctor_asks_the_connector_through_mqtt(
+    command_line: CommandLine,
+) -> None:
+    call = command_line("doctor", "--json")
+    assert call.codes("host") == {"connector_holds_port"}
+    assert call.json["broker"]["verdict"] == "ok"
+    assert call.verdict("garage") == "ok"
+    assert call.verdict("yard") == "wrong_serial"
+
+
+def test_watch_shows_stations_states_power_and_results_with_units(
+    command_line: CommandLine,
+) -> None:
+    call = command_line.in_a_process("watch", "--once")
+    [garage] = [line for line in call.out.splitlines() if "garage" in line]
+    [yard] = [line for line in call.out.splitlines() if "yard" in line]
+    for part in ("ok", "charging", "vehicle locked", "kW", "kWh", "16.0 A"):
+        assert part in garage
+    assert "curr applied" in garage
+    assert "wrong_serial" in yard
+    # The yard is offline: a script can tell by the exit code.
+    assert call.exit_code == 1
+
+
+def test_watch_tells_machines_the_same(command_line: CommandLine) -> None:
+    rows = {row["station"]: row for row in command_line("watch", "--json").json}
+    assert rows["garage"]["state"] == "charging"
+    assert 1.0 < rows["garage"]["power_kw"] < 23.0
+    assert rows["garage"]["wanted_a"] == 16.0
+    assert rows["yard"]["connection"] == "wrong_serial"
+    assert rows["yard"]["power_kw"] is None
+
+
+def test_the_status_page_is_served_and_its_day_is_kept_in_a_file(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    port = free_port()
+    history = tmp_path / "day.jsonl"
+    page = tmp_path / "status.html"
+    process = command_line.start(
+        *("page", "--serve", port, "--history", history, "--out", page)
+    )
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "Ctrl-C" in line:
+                break
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+            text = answer.read().decode()
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert "garage" in text
+    assert "offline: wrong serial" in text
+    assert "curr" in page.read_text()
+    again = tmp_path / "again.html"
+    call = command_line("page", "--from", history, "--out", again)
+    assert call.exit_code == 0
+    assert "garage" in again.read_text()
+
+
+def test_a_command_goes_through_the_connector(
+    command_line: CommandLine,
+) -> None:
+    # The second one leaves the garage as the other tests look at it.
+    for current_ma in (10000, 16000):
+        good = command_line(
+            "send", "garage", "curr", current_ma, "--yes", "--json"
+        )
+        assert (good.json["outcome"], good.exit_code) == ("applied", 0)
+        assert "running connector" in good.err
+    bad = command_line("send", "cellar", "curr", 10000, "--yes", "--json")
+    assert (bad.json["outcome"], bad.exit_code) == ("rejected", 1)
+    inactive = command_line("send", "garage", "ena", 1, "--yes")
+    assert inactive.exit_code == 1
+    assert "not marked as active" in inactive.err
