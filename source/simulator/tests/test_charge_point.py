@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.actions import (
@@ -502,7 +502,6 @@ def test_without_a_vehicle_report_100_is_empty_after_a_restart(
 # Time ----------------------------------------------------------------------
 
 
-@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(st.floats(0.0, 400.0), max_size=30))
 def test_a_day_is_the_same_however_often_somebody_looks(
     looks: list[float],

@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.faults import NO_FAULTS, Burst, FaultyLink, LinkFaults
@@ -79,7 +79,6 @@ def test_outages_are_counted_from_the_start_of_the_link() -> None:
     assert not link.carry(DATA, 1_011.0)
 
 
-@settings(deadline=None)  # a busy machine is no fault
 @given(st.integers())
 def test_the_same_seed_gives_the_same_faults(seed: int) -> None:
     faults = LinkFaults(

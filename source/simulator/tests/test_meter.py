@@ -1,6 +1,6 @@
 import math
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.meter import Meter, whole_units
@@ -22,7 +22,6 @@ def test_the_meter_tells_when_an_energy_will_be_reached() -> None:
     assert not meter.has_reached(150.0, moment - 0.1)
 
 
-@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(st.floats(0.0, 1e5), max_size=20))
 def test_looking_at_the_meter_does_not_change_it(looks: list[float]) -> None:
     meter = Meter(0.0, now=0.0)

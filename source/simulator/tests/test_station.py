@@ -7,7 +7,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.actions import (
@@ -66,7 +66,6 @@ def test_a_line_end_after_the_request_is_tolerated(
     assert ask(garage, "report 1" + end, now=0.0) is not None
 
 
-@settings(deadline=None)  # a busy machine is no fault
 @given(st.binary(max_size=600))
 def test_no_datagram_whatever_harms_a_station(data: bytes) -> None:
     garage = SimulatedStation("garage")
@@ -75,7 +74,6 @@ def test_no_datagram_whatever_harms_a_station(data: bytes) -> None:
 
 
 @pytest.mark.io
-@settings(deadline=None)  # a busy machine is no fault
 @given(st.sampled_from(sorted(PROFILES)), st.integers(1, 130))
 def test_two_stations_never_answer_each_other(
     profile: str, number: int

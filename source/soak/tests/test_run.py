@@ -107,6 +107,7 @@ class Puppets:
 def fake_time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     fake = FakeTime()
     monkeypatch.setattr(run, "time", fake)
+    monkeypatch.setattr(run, "TICK_S", 0.1)
     return fake
 
 

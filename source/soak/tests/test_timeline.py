@@ -3,7 +3,7 @@ from itertools import combinations, pairwise
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from soak.faults import FAULTS
@@ -43,7 +43,6 @@ def test_in_an_hour_each_fault_comes_and_none_much_more_often() -> None:
     assert all(times[kind] < min(often) for kind in KINDS if kind.is_rare)
 
 
-@settings(max_examples=50)
 @given(
     st.floats(WARM_UP_S + SHORTEST_CYCLE_S, 1500.0),
     st.integers(1, 99),

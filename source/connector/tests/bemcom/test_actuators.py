@@ -4,11 +4,12 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.bemcom.actuators import ACTUATORS, command_from_value
 from connector.keba.protocol.commands import InvalidCommandError
+from connector.tests.nesting import DEPTHS, low_stack
 
 TAG = "e3f76b8d00000000"
 CARD_CLASS = "01010400000000000000"
@@ -288,12 +289,13 @@ def test_a_number_of_300_digits_is_not_written_out(word: str) -> None:
 @each_actuator
 def test_no_depth_of_nesting_makes_another_error(word: str) -> None:
     """Try them all: what can just be read may be too deep to be shown."""
-    for depth in range(1, 1200):
-        try:
-            value = json.loads("[" * depth + "]" * depth)
-        except RecursionError:
-            return
-        _refusal(word, value)
+    with low_stack():
+        for depth in DEPTHS:
+            try:
+                value = json.loads("[" * depth + "]" * depth)
+            except RecursionError:
+                return
+            _refusal(word, value)
 
 
 def test_zero_current_is_refused_with_the_way_to_stop_charging() -> None:
@@ -367,7 +369,6 @@ _ANY_JSON = _SCALARS | st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=500)
 @given(st.sampled_from(sorted(ACTUATORS)), _ANY_JSON)
 def test_any_value_becomes_one_printable_line_or_a_refusal(
     word: str, value: object
@@ -381,7 +382,6 @@ def test_any_value_becomes_one_printable_line_or_a_refusal(
     assert line.split(" ")[0] == word
 
 
-@settings(deadline=None)
 @given(st.integers(6000, 63000))
 def test_a_number_and_its_text_mean_the_same(limit: int) -> None:
     for value in (limit, float(limit), str(limit), f"{limit}.0"):

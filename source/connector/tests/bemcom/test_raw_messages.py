@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.bemcom.raw_messages import STATUS, parse_raw_message
@@ -147,7 +147,6 @@ _RAW = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
 @given(_RAW)
 def test_whatever_was_stored_parses_to_strict_json_or_to_nothing(
     raw: object,
@@ -157,7 +156,6 @@ def test_whatever_was_stored_parses_to_strict_json_or_to_nothing(
     assert json.loads(text) == parsed
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["garage", "yard"]),

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.keba.io.fair_queue import FairQueue
@@ -73,7 +73,6 @@ _LANES = st.sampled_from("abcd")
 _STEPS = st.lists(st.none() | _LANES, max_size=80)
 
 
-@settings(deadline=None)
 @given(_STEPS, st.integers(1, 4))
 def test_nothing_is_lost_but_what_is_counted_and_no_order_is_broken(
     steps: list[str | None], lane_length: int
@@ -97,7 +96,6 @@ def test_nothing_is_lost_but_what_is_counted_and_no_order_is_broken(
         assert numbers[-1] == put[lane], "the newest item is never dropped"
 
 
-@settings(deadline=None)
 @given(st.lists(_LANES, min_size=1, max_size=60), st.integers(1, 5))
 def test_a_waiting_lane_is_served_within_one_turn_of_all_lanes(
     lanes: list[str], lane_length: int

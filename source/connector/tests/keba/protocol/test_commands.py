@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.keba.protocol.commands import (
@@ -323,7 +323,6 @@ _ATTEMPTS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=1000)
 @given(_ATTEMPTS)
 def test_whatever_exists_is_one_ascii_line_within_kebas_ranges(
     attempt: tuple[Callable[..., Command], tuple[object, ...]],
@@ -344,7 +343,6 @@ def test_whatever_exists_is_one_ascii_line_within_kebas_ranges(
             assert any(int(digits) in allowed for allowed in ALLOWED[name])
 
 
-@settings(deadline=None)
 @given(st.integers(6000, 63000), st.integers(0, 860400))
 def test_every_current_and_delay_within_range_can_be_said(
     limit: int, delay: int
@@ -356,7 +354,6 @@ def test_every_current_and_delay_within_range_can_be_said(
     )
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"])))
 def test_every_printable_text_of_23_characters_can_be_shown(text: str) -> None:
     shown = (text or "x")[:23]
