@@ -20,7 +20,7 @@ from connector.bemcom.readings import StationReadings
 from connector.bemcom.rfid import CardMask
 from connector.bemcom.station_log import StationLog
 from connector.bemcom.unknown_keys import UnknownKeys
-from connector.diagnosis.missed_pushes import PushWatch
+from connector.diagnosis.missed_pushes import MissedPushDetector
 from connector.keba.io.gateway import Delivery, Gateway
 from connector.keba.protocol.fields import SESSION_REPORTS
 from connector.keba.protocol.messages import Value
@@ -78,8 +78,8 @@ class SensorFlow(SensorFlowTemplate):
         return defaultdict(UnknownKeys)
 
     @cached_property
-    def _push_watches(self) -> defaultdict[str, PushWatch]:
-        return defaultdict(PushWatch)
+    def _push_watches(self) -> defaultdict[str, MissedPushDetector]:
+        return defaultdict(MissedPushDetector)
 
     def follow_stations(self, termination_event: threading.Event) -> None:
         """Open the gateway and handle its events until asked to end."""

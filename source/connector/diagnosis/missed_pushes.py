@@ -1,4 +1,4 @@
-"""Evidence of trouble that no station reports itself."""
+"""Status messages that should have come here, and went to somebody else."""
 
 from collections.abc import Mapping
 
@@ -8,31 +8,65 @@ PUSHED = ("State", "Plug", "Input", "Enable sys", "Max curr")
 """Fields that a station tells at once when they change (UDP guide V2.01,
 page 35)."""
 
+ENERGY_STEP_DWH = 100
+"""`E pres` is told every further 10 Wh."""
 
-class PushWatch:
+
+class MissedPushDetector:
     """Notices that status messages of one station go to somebody else.
 
     They go to the client that sent the last command (section 7 of the
     protocol notes): values that change from poll to poll without a status
-    message in between say that there is another one.
+    message in between say that there is another one. Slow charging changes
+    `E pres` alone, perhaps by one step in many polls.
     """
 
     def __init__(self) -> None:
         self._fields: dict[str, object] = {}
+        self._energy_dwh: int | None = None
         self._unannounced = 0
+        self._is_found = False
+
+    @property
+    def is_found(self) -> bool:
+        """Whether status messages seem to go elsewhere now."""
+        return self._is_found
 
     def note_push(self, fields: Mapping[str, object]) -> None:
         """A status message has come."""
         self._fields.update(fields)
         self._unannounced = 0
+        self._energy_dwh = None
+        self._is_found = False
 
     def note_report(self, fields: Mapping[str, object]) -> bool:
-        """Take a report 2; tell whether pushes seem to go elsewhere."""
+        """Take a report 2 or 3; tell whether that is one more sign.
+
+        Returns
+        -------
+        bool
+            True each time that enough changes came without a message.
+        """
         seen = {key: fields[key] for key in PUSHED if key in fields}
         if any(self._fields.get(key, seen[key]) != seen[key] for key in seen):
             self._unannounced += 1
         self._fields.update(seen)
+        self._note_energy(fields.get("E pres"))
         if self._unannounced < CHANGES_BEFORE_HINT:
             return False
         self._unannounced = 0
+        self._is_found = True
         return True
+
+    def _note_energy(self, energy: object) -> None:
+        """Count what was charged in whole steps, however slowly."""
+        if not isinstance(energy, int):
+            return
+        known = self._energy_dwh
+        if known is None or energy < known:
+            # The first look, or a new session.
+            self._energy_dwh = energy
+        elif energy - known >= 2 * ENERGY_STEP_DWH:
+            # Two: the message of the last step may be on its way.
+            self._energy_dwh = energy
+            self._unannounced += 1

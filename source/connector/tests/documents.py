@@ -11,6 +11,13 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from connector.bemcom.datapoints import all_datapoints, markdown
+from connector.diagnosis.causes import (
+    CHARGING,
+    LINK,
+    STATION_HINTS,
+    SURROUNDINGS,
+    Cause,
+)
 from connector.settings import Settings
 from connector.tests.recordings import all_recordings
 from pyconnector_template.settings import FROM_FILE
@@ -18,6 +25,7 @@ from testbed.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parents[3]
 README = ROOT / "README.md"
+TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 
 
 def written() -> Mapping[Path, str]:
@@ -25,6 +33,7 @@ def written() -> Mapping[Path, str]:
     return {
         ROOT / "docs" / "datapoints.md": markdown(all_datapoints()),
         ROOT / "docs" / "devices.md": devices(),
+        TROUBLESHOOTING: with_causes(TROUBLESHOOTING.read_text("utf-8")),
         README: with_settings(README.read_text("utf-8")),
     }
 
@@ -67,6 +76,40 @@ def with_settings(readme: str) -> str:
         lambda found: f"{found[1]}\n{table}\n\n{found[2]}",
         readme,
     )
+
+
+def with_causes(page: str) -> str:
+    """Return the page about troubles with the tables of all causes."""
+    sections: list[str] = []
+    for title, intro, causes in (
+        ("A station is not heard", "`connection__reason`", LINK),
+        (
+            "A station does not charge",
+            "`readings__not_charging_reason`",
+            CHARGING,
+        ),
+    ):
+        sections += [f"## {title}", "", f"{intro}, the first that holds:", ""]
+        sections += [*_cause_table(causes), ""]
+    sections += ["## What else may be found", ""]
+    sections += [*_cause_table((*STATION_HINTS, *SURROUNDINGS)), ""]
+    return re.sub(
+        r"(?s)(<!-- causes: .*? -->\n).*(<!-- end of causes -->)",
+        lambda found: f"{found[1]}\n{_joined(sections)}\n{found[2]}",
+        page,
+    )
+
+
+def _cause_table(causes: Iterable[Cause]) -> list[str]:
+    rows = [
+        (f"`{cause.code}`", cause.meaning, cause.advice or "–")
+        for cause in causes
+    ]
+    return _table(("Value", "The station …", "Do"), rows)
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "\n".join(lines)
 
 
 def _default(field: FieldInfo) -> str:

@@ -6,9 +6,15 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
+from connector.diagnosis.causes import Code
 from connector.main import __version__
 from connector.settings import Settings
-from connector.tests.documents import README, ROOT, written
+from connector.tests.documents import (
+    README,
+    ROOT,
+    TROUBLESHOOTING,
+    written,
+)
 
 
 @pytest.mark.parametrize("document", written(), ids=lambda path: path.name)
@@ -22,6 +28,11 @@ def test_every_setting_is_explained() -> None:
         for name, field in Settings.model_fields.items()
         if not field.description
     ] == []
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_cause_has_its_place_in_the_documents(code: Code) -> None:
+    assert f"| `{code}` |" in TROUBLESHOOTING.read_text("utf-8")
 
 
 def test_the_readme_is_short_enough_to_be_read() -> None:

@@ -2,21 +2,25 @@
 
 import pytest
 
-from connector.diagnosis.missed_pushes import CHANGES_BEFORE_HINT, PushWatch
+from connector.diagnosis.missed_pushes import (
+    CHANGES_BEFORE_HINT,
+    ENERGY_STEP_DWH,
+    MissedPushDetector,
+)
 
 IDLE = {"State": 1, "Plug": 3, "Enable sys": 1, "Max curr": 0}
 CHARGING = {"State": 3, "Plug": 7, "Enable sys": 1, "Max curr": 16_000}
 
 
 @pytest.fixture
-def watch() -> PushWatch:
-    watch = PushWatch()
+def watch() -> MissedPushDetector:
+    watch = MissedPushDetector()
     assert not watch.note_report(IDLE)
     return watch
 
 
 def test_changes_without_a_push_hint_at_another_client(
-    watch: PushWatch,
+    watch: MissedPushDetector,
 ) -> None:
     polls = [CHARGING, IDLE, CHARGING]
     assert len(polls) == CHANGES_BEFORE_HINT
@@ -24,17 +28,21 @@ def test_changes_without_a_push_hint_at_another_client(
     assert [watch.note_report(poll) for poll in polls] == [False, False, True]
 
 
-def test_values_that_do_not_change_hint_at_nothing(watch: PushWatch) -> None:
+def test_values_that_do_not_change_hint_at_nothing(
+    watch: MissedPushDetector,
+) -> None:
     assert not any(watch.note_report(IDLE) for _ in range(100))
 
 
-def test_changes_that_were_pushed_hint_at_nothing(watch: PushWatch) -> None:
+def test_changes_that_were_pushed_hint_at_nothing(
+    watch: MissedPushDetector,
+) -> None:
     for poll in [CHARGING, IDLE] * 20:
         watch.note_push(poll)
         assert not watch.note_report(poll)
 
 
-def test_any_push_shows_that_they_come_to_us(watch: PushWatch) -> None:
+def test_any_push_shows_that_they_come_to_us(watch: MissedPushDetector) -> None:
     """Single ones may be lost like any datagram."""
     for poll in [CHARGING, IDLE] * 20:
         assert not watch.note_report(poll)
@@ -42,7 +50,7 @@ def test_any_push_shows_that_they_come_to_us(watch: PushWatch) -> None:
 
 
 def test_fields_that_are_never_pushed_hint_at_nothing(
-    watch: PushWatch,
+    watch: MissedPushDetector,
 ) -> None:
     for seconds in range(100):
         assert not watch.note_report(
@@ -51,7 +59,7 @@ def test_fields_that_are_never_pushed_hint_at_nothing(
 
 
 def test_the_hint_comes_again_only_after_as_many_changes(
-    watch: PushWatch,
+    watch: MissedPushDetector,
 ) -> None:
     polls = [CHARGING, IDLE] * CHANGES_BEFORE_HINT
 
@@ -61,6 +69,45 @@ def test_the_hint_comes_again_only_after_as_many_changes(
 
 
 def test_the_first_report_is_no_change() -> None:
-    watch = PushWatch()
+    watch = MissedPushDetector()
 
     assert not any(watch.note_report({"State": n}) for n in range(3))
+
+
+# --- energy ------------
+
+
+def test_energy_that_grows_without_a_message_hints_however_slowly(
+    watch: MissedPushDetector,
+) -> None:
+    """A step of 10 Wh takes six polls at 200 W and 30 s."""
+    polls = [{"E pres": 1_000 + 17 * n} for n in range(60)]
+
+    assert any(watch.note_report(poll) for poll in polls)
+    assert watch.is_found
+
+
+def test_energy_whose_steps_are_told_hints_at_nothing(
+    watch: MissedPushDetector,
+) -> None:
+    for step in range(100):
+        energy = {"E pres": step * ENERGY_STEP_DWH}
+        watch.note_push(energy)
+        assert not watch.note_report(energy)
+
+
+def test_a_new_session_begins_at_zero_and_hints_at_nothing(
+    watch: MissedPushDetector,
+) -> None:
+    for energy in (65_302, 0, 0, 90, 90, 150):
+        assert not watch.note_report({"E pres": energy})
+
+
+def test_a_message_ends_the_suspicion(watch: MissedPushDetector) -> None:
+    for poll in [CHARGING, IDLE, CHARGING]:
+        watch.note_report(poll)
+    assert watch.is_found
+
+    watch.note_push({"State": 3})
+
+    assert not watch.is_found

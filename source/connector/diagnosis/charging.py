@@ -1,0 +1,111 @@
+"""Why a station does not charge, and what limits it.
+
+Both readings follow one order, that of the table of causes. What firmware
+does not send is not known; it is never taken for a zero.
+"""
+
+from connector.diagnosis.causes import CAUSES, Code
+from connector.diagnosis.facts import StationFacts
+from connector.keba.protocol.dip_switches import X1_IN_USE, is_on
+from connector.keba.protocol.fields import State
+
+
+def not_charging_reason(facts: StationFacts) -> str | None:
+    """Return why it does not charge: empty while it does.
+
+    None while the station has not told its state.
+    """
+    state = facts.number("State")
+    if state is None:
+        return None
+    if state == State.CHARGING:
+        return ""
+    return _first_cause(facts, state)
+
+
+def limited_by(facts: StationFacts) -> str | None:
+    """Return which rule keeps the current where it is.
+
+    None while nothing is known of the station's settings.
+    """
+    forbidding = _forbidding_cause(facts)
+    if forbidding is not None:
+        return CAUSES[forbidding].limited_by
+    if facts.number("Enable sys") is None:
+        return None
+    return _limit(facts)
+
+
+def _first_cause(facts: StationFacts, state: int) -> Code:
+    if state == State.STARTUP:
+        return Code.STARTING_UP
+    if state == State.ERROR:
+        return Code.ERROR
+    if facts.has_vehicle is False:
+        return Code.NO_VEHICLE
+    forbidding = _forbidding_cause(facts)
+    if forbidding is not None:
+        return forbidding
+    if state == State.INTERRUPTED:
+        return Code.INTERRUPTED
+    if state == State.READY and facts.number("Max curr"):
+        return Code.VEHICLE
+    return Code.UNKNOWN
+
+
+def _forbidding_cause(facts: StationFacts) -> Code | None:
+    """Return which rule of the station forbids charging, or replaces it."""
+    if facts.number("Authreq") == 1:
+        return Code.AUTHORIZATION
+    if facts.number("Enable user") == 0:
+        is_reached = has_reached_energy_limit(facts)
+        return Code.ENERGY_LIMIT if is_reached else Code.DISABLED
+    if facts.number("Enable user") != 1 or facts.number("Enable sys") != 0:
+        return None
+    if is_on(facts.fields, X1_IN_USE) and facts.number("Input") == 0:
+        return Code.INPUT
+    if is_in_failsafe(facts):
+        return Code.FAILSAFE
+    return Code.STATION
+
+
+def has_reached_energy_limit(facts: StationFacts) -> bool:
+    """Tell whether this session has reached its limit.
+
+    A limit that waits for the next session is none.
+    """
+    limit, energy = facts.number("Setenergy"), facts.session_energy_dwh
+    if limit is None or energy is None:
+        return False
+    return 0 < limit <= energy
+
+
+def is_in_failsafe(facts: StationFacts) -> bool:
+    """Look for the failsafe current, offered although nothing is enabled.
+
+    Nothing else offers a current then (guide V2.01, page 35). A failsafe
+    current of 0 looks like any other stop: it is told only where we know
+    that nobody has fed the station.
+    """
+    if not facts.number("Tmo FS"):
+        return False
+    offered, limit = facts.number("Max curr"), facts.number("Curr FS")
+    if limit == 0:
+        return not offered and facts.failsafe.is_starved
+    hardware = facts.number("Curr HW")
+    if limit is not None and hardware is not None:
+        limit = min(limit, hardware)
+    return bool(offered) and offered == limit
+
+
+def _limit(facts: StationFacts) -> str:
+    """Tell which limit rules while charging is allowed."""
+    limit, hardware = facts.number("Curr user"), facts.number("Curr HW")
+    if limit is None or not hardware:
+        # Without a cable in the socket nothing is offered to be limited.
+        return "none"
+    if limit >= hardware:
+        return "hardware"
+    is_waiting = bool(facts.number("Tmo CT"))
+    is_of_timer = limit == facts.number("Curr timer") and not is_waiting
+    return "timer" if is_of_timer else "user"

@@ -1,0 +1,213 @@
+"""What is known of one station, before anybody judges it.
+
+Filled from the station's events and from the fields of its datagrams. Moments
+(`…_at`, `…_since`) are seconds of the gateway's monotonic clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from connector.diagnosis.missed_pushes import MissedPushDetector
+from connector.keba.protocol.fields import REPORT_1, REPORT_2, REPORT_3
+
+Fields = Mapping[str, object]
+
+KNOWN_FIELDS = frozenset(one.key for one in REPORT_1 + REPORT_2 + REPORT_3)
+"""What a station invents beyond these must not pile up."""
+
+VEHICLE_PLUGGED = 4
+"""Bit of `Plug`: 5 and 7 are the values with a vehicle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A station that answered from another place than the configured one.
+
+    Parameters
+    ----------
+    address, port
+        Where the datagram came from.
+    serial
+        What it says of itself; None where it names no serial number.
+    """
+
+    address: str
+    port: int
+    serial: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """What the network says about datagrams to a station (ICMP).
+
+    Parameters
+    ----------
+    is_refused
+        Whether something there refuses them: no program at the port, or a
+        firewall. Else no device has the address.
+    told_by
+        The address that says so.
+    """
+
+    is_refused: bool
+    told_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFacts:
+    """What silence and answers tell about the link to a station.
+
+    Parameters
+    ----------
+    is_resolved
+        Whether the station has an address.
+    is_silent
+        Whether it has not even answered report 1.
+    silent_since
+        When the first request left that it has not answered.
+    is_deaf
+        Whether it answers report 1, but neither report 2 nor report 3.
+    send_error
+        Error number of the last request, if it could not leave.
+    unreachable
+        What the network said since the last answer.
+    elsewhere
+        Where the station has answered from since its last answer from here.
+    serial, expected_serial
+        That of whoever answers, and the configured one.
+    product
+        Product code of whoever answers.
+    is_udp_switch_on
+        What report 1 says of DIP switch DSW1.3.
+    """
+
+    is_resolved: bool = True
+    is_silent: bool = False
+    silent_since: float | None = None
+    is_deaf: bool = False
+    send_error: int | None = None
+    unreachable: Unreachable | None = None
+    elsewhere: Elsewhere | None = None
+    serial: str | None = None
+    expected_serial: str | None = None
+    product: str = ""
+    is_udp_switch_on: bool | None = None
+
+
+@dataclass(slots=True)
+class FailsafeFacts:
+    """What we know about who feeds a station's failsafe mode.
+
+    Parameters
+    ----------
+    is_ours
+        Whether this run has armed it, or keeps it from acting.
+    is_starved
+        Whether nobody has fed it for longer than its timeout; never said of
+        one that others may feed.
+    """
+
+    is_ours: bool = False
+    is_starved: bool = False
+
+
+@dataclass(slots=True)
+class StationFacts:
+    """Everything that is known of one station.
+
+    Parameters
+    ----------
+    station
+        Name of the station.
+    link
+        How the link is doing.
+    failsafe
+        Who feeds it.
+    fields
+        The newest value of each field of reports 1, 2 and 3.
+    came_at
+        When each report last came, by its name.
+    session
+        Fields of the newest report 100.
+    missing
+        Reports that stay out while others come, and since when.
+    foreign_requests
+        What other clients were heard to ask for, by their address.
+    late_by_s
+        The longest time by which an answer came after it was given up.
+    pushes
+        Whether status messages go to somebody else.
+    """
+
+    station: str
+    link: LinkFacts = field(default_factory=LinkFacts)
+    failsafe: FailsafeFacts = field(default_factory=FailsafeFacts)
+    fields: dict[str, object] = field(default_factory=dict)
+    came_at: dict[str, float] = field(default_factory=dict)
+    session: Fields = field(default_factory=dict)
+    missing: dict[str, float] = field(default_factory=dict)
+    foreign_requests: dict[str, str] = field(default_factory=dict)
+    late_by_s: float = 0.0
+    pushes: MissedPushDetector = field(default_factory=MissedPushDetector)
+    _energy_unplugged: int | None = None
+
+    def note_fields(self, fields: Fields) -> None:
+        """Take the fields of a report 1, 2 or 3, or of a status message."""
+        new_keys = fields.keys()
+        if new_keys <= KNOWN_FIELDS:
+            self.fields.update(fields)
+        else:
+            known = new_keys & KNOWN_FIELDS
+            self.fields.update((key, fields[key]) for key in known)
+        energy = self.number("E pres")
+        if self.has_vehicle is False:
+            self._energy_unplugged = energy
+        elif energy != self._energy_unplugged:
+            self._energy_unplugged = None
+
+    def note_session(self, fields: Fields) -> None:
+        """Take the fields of a report 100."""
+        self.session = dict(fields)
+
+    def number(self, key: str) -> int | None:
+        """Return the newest value of a field; None while there is none."""
+        return whole_number(self.fields.get(key))
+
+    @property
+    def has_vehicle(self) -> bool | None:
+        """Whether a vehicle is plugged in; None where nothing tells."""
+        plug = self.number("Plug")
+        return None if plug is None else bool(plug & VEHICLE_PLUGGED)
+
+    @property
+    def session_energy_dwh(self) -> int | None:
+        """`E pres`, if it is that of the session that is on.
+
+        It keeps the value of the last one until the next begins (guide V2.01,
+        page 19), which is when the station leaves state 1 (V2.00).
+        """
+        energy = self.number("E pres")
+        is_last_session = (
+            self.has_vehicle is False
+            or self.number("State") == 1
+            or energy == self._energy_unplugged
+            or self._has_ended_with(energy)
+        )
+        return None if is_last_session else energy
+
+    def _has_ended_with(self, energy: int | None) -> bool:
+        """Tell whether report 100 has this energy in an ended session."""
+        has_ended = bool(whole_number(self.session.get("ended[s]")))
+        return has_ended and whole_number(self.session.get("E pres")) == energy
+
+
+def whole_number(value: object) -> int | None:
+    """Read a number, also one that firmware writes as text."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text) if text.isascii() and text.isdecimal() else None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) else None

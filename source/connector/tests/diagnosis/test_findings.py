@@ -1,0 +1,223 @@
+"""Findings: about whom, which cause, since when, what shows it."""
+
+from pathlib import Path
+
+import pytest
+
+from connector.diagnosis.causes import CAUSES, Code, Severity
+from connector.diagnosis.facts import LinkFacts, StationFacts
+from connector.diagnosis.findings import Finding, diagnose, remember
+from connector.tests.diagnosis.test_charging import (
+    DISABLED,
+    PLUGGED,
+    STOPPED,
+)
+
+SILENT = LinkFacts(is_silent=True)
+
+
+def _station(**fields: object) -> StationFacts:
+    facts = StationFacts("garage")
+    changes = {key.replace("_", " "): value for key, value in fields.items()}
+    facts.note_fields({**PLUGGED, "State": 3, **changes})
+    facts.came_at["report 1"] = 0.0
+    return facts
+
+
+def _codes(*stations: StationFacts) -> list[Code]:
+    return [finding.code for finding in diagnose(stations)]
+
+
+def _only(facts: StationFacts) -> Finding:
+    (finding,) = diagnose([facts])
+    return finding
+
+
+def test_a_station_that_charges_has_no_finding() -> None:
+    assert diagnose([_station()]) == []
+
+
+def test_a_station_without_a_vehicle_has_no_finding() -> None:
+    assert _codes(_station(State=1, Plug=3)) == []
+
+
+def test_a_finding_says_what_shows_it_and_what_to_do() -> None:
+    finding = _only(_station(**STOPPED, Authreq=1))
+
+    assert finding.about == "garage"
+    assert finding.code is Code.AUTHORIZATION
+    assert finding.evidence == "AuthON 0, Authreq 1"
+    assert finding.meaning in finding.sentence
+    assert "Show a card" in finding.sentence
+
+
+def test_an_error_is_told_in_its_codes() -> None:
+    finding = _only(_station(State=4, Error1=6, Error2=32_769))
+
+    assert "Error2 0x8001" in finding.evidence
+
+
+def test_old_values_of_a_silent_station_are_no_finding() -> None:
+    facts = _station(**STOPPED)
+    facts.link = SILENT
+
+    assert _codes(facts) == [Code.NO_REPLY]
+
+
+def test_a_failsafe_that_rules_while_charging_is_a_finding() -> None:
+    facts = _station(Enable_sys=0, Max_curr=6_000, Tmo_FS=30, Curr_FS=6_000)
+
+    assert _codes(facts) == [Code.FAILSAFE]
+
+
+# --- a second client ------------
+
+
+def test_requests_of_another_client_are_told_with_its_address() -> None:
+    facts = _station()
+    facts.foreign_requests["192.168.0.50"] = "report 2"
+
+    finding = _only(facts)
+
+    assert finding.code is Code.SECOND_CLIENT
+    assert "192.168.0.50" in finding.evidence
+
+
+def test_missed_status_messages_are_told() -> None:
+    facts = _station()
+    for energy in range(0, 2_000, 200):
+        facts.pushes.note_report({"E pres": energy})
+
+    assert _codes(facts) == [Code.SECOND_CLIENT]
+
+
+def test_an_armed_failsafe_that_somebody_else_feeds_is_a_clue() -> None:
+    """evcc#7950."""
+    facts = _station(Tmo_FS=30, Curr_FS=16_000)
+
+    finding = _only(facts)
+
+    assert finding.code is Code.SECOND_CLIENT
+    assert "Tmo FS 30, Curr FS 16000" in finding.evidence
+
+
+def test_our_own_failsafe_is_no_clue() -> None:
+    facts = _station(Tmo_FS=30, Curr_FS=16_000)
+    facts.failsafe.is_ours = True
+
+    assert _codes(facts) == []
+
+
+# --- more about a station ------------
+
+
+def test_a_disabled_station_may_charge_again_by_its_failsafe() -> None:
+    """sem-community#763: after 600 s, with 6 A."""
+    facts = _station(**DISABLED, Tmo_FS=600, Curr_FS=6_000)
+
+    assert _codes(facts) == [Code.DISABLED, Code.MAY_CHARGE_AGAIN]
+
+
+def test_a_failsafe_without_current_starts_nothing() -> None:
+    facts = _station(**DISABLED, Tmo_FS=600, Curr_FS=0)
+
+    assert _codes(facts) == [Code.DISABLED]
+
+
+def test_a_report_that_stays_out_is_named() -> None:
+    facts = _station()
+    facts.missing["report 3"] = 10.0
+
+    finding = _only(facts)
+
+    assert finding.code is Code.REPORT_MISSING
+    assert "report 3" in finding.evidence
+
+
+def test_late_answers_are_told_with_their_time() -> None:
+    facts = _station()
+    facts.late_by_s = 1.24
+
+    finding = _only(facts)
+
+    assert finding.code is Code.LATE_ANSWERS
+    assert "1.2 s" in finding.evidence
+
+
+def test_a_switch_that_is_off_acts_from_the_next_start_on() -> None:
+    facts = _station()
+    facts.link = LinkFacts(is_udp_switch_on=False)
+
+    assert _codes(facts) == [Code.DIP_SWITCH_PENDING]
+
+
+# --- all stations ------------
+
+
+def _silent(name: str) -> StationFacts:
+    return StationFacts(name, link=SILENT)
+
+
+def test_when_all_are_silent_since_the_start_the_host_comes_first() -> None:
+    findings = diagnose([_silent("garage"), _silent("yard")])
+
+    assert [one.about for one in findings] == ["udp", "garage", "yard"]
+    assert findings[0].code is Code.ALL_SILENT
+    assert "connection tracking" in findings[0].advice
+
+
+def test_one_that_has_answered_once_clears_the_host() -> None:
+    yard = _silent("yard")
+    yard.came_at["report 1"] = 5.0
+
+    assert _codes(_silent("garage"), yard) == [Code.NO_REPLY, Code.NO_REPLY]
+
+
+def test_one_silent_station_alone_says_nothing_about_the_host() -> None:
+    assert _codes(_silent("garage")) == [Code.NO_REPLY]
+
+
+# --- since when ------------
+
+
+def test_a_finding_that_goes_on_keeps_its_beginning() -> None:
+    silent = [Finding("garage", Code.NO_REPLY)]
+    known = remember([], silent, now=10.0)
+
+    again = remember(known, silent, now=20.0)
+
+    assert [one.since for one in again] == [10.0]
+
+
+def test_a_finding_that_comes_back_begins_anew() -> None:
+    silent = [Finding("garage", Code.NO_REPLY)]
+    known = remember(remember([], silent, now=10.0), [], now=20.0)
+
+    assert [one.since for one in remember(known, silent, 30.0)] == [30.0]
+
+
+# --- the table ------------
+
+
+def test_every_code_has_its_row() -> None:
+    assert CAUSES.keys() == set(Code)
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_cause_has_its_texts(code: Code) -> None:
+    cause = CAUSES[code]
+
+    assert cause.meaning
+    assert not cause.meaning.endswith(".")
+    assert bool(cause.advice) == (cause.severity > Severity.FINE)
+    assert not cause.advice or cause.advice.endswith(".")
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_cause_has_a_test(code: Code) -> None:
+    folder = Path(__file__).parent
+    tests = [path.read_text("utf-8") for path in folder.glob("test_*.py")]
+
+    assert any(
+        f"Code.{code.name}" in text or f'"{code}"' in text for text in tests
+    )

@@ -1,0 +1,88 @@
+"""Why a station is, or is not, heard."""
+
+import errno
+
+import pytest
+
+from connector.diagnosis.causes import Code
+from connector.diagnosis.facts import Elsewhere, LinkFacts, Unreachable
+from connector.diagnosis.link import link_cause, link_evidence
+
+REFUSED = Unreachable(is_refused=True, told_by="192.168.0.99")
+NO_DEVICE = Unreachable(is_refused=False, told_by="192.168.0.2")
+MOVED = Elsewhere("192.168.0.77", 7090, "12345678")
+
+P30 = "KC-P30-EC240422-E00"
+P40 = "KC-P40-16EU0-00000000"
+
+
+@pytest.mark.parametrize(
+    ("link", "cause"),
+    [
+        (LinkFacts(), Code.OK),
+        (LinkFacts(is_resolved=False), Code.NAME_UNRESOLVED),
+        (
+            LinkFacts(is_silent=True, send_error=errno.EPERM),
+            Code.SEND_ERROR,
+        ),
+        (LinkFacts(is_silent=True, elsewhere=MOVED), Code.ANSWERS_ELSEWHERE),
+        (LinkFacts(is_silent=True, unreachable=REFUSED), Code.NOTHING_LISTENS),
+        (LinkFacts(is_silent=True, unreachable=NO_DEVICE), Code.NO_REPLY),
+        (LinkFacts(is_silent=True), Code.NO_REPLY),
+        (LinkFacts(serial="2", expected_serial="1"), Code.WRONG_SERIAL),
+        (LinkFacts(serial="1", expected_serial="1"), Code.OK),
+        (LinkFacts(expected_serial="1"), Code.OK),
+        (LinkFacts(product=P40), Code.UNSUPPORTED_MODEL),
+        (LinkFacts(product=P30), Code.OK),
+        (LinkFacts(is_deaf=True, is_udp_switch_on=False), Code.DIP_SWITCH_OFF),
+        (LinkFacts(is_deaf=True), Code.DIP_SWITCH_OFF),
+        (
+            LinkFacts(is_deaf=True, is_udp_switch_on=True),
+            Code.NEEDS_POWER_CYCLE,
+        ),
+    ],
+)
+def test_each_row_has_its_evidence(link: LinkFacts, cause: Code) -> None:
+    assert link_cause(link) is cause
+
+
+def test_a_p40_that_answers_report_1_only_has_no_switch_to_be_told_of() -> None:
+    link = LinkFacts(product=P40, is_deaf=True)
+
+    assert link_cause(link) is Code.UNSUPPORTED_MODEL
+
+
+def test_another_station_is_told_before_its_model_and_its_switch() -> None:
+    link = LinkFacts(serial="2", expected_serial="1", product=P40, is_deaf=True)
+
+    assert link_cause(link) is Code.WRONG_SERIAL
+
+
+def test_an_answer_from_elsewhere_counts_only_while_the_address_is_silent() -> (
+    None
+):
+    assert link_cause(LinkFacts(elsewhere=MOVED)) is Code.OK
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        (LinkFacts(is_silent=True, send_error=errno.EPERM), "firewall of this"),
+        (LinkFacts(is_silent=True, send_error=errno.ENETUNREACH), "no way"),
+        (LinkFacts(is_silent=True, elsewhere=MOVED), "192.168.0.77, port 7090"),
+        (LinkFacts(is_silent=True, elsewhere=MOVED), "12345678"),
+        (
+            LinkFacts(is_silent=True, elsewhere=Elsewhere("10.0.0.1", 7091)),
+            "10.0.0.1, port 7091",
+        ),
+        (LinkFacts(is_silent=True, unreachable=REFUSED), "192.168.0.99 says"),
+        (LinkFacts(is_silent=True, unreachable=NO_DEVICE), "no device"),
+        (LinkFacts(serial="2", expected_serial="1"), "It says 2"),
+        (LinkFacts(product=P40), P40),
+        (LinkFacts(is_deaf=True, is_udp_switch_on=False), "OFF"),
+        (LinkFacts(is_deaf=True, is_udp_switch_on=True), "ON"),
+        (LinkFacts(is_deaf=True), "does not show"),
+    ],
+)
+def test_the_evidence_is_named(link: LinkFacts, words: str) -> None:
+    assert words in link_evidence(link)
