@@ -4,13 +4,15 @@ Status messages update single fields, so a reading is made from the newest
 value of each field that it needs.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from connector.diagnosis.causes import CHARGING, LIMITS
+from connector.diagnosis.charging import limited_by, not_charging_reason
+from connector.diagnosis.facts import Fields, StationFacts
 from connector.keba.protocol.error_codes import error_text
-from connector.keba.protocol.fields import REPORT_2, REPORT_3, Plug, State
+from connector.keba.protocol.fields import Plug, State
 
-Fields = Mapping[str, object]
 Reading = str | int | float | None
 
 _METERED = ("U1", "U2", "U3", "I1", "I2", "I3", "P", "E total")
@@ -22,15 +24,15 @@ def _number(value: object) -> int | float | None:
     return value
 
 
-def _scaled(key: str, divisor: int) -> Callable[[Fields], Reading]:
-    def read(fields: Fields) -> Reading:
-        number = _number(fields.get(key))
+def _scaled(key: str, divisor: int) -> Callable[[StationFacts], Reading]:
+    def read(facts: StationFacts) -> Reading:
+        number = _number(facts.fields.get(key))
         return None if number is None else number / divisor
 
     return read
 
 
-def _measured(key: str, divisor: int) -> Callable[[Fields], Reading]:
+def _measured(key: str, divisor: int) -> Callable[[StationFacts], Reading]:
     """Read a measurement; stations without a meter have none.
 
     They answer report 3 with zeros (evcc-io/evcc#1520). A station that has
@@ -38,19 +40,20 @@ def _measured(key: str, divisor: int) -> Callable[[Fields], Reading]:
     """
     read = _scaled(key, divisor)
 
-    def read_if_metered(fields: Fields) -> Reading:
+    def read_if_metered(facts: StationFacts) -> Reading:
+        fields = facts.fields
         has_meter = any(_number(fields.get(name)) for name in _METERED)
-        return read(fields) if has_meter else None
+        return read(facts) if has_meter else None
 
     return read_if_metered
 
 
-def _state(fields: Fields) -> Reading:
-    return _in_words(State, fields.get("State"))
+def _state(facts: StationFacts) -> Reading:
+    return _in_words(State, facts.fields.get("State"))
 
 
-def _plug(fields: Fields) -> Reading:
-    return _in_words(Plug, fields.get("Plug"))
+def _plug(facts: StationFacts) -> Reading:
+    return _in_words(Plug, facts.fields.get("Plug"))
 
 
 def _in_words(words: type[State] | type[Plug], value: object) -> Reading:
@@ -64,7 +67,8 @@ def _in_words(words: type[State] | type[Plug], value: object) -> Reading:
         return number
 
 
-def _error(fields: Fields) -> Reading:
+def _error(facts: StationFacts) -> Reading:
+    fields = facts.fields
     if "State" not in fields:
         return None
     return error_text(
@@ -72,53 +76,28 @@ def _error(fields: Fields) -> Reading:
     )
 
 
-def _limited_by(fields: Fields) -> Reading:
-    """Name the rule that keeps the current where it is.
-
-    The order is that of the station's own conditions: what forbids charging
-    comes before what limits it.
-    """
-    if "Enable sys" not in fields:
-        return None
-    if fields.get("Authreq") == 1:
-        return "authorization"
-    if fields.get("Enable sys") == 0:
-        return _forbidden_by(fields)
-    limit, hardware = fields.get("Curr user"), fields.get("Curr HW")
-    if not isinstance(limit, int) or not isinstance(hardware, int):
-        return "none"
-    if hardware == 0:
-        # No cable in a socket: nothing is offered that could be limited.
-        return "none"
-    if limit >= hardware:
-        return "hardware"
-    return "timer" if limit == fields.get("Curr timer") else "user"
-
-
-def _forbidden_by(fields: Fields) -> str:
-    if _is_in_failsafe(fields):
-        return "failsafe"
-    if _has_reached_energy_limit(fields):
-        return "energy"
-    return "disabled"
-
-
-def _is_in_failsafe(fields: Fields) -> bool:
-    """Look for the failsafe current, offered although nothing is enabled."""
-    if fields.get("Enable user") != 1 or fields.get("Tmo FS") in (None, 0):
-        return False
-    offered, limit = fields.get("Max curr"), fields.get("Curr FS")
-    hardware = fields.get("Curr HW")
-    if isinstance(limit, int) and isinstance(hardware, int):
-        limit = min(limit, hardware)
-    return offered is not None and offered == limit
-
-
-def _has_reached_energy_limit(fields: Fields) -> bool:
-    limit, energy = fields.get("Setenergy"), fields.get("E pres")
-    if not isinstance(limit, int) or not isinstance(energy, int):
-        return False
-    return 0 < limit <= energy
+_DECISIVE = frozenset(
+    {
+        "State",
+        "Plug",
+        "Authreq",
+        "Enable sys",
+        "Enable user",
+        "Max curr",
+        "Curr HW",
+        "Curr user",
+        "Curr FS",
+        "Tmo FS",
+        "Curr timer",
+        "Tmo CT",
+        "Setenergy",
+        "Input",
+        "DIP-Sw1",
+        "DIP-Sw",
+        "E pres",
+    }
+)
+"""Fields that decide why a station does not charge, and what limits it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +115,7 @@ class ReadingRow:
     sources
         Fields whose arrival brings a new value.
     read
-        Makes the value from the newest fields; None where there is none.
+        Makes the value from what is known; None where there is none.
     """
 
     key: str
@@ -145,15 +124,15 @@ class ReadingRow:
     values: str
     data_format: str
     sources: frozenset[str]
-    read: Callable[[Fields], Reading]
+    read: Callable[[StationFacts], Reading]
 
 
 def _text_row(
     key: str,
     meaning: str,
     values: str,
-    sources: set[str],
-    read: Callable[[Fields], Reading],
+    sources: set[str] | frozenset[str],
+    read: Callable[[StationFacts], Reading],
 ) -> ReadingRow:
     data_format = "discrete_text" if values else "generic_text"
     return ReadingRow(
@@ -166,7 +145,7 @@ def _number_row(
     unit: str,
     meaning: str,
     source: str,
-    read: Callable[[Fields], Reading],
+    read: Callable[[StationFacts], Reading],
 ) -> ReadingRow:
     return ReadingRow(
         key, unit, meaning, "", "generic_numeric", frozenset({source}), read
@@ -198,10 +177,17 @@ READINGS = (
     _text_row(
         "limited_by",
         "which rule keeps the current where it is",
-        "none, hardware, user, timer, failsafe, energy, authorization, "
-        "disabled",
-        {"Enable sys", "Curr user", "Max curr", "Authreq"},
-        _limited_by,
+        ", ".join(LIMITS),
+        _DECISIVE,
+        limited_by,
+    ),
+    _text_row(
+        "not_charging_reason",
+        "why it does not charge, empty while it does; see "
+        "[troubleshooting](troubleshooting.md)",
+        ", ".join(cause.code for cause in CHARGING),
+        _DECISIVE,
+        not_charging_reason,
     ),
     _number_row(
         "current_limit",
@@ -241,33 +227,25 @@ READINGS = (
 )
 
 
-_READ_KEYS = frozenset(field.key for field in REPORT_2 + REPORT_3)
+def renewed_readings(
+    facts: StationFacts, new_fields: Fields
+) -> dict[str, Reading]:
+    """Return the readings that new fields bring.
 
+    Readings without a value (no meter, a field that this firmware does not
+    send) are left out.
 
-class StationReadings:
-    """The readings of one station, from its newest fields."""
-
-    def __init__(self) -> None:
-        # Those of the tables alone: what a station invents must not pile up.
-        self._fields: dict[str, object] = {}
-
-    def update(self, fields: Fields) -> dict[str, Reading]:
-        """Take new fields; return the readings that they bring.
-
-        Readings without a value (no meter, a field that this firmware does
-        not send) are left out.
-        """
-        new_keys = fields.keys()
-        if new_keys <= _READ_KEYS:
-            self._fields.update(fields)
-        else:
-            known = new_keys & _READ_KEYS
-            self._fields.update((key, fields[key]) for key in known)
-        readings = {
-            row.key: row.read(self._fields)
-            for row in READINGS
-            if not row.sources.isdisjoint(new_keys)
-        }
-        return {
-            key: value for key, value in readings.items() if value is not None
-        }
+    Parameters
+    ----------
+    facts
+        What is known of the station, with the new fields.
+    new_fields
+        Those that have just come.
+    """
+    new_keys = new_fields.keys()
+    readings = {
+        row.key: row.read(facts)
+        for row in READINGS
+        if not row.sources.isdisjoint(new_keys)
+    }
+    return {key: value for key, value in readings.items() if value is not None}

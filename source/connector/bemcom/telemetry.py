@@ -16,11 +16,11 @@ from connector.bemcom.raw_messages import (
     ParsedStation,
     parse_raw_message,
 )
-from connector.bemcom.readings import StationReadings
+from connector.bemcom.readings import Reading, renewed_readings
 from connector.bemcom.rfid import CardMask
 from connector.bemcom.station_log import StationLog
 from connector.bemcom.unknown_keys import UnknownKeys
-from connector.diagnosis.missed_pushes import MissedPushDetector
+from connector.diagnosis.facts import StationFacts
 from connector.keba.io.gateway import Delivery, Gateway
 from connector.keba.protocol.fields import SESSION_REPORTS
 from connector.keba.protocol.messages import Value
@@ -65,9 +65,9 @@ class SensorFlow(SensorFlowTemplate):
     _map_in_use: object = None
 
     @cached_property
-    def _readings(self) -> defaultdict[str, StationReadings]:
+    def _facts(self) -> dict[str, StationFacts]:
         # BEMCom's flows are mixed into a connector and have no __init__.
-        return defaultdict(StationReadings)
+        return {}
 
     @cached_property
     def _session_books(self) -> defaultdict[str, SessionBook]:
@@ -76,10 +76,6 @@ class SensorFlow(SensorFlowTemplate):
     @cached_property
     def _unknown_keys(self) -> defaultdict[str, UnknownKeys]:
         return defaultdict(UnknownKeys)
-
-    @cached_property
-    def _push_watches(self) -> defaultdict[str, MissedPushDetector]:
-        return defaultdict(MissedPushDetector)
 
     def follow_stations(self, termination_event: threading.Event) -> None:
         """Open the gateway and handle its events until asked to end."""
@@ -101,7 +97,11 @@ class SensorFlow(SensorFlowTemplate):
         match event:
             case ReportReceived() | StatusReceived():
                 self.run_sensor_flow(raw_data=delivery)
-            case ReportUnanswered(station=station):
+            case ReportUnanswered(station=station, request=request):
+                if station in self._facts:
+                    self._facts[station].note_missing(
+                        request, delivery.timestamp_ms
+                    )
                 self._publish_finished_sessions(station, delivery.timestamp_ms)
             case ConnectionState(station=station):
                 self._publish_values(
@@ -184,13 +184,16 @@ class SensorFlow(SensorFlowTemplate):
         self, station: str, reports: ParsedStation, timestamp_ms: int
     ) -> None:
         """Add readings to the reports of a station; take its sessions."""
-        self._watch_pushes(station, reports.get("report 2", {}))
+        facts = self._facts.setdefault(station, StationFacts(station))
         self._take_sessions(station, reports, timestamp_ms)
         if self._unknown_keys[station].limit(reports):
             self.station_log.tell_unknown_keys(station)
-        fields = reports.get("report 2", {}) | reports.get("report 3", {})
-        if fields:
-            reports["readings"] = self._readings[station].update(fields)
+        readings: dict[str, Reading] = {}
+        for name in ("report 1", "report 2", "report 3"):
+            if name in reports:
+                readings |= self._learn(facts, reports[name], timestamp_ms)
+        if readings:
+            reports["readings"] = readings
 
     def _take_sessions(
         self, station: str, reports: ParsedStation, timestamp_ms: int
@@ -212,6 +215,8 @@ class SensorFlow(SensorFlowTemplate):
         fields: dict[str, Value],
         timestamp_ms: int,
     ) -> None:
+        if number == LATEST:
+            self._facts[station].note_session(fields)
         book = self._session_books[station]
         missing = book.take(number, fields, timestamp_ms)
         if missing is None:
@@ -229,13 +234,17 @@ class SensorFlow(SensorFlowTemplate):
                 session.ended_at_ms or timestamp_ms,
             )
 
-    def _watch_pushes(self, station: str, fields: dict[str, Value]) -> None:
-        """Look at report 2, or at a push, which has no ID."""
-        watch = self._push_watches[station]
-        if fields and "ID" not in fields:
-            watch.note_push(fields)
-        elif fields and watch.note_report(fields):
-            self.station_log.hint_at_another_client(station)
+    def _learn(
+        self, facts: StationFacts, fields: dict[str, Value], at_ms: int
+    ) -> dict[str, Reading]:
+        """Take the fields of a report, or of a push, which has no ID."""
+        if "ID" not in fields:
+            facts.pushes.note_push(fields)
+        elif facts.pushes.note_report(fields):
+            self.station_log.hint_at_another_client(facts.station)
+        for wanted in facts.note_fields(fields, at_ms):
+            self.gateway.ask(facts.station, wanted)
+        return renewed_readings(facts, fields)
 
     def _connection(self, state: ConnectionState) -> dict[str, Any]:
         values: dict[str, Any] = {

@@ -5,7 +5,7 @@ does not send is not known; it is never taken for a zero.
 """
 
 from connector.diagnosis.causes import CAUSES, Code
-from connector.diagnosis.facts import StationFacts
+from connector.diagnosis.facts import MEASUREMENTS, StationFacts
 from connector.keba.protocol.dip_switches import X1_IN_USE, is_on
 from connector.keba.protocol.fields import State
 
@@ -13,10 +13,12 @@ from connector.keba.protocol.fields import State
 def not_charging_reason(facts: StationFacts) -> str | None:
     """Return why it does not charge: empty while it does.
 
-    None while the station has not told its state.
+    None while the station has not told enough to say so.
     """
     state = facts.number("State")
     if state is None:
+        return None
+    if MEASUREMENTS in facts.outdated and facts.number("E pres") is None:
         return None
     if state == State.CHARGING:
         return ""
@@ -26,11 +28,11 @@ def not_charging_reason(facts: StationFacts) -> str | None:
 def limited_by(facts: StationFacts) -> str | None:
     """Return which rule keeps the current where it is.
 
-    None while nothing is known of the station's settings.
+    None while the station has not told enough to say so.
     """
     forbidding = _forbidding_cause(facts)
     if forbidding is not None:
-        return CAUSES[forbidding].limited_by
+        return CAUSES[forbidding].limited_by or None
     if facts.number("Enable sys") is None:
         return None
     return _limit(facts)
@@ -54,7 +56,12 @@ def _first_cause(facts: StationFacts, state: int) -> Code:
 
 
 def _forbidding_cause(facts: StationFacts) -> Code | None:
-    """Return which rule of the station forbids charging, or replaces it."""
+    """Return which rule forbids charging, or puts a limit of its own.
+
+    `unknown` while what would tell it is older than what it is to explain.
+    """
+    if facts.outdated:
+        return Code.UNKNOWN
     if facts.number("Authreq") == 1:
         return Code.AUTHORIZATION
     if facts.number("Enable user") == 0:

@@ -1,19 +1,23 @@
 """What is known of one station, before anybody judges it.
 
 Filled from the station's events and from the fields of its datagrams. Moments
-(`…_at`, `…_since`) are seconds of the gateway's monotonic clock.
+(`…_at_ms`) are ms since 1970 UTC.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from connector.diagnosis.missed_pushes import MissedPushDetector
+from connector.diagnosis.missed_pushes import PUSHED, MissedPushDetector
 from connector.keba.protocol.fields import REPORT_1, REPORT_2, REPORT_3
 
 Fields = Mapping[str, object]
 
 KNOWN_FIELDS = frozenset(one.key for one in REPORT_1 + REPORT_2 + REPORT_3)
 """What a station invents beyond these must not pile up."""
+
+SETTINGS = 2
+MEASUREMENTS = 3
+"""Numbers of the reports with both."""
 
 VEHICLE_PLUGGED = 4
 """Bit of `Plug`: 5 and 7 are the values with a vehicle."""
@@ -63,8 +67,6 @@ class LinkFacts:
         Whether the station has an address.
     is_silent
         Whether it has not even answered report 1.
-    silent_since
-        When the first request left that it has not answered.
     is_deaf
         Whether it answers report 1, but neither report 2 nor report 3.
     send_error
@@ -83,7 +85,6 @@ class LinkFacts:
 
     is_resolved: bool = True
     is_silent: bool = False
-    silent_since: float | None = None
     is_deaf: bool = False
     send_error: int | None = None
     unreachable: Unreachable | None = None
@@ -125,7 +126,7 @@ class StationFacts:
         Who feeds it.
     fields
         The newest value of each field of reports 1, 2 and 3.
-    came_at
+    came_at_ms
         When each report last came, by its name.
     session
         Fields of the newest report 100.
@@ -137,22 +138,82 @@ class StationFacts:
         The longest time by which an answer came after it was given up.
     pushes
         Whether status messages go to somebody else.
+    outdated
+        Numbers of the reports that are older than what the station has said
+        since; what rests on them cannot be judged until they come again.
     """
 
     station: str
     link: LinkFacts = field(default_factory=LinkFacts)
     failsafe: FailsafeFacts = field(default_factory=FailsafeFacts)
     fields: dict[str, object] = field(default_factory=dict)
-    came_at: dict[str, float] = field(default_factory=dict)
+    came_at_ms: dict[str, int] = field(default_factory=dict)
     session: Fields = field(default_factory=dict)
-    missing: dict[str, float] = field(default_factory=dict)
+    missing: dict[str, int] = field(default_factory=dict)
     foreign_requests: dict[str, str] = field(default_factory=dict)
     late_by_s: float = 0.0
     pushes: MissedPushDetector = field(default_factory=MissedPushDetector)
+    outdated: set[int] = field(default_factory=set)
     _energy_unplugged: int | None = None
 
-    def note_fields(self, fields: Fields) -> None:
-        """Take the fields of a report 1, 2 or 3, or of a status message."""
+    def note_fields(self, fields: Fields, at_ms: int = 0) -> set[int]:
+        """Take the fields of a report 1, 2 or 3, or of a status message.
+
+        A status message tells one field; those that are never pushed, as
+        `Enable user`, may have changed with it.
+
+        Parameters
+        ----------
+        fields
+            By KEBA's names; those of a report have its `ID`.
+        at_ms
+            When they came.
+
+        Returns
+        -------
+        set of int
+            Numbers of the reports to ask for now.
+        """
+        known = set(self.outdated)
+        number = whole_number(fields.get("ID"))
+        if number is None and self._changes_a_setting(fields):
+            self.outdated.add(SETTINGS)
+        was_enabled = self.number("Enable user") != 0
+        self._store(fields)
+        if number is not None:
+            self.came_at_ms[f"report {number}"] = at_ms
+            self.missing.pop(f"report {number}", None)
+        if "E pres" in fields:
+            self.outdated.discard(MEASUREMENTS)
+        if number == SETTINGS:
+            self.outdated.discard(SETTINGS)
+            if was_enabled and self._may_have_reached_its_limit():
+                self.outdated.add(MEASUREMENTS)
+        return self.outdated - known
+
+    def note_missing(self, request: str, at_ms: int = 0) -> None:
+        """Hear that a report was asked for and does not come."""
+        self.missing.setdefault(request, at_ms)
+        self.outdated -= {
+            number for number in self.outdated if request == f"report {number}"
+        }
+
+    def _changes_a_setting(self, fields: Fields) -> bool:
+        return any(
+            key in self.fields and self.fields[key] != fields[key]
+            for key in PUSHED
+            if key in fields
+        )
+
+    def _may_have_reached_its_limit(self) -> bool:
+        """Tell whether only a newer `E pres` shows why it was disabled."""
+        limit, energy = self.number("Setenergy"), self.number("E pres")
+        is_reached = energy is not None and energy >= (limit or 0)
+        return (
+            self.number("Enable user") == 0 and bool(limit) and not is_reached
+        )
+
+    def _store(self, fields: Fields) -> None:
         new_keys = fields.keys()
         if new_keys <= KNOWN_FIELDS:
             self.fields.update(fields)

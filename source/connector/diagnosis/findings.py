@@ -37,14 +37,14 @@ class Finding:
         The row in the table of causes.
     evidence
         What shows it, in words.
-    since
+    since_ms
         When it was first found; None before anybody remembers.
     """
 
     about: str
     code: Code
     evidence: str = ""
-    since: float | None = None
+    since_ms: int | None = None
 
     @property
     def severity(self) -> Severity:
@@ -86,12 +86,12 @@ def diagnose(stations: Sequence[StationFacts]) -> list[Finding]:
 
 
 def remember(
-    known: Iterable[Finding], fresh: Iterable[Finding], now: float
+    known: Iterable[Finding], fresh: Iterable[Finding], now_ms: int
 ) -> list[Finding]:
     """Let findings that go on keep the moment at which they began."""
-    since = {(one.about, one.code): one.since for one in known}
+    since = {(one.about, one.code): one.since_ms for one in known}
     return [
-        replace(one, since=since.get((one.about, one.code), now))
+        replace(one, since_ms=since.get((one.about, one.code), now_ms))
         for one in fresh
     ]
 
@@ -186,4 +186,4 @@ def _shown(facts: StationFacts, keys: Iterable[str]) -> str:
 
 
 def _never_answered(facts: StationFacts) -> bool:
-    return link_cause(facts.link) is Code.NO_REPLY and not facts.came_at
+    return link_cause(facts.link) is Code.NO_REPLY and not facts.came_at_ms

@@ -8,13 +8,13 @@ and captures of `record`.
 
 import csv
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 from connector.bemcom.raw_messages import parse_raw_message
-from connector.bemcom.readings import StationReadings
+from connector.bemcom.readings import Reading, renewed_readings
+from connector.diagnosis.facts import StationFacts
 from connector.tools.problems import UsageProblem
 
 
@@ -69,27 +69,28 @@ def read_messages(lines: Iterable[str], name: str) -> Iterator[StoredMessage]:
 
 def values_of(messages: Iterable[StoredMessage]) -> Iterator[Value]:
     """Yield the values that the connector makes of raw messages."""
-    readings: defaultdict[str, StationReadings] = defaultdict(StationReadings)
+    facts: dict[str, StationFacts] = {}
     for message in messages:
         at_ms = message.timestamp_ms
         for station, reports in parse_raw_message(message.raw_message).items():
             for report, fields in reports.items():
                 for field, value in fields.items():
                     yield Value(at_ms, f"{station}__{report}__{field}", value)
-            for key, reading in _read(readings[station], reports).items():
+            known = facts.setdefault(station, StationFacts(station))
+            for key, reading in _read(known, reports).items():
                 yield Value(at_ms, f"{station}__readings__{key}", reading)
 
 
 def _read(
-    readings: StationReadings, reports: Mapping[str, Mapping[str, Any]]
-) -> Mapping[str, Any]:
+    facts: StationFacts, reports: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, Reading]:
     """Return the readings that a message brings, as the connector does."""
-    fields = {
-        key: value
-        for report in ("report 2", "report 3")
-        for key, value in reports.get(report, {}).items()
-    }
-    return readings.update(fields)
+    readings: dict[str, Reading] = {}
+    for report in ("report 1", "report 2", "report 3"):
+        if report in reports:
+            facts.note_fields(reports[report])
+            readings |= renewed_readings(facts, reports[report])
+    return readings
 
 
 def write_json_lines(values: Iterable[Value], out: TextIO) -> None:

@@ -1,10 +1,14 @@
 """Raw fields in words and SI units."""
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.bemcom.readings import READINGS, StationReadings
+from connector.bemcom.readings import READINGS, Reading, renewed_readings
+from connector.diagnosis.causes import CHARGING, LIMITS
+from connector.diagnosis.facts import StationFacts
 
 REPORT_2 = {
     "State": 3,
@@ -48,20 +52,26 @@ MEASUREMENTS = {
 }
 
 
+class Garage:
+    """A station whose fields come one datagram after the other."""
+
+    def __init__(self) -> None:
+        self.facts = StationFacts("garage")
+
+    def update(self, fields: Mapping[str, object]) -> dict[str, Reading]:
+        self.facts.note_fields(fields)
+        return renewed_readings(self.facts, fields)
+
+
 @pytest.fixture
-def garage() -> StationReadings:
-    return StationReadings()
-
-
-def _limited_by(**changes: int) -> object:
-    fields = {key.replace("_", " "): value for key, value in changes.items()}
-    return StationReadings().update(REPORT_2 | fields)["limited_by"]
+def garage() -> Garage:
+    return Garage()
 
 
 # --- units and words ------------------------------------------------------
 
 
-def test_measurements_are_in_si_units(garage: StationReadings) -> None:
+def test_measurements_are_in_si_units(garage: Garage) -> None:
     readings = garage.update(REPORT_3)
 
     assert readings["power"] == 10_350.0  # W from mW
@@ -73,7 +83,7 @@ def test_measurements_are_in_si_units(garage: StationReadings) -> None:
     assert readings["power_factor"] == 0.999
 
 
-def test_the_offered_current_is_in_amperes(garage: StationReadings) -> None:
+def test_the_offered_current_is_in_amperes(garage: Garage) -> None:
     assert garage.update(REPORT_2)["current_limit"] == 16.0
 
 
@@ -88,9 +98,7 @@ def test_the_offered_current_is_in_amperes(garage: StationReadings) -> None:
         (5, "interrupted"),
     ],
 )
-def test_states_are_words(
-    garage: StationReadings, number: int, word: str
-) -> None:
+def test_states_are_words(garage: Garage, number: int, word: str) -> None:
     assert garage.update({"State": number})["state"] == word
 
 
@@ -104,14 +112,12 @@ def test_states_are_words(
         (7, "vehicle_locked"),
     ],
 )
-def test_plugs_are_words(
-    garage: StationReadings, number: int, word: str
-) -> None:
+def test_plugs_are_words(garage: Garage, number: int, word: str) -> None:
     assert garage.update({"Plug": number})["plug"] == word
 
 
 def test_a_number_of_tomorrows_firmware_stays_a_number(
-    garage: StationReadings,
+    garage: Garage,
 ) -> None:
     readings = garage.update({"State": 9, "Plug": 15})
 
@@ -120,7 +126,7 @@ def test_a_number_of_tomorrows_firmware_stays_a_number(
 
 
 def test_an_error_is_told_in_words_and_its_end_as_empty_text(
-    garage: StationReadings,
+    garage: Garage,
 ) -> None:
     error = garage.update(REPORT_2 | {"State": 4, "Error1": 6})["error"]
     assert error == "State 4: Error1 6, Error2 0"
@@ -132,41 +138,46 @@ def test_an_error_is_told_in_words_and_its_end_as_empty_text(
 
 
 def test_a_push_brings_the_readings_that_it_changes_and_no_others(
-    garage: StationReadings,
+    garage: Garage,
 ) -> None:
     garage.update(REPORT_2)
     garage.update(REPORT_3)
 
-    assert garage.update({"Plug": 3}) == {"plug": "cable_locked_at_station"}
-    assert garage.update({"E pres": 60_000}) == {"energy_session": 6.0}
+    plugged = garage.update({"Plug": 3})
+    assert plugged == {
+        "plug": "cable_locked_at_station",
+        "not_charging_reason": "",
+    }
+    charged = garage.update({"E pres": 60_000})
+    assert charged == {"energy_session": 6.0, "not_charging_reason": ""}
 
 
-def test_report_2_brings_no_measurements(garage: StationReadings) -> None:
+def test_report_2_brings_no_measurements(garage: Garage) -> None:
     garage.update(REPORT_3)
 
     assert not MEASUREMENTS & garage.update(REPORT_2).keys()
 
 
 def test_a_field_that_is_missing_is_missing_not_zero(
-    garage: StationReadings,
+    garage: Garage,
 ) -> None:
     readings = garage.update({"State": 1, "P": None, "Max curr": "?"})
 
-    assert readings.keys() == {"state", "error"}
+    assert readings.keys() == {"state", "error", "not_charging_reason"}
 
 
 # --- the meter -------------------------------------------------------------
 
 
 def test_a_station_without_meter_has_no_measurements(
-    garage: StationReadings,
+    garage: Garage,
 ) -> None:
     """It answers report 3 with zeros (evcc-io/evcc#1520)."""
     assert garage.update(ZEROS) == {}
 
 
 def test_a_station_that_has_a_meter_may_measure_nothing(
-    garage: StationReadings,
+    garage: Garage,
 ) -> None:
     readings = garage.update(ZEROS | {"E total": 1})
 
@@ -175,14 +186,14 @@ def test_a_station_that_has_a_meter_may_measure_nothing(
 
 
 def test_a_new_meter_counts_as_soon_as_it_measures(
-    garage: StationReadings,
+    garage: Garage,
 ) -> None:
     assert garage.update(ZEROS) == {}
     assert garage.update(ZEROS | {"U1": 230})["power"] == 0.0
 
 
 def test_a_station_that_loses_its_meter_has_no_more_measurements(
-    garage: StationReadings,
+    garage: Garage,
 ) -> None:
     garage.update(REPORT_3)
 
@@ -190,130 +201,100 @@ def test_a_station_that_loses_its_meter_has_no_more_measurements(
 
 
 def test_the_push_of_a_station_without_meter_is_no_measurement(
-    garage: StationReadings,
+    garage: Garage,
 ) -> None:
     garage.update(ZEROS)
 
     assert garage.update({"E pres": 0}) == {}
 
 
-# --- which limit rules -----------------------------------------------------
+# --- why it does not charge, and what limits it ------------------------------
 
 
-def test_the_hardware_rules_where_nobody_asks_for_less() -> None:
-    assert _limited_by() == "hardware"
+def test_a_stop_is_told_in_both_readings(garage: Garage) -> None:
+    stopped = {"State": 5, "Enable sys": 0, "Enable user": 0}
+
+    readings = garage.update(REPORT_2 | stopped)
+
+    assert readings["not_charging_reason"] == "disabled"
+    assert readings["limited_by"] == "disabled"
 
 
-def test_the_user_rules_with_a_lower_current() -> None:
-    assert _limited_by(Curr_user=10_000) == "user"
+def test_while_it_charges_there_is_no_reason_not_to(garage: Garage) -> None:
+    assert garage.update(REPORT_2)["not_charging_reason"] == ""
 
 
-def test_a_currtime_that_has_run_rules_as_timer() -> None:
-    assert _limited_by(Curr_user=10_000, Curr_timer=10_000) == "timer"
+def test_the_energy_of_report_3_brings_the_reason_anew(garage: Garage) -> None:
+    stopped = {"State": 5, "Enable sys": 0, "Enable user": 0}
+    garage.update(REPORT_3 | {"E pres": 99_900})
+    garage.update(REPORT_2 | stopped | {"Setenergy": 100_000})
+
+    readings = garage.update(REPORT_3 | {"E pres": 100_000})
+
+    assert readings["not_charging_reason"] == "energy_limit"
+    assert readings["limited_by"] == "energy"
 
 
-def test_a_currtime_that_waits_does_not_rule_yet() -> None:
-    limits = {"Curr_user": 16_000, "Curr_timer": 10_000, "Tmo_CT": 300}
-    assert _limited_by(**limits) == "user"
+def test_all_values_of_the_table_can_be_chosen() -> None:
+    rows = {row.key: row.values.split(", ") for row in READINGS}
+
+    assert rows["limited_by"] == [*LIMITS]
+    assert rows["not_charging_reason"] == [one.code for one in CHARGING]
 
 
-def test_an_old_currtime_does_not_rule_the_hardware() -> None:
-    """`Curr timer` was seen to stay (ioBroker.kecontact#125)."""
-    assert _limited_by(Curr_timer=63_000) == "hardware"
+class ReadKeys(dict[str, object]):
+    """Remembers which fields somebody looks at."""
+
+    def __init__(self, fields: Mapping[str, object]) -> None:
+        super().__init__(fields)
+        self.keys_read: set[str] = set()
+
+    def get(self, key: str, default: object = None) -> object:
+        self.keys_read.add(key)
+        return super().get(key, default)
+
+    def __getitem__(self, key: str) -> object:
+        self.keys_read.add(key)
+        return super().__getitem__(key)
 
 
-def test_failsafe_rules_when_its_current_is_offered_without_enable() -> None:
-    limits = {"Enable_sys": 0, "Max_curr": 6000, "Curr_FS": 6000, "Tmo_FS": 60}
-    assert _limited_by(**limits) == "failsafe"
+ALWAYS_THERE_IN_REPORT_3 = {"U1", "U2", "U3", "I1", "I2", "I3", "P", "E total"}
+"""They tell whether there is a meter; a report 3 has them all."""
 
 
-def test_failsafe_never_offers_more_than_the_hardware_allows() -> None:
-    limits = {
-        "Enable_sys": 0,
-        "Max_curr": 32_000,
-        "Curr_FS": 63_000,
-        "Tmo_FS": 60,
-    }
-    assert _limited_by(**limits) == "failsafe"
-
-
-def test_failsafe_does_not_rule_while_it_is_off() -> None:
-    limits = {"Enable_sys": 0, "Max_curr": 6000, "Curr_FS": 6000}
-    assert _limited_by(**limits) == "disabled"
-
-
-def test_a_reached_energy_limit_rules() -> None:
-    garage = StationReadings()
-    garage.update(REPORT_3 | {"E pres": 100_000})
-    stopped = {"Enable sys": 0, "Enable user": 0, "Setenergy": 100_000}
-
-    assert garage.update(REPORT_2 | stopped)["limited_by"] == "energy"
-
-
-def test_an_energy_limit_that_is_not_reached_does_not_rule() -> None:
-    garage = StationReadings()
-    garage.update(REPORT_3 | {"E pres": 99_999})
-    stopped = {"Enable sys": 0, "Enable user": 0, "Setenergy": 100_000}
-
-    assert garage.update(REPORT_2 | stopped)["limited_by"] == "disabled"
-
-
-def test_a_card_that_is_wanted_rules_before_all_others() -> None:
-    """A locked station shows Enable sys 0 with Enable user 1."""
-    limits = {"Authreq": 1, "Enable_sys": 0, "Curr_user": 10_000}
-    assert _limited_by(**limits) == "authorization"
-
-
-def test_a_disabled_station_is_disabled() -> None:
-    assert _limited_by(Enable_sys=0, Enable_user=0) == "disabled"
-
-
-def test_a_closed_input_that_is_missing_is_disabled_as_well() -> None:
-    assert _limited_by(Enable_sys=0, Enable_user=1, Max_curr=0) == "disabled"
-
-
-def test_nothing_limits_where_no_cable_is() -> None:
-    """Socket variants show Curr HW 0 then."""
-    assert _limited_by(Curr_HW=0) == "none"
-
-
-def test_a_push_changes_which_limit_rules(garage: StationReadings) -> None:
-    garage.update(REPORT_2)
-
-    assert garage.update({"Enable sys": 0})["limited_by"] == "disabled"
-    assert garage.update({"Enable sys": 1})["limited_by"] == "hardware"
-
-
-def test_every_limit_that_is_ever_named_is_in_the_table() -> None:
-    (row,) = (row for row in READINGS if row.key == "limited_by")
-    assert row.values.split(", ") == [
-        "none",
-        "hardware",
-        "user",
-        "timer",
-        "failsafe",
-        "energy",
-        "authorization",
-        "disabled",
-    ]
-
-
-def test_every_field_that_is_read_is_kept(garage: StationReadings) -> None:
-    garage.update(REPORT_2 | REPORT_3)
-
-    assert garage._fields == REPORT_2 | REPORT_3
-    for row in READINGS:
-        assert row.sources <= garage._fields.keys()
-
-
-def test_fields_that_no_table_knows_do_not_pile_up(
-    garage: StationReadings,
+@given(
+    st.fixed_dictionaries(
+        {
+            "State": st.sampled_from([1, 2, 3, 5]),
+            "Plug": st.sampled_from([3, 7]),
+            "Authreq": st.sampled_from([0, 1]),
+            "Enable sys": st.sampled_from([0, 1]),
+            "Enable user": st.sampled_from([0, 1]),
+            "Max curr": st.sampled_from([0, 6_000]),
+            "Curr FS": st.sampled_from([0, 6_000]),
+            "Tmo FS": st.sampled_from([0, 30]),
+            "Curr user": st.sampled_from([8_000, 63_000]),
+            "DIP-Sw1": st.sampled_from(["0x25", "0xA5"]),
+        }
+    )
+)
+def test_a_reading_is_renewed_by_every_field_that_it_rests_on(
+    changes: dict[str, object],
 ) -> None:
+    for row in READINGS:
+        facts = StationFacts("garage")
+        fields = ReadKeys(REPORT_2 | REPORT_3 | changes)
+        facts.fields = fields
+        row.read(facts)
+        assert fields.keys_read - ALWAYS_THERE_IN_REPORT_3 <= row.sources
+
+
+def test_fields_that_no_table_knows_do_not_pile_up(garage: Garage) -> None:
     for number in range(1000):
         readings = garage.update(REPORT_2 | {f"new {number}": 1})
         assert readings["state"] == "charging"
 
-    assert garage._fields == REPORT_2
+    assert garage.facts.fields == REPORT_2
 
 
 _SCALAR = (
@@ -336,7 +317,7 @@ _SCALAR = (
 def test_whatever_a_station_sends_makes_readings_or_none(
     reports: list[dict[str, object]],
 ) -> None:
-    garage = StationReadings()
+    garage = Garage()
     known = {row.key for row in READINGS}
     for fields in reports:
         readings = garage.update(fields)

@@ -73,7 +73,6 @@ def facts_of(situation: Situation) -> StationFacts:
             facts.note_session(fields)
         else:
             facts.note_fields(fields)
-        facts.came_at[name] = 0.0
     return facts
 
 

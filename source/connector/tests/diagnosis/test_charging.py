@@ -46,6 +46,10 @@ def _facts(*changes: Changes) -> StationFacts:
     return facts
 
 
+def _report_2(facts: StationFacts, changes: Changes) -> None:
+    facts.note_fields({"ID": "2", **changes})
+
+
 def _told(facts: StationFacts) -> tuple[str | None, str | None]:
     return not_charging_reason(facts), limited_by(facts)
 
@@ -107,7 +111,7 @@ def test_the_first_row_that_holds_is_told() -> None:
     ]
     facts = _facts()
     for changes, reason in everything:
-        facts.note_fields(changes)
+        _report_2(facts, changes)
         assert not_charging_reason(facts) == reason
 
 
@@ -169,26 +173,26 @@ def test_every_limit_can_be_told() -> None:
 def test_an_energy_limit_that_waits_for_its_session_stops_nothing() -> None:
     """`E pres` keeps the last session's value until the next one begins."""
     facts = _facts({"State": 1, "Plug": 3, "Max curr": 0, "E pres": 65_302})
-    facts.note_fields({"Setenergy": 20_000, "Enable user": 0, "Enable sys": 0})
+    _report_2(facts, {"Setenergy": 20_000, "Enable user": 0, "Enable sys": 0})
     assert _told(facts) == ("no_vehicle", "disabled")
 
-    facts.note_fields({"Plug": 7, "State": 5})
+    _report_2(facts, {"Plug": 7, "State": 5})
     assert _told(facts) == ("disabled", "disabled")
 
 
 def test_an_energy_limit_counts_from_the_beginning_of_the_session() -> None:
     facts = _facts({"State": 1, "Plug": 3, "E pres": 65_302})
-    facts.note_fields({"Plug": 7, "State": 3, "E pres": 0, "Setenergy": 20_000})
-    facts.note_fields({"E pres": 20_010})
-    facts.note_fields(DISABLED)
+    _report_2(facts, {"Plug": 7, "State": 3, "E pres": 0, "Setenergy": 20_000})
+    _report_2(facts, {"E pres": 20_010})
+    _report_2(facts, DISABLED)
 
     assert _told(facts) == ("energy_limit", "energy")
 
 
 def test_the_same_energy_as_in_the_last_session_can_be_reached_again() -> None:
     facts = _facts({"State": 1, "Plug": 3, "E pres": 20_000})
-    facts.note_fields({"Plug": 7, "State": 3, "E pres": 0, "Setenergy": 20_000})
-    facts.note_fields({**DISABLED, "E pres": 20_000})
+    _report_2(facts, {"Plug": 7, "State": 3, "E pres": 0, "Setenergy": 20_000})
+    _report_2(facts, {**DISABLED, "E pres": 20_000})
 
     assert _told(facts) == ("energy_limit", "energy")
 
@@ -246,6 +250,70 @@ def test_the_hardware_limits_the_failsafe_current_as_well() -> None:
     assert limited_by(facts) == "failsafe"
 
 
+# --- what is older than the news ------------
+
+
+def test_a_status_message_is_not_explained_by_older_settings() -> None:
+    """`Enable user` is never pushed: an `ena 0` shows in report 2 only."""
+    facts = _facts({"ID": "2", "State": 3})
+
+    assert facts.note_fields({"State": 5}) == {2}
+    facts.note_fields({"Enable sys": 0})
+    assert _told(facts) == ("unknown", None)
+
+    assert facts.note_fields({"ID": "2", **DISABLED}) == set()
+    assert _told(facts) == ("disabled", "disabled")
+
+
+def test_a_status_message_that_changes_nothing_outdates_nothing() -> None:
+    facts = _facts({"ID": "2", "State": 3})
+
+    assert facts.note_fields({"State": 3}) == set()
+    assert facts.note_fields({"E pres": 5_100}) == set()
+    assert _told(facts) == ("", "hardware")
+
+
+def test_a_reached_limit_is_not_taken_for_disabled_until_report_3() -> None:
+    """`E pres` of report 3 comes after `Enable user` of report 2."""
+    facts = _facts({"ID": "2", "State": 3, "Setenergy": 5_100})
+
+    assert facts.note_fields({"ID": "2", **DISABLED}) == {3}
+    assert _told(facts) == ("unknown", None)
+
+    facts.note_fields({"ID": "3", "E pres": 5_101})
+    assert _told(facts) == ("energy_limit", "energy")
+
+
+def test_disabled_below_its_limit_is_told_with_the_next_report_3() -> None:
+    facts = _facts({"ID": "2", "State": 3, "Setenergy": 9_000})
+    facts.note_fields({"ID": "2", **DISABLED})
+
+    facts.note_fields({"ID": "3", "E pres": 5_050})
+
+    assert _told(facts) == ("disabled", "disabled")
+
+
+def test_at_the_start_nothing_is_told_before_report_3() -> None:
+    facts = StationFacts("garage")
+    first = {**PLUGGED, **DISABLED, "Setenergy": 5_000, "ID": "2"}
+    del first["E pres"]
+
+    assert facts.note_fields(first) == {3}
+    assert _told(facts) == (None, None)
+
+    facts.note_fields({"ID": "3", "E pres": 5_000})
+    assert _told(facts) == ("energy_limit", "energy")
+
+
+def test_a_report_3_that_stays_out_is_not_waited_for() -> None:
+    facts = _facts({"ID": "2", "State": 3, "Setenergy": 9_000})
+    facts.note_fields({"ID": "2", **DISABLED})
+
+    facts.note_missing("report 3")
+
+    assert _told(facts) == ("disabled", "disabled")
+
+
 # --- the contact at X1 ------------
 
 
@@ -286,10 +354,10 @@ def test_firmware_without_the_newer_fields_is_judged_by_what_it_sends() -> None:
     facts = _without(*newer)
     assert _told(facts) == ("station", "station")
 
-    facts.note_fields({"Enable user": 0})
+    _report_2(facts, {"Enable user": 0})
     assert _told(facts) == ("disabled", "disabled")
 
-    facts.note_fields({"Enable user": 1, "Enable sys": 1, "Curr user": 8_000})
+    _report_2(facts, {"Enable user": 1, "Enable sys": 1, "Curr user": 8_000})
     assert _told(facts) == ("interrupted", "user")
 
 

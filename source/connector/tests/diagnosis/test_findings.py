@@ -20,7 +20,7 @@ def _station(**fields: object) -> StationFacts:
     facts = StationFacts("garage")
     changes = {key.replace("_", " "): value for key, value in fields.items()}
     facts.note_fields({**PLUGGED, "State": 3, **changes})
-    facts.came_at["report 1"] = 0.0
+    facts.came_at_ms["report 1"] = 0
     return facts
 
 
@@ -126,7 +126,7 @@ def test_a_failsafe_without_current_starts_nothing() -> None:
 
 def test_a_report_that_stays_out_is_named() -> None:
     facts = _station()
-    facts.missing["report 3"] = 10.0
+    facts.missing["report 3"] = 10
 
     finding = _only(facts)
 
@@ -168,7 +168,7 @@ def test_when_all_are_silent_since_the_start_the_host_comes_first() -> None:
 
 def test_one_that_has_answered_once_clears_the_host() -> None:
     yard = _silent("yard")
-    yard.came_at["report 1"] = 5.0
+    yard.came_at_ms["report 1"] = 5
 
     assert _codes(_silent("garage"), yard) == [Code.NO_REPLY, Code.NO_REPLY]
 
@@ -182,18 +182,18 @@ def test_one_silent_station_alone_says_nothing_about_the_host() -> None:
 
 def test_a_finding_that_goes_on_keeps_its_beginning() -> None:
     silent = [Finding("garage", Code.NO_REPLY)]
-    known = remember([], silent, now=10.0)
+    known = remember([], silent, now_ms=10)
 
-    again = remember(known, silent, now=20.0)
+    again = remember(known, silent, now_ms=20)
 
-    assert [one.since for one in again] == [10.0]
+    assert [one.since_ms for one in again] == [10]
 
 
 def test_a_finding_that_comes_back_begins_anew() -> None:
     silent = [Finding("garage", Code.NO_REPLY)]
-    known = remember(remember([], silent, now=10.0), [], now=20.0)
+    known = remember(remember([], silent, now_ms=10), [], now_ms=20)
 
-    assert [one.since for one in remember(known, silent, 30.0)] == [30.0]
+    assert [one.since_ms for one in remember(known, silent, 30)] == [30]
 
 
 # --- the table ------------
