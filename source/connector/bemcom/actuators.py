@@ -379,7 +379,10 @@ FLEET_WORDS = ("ena", "curr")
 
 
 def command_from_value(
-    word: str, value: object, max_curr: int | None = None
+    word: str,
+    value: object,
+    max_curr: int | None = None,
+    is_hash: Callable[[str], bool] = lambda _: False,
 ) -> Command:
     """Turn the value of an actuator datapoint into a command.
 
@@ -391,6 +394,8 @@ def command_from_value(
         Any JSON value.
     max_curr
         Highest limit in mA that this station may be given.
+    is_hash
+        Tells a hashed tag from that of a card.
 
     Raises
     ------
@@ -408,5 +413,11 @@ def command_from_value(
         raise InvalidCommandError(
             f"{word}: {command.limit} mA is more than this station's "
             f"max_curr of {highest} mA"
+        )
+    if isinstance(command, Start | Stop) and is_hash(command.tag):
+        raise InvalidCommandError(
+            f"{word}: this is the hash that stands for a card in "
+            "`report 100__RFID tag` and `session__tag`; the station knows "
+            "the card's own tag only. RFID_PLAIN=TRUE shows that"
         )
     return command

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from connector.keba.protocol.numbers import whole_number
+
 Value = str | int | float | bool | None
 
 LATEST = 100
@@ -93,11 +95,12 @@ class _WayBack:
         return is_of_this_run
 
     def _pass(self, fields: Mapping[str, Value]) -> None:
-        began_s, uptime_s = _uptime_s(fields, "started[s]"), fields.get("Sec")
+        began_s = _uptime_s(fields, "started[s]")
+        uptime_s = whole_number(fields.get("Sec"))
         if began_s is None:
             return
         self._newer_began_s = began_s
-        if isinstance(uptime_s, int) and began_s > uptime_s:
+        if uptime_s is not None and began_s > uptime_s:
             # A running session may outlive a restart of the station.
             self._has_left_this_run = True
 
@@ -130,8 +133,8 @@ class SessionBook:
             Number of the report to ask for next, None when nothing is
             missing.
         """
-        session_id = fields.get("Session ID")
-        if not isinstance(session_id, int) or isinstance(session_id, bool):
+        session_id = whole_number(fields.get("Session ID"))
+        if session_id is None:
             return None
         if number == LATEST:
             self._note(session_id, fields, arrived_at_ms)
@@ -160,7 +163,10 @@ class SessionBook:
     def _note(
         self, session_id: int, fields: Mapping[str, Value], arrived_at_ms: int
     ) -> None:
-        is_running = not fields.get("ended[s]") and not fields.get("reason")
+        # A running one has 0 in both, as number or as text.
+        is_running = not any(
+            whole_number(fields.get(key)) for key in ("ended[s]", "reason")
+        )
         is_known = session_id in self._published or session_id in self._waiting
         if session_id == 0 or is_running or is_known:
             return
@@ -172,7 +178,8 @@ def _read(
 ) -> FinishedSession:
     started_ms = _moment_ms(fields, "started[s]", arrived_at_ms)
     ended_ms = _moment_ms(fields, "ended[s]", arrived_at_ms)
-    reason = fields.get("reason")
+    number = whole_number(fields.get("reason"))
+    reason = fields.get("reason") if number is None else number
     values: dict[str, Value] = {
         "id": session_id,
         "energy": _kilowatt_hours(fields.get("E pres")),
@@ -194,29 +201,47 @@ def _moment_ms(
     Without a clock the station counts from its start; its uptime tells when
     that was, unless it has started anew since.
     """
-    seconds, uptime_s = fields.get(key), fields.get("Sec")
-    if not isinstance(seconds, int) or not 0 < seconds < UNIX_TIME_TO:
+    seconds, uptime_s = _seconds(fields, key), whole_number(fields.get("Sec"))
+    if seconds is None or not 0 < seconds < UNIX_TIME_TO:
         return None
     if seconds >= UNIX_TIME_FROM:
         return seconds * 1000
-    if not isinstance(uptime_s, int) or seconds > uptime_s:
+    if uptime_s is None or seconds > uptime_s:
         return None
     return arrived_at_ms - (uptime_s - seconds) * 1000
 
 
 def _uptime_s(fields: Mapping[str, Value], key: str) -> int | None:
     """Return a time that counts from the start of the station."""
-    seconds = fields.get(key)
-    if not isinstance(seconds, int) or not 0 < seconds < UNIX_TIME_FROM:
+    seconds = _seconds(fields, key)
+    if seconds is None or not 0 < seconds < UNIX_TIME_FROM:
         return None
     return seconds
 
 
+def _seconds(fields: Mapping[str, Value], key: str) -> int | None:
+    """Return a time in s, also where it is a text in ms.
+
+    Firmware before 3.9 was seen to write ``"<uptime>000"`` (SMARTFOX notes).
+    """
+    value = fields.get(key)
+    seconds, uptime_s = whole_number(value), whole_number(fields.get("Sec"))
+    if seconds is None or not isinstance(value, str):
+        return seconds
+    is_uptime = seconds < UNIX_TIME_FROM
+    is_too_late = uptime_s is not None and seconds > uptime_s
+    is_in_ms = seconds >= UNIX_TIME_TO or (is_uptime and is_too_late)
+    if is_in_ms and seconds % 1000 == 0:
+        return seconds // 1000
+    return seconds
+
+
 def _quality(fields: Mapping[str, Value]) -> Value:
-    seconds = fields.get("started[s]")
-    if isinstance(seconds, int) and seconds < UNIX_TIME_FROM:
+    seconds = _seconds(fields, "started[s]")
+    if seconds is not None and seconds < UNIX_TIME_FROM:
         return BY_UPTIME
-    quality = fields.get("timeQ")
+    number = whole_number(fields.get("timeQ"))
+    quality = fields.get("timeQ") if number is None else number
     return _QUALITIES.get(quality, quality)
 
 
@@ -228,4 +253,5 @@ def _iso(moment_ms: int | None) -> str | None:
 
 
 def _kilowatt_hours(value: Value) -> float | None:
-    return value / 10_000 if isinstance(value, int | float) else None
+    energy_dwh = whole_number(value)
+    return None if energy_dwh is None else energy_dwh / 10_000

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from connector.bemcom.actuators import ACTUATORS, Actuator
 from connector.bemcom.readings import READINGS
 from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
+from connector.diagnosis.causes import LINK
 from connector.keba.protocol.fields import REPORTS, Field
-from connector.keba.station.events import Outcome, Reason
+from connector.keba.station.events import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ CONNECTION = (
         "connection__reason",
         "",
         "why the station is, or is not, online",
-        ", ".join(Reason),
+        ", ".join(cause.code for cause in LINK),
         "discrete_text",
     ),
     Datapoint(
@@ -143,7 +144,12 @@ def _sessions() -> Iterator[Datapoint]:
         ("started", "", "start in UTC, ISO 8601", "generic_text"),
         ("ended", "", "end in UTC, ISO 8601", "generic_text"),
         ("reason", "", "unplugged, rfid, or a number", "generic_text"),
-        ("tag", "", "card, hashed unless RFID_PLAIN", "generic_text"),
+        (
+            "tag",
+            "",
+            "card, hashed unless RFID_PLAIN; a hash is no tag for `start`",
+            "generic_text",
+        ),
         (
             "time_quality",
             "",

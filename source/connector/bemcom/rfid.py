@@ -8,6 +8,9 @@ import hashlib
 import hmac
 import re
 
+HASHES_REMEMBERED = 1000
+"""Cards of which one site sees fewer."""
+
 HASH_LENGTH = 16
 """As long as KEBA's tags, which have 16 hexadecimal digits."""
 
@@ -30,6 +33,11 @@ class CardMask:
 
     def __init__(self, salt: str | None) -> None:
         self._salt = salt
+        self._hashes: dict[str, None] = {}
+
+    def is_hash(self, tag: str) -> bool:
+        """Tell whether a tag is one that was put in the place of a card's."""
+        return tag.strip().lower() in self._hashes
 
     def apply(self, text: str) -> str:
         """Return the text of a datagram with all tags replaced."""
@@ -47,4 +55,8 @@ class CardMask:
     def _hash(self, tag: str) -> str:
         key = (self._salt or "").encode()
         digest = hmac.new(key, tag.encode(), hashlib.sha256).hexdigest()
-        return digest[:HASH_LENGTH]
+        shortened = digest[:HASH_LENGTH]
+        self._hashes[shortened] = None
+        if len(self._hashes) > HASHES_REMEMBERED:
+            del self._hashes[next(iter(self._hashes))]
+        return shortened

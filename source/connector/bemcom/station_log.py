@@ -7,7 +7,10 @@ import logging
 import time
 from collections.abc import Callable
 
+from connector.bemcom.repetitions import Repetitions
 from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
+from connector.diagnosis.causes import Code
+from connector.diagnosis.findings import sentence
 from connector.keba.station.events import (
     AddressShared,
     CommandAnswered,
@@ -32,25 +35,20 @@ from connector.keba.station.events import (
 
 logger = logging.getLogger("pyconnector")
 
+CommandEvent = (
+    CommandAnswered
+    | CommandUnanswered
+    | CommandFinished
+    | CommandNotSent
+    | SettingChanged
+    | SettingRestored
+    | FailsafeTookOver
+)
+
 REPEAT_AFTER_S = 3600.0
 """An oddity that goes on is told again after this time."""
 
 STRANGERS_TOLD = 10
-
-_EXPLANATIONS = {
-    Reason.NO_REPLY: "does not answer. Look at its power, its network and "
-    "its address; the connector keeps asking",
-    Reason.DIP_SWITCH_OFF: "answers report 1, but neither report 2 nor 3. "
-    "Switch DIP switch DSW1.3 (UDP) to ON, then power cycle the station; a "
-    "restart from its web page is not enough",
-    Reason.NAME_UNRESOLVED: "has no usable address: its name does not "
-    "resolve. The connector looks it up again each round",
-    Reason.WRONG_SERIAL: "answers with another serial number than the settings "
-    "give it; has another station got its address?",
-    Reason.UNSUPPORTED_MODEL: "is no model that speaks this protocol",
-    Reason.SEND_ERROR: "cannot be sent to; is the network up and is there a "
-    "route to its address?",
-}
 
 
 class StationLog:
@@ -69,6 +67,7 @@ class StationLog:
         self._told_missing: dict[str, set[str]] = {}
         self._told_at: dict[str, float] = {}
         self._told_unknown_keys: set[str] = set()
+        self._repetitions = Repetitions()
         self._strangers = 0
         self._dropped = 0
 
@@ -86,7 +85,7 @@ class StationLog:
             case ConnectionState():
                 self._tell_connection(event)
             case CommandAnswered() | CommandUnanswered() | CommandFinished():
-                _tell_command(event)
+                self._tell_command(event)
             case (
                 OddDatagram()
                 | StationFloods()
@@ -95,9 +94,9 @@ class StationLog:
             ):
                 self._tell_oddity(event)
             case CommandNotSent():
-                _tell_not_sent(event)
+                self._tell_not_sent(event)
             case SettingChanged() | SettingRestored() | FailsafeTookOver():
-                _tell_setting(event)
+                self._tell_setting(event)
             case UnknownSender(address=address, is_keba=is_keba):
                 self._tell_stranger(address, is_keba=is_keba)
 
@@ -105,10 +104,12 @@ class StationLog:
         """Tell that status messages seem to go to somebody else."""
         self._warn_at_times(
             f"pushes {station}",
-            "%s: values change, but no status messages come. Another client "
-            "(app, energy manager, second connector) seems to talk to the "
-            "station; it tells changes to the last one only",
+            "%s %s",
             station,
+            sentence(
+                Code.SECOND_CLIENT,
+                "Values change, but no status messages come here",
+            ),
         )
 
     def tell_unknown_keys(self, station: str) -> None:
@@ -177,15 +178,10 @@ class StationLog:
         self._told_reason[station] = state.reason
         if not state.online:
             if state.reason is not told:
-                logger.warning(
-                    "%s %s%s",
-                    station,
-                    _EXPLANATIONS[state.reason],
-                    _evidence(state),
-                )
+                logger.warning("%s %s", station, _explained(state))
             return
         if state.reason is Reason.UNSUPPORTED_MODEL is not told:
-            logger.warning("%s %s", station, _EXPLANATIONS[state.reason])
+            logger.warning("%s %s", station, _explained(state))
         if told not in (Reason.OK, Reason.UNSUPPORTED_MODEL):
             again = "" if told is None else " again"
             logger.info("%s is online%s", station, again)
@@ -226,6 +222,124 @@ class StationLog:
         elif self._strangers == STRANGERS_TOLD:
             logger.info("Ignoring datagrams of more and more unknown hosts")
 
+    def _tell_setting(
+        self,
+        event: SettingChanged | SettingRestored | FailsafeTookOver,
+    ) -> None:
+        match event:
+            case SettingChanged(station=station, command=command, seen=seen):
+                self._tell_once(
+                    logging.INFO,
+                    event,
+                    "%s: somebody else has changed what %s had set: now %s",
+                    station,
+                    command,
+                    seen,
+                )
+            case SettingRestored(station=station, command=command):
+                self._tell_once(
+                    logging.INFO,
+                    event,
+                    "%s is back without %s; it is sent again",
+                    station,
+                    command,
+                )
+            case FailsafeTookOver(station=station):
+                self._tell_once(
+                    logging.WARNING,
+                    event,
+                    "%s was without commands for longer than its failsafe "
+                    "timeout; enable and current are sent again",
+                    station,
+                )
+
+    def _tell_not_sent(self, event: CommandNotSent) -> None:
+        match event.outcome:
+            case Outcome.EXPIRED:
+                logger.debug("%s: %s was too old", event.station, event.word)
+            case Outcome.READ_ONLY:
+                self._tell_once(
+                    logging.WARNING,
+                    event,
+                    "%s: %s is not sent: READ_ONLY is TRUE",
+                    event.station,
+                    event.detail,
+                )
+            case _:
+                self._tell_once(
+                    logging.WARNING,
+                    event,
+                    "Refused a value for %s__%s: %s",
+                    event.station,
+                    event.word,
+                    event.detail,
+                )
+
+    def _tell_command(
+        self,
+        event: CommandAnswered | CommandUnanswered | CommandFinished,
+    ) -> None:
+        station, command = event.station, event.command
+        match event:
+            case CommandAnswered(accepted=True, text=text):
+                self._tell_once(
+                    logging.INFO,
+                    event,
+                    "%s << %s: TCH-OK %s",
+                    station,
+                    command,
+                    text,
+                )
+            case CommandAnswered(text=text):
+                self._tell_once(
+                    logging.WARNING,
+                    event,
+                    "%s << %s: TCH-ERR %s",
+                    station,
+                    command,
+                    text,
+                )
+            case CommandUnanswered(will_repeat=will_repeat):
+                self._tell_once(
+                    logging.WARNING,
+                    event,
+                    "%s did not answer %s; it %s",
+                    station,
+                    command,
+                    "is sent once more" if will_repeat else "is given up",
+                )
+            case CommandFinished(outcome=Outcome.NOT_APPLIED, detail=detail):
+                self._tell_once(
+                    logging.WARNING,
+                    event,
+                    "%s confirmed %s, but did not apply it: %s",
+                    station,
+                    command,
+                    detail,
+                )
+            case CommandFinished(outcome=outcome, detail=detail):
+                logger.debug("%s: %s: %s %s", station, command, outcome, detail)
+
+    def _tell_once(
+        self,
+        level: int,
+        event: CommandEvent,
+        message: str,
+        *args: object,
+    ) -> None:
+        """Log a line about a command, unless it repeats the last one."""
+        word = event.word if isinstance(event, CommandNotSent) else ""
+        if not isinstance(event, CommandNotSent | FailsafeTookOver):
+            word = event.command.word
+        # A command that gets lost is told twice: sent again, then given up.
+        will_repeat = getattr(event, "will_repeat", False)
+        subject = (event.station, word, type(event), will_repeat)
+        line = self._repetitions.due(subject, message % args, self._clock())
+        if line is None:
+            logger.debug(message, *args)
+        else:
+            logger.log(level, "%s", line)
+
     def _warn_at_times(self, key: str, message: str, *args: object) -> None:
         now = self._clock()
         told_at = self._told_at.get(key)
@@ -236,84 +350,5 @@ class StationLog:
         logger.warning(message, *args)
 
 
-def _evidence(state: ConnectionState) -> str:
-    """Tell what the station itself says about the reason."""
-    if state.reason is Reason.WRONG_SERIAL:
-        return f". It says {state.serial}"
-    if state.reason is not Reason.DIP_SWITCH_OFF:
-        return ""
-    if state.is_dip_switch_on is None:
-        return ""
-    position = "ON" if state.is_dip_switch_on else "OFF"
-    return f". Its report 1 says that the switch is {position}"
-
-
-def _tell_setting(
-    event: SettingChanged | SettingRestored | FailsafeTookOver,
-) -> None:
-    match event:
-        case SettingChanged(station=station, command=command, seen=seen):
-            logger.info(
-                "%s: somebody else has changed what %s had set: now %s",
-                station,
-                command,
-                seen,
-            )
-        case SettingRestored(station=station, command=command):
-            logger.info(
-                "%s is back without %s; it is sent again",
-                station,
-                command,
-            )
-        case FailsafeTookOver(station=station):
-            logger.warning(
-                "%s was without commands for longer than its failsafe "
-                "timeout; enable and current are sent again",
-                station,
-            )
-
-
-def _tell_not_sent(event: CommandNotSent) -> None:
-    match event.outcome:
-        case Outcome.EXPIRED:
-            logger.debug("%s: %s was too old", event.station, event.word)
-        case Outcome.READ_ONLY:
-            logger.warning(
-                "%s: %s is not sent: READ_ONLY is TRUE",
-                event.station,
-                event.detail,
-            )
-        case _:
-            logger.warning(
-                "Refused a value for %s__%s: %s",
-                event.station,
-                event.word,
-                event.detail,
-            )
-
-
-def _tell_command(
-    event: CommandAnswered | CommandUnanswered | CommandFinished,
-) -> None:
-    station, command = event.station, event.command
-    match event:
-        case CommandAnswered(accepted=True, text=text):
-            logger.info("%s << %s: TCH-OK %s", station, command, text)
-        case CommandAnswered(text=text):
-            logger.warning("%s << %s: TCH-ERR %s", station, command, text)
-        case CommandUnanswered(will_repeat=will_repeat):
-            logger.warning(
-                "%s did not answer %s; it %s",
-                station,
-                command,
-                "is sent once more" if will_repeat else "is given up",
-            )
-        case CommandFinished(outcome=Outcome.NOT_APPLIED, detail=detail):
-            logger.warning(
-                "%s confirmed %s, but did not apply it: %s",
-                station,
-                command,
-                detail,
-            )
-        case CommandFinished(outcome=outcome, detail=detail):
-            logger.debug("%s: %s: %s %s", station, command, outcome, detail)
+def _explained(state: ConnectionState) -> str:
+    return sentence(Code(state.reason))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from connector.diagnosis.missed_pushes import PUSHED, MissedPushDetector
 from connector.keba.protocol.fields import REPORT_1, REPORT_2, REPORT_3
+from connector.keba.protocol.numbers import whole_number
 
 Fields = Mapping[str, object]
 
@@ -260,15 +261,3 @@ class StationFacts:
         """Tell whether report 100 has this energy in an ended session."""
         has_ended = bool(whole_number(self.session.get("ended[s]")))
         return has_ended and whole_number(self.session.get("E pres")) == energy
-
-
-def whole_number(value: object) -> int | None:
-    """Read a number, also one that firmware writes as text."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        text = value.strip()
-        return int(text) if text.isascii() and text.isdecimal() else None
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) else None

@@ -161,7 +161,11 @@ REPORT_100 = (
     _text("ended", "end in UTC, or uptime, 0 while it runs"),
     Field("reason", "", "0 running, 1 unplugged, 10 RFID", low=0, high=255),
     _TIME_QUALITY,
-    _text("RFID tag", "card, 16 hexadecimal digits"),
+    _text(
+        "RFID tag",
+        "card of this session, or of the last one, 16 hexadecimal digits; a "
+        "hash unless RFID_PLAIN is TRUE, which is no tag for `start`",
+    ),
     _text("RFID class", "class of the card, 20 hexadecimal digits"),
     _SERIAL,
     _UPTIME,

@@ -386,3 +386,14 @@ def test_any_value_becomes_one_printable_line_or_a_refusal(
 def test_a_number_and_its_text_mean_the_same(limit: int) -> None:
     for value in (limit, float(limit), str(limit), f"{limit}.0"):
         assert _datagram("curr", value) == f"curr {limit}"
+
+
+@pytest.mark.parametrize("word", ["start", "stop"])
+def test_a_hashed_tag_is_refused_with_the_reason(word: str) -> None:
+    hashed, card = "a1b2c3d4e5f60718", "e3f76b8d00000000"
+
+    with pytest.raises(InvalidCommandError, match=r"hash .* RFID_PLAIN"):
+        command_from_value(word, hashed, is_hash=hashed.__eq__)
+
+    command = command_from_value(word, card, is_hash=hashed.__eq__)
+    assert command.encode() == f"{word} {card}".encode()

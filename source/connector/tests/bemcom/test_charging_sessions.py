@@ -395,3 +395,41 @@ def test_whatever_a_station_sends_raises_nothing(
 
     assert missing is None or LATEST < missing <= OLDEST_FINISHED
     assert len(book.finished()) <= 1
+
+
+# --- firmware that writes texts --------------------------------------------
+
+
+def _as_texts(fields: Mapping[str, Value]) -> dict[str, Value]:
+    return {key: str(value) for key, value in fields.items()}
+
+
+def test_a_running_session_is_not_finished_where_its_end_is_a_text() -> None:
+    book = SessionBook()
+
+    book.take(LATEST, _running(7) | {"ended[s]": "0"}, NOW_MS)
+    book.take(LATEST, _as_texts(_running(7)), NOW_MS)
+
+    assert book.finished() == []
+
+
+def test_a_session_in_texts_is_the_same_as_one_in_numbers() -> None:
+    in_numbers, in_texts = SessionBook(), SessionBook()
+
+    in_numbers.take(LATEST, _ended(7), NOW_MS)
+    in_texts.take(LATEST, _as_texts(_ended(7)), NOW_MS)
+
+    assert in_texts.finished() == in_numbers.finished()
+
+
+def test_uptimes_in_texts_are_seconds_or_milliseconds() -> None:
+    """Seen as ``"<s>000"``, see quirk 38."""
+    for started, ended in (("80000", "85000"), ("80000000", "85000000")):
+        book = SessionBook()
+        times: dict[str, Value] = {"started[s]": started, "ended[s]": ended}
+        book.take(LATEST, _ended(7) | times, NOW_MS)
+
+        (session,) = book.finished()
+
+        assert session.ended_at_ms == NOW_MS - (90_000 - 85_000) * 1000
+        assert session.values["time_quality"] == "uptime"

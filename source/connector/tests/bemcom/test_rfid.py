@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from connector.bemcom.rfid import CardMask
+from connector.bemcom.rfid import HASHES_REMEMBERED, CardMask
 
 TAG = "e3f76b8d00000000"
 REPORT = f'{{\n"ID": "100",\n"RFID tag": "{TAG}",\n"E pres": 7\n}}\n'
@@ -96,3 +96,28 @@ def test_other_texts_are_left_alone(mask: CardMask) -> None:
 
 def test_without_salt_tags_stay_plain() -> None:
     assert CardMask(None).apply(REPORT) == REPORT
+
+
+# --- hashes are no cards ------------------------------------------------------
+
+
+def test_what_stands_in_the_place_of_a_card_is_known_again(
+    mask: CardMask,
+) -> None:
+    hashed = _tag_in(mask.apply(REPORT))
+
+    assert mask.is_hash(hashed)
+    assert mask.is_hash(f" {hashed.upper()} ")
+    assert not mask.is_hash(TAG)
+    assert not CardMask("a long secret").is_hash(hashed)
+
+
+def test_hashes_do_not_pile_up(mask: CardMask) -> None:
+    hashes = [
+        _tag_in(mask.apply(REPORT.replace(TAG, f"{number:016x}")))
+        for number in range(1, HASHES_REMEMBERED + 2)
+    ]
+
+    assert not mask.is_hash(hashes[0])
+    assert mask.is_hash(hashes[1])
+    assert mask.is_hash(hashes[-1])

@@ -10,6 +10,7 @@ from connector.keba.station.events import (
     AddressShared,
     CommandAnswered,
     CommandFinished,
+    CommandNotSent,
     CommandUnanswered,
     ConnectionState,
     Event,
@@ -314,6 +315,79 @@ def test_other_outcomes_are_no_news(
     listener: Listener, outcome: Outcome
 ) -> None:
     assert listener.tell(CommandFinished("garage", LIMIT, outcome)) == []
+
+
+# --- what is said again and again ---------
+
+
+ACCEPTED = CommandAnswered("garage", LIMIT, True, "done")
+REFUSED_VALUE = CommandNotSent(
+    "garage", "curr", Outcome.INVALID, "curr: 5 mA is not within the range"
+)
+SILENCE = CommandUnanswered("garage", LIMIT, will_repeat=False)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [ACCEPTED, REFUSED_VALUE, SILENCE],
+    ids=["answer", "refusal", "silence"],
+)
+def test_what_is_said_again_is_told_once_then_counted(
+    listener: Listener, event: Event
+) -> None:
+    (first,) = listener.tell(event)
+
+    rows = []
+    for _ in range(8_640):
+        listener.now += 10
+        rows += listener.tell(event)
+
+    assert [row[1] for row in rows] == [f"{first[1]} (8,640 times since)"]
+
+
+def test_another_command_is_news_and_says_how_often_the_last_one_came(
+    listener: Listener,
+) -> None:
+    listener.tell(ACCEPTED, times=3)
+    other = SetCurrent(Milliampere(8_000))
+
+    rows = listener.tell(CommandAnswered("garage", other, True, "done"))
+
+    before = "garage << curr 16000: TCH-OK done"
+    assert rows == [
+        (
+            "INFO",
+            f"garage << curr 8000: TCH-OK done (before it 2 times: {before})",
+        )
+    ]
+
+
+def test_a_command_that_gets_lost_each_time_is_told_once(
+    listener: Listener,
+) -> None:
+    lost = CommandUnanswered("garage", LIMIT, will_repeat=True)
+
+    assert len(listener.tell(lost, SILENCE, times=10)) == 2
+
+
+def test_a_refusal_after_an_answer_is_news_and_so_is_the_next_answer(
+    listener: Listener,
+) -> None:
+    refused = CommandAnswered("garage", LIMIT, False, "not allowed now")
+
+    assert len(listener.tell(ACCEPTED, refused, ACCEPTED)) == 3
+
+
+def test_each_station_and_each_command_has_its_own_count(
+    listener: Listener,
+) -> None:
+    commands = [
+        CommandAnswered(station, command, True, "done")
+        for station in ("garage", "yard")
+        for command in (LIMIT, Enable(on=True))
+    ]
+
+    assert len(listener.tell(*commands, times=10)) == 4
 
 
 # --- the everyday -----------------------------------------------------------
