@@ -76,13 +76,17 @@ def sentence(code: Code, evidence: str = "") -> str:
 
 def diagnose(stations: Sequence[StationFacts]) -> list[Finding]:
     """Find what is the case, the root cause first."""
-    findings = [
-        finding for facts in stations for finding in station_findings(facts)
+    return [
+        *fleet_findings(stations),
+        *(one for facts in stations for one in station_findings(facts)),
     ]
+
+
+def fleet_findings(stations: Sequence[StationFacts]) -> Iterator[Finding]:
+    """Yield what only all stations together tell: whether it is this host."""
     if len(stations) > 1 and all(map(_never_answered, stations)):
         evidence = f"{len(stations)} stations are silent"
-        return [Finding("udp", Code.ALL_SILENT, evidence), *findings]
-    return findings
+        yield Finding("udp", Code.ALL_SILENT, evidence)
 
 
 def remember(
