@@ -18,13 +18,18 @@ def link_cause(link: LinkFacts) -> Code:
         return _silence(link)
     if link.expected_serial and link.serial not in (None, link.expected_serial):
         return Code.WRONG_SERIAL
-    if _P40.search(link.product):
+    if is_p40(link.product):
         return Code.UNSUPPORTED_MODEL
     if link.is_deaf:
         if link.is_udp_switch_on:
             return Code.NEEDS_POWER_CYCLE
         return Code.DIP_SWITCH_OFF
     return Code.OK
+
+
+def is_p40(product: str) -> bool:
+    """Tell a model that has no UDP interface (home-assistant.io#40308)."""
+    return _P40.search(product) is not None
 
 
 def _silence(link: LinkFacts) -> Code:

@@ -5,7 +5,7 @@ compares.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
@@ -90,26 +90,23 @@ def with_causes(page: str) -> str:
         ),
     ):
         sections += [f"## {title}", "", f"{intro}, the first that holds:", ""]
-        sections += [*_cause_table(causes), ""]
+        sections += [_cause_table(causes), ""]
     sections += ["## What else may be found", ""]
-    sections += [*_cause_table((*STATION_HINTS, *SURROUNDINGS)), ""]
+    sections += [_cause_table((*STATION_HINTS, *SURROUNDINGS)), ""]
+    tables = "\n".join(sections)
     return re.sub(
         r"(?s)(<!-- causes: .*? -->\n).*(<!-- end of causes -->)",
-        lambda found: f"{found[1]}\n{_joined(sections)}\n{found[2]}",
+        lambda found: f"{found[1]}\n{tables}\n{found[2]}",
         page,
     )
 
 
-def _cause_table(causes: Iterable[Cause]) -> list[str]:
+def _cause_table(causes: Iterable[Cause]) -> str:
     rows = [
         (f"`{cause.code}`", cause.meaning, cause.advice or "–")
         for cause in causes
     ]
-    return _table(("Value", "The station …", "Do"), rows)
-
-
-def _joined(lines: Iterable[str]) -> str:
-    return "\n".join(lines)
+    return markdown_table(("Value", "The station …", "Do"), rows)
 
 
 def _default(field: FieldInfo) -> str:

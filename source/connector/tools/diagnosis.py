@@ -13,9 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from connector.diagnosis.causes import CAUSES, LINK, Code, Severity
+from connector.diagnosis.charging import not_charging_reason
+from connector.diagnosis.facts import StationFacts
+from connector.diagnosis.findings import evidence_of
+from connector.diagnosis.link import is_p40
+from connector.keba.protocol.dip_switches import UDP_ON, is_on
 from connector.keba.protocol.fields import Plug, State
 from connector.keba.protocol.messages import Report, StatusPush, Value
-from connector.keba.station.events import Reason
 from connector.tools.interview import Answer, Interview
 
 
@@ -100,46 +105,14 @@ PUSH_STEP_DWH = 100
 
 PUSHED_KEYS = ("State", "Plug", "Input", "Enable sys", "Max curr")
 
-UDP_SWITCH = 0x20
-"""Bit of DSW1.3 in `DIP-Sw1`, from nymea and OpenEMS."""
+SWITCH_ADVICE = CAUSES[Code.DIP_SWITCH_OFF].advice
+POWER_CYCLE_ADVICE = CAUSES[Code.NEEDS_POWER_CYCLE].advice
+SILENCE_ADVICE = CAUSES[Code.NO_REPLY].advice
+SECOND_CLIENT_ADVICE = CAUSES[Code.SECOND_CLIENT].advice
+RESOLVE_ADVICE = CAUSES[Code.NAME_UNRESOLVED].advice
+ROUTE_ADVICE = CAUSES[Code.SEND_ERROR].advice
 
-SWITCH_ADVICE = (
-    "Set DIP switch DSW1.3 to ON (press the end that says so), then switch "
-    "the station's power off and on; a restart from its web page is not "
-    "enough."
-)
-POWER_CYCLE_ADVICE = (
-    "Switch the station's power off and on: a changed DIP switch, and a "
-    "station that hangs, need a real restart."
-)
-SILENCE_ADVICE = (
-    "Look at its power, its network cable and its address; see that no "
-    "firewall between here and there blocks UDP port 7090, in either "
-    "direction."
-)
-SECOND_CLIENT_ADVICE = (
-    "End the other client (an app, evcc, Home Assistant, a second "
-    "connector…), or let it use another interface: a station sends its "
-    "status messages only to the last one that spoke to it."
-)
-RESOLVE_ADVICE = (
-    "Correct the name, or write the station's IPv4 address in its place."
-)
-ROUTE_ADVICE = (
-    "See that this host's network is up and leads to the station; inside a "
-    "container use host networking."
-)
-
-REASON_ADVICE = {
-    Reason.NO_REPLY: SILENCE_ADVICE,
-    Reason.DIP_SWITCH_OFF: SWITCH_ADVICE,
-    Reason.NAME_UNRESOLVED: RESOLVE_ADVICE,
-    Reason.SEND_ERROR: ROUTE_ADVICE,
-    Reason.WRONG_SERIAL: "Correct the addresses or serial numbers in "
-    "KEBA_P30_CHARGE_STATIONS.",
-    Reason.UNSUPPORTED_MODEL: "This model has no UDP interface of KEBA's "
-    "P20 and P30.",
-}
+REASON_ADVICE = {cause.code: cause.advice for cause in LINK if cause.advice}
 
 _FIRMWARE = re.compile(r"P30 v (\d+)\.(\d+)(?:\.(\d+))?")
 _OLDEST_P30 = (3, 5, 0)
@@ -191,7 +164,9 @@ def _look(
     yield from _serial_findings(evidence, fields, owners_of_serials)
     yield from _model_findings(fields)
     has_data = all(map(interview.answer_to, ("report 2", "report 3")))
-    yield from _switch_findings(fields, interview)
+    if has_data or not is_p40(str(fields.get("Product", ""))):
+        # A P40 that leaves them out has no such switch.
+        yield from _switch_findings(fields, interview)
     if has_data:
         yield from _state_findings(interview)
         yield _meter_finding(interview)
@@ -205,7 +180,7 @@ def _name_finding(evidence: Evidence) -> Finding:
             "name",
             Level.ERROR,
             f"{evidence.host} does not resolve to an address",
-            Reason.NAME_UNRESOLVED,
+            Code.NAME_UNRESOLVED,
             RESOLVE_ADVICE,
         )
     if evidence.address == evidence.host:
@@ -263,7 +238,7 @@ def _silence(interview: Interview) -> Finding:
         "report 1",
         Level.ERROR,
         "no answer, though asked twice",
-        Reason.NO_REPLY,
+        Code.NO_REPLY,
         SILENCE_ADVICE,
     )
 
@@ -290,7 +265,7 @@ def _serial_findings(
         return
     owner = owners_of_serials.get(serial)
     seen = f"the station at {evidence.address} has serial number {serial}"
-    advice = REASON_ADVICE[Reason.WRONG_SERIAL]
+    advice = REASON_ADVICE[Code.WRONG_SERIAL]
     if owner is not None:
         seen += f" of {owner}"
         advice = f"Have {owner} and {evidence.name} swapped addresses? {advice}"
@@ -298,20 +273,20 @@ def _serial_findings(
         "serial",
         Level.ERROR,
         f"{seen}, configured is {evidence.expected_serial}",
-        Reason.WRONG_SERIAL,
+        Code.WRONG_SERIAL,
         advice,
     )
 
 
 def _model_findings(fields: Mapping[str, Value]) -> Iterator[Finding]:
     product = str(fields.get("Product", ""))
-    if re.search(r"P40", product):
+    if is_p40(product):
         yield Finding(
             "model",
             Level.ERROR,
             f"{product} is a P40",
-            Reason.UNSUPPORTED_MODEL,
-            REASON_ADVICE[Reason.UNSUPPORTED_MODEL],
+            Code.UNSUPPORTED_MODEL,
+            REASON_ADVICE[Code.UNSUPPORTED_MODEL],
         )
         return
     for text, code in _model_notes(product, str(fields.get("Firmware", ""))):
@@ -348,32 +323,18 @@ def _version(firmware: str) -> tuple[int, int, int] | None:
     return major, minor, patch
 
 
-def is_udp_switch_on(fields: Mapping[str, Value]) -> bool | None:
-    """Tell how DSW1.3 stands in a report 1; None where it does not say.
-
-    BMW stations join both blocks in one field, ``"DIP-Sw": "0x2600"``.
-    """
-    for key, shift in (("DIP-Sw1", 0), ("DIP-Sw", 8)):
-        try:
-            value = int(str(fields[key]), 16)
-        except (KeyError, ValueError):
-            continue
-        return bool(value >> shift & UDP_SWITCH)
-    return None
-
-
 def _switch_findings(
     fields: Mapping[str, Value], interview: Interview
 ) -> Iterator[Finding]:
     """Read the switch, and hold it against what the station answers."""
-    is_on = is_udp_switch_on(fields)
+    is_switch_on = is_on(fields, UDP_ON)
     missing = [
         request
         for request in ("report 2", "report 3")
         if interview.answer_to(request) is None
     ]
-    if is_on is not None:
-        yield _switch_position(is_on=is_on, is_deaf=bool(missing))
+    if is_switch_on is not None:
+        yield _switch_position(is_on=is_switch_on, is_deaf=bool(missing))
     if not missing:
         return
     if len(missing) == 1:
@@ -384,7 +345,7 @@ def _switch_findings(
             "report_missing",
             POWER_CYCLE_ADVICE,
         )
-    elif is_on:
+    elif is_switch_on:
         yield Finding(
             "report 2, 3",
             Level.ERROR,
@@ -392,12 +353,12 @@ def _switch_findings(
             "needs_power_cycle",
             POWER_CYCLE_ADVICE,
         )
-    elif is_on is None:
+    elif is_switch_on is None:
         yield Finding(
             "report 2, 3",
             Level.ERROR,
             "no answer, while report 1 comes: DIP switch DSW1.3 is off",
-            Reason.DIP_SWITCH_OFF,
+            Code.DIP_SWITCH_OFF,
             SWITCH_ADVICE,
         )
 
@@ -411,7 +372,7 @@ def _switch_position(*, is_on: bool, is_deaf: bool) -> Finding:
             Level.ERROR,
             "DSW1.3 (UDP) is off: the station answers report 1, but neither "
             "report 2 nor 3",
-            Reason.DIP_SWITCH_OFF,
+            Code.DIP_SWITCH_OFF,
             SWITCH_ADVICE,
         )
     return Finding(
@@ -444,14 +405,21 @@ def _state_findings(interview: Interview) -> Iterator[Finding]:
         )
         return
     yield Finding("report 2", Level.FINE, text)
-    if fields.get("Enable user") == 0 and state != State.CHARGING:
-        yield Finding(
-            "report 2",
-            Level.NOTE,
-            "charging is disabled by a command (`ena 0`), also for the next "
-            "vehicle, until `ena 1`",
-            "disabled_by_user",
-        )
+    yield from _charging_findings(interview)
+
+
+def _charging_findings(interview: Interview) -> Iterator[Finding]:
+    """Say why it does not charge, as the connector does."""
+    facts = StationFacts("")
+    for request in ("report 1", "report 2", "report 3"):
+        facts.note_fields(_last_report(interview, request).fields)
+    reason = not_charging_reason(facts)
+    if not reason or CAUSES[Code(reason)].severity is Severity.FINE:
+        return
+    cause = CAUSES[Code(reason)]
+    evidence = evidence_of(facts, cause.code)
+    text = f"{cause.meaning} ({evidence})"
+    yield Finding("report 2", Level.NOTE, text, cause.code, cause.advice)
 
 
 def _meter_finding(interview: Interview) -> Finding:

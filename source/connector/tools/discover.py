@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connector.keba.protocol.dip_switches import UDP_ON, is_on
 from connector.settings import Station
 from connector.tools.broker_view import BrokerView
-from connector.tools.diagnosis import has_meter, is_udp_switch_on
+from connector.tools.diagnosis import has_meter
 from connector.tools.interview import Interview
 from connector.tools.line import Line
 from connector.tools.problems import UsageProblem
@@ -176,7 +177,7 @@ def _describe(
     meter = None
     if energy is not None and energy.report is not None:
         meter = has_meter(energy.report.fields)
-    elif is_udp_switch_on(fields) is not True:
+    elif is_on(fields, UDP_ON) is not True:
         remark = ", ".join(filter(None, (remark, "DSW1.3 is off")))
     else:
         remark = ", ".join(filter(None, (remark, "no report 3")))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from connector.keba.station.events import Reason
+from connector.diagnosis.causes import Code
 from connector.settings import Station
 from connector.tools.broker import BrokerVisit
 from connector.tools.broker_view import BrokerView
@@ -203,7 +203,7 @@ def _detour_findings(report: Report, view: BrokerView | None) -> list[Finding]:
         for name, found in report.stations.items()
         if view.value(f"{name}__connection__online") is True
         and (gravest := worst(found)) is not None
-        and gravest.code == Reason.NO_REPLY
+        and gravest.code == Code.NO_REPLY
     ]
     if not reached:
         return []
@@ -225,7 +225,7 @@ def _container_findings(report: Report) -> list[Finding]:
     is_inside = any(Path(mark).exists() for mark in CONTAINER_MARKS)
     gravest = [worst(found) for found in report.stations.values()]
     are_silent = all(
-        one is not None and one.code == Reason.NO_REPLY for one in gravest
+        one is not None and one.code == Code.NO_REPLY for one in gravest
     )
     if not (is_inside and gravest and are_silent):
         return []
@@ -326,10 +326,10 @@ def second_hand_findings(
             )
         ]
     reason = str(reading.value)
-    if reason == Reason.OK:
+    if reason == Code.OK:
         text = f"online, told {age_s:.0f} s ago"
         return [Finding("connection", Level.FINE, text)]
-    advice = REASON_ADVICE.get(Reason(reason), "") if _is_known(reason) else ""
+    advice = REASON_ADVICE.get(Code(reason), "") if _is_known(reason) else ""
     return [
         Finding(
             "connection",
@@ -342,7 +342,7 @@ def second_hand_findings(
 
 
 def _is_known(reason: str) -> bool:
-    return reason in [*Reason]
+    return reason in [*Code]
 
 
 # --- broker ------------------------------------------------------------------

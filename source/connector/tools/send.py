@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.bemcom.actuators import ACTUATORS, command_from_value
+from connector.diagnosis.causes import Code
 from connector.keba.io.gateway import Gateway
 from connector.keba.protocol.commands import Command, InvalidCommandError
 from connector.keba.protocol.messages import Report, parse_text
@@ -183,7 +184,7 @@ def _greet(gateway: Gateway, station: Station, tell: Tell) -> None:
                 words = str(reason).replace("_", " ")
                 raise Problem(
                     f"{station.host}: {words}; nothing was sent",
-                    REASON_ADVICE.get(reason, ""),
+                    REASON_ADVICE.get(Code(reason), ""),
                     reason,
                 )
     raise Problem(f"{station.host} does not answer; nothing was sent")

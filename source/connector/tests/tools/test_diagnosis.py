@@ -12,7 +12,6 @@ from connector.tools.diagnosis import (
     Finding,
     Level,
     diagnose,
-    is_udp_switch_on,
     worst,
 )
 from connector.tools.interview import Interview
@@ -203,18 +202,16 @@ def test_no_address_and_no_route_end_the_search() -> None:
     assert [finding.level for finding in found] == [Level.FINE, Level.ERROR]
 
 
-@pytest.mark.parametrize(
-    ("fields", "is_on"),
-    [
-        ({"DIP-Sw1": "0x26"}, True),
-        ({"DIP-Sw1": "0x05"}, False),
-        ({"DIP-Sw": "0x2600"}, True),
-        ({"DIP-Sw": "0x0600"}, False),
-        ({}, None),
-        ({"DIP-Sw1": ""}, None),
-    ],
-)
-def test_dsw_1_3_is_read_from_all_spellings(
-    fields: dict[str, str], is_on: bool | None
-) -> None:
-    assert is_udp_switch_on(fields) is is_on
+def test_a_p40_that_answers_report_1_only_is_told_of_no_switch() -> None:
+    found = findings(Product="KC-P40-16EU0-00000000", deaf=(2, 3))
+
+    assert [one.code for one in found if one.level > Level.NOTE] == [
+        "unsupported_model"
+    ]
+
+
+def test_what_stopped_a_session_is_told_as_the_connector_does() -> None:
+    stopped: dict[str, Any] = {"Plug": 7, "State": 5, "Enable user": 0}
+    codes = [one.code for one in findings(**stopped)]
+
+    assert "disabled" in codes
