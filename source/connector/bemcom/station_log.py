@@ -11,6 +11,7 @@ from connector.bemcom.repetitions import Repetitions
 from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
 from connector.diagnosis.causes import Code
 from connector.diagnosis.findings import sentence
+from connector.diagnosis.link import link_cause, link_evidence
 from connector.keba.station.events import (
     AddressShared,
     CommandAnswered,
@@ -22,7 +23,6 @@ from connector.keba.station.events import (
     FailsafeTookOver,
     OddDatagram,
     Outcome,
-    Reason,
     ReportReceived,
     ReportUnanswered,
     SettingChanged,
@@ -62,7 +62,7 @@ class StationLog:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._told_reason: dict[str, Reason] = {}
+        self._told_reason: dict[str, Code] = {}
         self._missing: dict[str, set[str]] = {}
         self._told_missing: dict[str, set[str]] = {}
         self._told_at: dict[str, float] = {}
@@ -175,14 +175,15 @@ class StationLog:
     def _tell_connection(self, state: ConnectionState) -> None:
         station = state.station
         told = self._told_reason.get(station)
-        self._told_reason[station] = state.reason
+        reason = link_cause(state.link)
+        self._told_reason[station] = reason
         if not state.online:
-            if state.reason is not told:
+            if reason is not told:
                 logger.warning("%s %s", station, _explained(state))
             return
-        if state.reason is Reason.UNSUPPORTED_MODEL is not told:
+        if reason is Code.UNSUPPORTED_MODEL is not told:
             logger.warning("%s %s", station, _explained(state))
-        if told not in (Reason.OK, Reason.UNSUPPORTED_MODEL):
+        if told not in (Code.OK, Code.UNSUPPORTED_MODEL):
             again = "" if told is None else " again"
             logger.info("%s is online%s", station, again)
             self._missing.pop(station, None)
@@ -351,4 +352,4 @@ class StationLog:
 
 
 def _explained(state: ConnectionState) -> str:
-    return sentence(Code(state.reason))
+    return sentence(link_cause(state.link), link_evidence(state.link))

@@ -21,6 +21,7 @@ from connector.bemcom.rfid import CardMask
 from connector.bemcom.station_log import StationLog
 from connector.bemcom.unknown_keys import UnknownKeys
 from connector.diagnosis.facts import StationFacts
+from connector.diagnosis.link import link_cause
 from connector.keba.io.gateway import Delivery, Gateway
 from connector.keba.protocol.fields import SESSION_REPORTS
 from connector.keba.protocol.messages import Value
@@ -249,7 +250,7 @@ class SensorFlow(SensorFlowTemplate):
     def _connection(self, state: ConnectionState) -> dict[str, Any]:
         values: dict[str, Any] = {
             "online": state.online,
-            "reason": str(state.reason),
+            "reason": str(link_cause(state.link)),
             "requests_sent": state.requests_sent,
             "requests_unanswered": state.requests_unanswered,
             "restarts": state.restarts,

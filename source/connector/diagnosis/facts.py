@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from connector.diagnosis.missed_pushes import PUSHED, MissedPushDetector
 from connector.keba.protocol.fields import REPORT_1, REPORT_2, REPORT_3
 from connector.keba.protocol.numbers import whole_number
+from connector.keba.station.events import FailsafeFacts, LinkFacts
 
 Fields = Mapping[str, object]
 
@@ -22,95 +23,6 @@ MEASUREMENTS = 3
 
 VEHICLE_PLUGGED = 4
 """Bit of `Plug`: 5 and 7 are the values with a vehicle."""
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """A station that answered from another place than the configured one.
-
-    Parameters
-    ----------
-    address, port
-        Where the datagram came from.
-    serial
-        What it says of itself; None where it names no serial number.
-    """
-
-    address: str
-    port: int
-    serial: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Unreachable:
-    """What the network says about datagrams to a station (ICMP).
-
-    Parameters
-    ----------
-    is_refused
-        Whether something there refuses them: no program at the port, or a
-        firewall. Else no device has the address.
-    told_by
-        The address that says so.
-    """
-
-    is_refused: bool
-    told_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class LinkFacts:
-    """What silence and answers tell about the link to a station.
-
-    Parameters
-    ----------
-    is_resolved
-        Whether the station has an address.
-    is_silent
-        Whether it has not even answered report 1.
-    is_deaf
-        Whether it answers report 1, but neither report 2 nor report 3.
-    send_error
-        Error number of the last request, if it could not leave.
-    unreachable
-        What the network said since the last answer.
-    elsewhere
-        Where the station has answered from since its last answer from here.
-    serial, expected_serial
-        That of whoever answers, and the configured one.
-    product
-        Product code of whoever answers.
-    is_udp_switch_on
-        What report 1 says of DIP switch DSW1.3.
-    """
-
-    is_resolved: bool = True
-    is_silent: bool = False
-    is_deaf: bool = False
-    send_error: int | None = None
-    unreachable: Unreachable | None = None
-    elsewhere: Elsewhere | None = None
-    serial: str | None = None
-    expected_serial: str | None = None
-    product: str = ""
-    is_udp_switch_on: bool | None = None
-
-
-@dataclass(slots=True)
-class FailsafeFacts:
-    """What we know about who feeds a station's failsafe mode.
-
-    Parameters
-    ----------
-    is_ours
-        Whether this run has armed it, or keeps it from acting.
-    is_starved
-        Whether nobody has fed it for longer than its timeout; never said of
-        one that others may feed.
-    """
-
-    is_ours: bool = False
-    is_starved: bool = False
 
 
 @dataclass(slots=True)

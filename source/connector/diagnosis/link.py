@@ -5,7 +5,7 @@ import os
 import re
 
 from connector.diagnosis.causes import Code
-from connector.diagnosis.facts import LinkFacts
+from connector.keba.station.events import LinkFacts
 
 _P40 = re.compile(r"(^|[^A-Z0-9])P40([^A-Z0-9]|$)")
 

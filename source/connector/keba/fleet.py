@@ -12,6 +12,7 @@ from connector.keba.protocol.commands import Command
 from connector.keba.protocol.fields import report_of_field
 from connector.keba.protocol.messages import (
     Acceptance,
+    ForeignRequest,
     Message,
     Report,
     StatusPush,
@@ -19,11 +20,17 @@ from connector.keba.protocol.messages import (
 )
 from connector.keba.station.events import (
     AddressShared,
+    Elsewhere,
     Event,
+    OddDatagram,
     StationFloods,
     UnknownSender,
+    Unreachable,
 )
 from connector.keba.station.station import Station
+
+UDP_PORT = 7090
+"""Requests leave from it, replies come to it (evcc-io/evcc#31478)."""
 
 FLOOD_PER_S = 200
 """Datagrams a second that are read of one station while we do not keep up.
@@ -93,9 +100,14 @@ class Fleet:
     ----------
     stations
         The stations; each begins with its first address.
+    port
+        The port that stations send from.
     """
 
-    def __init__(self, stations: Iterable[Station]) -> None:
+    def __init__(
+        self, stations: Iterable[Station], port: int = UDP_PORT
+    ) -> None:
+        self._port = port
         self._members = {station.name: _Member(station) for station in stations}
         self._by_address: dict[str, _Member] = {}
         self._unknown_senders: set[str] = set()
@@ -145,7 +157,13 @@ class Fleet:
         return events
 
     def receive(
-        self, data: bytes, address: str, now: float, *, is_behind: bool = False
+        self,
+        data: bytes,
+        address: str,
+        now: float,
+        *,
+        port: int = UDP_PORT,
+        is_behind: bool = False,
     ) -> list[Event]:
         """Take a datagram and hand it to the station that sent it.
 
@@ -153,15 +171,19 @@ class Fleet:
         ----------
         data, address, now
             What came, from where, and when.
+        port
+            The port that it came from; only the stations' own is believed.
         is_behind
             Whether more comes than can be worked off; then a flood is read
             up to a limit only.
         """
         member = self._by_address.get(address)
         if member is None:
-            return self._on_unknown_sender(data, address)
+            return self._on_unknown_sender(data, address, port)
         if member.is_flooding(now) and is_behind:
             return member.report_flood()
+        if port != self._port:
+            return self._on_wrong_port(member, data, address, port)
         events = member.station.receive(data, now)
         self._schedule(member)
         return events
@@ -204,9 +226,18 @@ class Fleet:
         member.station.datagram_sent(now)
         self._schedule(member)
 
-    def note_send_error(self, station: str) -> None:
+    def note_send_error(self, station: str, number: int) -> None:
         """Note that the last datagram for a station could not be sent."""
-        self._member(station).station.note_send_error()
+        self._member(station).station.note_send_error(number)
+
+    def note_unreachable(
+        self, address: str, unreachable: Unreachable
+    ) -> list[Event]:
+        """Note what the network says about a datagram to this address."""
+        member = self._by_address.get(address)
+        if member is None:
+            return []
+        return member.station.note_unreachable(unreachable)
 
     def next_deadline(self) -> float | None:
         """Return the moment at which `advance` is worth a call."""
@@ -264,15 +295,64 @@ class Fleet:
         member.due_at = due_at
         heapq.heappush(self._agenda, (due_at, next(self._tie_breaker), member))
 
-    def _on_unknown_sender(self, data: bytes, address: str) -> list[Event]:
+    def _on_wrong_port(
+        self, member: _Member, data: bytes, address: str, port: int
+    ) -> list[Event]:
+        """Tell of a datagram that only has a station's address.
+
+        Stations send from their port. Anybody may forge an address; who sits
+        on the station's host, or behind its router, has another port.
+        """
+        reason = f"it came from port {port}, stations send from {self._port}"
+        events: list[Event] = [OddDatagram(member.station.name, reason)]
+        message = parse_datagram(data)
+        if not isinstance(message, Report):
+            return events
+        elsewhere = Elsewhere(address, port, _serial_of(message))
+        return [*events, *member.station.note_elsewhere(elsewhere)]
+
+    def _on_unknown_sender(
+        self, data: bytes, address: str, port: int
+    ) -> list[Event]:
+        message = parse_datagram(data)
+        events: list[Event] = []
+        if isinstance(message, Report):
+            events += self._note_elsewhere(message, address, port)
         if (
             address in self._unknown_senders
             or len(self._unknown_senders) >= UNKNOWN_SENDERS_REMEMBERED
         ):
-            return []
+            return events
         self._unknown_senders.add(address)
-        is_keba = _is_of_a_station(parse_datagram(data))
-        return [UnknownSender(address, is_keba)]
+        request = message.text if isinstance(message, ForeignRequest) else ""
+        is_keba = _is_of_a_station(message)
+        return [*events, UnknownSender(address, is_keba, request)]
+
+    def _note_elsewhere(
+        self, report: Report, address: str, port: int
+    ) -> list[Event]:
+        """Note a report for the station that it belongs to, if any does."""
+        serial = _serial_of(report)
+        stations = [member.station for member in self._members.values()]
+        owners = [
+            one for one in stations if serial and one.expected_serial == serial
+        ]
+        if not owners:
+            # Of a station without a configured serial number, if only one
+            # waits for this report.
+            owners = [
+                one
+                for one in stations
+                if one.expected_serial is None and one.awaits(report.number)
+            ]
+        if len(owners) != 1:
+            return []
+        return owners[0].note_elsewhere(Elsewhere(address, port, serial))
+
+
+def _serial_of(report: Report) -> str | None:
+    serial = report.fields.get("Serial")
+    return None if serial is None else str(serial)
 
 
 def _is_of_a_station(message: Message) -> bool:

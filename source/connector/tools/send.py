@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.bemcom.actuators import ACTUATORS, command_from_value
-from connector.diagnosis.causes import Code
+from connector.diagnosis.link import link_cause
 from connector.keba.io.gateway import Gateway
 from connector.keba.protocol.commands import Command, InvalidCommandError
 from connector.keba.protocol.messages import Report, parse_text
@@ -180,11 +180,12 @@ def _greet(gateway: Gateway, station: Station, tell: Tell) -> None:
             case ReportReceived(text=text):
                 _require_serial(text, station, tell)
                 return
-            case ConnectionState(online=False, reason=reason):
+            case ConnectionState(online=False, link=link):
+                reason = link_cause(link)
                 words = str(reason).replace("_", " ")
                 raise Problem(
                     f"{station.host}: {words}; nothing was sent",
-                    REASON_ADVICE.get(Code(reason), ""),
+                    REASON_ADVICE.get(reason, ""),
                     reason,
                 )
     raise Problem(f"{station.host} does not answer; nothing was sent")

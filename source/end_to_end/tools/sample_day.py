@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from connector.diagnosis.link import link_cause
 from connector.keba.protocol.commands import (
     Command,
     Enable,
@@ -133,9 +134,9 @@ class RecordedWorld(World):
                 self._keep_text(name, request, text, at_ms)
             case StatusReceived(station=name, text=text):
                 self._keep_text(name, "status", text, at_ms)
-            case ConnectionState(station=name, reason=reason):
+            case ConnectionState(station=name, link=link):
                 key = f"{name}__connection__reason"
-                self._values.append((at_ms, key, str(reason)))
+                self._values.append((at_ms, key, str(link_cause(link))))
             case CommandFinished(station=name, command=command):
                 key = f"{name}__results__{command.word}"
                 self._values.append((at_ms, key, str(event.outcome)))

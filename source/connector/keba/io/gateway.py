@@ -18,16 +18,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 
-from connector.keba.fleet import Fleet, Outgoing, UnknownStationError
+from connector.keba.fleet import (
+    UDP_PORT,
+    Fleet,
+    Outgoing,
+    UnknownStationError,
+)
 from connector.keba.io.fair_queue import FairQueue
 from connector.keba.io.resolver import NameLookup
+from connector.keba.io.undelivered import ask_for_errors, undelivered
 from connector.keba.protocol.commands import Command
 from connector.keba.protocol.messages import MAX_DATAGRAM_BYTES
 from connector.keba.station.events import (
     ConnectionState,
     Event,
     OddDatagram,
-    Reason,
     ReportReceived,
     StatusReceived,
 )
@@ -36,9 +41,6 @@ from connector.keba.station.station import (
     Station,
     StationOptions,
 )
-
-UDP_PORT = 7090
-"""Requests leave from it, replies come to it (evcc-io/evcc#31478)."""
 
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 """Asked for; the kernel may grant less. 1000 stations answer at once."""
@@ -119,7 +121,7 @@ class Gateway:
         spread_s = min(
             SPREAD_PER_STATION_S, SPREAD_S / max(1, len(self._hosts))
         )
-        self._fleet = Fleet(
+        members = [
             Station(
                 station,
                 replace(
@@ -129,7 +131,8 @@ class Gateway:
                 ),
             )
             for index, station in enumerate(self._hosts)
-        )
+        ]
+        self._fleet = Fleet(members, port)
         self._received_until = started_at
         self._looked_at = started_at
         self._inbox: SimpleQueue[FromOtherThread] = SimpleQueue()
@@ -340,25 +343,39 @@ class Gateway:
         """Read what has come, before any request times out."""
         looked_at = self._clock()
         is_behind = len(self._events) > EVENTS_BEHIND
+        self._read_errors()
         for _ in range(READS_PER_LOOK):
             try:
-                data, (address, _) = self._socket.recvfrom(
+                data, (address, port) = self._socket.recvfrom(
                     MAX_DATAGRAM_BYTES + 1
                 )
             except BlockingIOError:
                 self._received_until = looked_at
                 return
             except OSError as error:
+                # About a datagram that was sent before, to whomever.
                 self._log.debug("UDP socket: %s", error)
-                return
+                self._read_errors()
+                continue
             self._deliver(
                 self._fleet.receive(
-                    data, address, self._clock(), is_behind=is_behind
+                    data,
+                    address,
+                    self._clock(),
+                    port=port,
+                    is_behind=is_behind,
                 )
             )
         self._received_until = max(
             self._received_until, looked_at - LATE_READING_S
         )
+
+    def _read_errors(self) -> bool:
+        """Read what the network has thrown away; tell if there was any."""
+        errors = [*undelivered(self._socket)]
+        for address, unreachable in errors:
+            self._deliver(self._fleet.note_unreachable(address, unreachable))
+        return bool(errors)
 
     def _advance(self) -> None:
         while step := self._fleet.advance(self._clock(), self._received_until):
@@ -368,12 +385,21 @@ class Gateway:
 
     def _send(self, outgoing: Outgoing) -> None:
         self._log.debug("%s >> %s", outgoing.station, _shown(outgoing.data))
+        error = self._try_to_send(outgoing)
+        if error is not None and self._read_errors():
+            # It was about an earlier datagram to somebody else.
+            error = self._try_to_send(outgoing)
+        if error is not None:
+            self._log.debug("%s: %s", outgoing.station, error)
+            self._fleet.note_send_error(outgoing.station, error.errno or 0)
+        self._fleet.datagram_sent(outgoing.station, self._clock())
+
+    def _try_to_send(self, outgoing: Outgoing) -> OSError | None:
         try:
             self._socket.sendto(outgoing.data, (outgoing.address, self._port))
         except OSError as error:
-            self._log.debug("%s: %s", outgoing.station, error)
-            self._fleet.note_send_error(outgoing.station)
-        self._fleet.datagram_sent(outgoing.station, self._clock())
+            return error
+        return None
 
     def _deliver(self, events: Sequence[Event] | None) -> None:
         if not events:
@@ -406,7 +432,8 @@ class Gateway:
         """Look a name up again while its station stays silent."""
         if not isinstance(event, ConnectionState) or event.online:
             return
-        if event.reason is Reason.DIP_SWITCH_OFF:
+        if event.link.is_deaf:
+            # It answers: the address is right.
             return
         host = self._hosts[event.station]
         if not _is_address(host):
@@ -430,6 +457,7 @@ def _bind(address: str, port: int) -> socket.socket:
             socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES
         )
         udp.setblocking(False)
+        ask_for_errors(udp)
         udp.bind((address, port))
     except OSError as error:
         udp.close()

@@ -9,7 +9,8 @@ import contextlib
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from connector.keba.station.events import Unreachable
 
 IP_RECVERR = 11
 """Python 3.11 has no name for it."""
@@ -30,25 +31,6 @@ _ABSENCE_CODES = frozenset({0, 1, 5, 6, 7, 11, 12})
 ERRORS_PER_LOOK = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Undelivered:
-    """A datagram that somebody on its way has thrown away.
-
-    Parameters
-    ----------
-    address
-        Where it should have gone.
-    is_refused
-        Whether something there refuses it; else nobody has the address.
-    told_by
-        The address that says so.
-    """
-
-    address: str
-    is_refused: bool
-    told_by: str
-
-
 def ask_for_errors(udp: socket.socket) -> None:
     """Let the kernel keep the errors of a socket, where it can."""
     if _MSG_ERRQUEUE is None:
@@ -57,8 +39,8 @@ def ask_for_errors(udp: socket.socket) -> None:
         udp.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
 
 
-def undelivered(udp: socket.socket) -> Iterator[Undelivered]:
-    """Yield what came back since the last call.
+def undelivered(udp: socket.socket) -> Iterator[tuple[str, Unreachable]]:
+    """Yield the address and what is said of it, since the last call.
 
     This also takes back the error that the next call of the socket would
     report, although it is about an earlier datagram to somebody else.
@@ -75,7 +57,7 @@ def undelivered(udp: socket.socket) -> Iterator[Undelivered]:
                 yield from _read(data, destination[0])
 
 
-def _read(data: bytes, address: str) -> Iterator[Undelivered]:
+def _read(data: bytes, address: str) -> Iterator[tuple[str, Unreachable]]:
     if len(data) < _EXTENDED_ERROR.size:
         return
     _, origin, kind, code, *_ = _EXTENDED_ERROR.unpack_from(data)
@@ -86,4 +68,4 @@ def _read(data: bytes, address: str) -> Iterator[Undelivered]:
     told_by = address
     if len(data) >= _ADDRESS_END:
         told_by = socket.inet_ntoa(data[_ADDRESS_AT:_ADDRESS_END])
-    yield Undelivered(address, code in _REFUSING_CODES, told_by)
+    yield address, Unreachable(code in _REFUSING_CODES, told_by)

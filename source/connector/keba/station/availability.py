@@ -11,7 +11,14 @@ import math
 from collections.abc import Mapping
 from enum import Enum, auto
 
-from connector.keba.station.events import ConnectionState, Reason
+from connector.keba.protocol.dip_switches import UDP_ON, is_on
+from connector.keba.station.events import (
+    ConnectionState,
+    Elsewhere,
+    FailsafeFacts,
+    LinkFacts,
+    Unreachable,
+)
 
 IDENTIFICATION = 1
 """The report that every station answers, whatever its switches."""
@@ -19,18 +26,16 @@ IDENTIFICATION = 1
 DATA_REPORTS = frozenset({2, 3})
 """Reports that a station answers only with DIP switch DSW1.3 on."""
 
-UNSUPPORTED_PRODUCT = "-P40-"
-"""Known not to speak this protocol (home-assistant.io#40308)."""
-
 STALE_S = 10
 """A report that nobody waits for, whose uptime is up to so much behind, is an
 old one, reordered or doubled by the network; else a step back is a restart."""
 
-_UDP_BIT = 0x20
+
+NOTHING_KNOWN = FailsafeFacts()
 
 
 class Availability:
-    """Evidence about one station, and the reason that it gives.
+    """Evidence about one station.
 
     A station is silent when it has not answered even report 1 since it was
     first asked for it. It gives no data when it answers report 1, but neither
@@ -44,18 +49,25 @@ class Availability:
         self._expected_serial = expected_serial
         self._serial: str | None = None
         self._product = ""
-        self._is_dip_switch_on: bool | None = None
+        self._is_udp_switch_on: bool | None = None
         self._restarts = 0
         self._is_known = False
         self._is_resolved = True
         self._is_silent = False
-        self._send_failed = False
+        self._send_error: int | None = None
+        self._unreachable: Unreachable | None = None
+        self._elsewhere: Elsewhere | None = None
         self._last_seen_at: float | None = None
         self._replied_at: dict[int, float] = {}
         self._last_reply_at = -math.inf
         self._unanswered_since: dict[int, float] = {}
         self._requests_sent = 0
         self._requests_unanswered = 0
+
+    @property
+    def expected_serial(self) -> str | None:
+        """Serial number of the station that is meant, if it is known."""
+        return self._expected_serial
 
     @property
     def is_resolved(self) -> bool:
@@ -79,9 +91,9 @@ class Availability:
         if serial is not None:
             self._serial = str(serial)
         self._product = str(fields.get("Product", self._product))
-        is_on = _dip_switch_1_3(fields)
-        if is_on is not None:
-            self._is_dip_switch_on = is_on
+        is_switch_on = is_on(fields, UDP_ON)
+        if is_switch_on is not None:
+            self._is_udp_switch_on = is_switch_on
 
     def note_restart(self) -> None:
         self._restarts += 1
@@ -99,11 +111,19 @@ class Availability:
     def note_sent(self) -> None:
         """A request is leaving."""
         self._requests_sent += 1
-        self._send_failed = False
+        self._send_error = None
 
-    def note_send_error(self) -> None:
+    def note_send_error(self, number: int) -> None:
         """The request that was just noted could not leave."""
-        self._send_failed = True
+        self._send_error = number
+
+    def note_unreachable(self, unreachable: Unreachable) -> None:
+        """The network has thrown a request away."""
+        self._unreachable = unreachable
+
+    def note_elsewhere(self, elsewhere: Elsewhere) -> None:
+        """What looks like this station has answered from another place."""
+        self._elsewhere = elsewhere
 
     def note_report(self, number: int, now: float) -> None:
         self._replied_at[number] = now
@@ -116,6 +136,8 @@ class Availability:
             self._unanswered_since.clear()
         self._is_known = True
         self._is_silent = False
+        self._unreachable = None
+        self._elsewhere = None
         self._last_reply_at = now
 
     def note_command_unanswered(self) -> None:
@@ -147,35 +169,40 @@ class Availability:
         self._is_known = True
         return False
 
-    def state(self) -> ConnectionState | None:
+    def state(
+        self, failsafe: FailsafeFacts = NOTHING_KNOWN
+    ) -> ConnectionState | None:
         """Return the state, or None while there is no evidence yet."""
         if not self._is_known:
             return None
-        reason = self._reason()
+        link = self._link()
+        is_answering = not (link.is_silent or link.is_deaf)
         return ConnectionState(
             station=self._station,
-            online=reason in (Reason.OK, Reason.UNSUPPORTED_MODEL),
-            reason=reason,
+            online=self._is_resolved and is_answering and not self.wrong_serial,
+            link=link,
             last_seen_at=self._last_seen_at,
             requests_sent=self._requests_sent,
             requests_unanswered=self._requests_unanswered,
             restarts=self._restarts,
-            serial=self._serial,
-            is_dip_switch_on=self._is_dip_switch_on,
+            failsafe=failsafe,
         )
 
-    def _reason(self) -> Reason:
-        if not self._is_resolved:
-            return Reason.NAME_UNRESOLVED
-        if self._is_silent:
-            return Reason.SEND_ERROR if self._send_failed else Reason.NO_REPLY
-        if self.wrong_serial:
-            return Reason.WRONG_SERIAL
-        if self._gives_no_data():
-            return Reason.DIP_SWITCH_OFF
-        if UNSUPPORTED_PRODUCT in self._product:
-            return Reason.UNSUPPORTED_MODEL
-        return Reason.OK
+    def _link(self) -> LinkFacts:
+        is_silent = self._is_silent
+        return LinkFacts(
+            is_resolved=self._is_resolved,
+            is_silent=is_silent,
+            is_deaf=self._gives_no_data(),
+            # What happens to single datagrams matters in silence only.
+            send_error=self._send_error if is_silent else None,
+            unreachable=self._unreachable if is_silent else None,
+            elsewhere=self._elsewhere if is_silent else None,
+            serial=self._serial,
+            expected_serial=self._expected_serial,
+            product=self._product,
+            is_udp_switch_on=self._is_udp_switch_on,
+        )
 
     def _gives_no_data(self) -> bool:
         """Tell whether report 1 came while reports 2 and 3 did not."""
@@ -231,16 +258,3 @@ class RestartDetector:
             self._uptimes_s.clear()
         self._uptimes_s[number] = uptime_s
         return UptimeStep.RESTART if behind_s > 0 else UptimeStep.FORWARD
-
-
-def _dip_switch_1_3(fields: Mapping[str, object]) -> bool | None:
-    """Read bit 0x20 of DIP-Sw1; BMW stations have it in DIP-Sw's first byte.
-
-    Sources: nymea and OpenEMS, checked against recordings.
-    """
-    for key, shift in (("DIP-Sw1", 0), ("DIP-Sw", 8)):
-        try:
-            return bool(int(str(fields[key]), 16) >> shift & _UDP_BIT)
-        except (KeyError, ValueError):
-            continue
-    return None

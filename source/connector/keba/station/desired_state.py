@@ -14,6 +14,7 @@ from connector.keba.protocol.commands import Command, SetFailsafe
 from connector.keba.protocol.ordering import is_overtaken
 from connector.keba.station.events import (
     Event,
+    FailsafeFacts,
     FailsafeTookOver,
     SettingChanged,
     SettingRestored,
@@ -133,6 +134,17 @@ class DesiredState:
             return []
         disarming = self._failsafe.disarming()
         return [] if disarming is None else [disarming]
+
+    def failsafe_facts(self, now: float) -> FailsafeFacts:
+        """Return who feeds the failsafe mode, as far as we know."""
+        if self._failsafe is not None:
+            return FailsafeFacts(
+                is_ours=self._failsafe.is_armed,
+                is_starved=self._failsafe.is_starved(now),
+            )
+        command = self._set.get("failsafe")
+        is_ours = isinstance(command, SetFailsafe) and command.timeout > 0
+        return FailsafeFacts(is_ours=is_ours)
 
     def reconcile(
         self, fields: Mapping[str, object], pending_words: Set[str]

@@ -10,18 +10,6 @@ from enum import StrEnum
 from connector.keba.protocol.commands import Command
 
 
-class Reason(StrEnum):
-    """Why a station is, or is not, online."""
-
-    OK = "ok"
-    NO_REPLY = "no_reply"
-    DIP_SWITCH_OFF = "dip_switch_1_3_off"
-    NAME_UNRESOLVED = "name_unresolved"
-    SEND_ERROR = "send_error"
-    WRONG_SERIAL = "wrong_serial"
-    UNSUPPORTED_MODEL = "unsupported_model"
-
-
 class Outcome(StrEnum):
     """What became of a command."""
 
@@ -76,11 +64,13 @@ class StationFloods:
 class UnknownSender:
     """The first datagram of an address that is no station's.
 
-    `is_keba` tells whether it was what only stations say.
+    `is_keba` tells whether it was what only stations say, `request` what
+    another client asks for; empty where it was neither.
     """
 
     address: str
     is_keba: bool = False
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,22 +161,109 @@ class StationRestarted:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A station that answered from another place than the configured one.
+
+    Parameters
+    ----------
+    address, port
+        Where the datagram came from.
+    serial
+        What it says of itself; None where it names no serial number.
+    """
+
+    address: str
+    port: int
+    serial: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """What the network says about datagrams to a station (ICMP).
+
+    Parameters
+    ----------
+    is_refused
+        Whether something there refuses them: no program at the port, or a
+        firewall. Else no device has the address.
+    told_by
+        The address that says so.
+    """
+
+    is_refused: bool
+    told_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFacts:
+    """What silence and answers tell about the link to a station.
+
+    Parameters
+    ----------
+    is_resolved
+        Whether the station has an address.
+    is_silent
+        Whether it has not even answered report 1.
+    is_deaf
+        Whether it answers report 1, but neither report 2 nor report 3.
+    send_error
+        Error number of the last request, if it could not leave.
+    unreachable
+        What the network said since the last answer.
+    elsewhere
+        Where the station has answered from since its last answer from here.
+    serial, expected_serial
+        That of whoever answers, and the configured one.
+    product
+        Product code of whoever answers.
+    is_udp_switch_on
+        What report 1 says of DIP switch DSW1.3.
+    """
+
+    is_resolved: bool = True
+    is_silent: bool = False
+    is_deaf: bool = False
+    send_error: int | None = None
+    unreachable: Unreachable | None = None
+    elsewhere: Elsewhere | None = None
+    serial: str | None = None
+    expected_serial: str | None = None
+    product: str = ""
+    is_udp_switch_on: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailsafeFacts:
+    """What we know about who feeds a station's failsafe mode.
+
+    Parameters
+    ----------
+    is_ours
+        Whether this run has armed it, or keeps it from acting.
+    is_starved
+        Whether nobody has fed it for longer than its timeout; never said of
+        one that others may feed.
+    """
+
+    is_ours: bool = False
+    is_starved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionState:
     """How the connection to a station is doing, after each round.
 
-    `serial` is that of whoever answers, `is_dip_switch_on` what report 1
-    says of DIP switch DSW1.3; both are None while not known.
+    `link` says why, and `failsafe` who keeps the station from limiting itself.
     """
 
     station: str
     online: bool
-    reason: Reason
+    link: LinkFacts
     last_seen_at: float | None
     requests_sent: int
     requests_unanswered: int
     restarts: int = 0
-    serial: str | None = None
-    is_dip_switch_on: bool | None = None
+    failsafe: FailsafeFacts = FailsafeFacts()
 
 
 Event = (

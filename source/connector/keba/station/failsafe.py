@@ -84,6 +84,17 @@ class FailsafeKeepalive:
     def _interval_s(self) -> float:
         return self._failsafe.timeout / KEEPALIVES_PER_TIMEOUT
 
+    @property
+    def is_armed(self) -> bool:
+        """Whether the station is armed, by us or for us."""
+        return self._is_armed
+
+    def is_starved(self, now: float) -> bool:
+        """Whether we have left it alone for longer than its timeout."""
+        if not self._is_armed or self._refreshed_at == -math.inf:
+            return False
+        return now - self._refreshed_at > self._failsafe.timeout
+
     def next_deadline(self) -> float:
         """Return when the next keepalive begins."""
         if not (self._is_armed and self._is_controlled):
@@ -161,7 +172,7 @@ class FailsafeKeepalive:
         """Return the commands that are due now."""
         if now < self.next_deadline():
             return []
-        if now - self._refreshed_at > self._failsafe.timeout:
+        if self.is_starved(now):
             # Long enough without us for the station to have tripped.
             self._reapply()
         self._is_keepalive_waiting = True

@@ -52,7 +52,10 @@ from connector.keba.station.events import (
     CommandNotSent,
     CommandUnanswered,
     ConnectionState,
+    Elsewhere,
     Event,
+    FailsafeFacts,
+    LinkFacts,
     OddDatagram,
     Outcome,
     ReportReceived,
@@ -60,6 +63,7 @@ from connector.keba.station.events import (
     SettingRestored,
     StationRestarted,
     StatusReceived,
+    Unreachable,
 )
 from connector.keba.station.exchange import Exchange, InFlight
 from connector.keba.station.failsafe import REFRESHING_WORDS
@@ -162,7 +166,8 @@ class Station:
         self._commands = CommandQueue()
         self._phases_free_at = -math.inf
         self._command_went_last = False
-        self._reported: tuple[bool, str] | None = None
+        self._reported: tuple[LinkFacts, FailsafeFacts] | None = None
+        self._now = options.first_round_at
 
     # --- what the caller says ---------------------------------------------
 
@@ -215,12 +220,23 @@ class Station:
         """Note when the last datagram has really left, see `Exchange`."""
         self._exchange.datagram_sent(now)
 
-    def note_send_error(self) -> None:
-        """Note that the last datagram could not be sent."""
-        self._availability.note_send_error()
+    def note_send_error(self, number: int) -> None:
+        """Note that the last datagram could not be sent, and why."""
+        self._availability.note_send_error(number)
+
+    def note_unreachable(self, unreachable: Unreachable) -> list[Event]:
+        """Note that the network has thrown a request away."""
+        self._availability.note_unreachable(unreachable)
+        return self._state_change()
+
+    def note_elsewhere(self, elsewhere: Elsewhere) -> list[Event]:
+        """Note an answer from another place than the station's."""
+        self._availability.note_elsewhere(elsewhere)
+        return self._state_change()
 
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Take a datagram that came from this station."""
+        self._now = now
         self._availability.note_seen(now)
         match parse_datagram(data):
             case Report() as report:
@@ -244,6 +260,15 @@ class Station:
                 return []
 
     # --- what the caller asks ---------------------------------------------
+
+    @property
+    def expected_serial(self) -> str | None:
+        """Serial number of the station that is meant, if it is known."""
+        return self._availability.expected_serial
+
+    def awaits(self, report: int) -> bool:
+        """Tell whether this report was asked for and has not come."""
+        return self._exchange.report == report
 
     @property
     def has_commands(self) -> bool:
@@ -283,6 +308,7 @@ class Station:
             may find replies in the socket long after they came; a request is
             not given up before its reply had the chance to be read.
         """
+        self._now = now
         events: list[Event] = []
         timed_out = self._exchange.take_timed_out(received_until)
         if timed_out is not None:
@@ -668,16 +694,20 @@ class Station:
 
     def _state_change(self) -> list[Event]:
         """Report the state of the connection if it has changed."""
-        state = self._availability.state()
-        if state is None or (state.online, state.reason) == self._reported:
+        state = self._state()
+        if state is None or (state.link, state.failsafe) == self._reported:
             return []
         return self._report_state(state)
 
     def _state_after_round(self) -> list[Event]:
         """Report the state of the connection, for its counters go on."""
-        state = self._availability.state()
+        state = self._state()
         return [] if state is None else self._report_state(state)
 
+    def _state(self) -> ConnectionState | None:
+        failsafe = self._desired_state.failsafe_facts(self._now)
+        return self._availability.state(failsafe)
+
     def _report_state(self, state: ConnectionState) -> list[Event]:
-        self._reported = (state.online, state.reason)
+        self._reported = (state.link, state.failsafe)
         return [state]

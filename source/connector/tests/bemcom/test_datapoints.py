@@ -5,7 +5,8 @@ import pytest
 from connector.bemcom.actuators import ACTUATORS
 from connector.bemcom.datapoints import Datapoint, all_datapoints, markdown
 from connector.bemcom.raw_messages import parse_raw_message
-from connector.keba.station.events import Outcome, Reason
+from connector.keba.station.events import Outcome
+from connector.tests.diagnosis.links import LINKS
 from connector.tests.recordings import Recording, all_recordings
 
 BEMCOMS_FORMATS = {
@@ -49,7 +50,7 @@ def test_every_actuator_has_a_result_beside_it(word: str) -> None:
 
 
 def test_every_reason_is_named() -> None:
-    for reason in Reason:
+    for reason in LINKS:
         assert str(reason) in row("connection__reason").values
 
 

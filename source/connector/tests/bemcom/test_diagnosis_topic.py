@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from connector.bemcom.diagnosis_topic import SHORTEST_PAUSE_S, DiagnosisTopic
-from connector.diagnosis.facts import LinkFacts, StationFacts
+from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.surroundings import SurroundingFacts
+from connector.keba.station.events import LinkFacts
 
 REPORT_1 = {"ID": "1", "Product": "KC-P30-EC240422-E00", "Sec": 1}
 REPORT_2 = {"ID": "2", "State": 3, "Plug": 7, "Curr HW": 16_000, "Sec": 2}

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from connector.bemcom.station_log import REPEAT_AFTER_S, StationLog
+from connector.diagnosis.causes import Code
 from connector.keba.protocol.commands import Enable, Milliampere, SetCurrent
 from connector.keba.station.events import (
     AddressShared,
@@ -16,7 +17,6 @@ from connector.keba.station.events import (
     Event,
     OddDatagram,
     Outcome,
-    Reason,
     ReportReceived,
     ReportUnanswered,
     StationFloods,
@@ -24,6 +24,7 @@ from connector.keba.station.events import (
     StatusReceived,
     UnknownSender,
 )
+from connector.tests.diagnosis.links import LINKS
 
 LIMIT = SetCurrent(Milliampere(16000))
 
@@ -64,19 +65,19 @@ def listener(caplog: pytest.LogCaptureFixture) -> Listener:
     return Listener(caplog)
 
 
-def _state(reason: Reason, station: str = "garage") -> ConnectionState:
+def _state(code: Code, station: str = "garage") -> ConnectionState:
     return ConnectionState(
         station=station,
-        online=reason is Reason.OK,
-        reason=reason,
+        online=code is Code.OK,
+        link=LINKS[code],
         last_seen_at=None,
         requests_sent=0,
         requests_unanswered=0,
     )
 
 
-ONLINE = _state(Reason.OK)
-SILENT = _state(Reason.NO_REPLY)
+ONLINE = _state(Code.OK)
+SILENT = _state(Code.NO_REPLY)
 REPORT_2 = ReportReceived("garage", "report 2", '{"ID": "2"}')
 NO_REPORT_2 = ReportUnanswered("garage", "report 2")
 
@@ -108,12 +109,12 @@ def test_a_station_that_never_answered_is_one_line(listener: Listener) -> None:
 
 
 @pytest.mark.parametrize(
-    "reason", [reason for reason in Reason if reason is not Reason.OK]
+    "code", [code for code in LINKS if code is not Code.OK]
 )
 def test_every_reason_to_be_offline_has_its_explanation(
-    listener: Listener, reason: Reason
+    listener: Listener, code: Code
 ) -> None:
-    lines = listener.tell(_state(reason))
+    lines = listener.tell(_state(code))
     assert len(lines) == 1
     assert lines[0][0] == "WARNING"
     assert lines[0][1].startswith("garage ")
@@ -122,21 +123,37 @@ def test_every_reason_to_be_offline_has_its_explanation(
 def test_the_line_about_the_dip_switch_says_what_to_do(
     listener: Listener,
 ) -> None:
-    line = listener.tell(_state(Reason.DIP_SWITCH_OFF))[0][1]
+    line = listener.tell(_state(Code.DIP_SWITCH_OFF))[0][1]
     assert "DSW1.3" in line
     assert "power cycle" in line
 
 
+def test_the_line_says_what_the_verdict_rests_on(listener: Listener) -> None:
+    line = listener.tell(_state(Code.WRONG_SERIAL))[0][1]
+    assert "It says 2, configured is 1" in line
+
+    line = listener.tell(_state(Code.ANSWERS_ELSEWHERE))[0][1]
+    assert "192.168.0.77, port 7090" in line
+
+
+def test_a_switch_that_is_on_is_not_to_be_switched_on(
+    listener: Listener,
+) -> None:
+    line = listener.tell(_state(Code.NEEDS_POWER_CYCLE))[0][1]
+    assert "says that the switch is ON" in line
+    assert "to ON" not in line
+
+
 def test_a_change_of_the_reason_is_told(listener: Listener) -> None:
-    listener.tell(_state(Reason.NAME_UNRESOLVED))
+    listener.tell(_state(Code.NAME_UNRESOLVED))
     lines = listener.tell(SILENT)
     assert len(lines) == 1
     assert "does not answer" in lines[0][1]
 
 
 def test_stations_are_told_apart(listener: Listener) -> None:
-    listener.tell(ONLINE, _state(Reason.OK, "yard"))
-    lines = listener.tell(_state(Reason.NO_REPLY, "yard"), ONLINE)
+    listener.tell(ONLINE, _state(Code.OK, "yard"))
+    lines = listener.tell(_state(Code.NO_REPLY, "yard"), ONLINE)
     assert [line.split()[0] for _, line in lines] == ["yard"]
 
 

@@ -11,6 +11,7 @@ from connector.bemcom.filters import UnchangedValues
 from connector.bemcom.station_log import StationLog
 from connector.bemcom.telemetry import SensorFlow, logger
 from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
+from connector.diagnosis.causes import Code
 from connector.keba.io.gateway import Delivery, Gateway, GatewayError
 from connector.keba.protocol.commands import Enable
 from connector.keba.station.events import (
@@ -20,11 +21,11 @@ from connector.keba.station.events import (
     Event,
     OddDatagram,
     Outcome,
-    Reason,
     ReportReceived,
     StatusReceived,
     UnknownSender,
 )
+from connector.tests.diagnosis.links import LINKS
 from connector.tests.recordings import all_texts
 
 ARRIVED_AT_MS = 1_600_000_000_000
@@ -331,7 +332,7 @@ def test_the_state_of_the_connection_is_published(flow: Flow) -> None:
         ConnectionState(
             station="garage",
             online=False,
-            reason=Reason.NO_REPLY,
+            link=LINKS[Code.NO_REPLY],
             last_seen_at=2.5,
             requests_sent=9,
             requests_unanswered=4,
@@ -352,7 +353,7 @@ def test_a_station_that_was_never_seen_has_no_last_seen(flow: Flow) -> None:
         ConnectionState(
             station="garage",
             online=False,
-            reason=Reason.NAME_UNRESOLVED,
+            link=LINKS[Code.NAME_UNRESOLVED],
             last_seen_at=None,
             requests_sent=0,
             requests_unanswered=0,

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from connector.diagnosis.facts import LinkFacts, StationFacts, Unreachable
+from connector.diagnosis.facts import StationFacts
 from connector.keba.protocol.dip_switches import UDP_ON, is_on
+from connector.keba.station.events import LinkFacts, Unreachable
 
 FOLDER = Path(__file__).parent / "situations"
 STATION = "garage"

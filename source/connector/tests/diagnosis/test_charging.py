@@ -7,6 +7,7 @@ import pytest
 from connector.diagnosis.causes import LIMITS, Code
 from connector.diagnosis.charging import limited_by, not_charging_reason
 from connector.diagnosis.facts import StationFacts
+from connector.keba.station.events import FailsafeFacts
 
 PLUGGED = {
     "DIP-Sw1": "0x25",
@@ -227,7 +228,7 @@ def test_a_failsafe_without_current_is_told_only_if_nobody_fed_it() -> None:
     facts = _facts(STOPPED, {"Tmo FS": 30, "Curr FS": 0})
     assert _told(facts) == ("station", "station")
 
-    facts.failsafe.is_starved = True
+    facts.failsafe = FailsafeFacts(is_ours=True, is_starved=True)
     assert _told(facts) == ("failsafe", "failsafe")
 
 

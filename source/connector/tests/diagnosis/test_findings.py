@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from connector.diagnosis.causes import CAUSES, Code, Severity
-from connector.diagnosis.facts import LinkFacts, StationFacts
+from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.findings import Finding, diagnose, remember
+from connector.keba.station.events import FailsafeFacts, LinkFacts
 from connector.tests.diagnosis.test_charging import (
     DISABLED,
     PLUGGED,
@@ -103,7 +104,7 @@ def test_an_armed_failsafe_that_somebody_else_feeds_is_a_clue() -> None:
 
 def test_our_own_failsafe_is_no_clue() -> None:
     facts = _station(Tmo_FS=30, Curr_FS=16_000)
-    facts.failsafe.is_ours = True
+    facts.failsafe = FailsafeFacts(is_ours=True)
 
     assert _codes(facts) == []
 

@@ -4,9 +4,10 @@ import errno
 
 import pytest
 
-from connector.diagnosis.causes import Code
-from connector.diagnosis.facts import Elsewhere, LinkFacts, Unreachable
+from connector.diagnosis.causes import CAUSES, LINK, Code
 from connector.diagnosis.link import link_cause, link_evidence
+from connector.keba.station.events import Elsewhere, LinkFacts, Unreachable
+from connector.tests.diagnosis.links import LINKS
 
 REFUSED = Unreachable(is_refused=True, told_by="192.168.0.99")
 NO_DEVICE = Unreachable(is_refused=False, told_by="192.168.0.2")
@@ -86,3 +87,11 @@ def test_an_answer_from_elsewhere_counts_only_while_the_address_is_silent() -> (
 )
 def test_the_evidence_is_named(link: LinkFacts, words: str) -> None:
     assert words in link_evidence(link)
+
+
+def test_every_cause_of_the_table_can_be_reached() -> None:
+    assert [cause.code for cause in LINK] == [
+        code for code in CAUSES if code in LINKS
+    ]
+    for code, link in LINKS.items():
+        assert link_cause(link) is code

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.diagnosis.causes import Code
+from connector.diagnosis.link import link_cause
 from connector.keba.fleet import (
     FLOOD_PER_S,
     UNKNOWN_SENDERS_REMEMBERED,
@@ -26,8 +28,8 @@ from connector.keba.station.events import (
     CommandUnanswered,
     ConnectionState,
     Event,
+    OddDatagram,
     Outcome,
-    Reason,
     ReportReceived,
     StationFloods,
     StatusReceived,
@@ -160,13 +162,101 @@ def test_an_unknown_sender_is_told_once_and_changes_nothing(
     assert town.receive(forged, "198.51.100.7") == []
 
 
-@pytest.mark.parametrize("data", [b"report 2", b'{"hello": 1}', b"", b"\0{"])
+@pytest.mark.parametrize("data", [b'{"hello": 1}', b"", b"\0{"])
 def test_an_unknown_sender_that_is_no_station_is_not_taken_for_one(
     town: Town, data: bytes
 ) -> None:
     assert town.receive(data, "198.51.100.7") == [
         UnknownSender("198.51.100.7", is_keba=False)
     ]
+
+
+def test_the_request_of_another_client_is_told_with_its_words(
+    town: Town,
+) -> None:
+    assert town.receive(b"report 2", "198.51.100.7") == [
+        UnknownSender("198.51.100.7", request="report 2")
+    ]
+
+
+# --- answers from another place ---------------------------------------------
+
+
+SERIAL = "12345678"
+ELSEWHERE = "198.51.100.7"
+
+
+def _silent(serial: str | None = SERIAL) -> Fleet:
+    """Two stations, neither of which answers from its address."""
+    fleet = Fleet(
+        Station(name, StationOptions(serial=number))
+        for name, number in (("garage", serial), ("yard", "87654321"))
+    )
+    for number, name in enumerate(fleet.stations, start=1):
+        fleet.set_address(name, address_of(number), 0.0)
+    return fleet
+
+
+def _causes(fleet: Fleet, until: float) -> dict[str, Code]:
+    """Let time pass; return why each station is not heard."""
+    causes = {}
+    while (deadline := fleet.next_deadline()) is not None and deadline < until:
+        step = fleet.advance(deadline, deadline)
+        for event in step.events if step is not None else ():
+            if isinstance(event, ConnectionState):
+                causes[event.station] = link_cause(event.link)
+    return causes
+
+
+def test_a_report_with_the_configured_serial_tells_where_a_station_is() -> None:
+    fleet = _silent()
+    fleet.receive(report(1, Serial=SERIAL), ELSEWHERE, 1.0)
+
+    assert _causes(fleet, until=20.0) == {
+        "garage": Code.ANSWERS_ELSEWHERE,
+        "yard": Code.NO_REPLY,
+    }
+
+
+def test_an_answer_from_the_right_address_ends_that() -> None:
+    fleet = _silent()
+    answer = report(1, Serial=SERIAL)
+    fleet.receive(answer, ELSEWHERE, 1.0)
+    fleet.receive(answer, address_of(1), 2.0)
+
+    assert _causes(fleet, until=60.0)["garage"] is Code.NO_REPLY
+
+
+def test_a_report_that_only_one_waits_for_is_taken_for_that_one() -> None:
+    fleet = _silent(serial=None)
+    while (step := fleet.advance(0.0, 0.0)) is not None:
+        assert step.events == []
+    fleet.receive(report(1), ELSEWHERE, 0.1)
+
+    assert _causes(fleet, until=20.0)["garage"] is Code.ANSWERS_ELSEWHERE
+
+
+def test_the_report_of_a_station_that_nobody_knows_is_nobodys() -> None:
+    fleet = _silent()
+    fleet.receive(report(1, Serial="1"), ELSEWHERE, 1.0)
+
+    assert _causes(fleet, until=20.0)["garage"] is Code.NO_REPLY
+
+
+def test_a_datagram_from_another_port_of_a_station_is_not_believed(
+    town: Town,
+) -> None:
+    (event,) = town.fleet.receive(PUSH, address_of(1), 1.0, port=40_000)
+
+    assert isinstance(event, OddDatagram)
+    assert "port 40000" in event.reason
+
+
+def test_answers_from_another_port_only_are_told_with_the_port() -> None:
+    fleet = _silent()
+    fleet.receive(report(1), address_of(1), 1.0, port=40_000)
+
+    assert _causes(fleet, until=20.0)["garage"] is Code.ANSWERS_ELSEWHERE
 
 
 def test_more_and_more_unknown_senders_do_not_fill_the_memory(
@@ -194,7 +284,10 @@ def test_two_stations_cannot_share_an_address(town: Town) -> None:
 
     assert AddressShared("yard", "garage", address_of(1)) in events
     (state,) = (one for one in events if isinstance(one, ConnectionState))
-    assert (state.station, state.reason) == ("yard", Reason.NAME_UNRESOLVED)
+    assert (state.station, link_cause(state.link)) == (
+        "yard",
+        Code.NAME_UNRESOLVED,
+    )
     assert town.receive(PUSH, address_of(1)) == [
         StatusReceived("garage", '{"E pres": 1945}')
     ]

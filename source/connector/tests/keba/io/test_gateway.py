@@ -12,6 +12,8 @@ from typing import Any, Self, TypeVar
 
 import pytest
 
+from connector.diagnosis.causes import Code
+from connector.diagnosis.link import link_cause
 from connector.keba.fleet import UnknownStationError
 from connector.keba.io.gateway import (
     EVENTS_PER_LANE,
@@ -33,7 +35,6 @@ from connector.keba.station.events import (
     ConnectionState,
     Event,
     OddDatagram,
-    Reason,
     ReportReceived,
     StatusReceived,
     UnknownSender,
@@ -565,7 +566,7 @@ def test_a_name_that_does_not_resolve_concerns_its_station_alone(
         yard.answer_round()
 
     assert state.station == "garage"
-    assert state.reason is Reason.NAME_UNRESOLVED
+    assert link_cause(state.link) is Code.NAME_UNRESOLVED
 
 
 def test_a_name_that_no_codec_can_write_is_one_that_does_not_resolve(
@@ -574,7 +575,7 @@ def test_a_name_that_no_codec_can_write_is_one_that_does_not_resolve(
     with opened(make_gateway(port, garage="x" * 64 + ".example")) as gateway:
         state = next_of(gateway, ConnectionState)
 
-    assert state.reason is Reason.NAME_UNRESOLVED
+    assert link_cause(state.link) is Code.NAME_UNRESOLVED
 
 
 def leap_until(
@@ -674,8 +675,12 @@ def test_a_name_service_in_trouble_does_not_take_an_address_away(
         state = next_of(gateway, ConnectionState, lambda one: one.online)
 
     assert state.station == "garage"
-    reasons = {one.reason for one in events if isinstance(one, ConnectionState)}
-    assert Reason.NAME_UNRESOLVED not in reasons
+    reasons = {
+        link_cause(one.link)
+        for one in events
+        if isinstance(one, ConnectionState)
+    }
+    assert Code.NAME_UNRESOLVED not in reasons
 
 
 def test_two_names_that_lead_to_one_address_are_told(
@@ -749,7 +754,51 @@ def test_a_datagram_that_cannot_be_sent_concerns_its_station_alone(
 
         leap_until(gateway, clock, is_told)
 
-    assert states[0].reason is Reason.SEND_ERROR
+    assert link_cause(states[0].link) is Code.SEND_ERROR
+
+
+def test_a_port_at_which_nothing_listens_is_told_apart_from_silence(
+    port: int, garage: PlainStation
+) -> None:
+    """Its host says so; the next datagram to another one does not suffer."""
+    gateway = make_gateway(port, nobody="127.0.0.77", garage=GARAGE)
+    clock = gateway._clock = Clock()
+
+    with opened(gateway):
+        garage.answer_round()
+        causes: dict[str, set[Code]] = {"nobody": set(), "garage": set()}
+
+        def is_told() -> bool:
+            for event in waiting_events(gateway):
+                if isinstance(event, ConnectionState):
+                    causes[event.station].add(link_cause(event.link))
+            return all(causes.values())
+
+        leap_until(gateway, clock, is_told)
+
+    assert causes["nobody"] == {Code.NOTHING_LISTENS}
+    assert causes["garage"] == {Code.OK}
+
+
+def test_what_comes_from_another_port_of_a_station_is_not_believed(
+    port: int, garage: PlainStation
+) -> None:
+    gateway = make_gateway(port, garage=GARAGE)
+    with (
+        opened(gateway),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as forger,
+    ):
+        forger.bind((GARAGE, 0))
+        forger.sendto(b'{"State": 3}', (HERE, port))
+
+        event = next_of(gateway, OddDatagram)
+
+        assert f"port {forger.getsockname()[1]}" in event.reason
+        assert not [
+            one
+            for one in waiting_events(gateway)
+            if isinstance(one, StatusReceived)
+        ]
 
 
 def test_a_flood_of_one_station_neither_fills_memory_nor_hides_others(

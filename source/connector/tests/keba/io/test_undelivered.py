@@ -8,11 +8,11 @@ from contextlib import closing
 import pytest
 
 from connector.keba.io.undelivered import (
-    Undelivered,
     _read,
     ask_for_errors,
     undelivered,
 )
+from connector.keba.station.events import Unreachable
 
 NOBODY = ("127.0.0.2", 7090)
 NO_DEVICE = bytes([192, 168, 0, 2])
@@ -37,7 +37,7 @@ def test_a_closed_port_is_refused_by_the_host(udp: socket.socket) -> None:
     udp.sendto(b"i", NOBODY)
 
     assert [*undelivered(udp)] == [
-        Undelivered(NOBODY[0], is_refused=True, told_by=NOBODY[0])
+        (NOBODY[0], Unreachable(is_refused=True, told_by=NOBODY[0]))
     ]
     assert [*undelivered(udp)] == []
 
@@ -60,14 +60,15 @@ def test_afterwards_the_socket_sends_to_others_as_if_nothing_was(
 
 @pytest.mark.parametrize("code", [2, 3, 9, 10, 13])
 def test_what_ports_and_firewalls_answer_is_a_refusal(code: int) -> None:
-    (one,) = _read(_icmp(code), "192.168.0.99")
+    ((address, one),) = _read(_icmp(code), "192.168.0.99")
 
-    assert one == Undelivered("192.168.0.99", True, told_by="192.168.0.2")
+    assert address == "192.168.0.99"
+    assert one == Unreachable(is_refused=True, told_by="192.168.0.2")
 
 
 @pytest.mark.parametrize("code", [0, 1])
 def test_an_address_that_nobody_has_is_no_refusal(code: int) -> None:
-    (one,) = _read(_icmp(code), "192.168.0.99")
+    ((_, one),) = _read(_icmp(code), "192.168.0.99")
 
     assert not one.is_refused
 

@@ -1,9 +1,13 @@
+import errno
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.diagnosis.causes import Code
+from connector.diagnosis.link import link_cause
 from connector.keba.station.availability import Availability
-from connector.keba.station.events import ConnectionState, Reason
+from connector.keba.station.events import ConnectionState, LinkFacts
 
 
 @pytest.fixture
@@ -11,9 +15,9 @@ def garage() -> Availability:
     return Availability("garage")
 
 
-def reason_of(availability: Availability) -> Reason | None:
+def reason_of(availability: Availability) -> Code | None:
     state = availability.state()
-    return None if state is None else state.reason
+    return None if state is None else link_cause(state.link)
 
 
 def leave_unanswered(
@@ -39,7 +43,7 @@ def test_an_answered_report_makes_a_station_online(
     assert garage.state() == ConnectionState(
         station="garage",
         online=True,
-        reason=Reason.OK,
+        link=LinkFacts(),
         last_seen_at=7.0,
         requests_sent=1,
         requests_unanswered=0,
@@ -51,7 +55,7 @@ def test_an_answered_command_makes_a_station_online(
 ) -> None:
     garage.note_answer(7.0)
 
-    assert reason_of(garage) is Reason.OK
+    assert reason_of(garage) is Code.OK
 
 
 def test_being_seen_alone_proves_nothing(garage: Availability) -> None:
@@ -85,7 +89,7 @@ def test_a_station_that_leaves_report_1_unanswered_is_silent(
     assert not garage.note_report_unanswered(1, asked_at=0.0)
 
     assert garage.is_silent
-    assert reason_of(garage) is Reason.NO_REPLY
+    assert reason_of(garage) is Code.NO_REPLY
 
 
 @pytest.mark.parametrize("number", [2, 3, 100])
@@ -95,7 +99,7 @@ def test_an_unanswered_data_report_asks_for_report_1_before_the_verdict(
     garage.note_report(1, 1.0)
 
     assert garage.note_report_unanswered(number, asked_at=2.0)
-    assert reason_of(garage) is Reason.OK
+    assert reason_of(garage) is Code.OK
 
 
 def test_report_1_is_not_asked_for_when_something_else_was_answered_since(
@@ -122,7 +126,7 @@ def test_a_station_mute_for_report_1_is_not_silent_while_others_come(
     leave_unanswered(garage, 1, at=0.5)
 
     assert not garage.is_silent
-    assert reason_of(garage) is Reason.OK
+    assert reason_of(garage) is Code.OK
 
 
 def test_any_answer_ends_the_silence(garage: Availability) -> None:
@@ -131,29 +135,29 @@ def test_any_answer_ends_the_silence(garage: Availability) -> None:
     garage.note_answer(9.0)
 
     assert not garage.is_silent
-    assert reason_of(garage) is Reason.OK
+    assert reason_of(garage) is Code.OK
 
 
 def test_silence_after_a_failed_sending_has_that_reason(
     garage: Availability,
 ) -> None:
     garage.note_sent()
-    garage.note_send_error()
+    garage.note_send_error(errno.ENETUNREACH)
     leave_unanswered(garage, 1, at=0.0)
 
-    assert reason_of(garage) is Reason.SEND_ERROR
+    assert reason_of(garage) is Code.SEND_ERROR
 
 
 def test_the_next_datagram_that_leaves_takes_that_reason_away(
     garage: Availability,
 ) -> None:
     garage.note_sent()
-    garage.note_send_error()
+    garage.note_send_error(errno.ENETUNREACH)
     leave_unanswered(garage, 1, at=0.0)
 
     garage.note_sent()
 
-    assert reason_of(garage) is Reason.NO_REPLY
+    assert reason_of(garage) is Code.NO_REPLY
 
 
 # --- DIP switch DSW1.3 ------------------------------------------------------
@@ -168,7 +172,7 @@ def test_report_1_without_reports_2_and_3_means_the_dip_switch_is_off(
     state = garage.state()
 
     assert state is not None
-    assert state.reason is Reason.DIP_SWITCH_OFF
+    assert link_cause(state.link) is Code.DIP_SWITCH_OFF
     assert not state.online
 
 
@@ -179,7 +183,7 @@ def test_one_mute_report_is_no_dip_switch(
     leave_unanswered(garage, mute, at=1.0)
     garage.note_report(1, 5.0)
 
-    assert reason_of(garage) is Reason.OK
+    assert reason_of(garage) is Code.OK
 
 
 def test_an_identification_from_before_the_questions_proves_nothing(
@@ -188,7 +192,7 @@ def test_an_identification_from_before_the_questions_proves_nothing(
     garage.note_report(1, 0.5)
     leave_unanswered(garage, 2, 3, at=1.0)
 
-    assert reason_of(garage) is Reason.OK
+    assert reason_of(garage) is Code.OK
 
 
 @pytest.mark.parametrize("number", [2, 3])
@@ -200,7 +204,7 @@ def test_the_first_data_report_clears_the_dip_switch(
 
     garage.note_report(number, 31.0)
 
-    assert reason_of(garage) is Reason.OK
+    assert reason_of(garage) is Code.OK
 
 
 def test_what_was_left_unanswered_in_a_silence_is_no_dip_switch(
@@ -210,7 +214,7 @@ def test_what_was_left_unanswered_in_a_silence_is_no_dip_switch(
 
     garage.note_report(1, 9.0)
 
-    assert reason_of(garage) is Reason.OK
+    assert reason_of(garage) is Code.OK
 
 
 # --- names ------------------------------------------------------------------
@@ -222,7 +226,7 @@ def test_a_name_without_address_is_a_verdict_at_once(
     garage.note_address(is_resolved=False)
 
     assert not garage.is_resolved
-    assert reason_of(garage) is Reason.NAME_UNRESOLVED
+    assert reason_of(garage) is Code.NAME_UNRESOLVED
 
 
 def test_a_name_with_an_address_proves_no_life(garage: Availability) -> None:
@@ -259,7 +263,7 @@ def take_note(
         case "sent":
             availability.note_sent()
         case "send error":
-            availability.note_send_error()
+            availability.note_send_error(errno.ENETUNREACH)
         case _:
             availability.note_address(is_resolved=note == "resolved")
 
@@ -273,7 +277,9 @@ def test_online_and_the_reason_ok_are_the_same_whatever_happens(
         take_note(availability, note, number, float(at))
 
         state = availability.state()
-        assert state is None or state.online == (state.reason is Reason.OK)
+        assert state is None or state.online == (
+            link_cause(state.link) is Code.OK
+        )
 
 
 @given(st.lists(NOTES, max_size=40))
@@ -288,4 +294,4 @@ def test_a_whole_answered_round_makes_every_station_online(
     for number in (1, 2, 3):
         availability.note_report(number, 100.0)
 
-    assert reason_of(availability) is Reason.OK
+    assert reason_of(availability) is Code.OK

@@ -1,7 +1,11 @@
+import errno
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.diagnosis.causes import Code
+from connector.diagnosis.link import link_cause
 from connector.keba.protocol.commands import (
     Command,
     DeciWattHour,
@@ -19,7 +23,6 @@ from connector.keba.station.events import (
     ConnectionState,
     OddDatagram,
     Outcome,
-    Reason,
     ReportReceived,
     ReportUnanswered,
     StationRestarted,
@@ -311,8 +314,11 @@ def test_pauses_begin_when_a_datagram_has_really_left(
 # --- the connection ----------------------------------------------------------
 
 
-def reasons(conversation: Conversation) -> list[Reason]:
-    return [state.reason for state in conversation.happened(ConnectionState)]
+def reasons(conversation: Conversation) -> list[Code]:
+    return [
+        link_cause(state.link)
+        for state in conversation.happened(ConnectionState)
+    ]
 
 
 def test_the_first_answer_brings_the_station_online(
@@ -322,7 +328,7 @@ def test_the_first_answer_brings_the_station_online(
     garage.receive(report(1))
 
     state = garage.happened(ConnectionState)[0]
-    assert (state.online, state.reason) == (True, Reason.OK)
+    assert (state.online, link_cause(state.link)) == (True, Code.OK)
     assert state.last_seen_at == garage.now
 
 
@@ -351,7 +357,7 @@ def test_a_dead_station_is_found_silent_within_ten_seconds(
 ) -> None:
     garage.pass_time(until=10.0)
 
-    assert reasons(garage) == [Reason.NO_REPLY]
+    assert reasons(garage) == [Code.NO_REPLY]
     assert not garage.happened(ConnectionState)[0].online
 
 
@@ -374,7 +380,7 @@ def test_a_station_that_comes_back_is_online_with_its_first_answer(
 
     garage.answer_round()
 
-    assert set(reasons(garage)) == {Reason.OK}
+    assert set(reasons(garage)) == {Code.OK}
 
 
 def test_a_station_that_answers_report_1_only_has_its_dip_switch_off(
@@ -384,8 +390,8 @@ def test_a_station_that_answers_report_1_only_has_its_dip_switch_off(
         if text == "report 1":
             garage.receive(report(1))
 
-    assert reasons(garage)[-1] is Reason.DIP_SWITCH_OFF
-    assert Reason.NO_REPLY not in reasons(garage)
+    assert reasons(garage)[-1] is Code.DIP_SWITCH_OFF
+    assert Code.NO_REPLY not in reasons(garage)
 
 
 def test_a_station_mute_for_one_report_stays_online(
@@ -395,7 +401,7 @@ def test_a_station_mute_for_one_report_stays_online(
         if text != "report 2":
             garage.receive(report(int(text[-1])))
 
-    assert set(reasons(garage)) == {Reason.OK}
+    assert set(reasons(garage)) == {Code.OK}
     assert len(garage.happened(ReportUnanswered)) == 3
 
 
@@ -406,7 +412,7 @@ def test_a_station_mute_for_report_1_stays_online(
         if text != "report 1":
             garage.receive(report(int(text[-1])))
 
-    assert set(reasons(garage)) == {Reason.OK}
+    assert set(reasons(garage)) == {Code.OK}
 
 
 def test_pushes_alone_do_not_make_a_station_online(
@@ -416,16 +422,16 @@ def test_pushes_alone_do_not_make_a_station_online(
         garage.pass_time(until=float(second))
         garage.receive(b'{"E pres": 7}', after=0)
 
-    assert reasons(garage)[-1] is Reason.NO_REPLY
+    assert reasons(garage)[-1] is Code.NO_REPLY
 
 
 def test_a_datagram_that_could_not_be_sent_is_the_reason_of_silence(
     garage: Conversation,
 ) -> None:
     while garage.next_datagram(until=29.0):
-        garage.station.note_send_error()
+        garage.station.note_send_error(errno.ENETUNREACH)
 
-    assert reasons(garage)[-1] is Reason.SEND_ERROR
+    assert reasons(garage)[-1] is Code.SEND_ERROR
 
 
 def test_a_station_without_address_is_not_sent_anything(
@@ -436,7 +442,7 @@ def test_a_station_without_address_is_not_sent_anything(
     garage.pass_time(until=100.0)
 
     assert garage.sent == []
-    assert set(reasons(garage)) == {Reason.NAME_UNRESOLVED}
+    assert set(reasons(garage)) == {Code.NAME_UNRESOLVED}
     assert outcomes(garage) == [("ena 1", Outcome.NO_REPLY)]
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from connector.diagnosis.causes import Code
+from connector.diagnosis.link import link_cause
 from connector.keba.protocol.commands import (
     Command,
     DeciWattHour,
@@ -33,7 +35,6 @@ from connector.keba.station.events import (
     CommandNotSent,
     ConnectionState,
     Outcome,
-    Reason,
     ReportReceived,
     SettingChanged,
     SettingRestored,
@@ -381,7 +382,7 @@ def test_a_station_whose_dip_switch_is_off_gives_no_reply() -> None:
 
     assert garage.results(TEN_AMPERES) == [NO_REPLY]
     last = garage.happened(ConnectionState)[-1]
-    assert last.reason is Reason.DIP_SWITCH_OFF
+    assert link_cause(last.link) is Code.DIP_SWITCH_OFF
 
 
 def test_a_setting_in_flight_is_not_told_as_somebody_elses() -> None:
@@ -492,8 +493,8 @@ def test_another_station_is_the_reason_for_being_offline(
     unknown.live(30.0)
 
     state = unknown.happened(ConnectionState)[-1]
-    assert (state.online, state.reason) == (False, Reason.WRONG_SERIAL)
-    assert state.serial == "99999999"
+    assert (state.online, link_cause(state.link)) == (False, Code.WRONG_SERIAL)
+    assert state.link.serial == "99999999"
 
 
 def test_another_station_is_not_believed(unknown: ObeyingGarage) -> None:
@@ -558,7 +559,7 @@ def test_the_right_station_is_believed_again(unknown: ObeyingGarage) -> None:
     unknown.serial = "17619300"
     unknown.live(35.0)
 
-    assert unknown.happened(ConnectionState)[-1].reason is Reason.OK
+    assert link_cause(unknown.happened(ConnectionState)[-1].link) is Code.OK
 
 
 def test_the_uptime_of_another_station_is_no_measure_for_the_right_one() -> (
