@@ -295,7 +295,14 @@ def test_a_station_without_meter_has_no_measurements(site: Site) -> None:
         for key in site.announced()
         if key.startswith("meterless__readings__")
     }
-    assert readings == {"state", "plug", "error", "limited_by", "current_limit"}
+    assert readings == {
+        "state",
+        "plug",
+        "error",
+        "limited_by",
+        "not_charging_reason",
+        "current_limit",
+    }
 
 
 def test_a_dip_switch_that_is_off_is_found_out(site: Site) -> None:

@@ -92,20 +92,25 @@ class DiagnosisTopic:
         return text
 
     def _text(self, now_ms: int) -> str:
-        for name in self._changed & self._stations.keys():
-            facts = self._stations[name]
+        for name, facts in self._stations.items():
+            if name not in self._changed and name in self._texts:
+                continue
             self._findings[name] = [*station_findings(facts)]
             self._texts[name] = _facts_of(facts)
         self._changed.clear()
         fresh = [
             *surrounding_findings(self._surroundings),
             *fleet_findings([*self._stations.values()]),
-            *(one for found in self._findings.values() for one in found),
+            *(
+                one
+                for name in self._stations
+                for one in self._findings.get(name, ())
+            ),
         ]
         self._known = remember(self._known, fresh, now_ms)
         content = {
             "findings": _in_json(self._known),
-            "stations": self._texts,
+            "stations": {name: self._texts[name] for name in self._stations},
         }
         return json.dumps(content, ensure_ascii=False)
 
@@ -134,7 +139,6 @@ def _facts_of(facts: StationFacts) -> Mapping[str, Any]:
         },
         "reports": sorted(facts.came_at_ms),
         "missing": dict(facts.missing),
-        "foreign_requests": dict(facts.foreign_requests),
         "late_by_s": facts.late_by_s,
         "misses_status_messages": facts.pushes.is_found,
     }

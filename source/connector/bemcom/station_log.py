@@ -48,7 +48,7 @@ CommandEvent = (
 REPEAT_AFTER_S = 3600.0
 """An oddity that goes on is told again after this time."""
 
-STRANGERS_TOLD = 10
+UNKNOWN_SENDERS_TOLD = 10
 
 
 class StationLog:
@@ -68,7 +68,7 @@ class StationLog:
         self._told_at: dict[str, float] = {}
         self._told_unknown_keys: set[str] = set()
         self._repetitions = Repetitions()
-        self._strangers = 0
+        self._unknown_senders = 0
         self._dropped = 0
 
     def tell(self, event: Event) -> None:
@@ -97,8 +97,8 @@ class StationLog:
                 self._tell_not_sent(event)
             case SettingChanged() | SettingRestored() | FailsafeTookOver():
                 self._tell_setting(event)
-            case UnknownSender(address=address, is_keba=is_keba):
-                self._tell_stranger(address, is_keba=is_keba)
+            case UnknownSender():
+                self._tell_unknown_sender(event)
 
     def hint_at_another_client(self, station: str) -> None:
         """Tell that status messages seem to go to somebody else."""
@@ -203,9 +203,18 @@ class StationLog:
             told.discard(request)
             logger.info("%s answers %s again", station, request)
 
-    def _tell_stranger(self, address: str, *, is_keba: bool) -> None:
-        self._strangers += 1
-        if is_keba:
+    def _tell_unknown_sender(self, event: UnknownSender) -> None:
+        address = event.address
+        if event.request:
+            clue = f"{address} asks for {event.request!r}"
+            self._warn_at_times(
+                f"client {address}",
+                "UDP port 7090 %s",
+                sentence(Code.SECOND_CLIENT, clue),
+            )
+            return
+        self._unknown_senders += 1
+        if event.is_keba:
             self._warn_at_times(
                 "translation",
                 "%s answers like a KEBA station, but is none of those "
@@ -215,12 +224,12 @@ class StationLog:
                 address,
             )
             return
-        if self._strangers < STRANGERS_TOLD:
+        if self._unknown_senders < UNKNOWN_SENDERS_TOLD:
             logger.info(
                 "Ignoring datagrams of %s, which is no configured station",
                 address,
             )
-        elif self._strangers == STRANGERS_TOLD:
+        elif self._unknown_senders == UNKNOWN_SENDERS_TOLD:
             logger.info("Ignoring datagrams of more and more unknown hosts")
 
     def _tell_setting(

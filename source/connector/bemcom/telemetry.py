@@ -22,6 +22,7 @@ from connector.bemcom.station_log import StationLog
 from connector.bemcom.unknown_keys import UnknownKeys
 from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.link import link_cause
+from connector.diagnosis.site import SiteFacts
 from connector.keba.io.gateway import Delivery, Gateway
 from connector.keba.protocol.fields import SESSION_REPORTS
 from connector.keba.protocol.messages import Value
@@ -66,9 +67,10 @@ class SensorFlow(SensorFlowTemplate):
     _map_in_use: object = None
 
     @cached_property
-    def _facts(self) -> dict[str, StationFacts]:
+    def site(self) -> SiteFacts:
+        """What is known of all stations."""
         # BEMCom's flows are mixed into a connector and have no __init__.
-        return {}
+        return SiteFacts()
 
     @cached_property
     def _session_books(self) -> defaultdict[str, SessionBook]:
@@ -95,14 +97,11 @@ class SensorFlow(SensorFlowTemplate):
         """Log an event and publish the values that it brings."""
         event = delivery.event
         self.station_log.tell(event)
+        self.site.note(event, delivery.timestamp_ms)
         match event:
             case ReportReceived() | StatusReceived():
                 self.run_sensor_flow(raw_data=delivery)
-            case ReportUnanswered(station=station, request=request):
-                if station in self._facts:
-                    self._facts[station].note_missing(
-                        request, delivery.timestamp_ms
-                    )
+            case ReportUnanswered(station=station):
                 self._publish_finished_sessions(station, delivery.timestamp_ms)
             case ConnectionState(station=station):
                 self._publish_values(
@@ -185,7 +184,7 @@ class SensorFlow(SensorFlowTemplate):
         self, station: str, reports: ParsedStation, timestamp_ms: int
     ) -> None:
         """Add readings to the reports of a station; take its sessions."""
-        facts = self._facts.setdefault(station, StationFacts(station))
+        facts = self.site.station(station)
         self._take_sessions(station, reports, timestamp_ms)
         if self._unknown_keys[station].limit(reports):
             self.station_log.tell_unknown_keys(station)
@@ -217,7 +216,7 @@ class SensorFlow(SensorFlowTemplate):
         timestamp_ms: int,
     ) -> None:
         if number == LATEST:
-            self._facts[station].note_session(fields)
+            self.site.station(station).note_session(fields)
         book = self._session_books[station]
         missing = book.take(number, fields, timestamp_ms)
         if missing is None:

@@ -269,7 +269,7 @@ STATION_HINTS = (
     Cause(
         Code.SECOND_CLIENT,
         Severity.WARNING,
-        "seems to talk to another client as well",
+        "is used by another client as well",
         "End the other client (an app, evcc, Home Assistant, a second "
         "connector), or let it use another interface: a station tells "
         "changes only to the last one that spoke to it, and both give it "

@@ -45,8 +45,6 @@ class StationFacts:
         Fields of the newest report 100.
     missing
         Reports that stay out while others come, and since when.
-    foreign_requests
-        What other clients were heard to ask for, by their address.
     late_by_s
         The longest time by which an answer came after it was given up.
     pushes
@@ -63,7 +61,6 @@ class StationFacts:
     came_at_ms: dict[str, int] = field(default_factory=dict)
     session: Fields = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)
-    foreign_requests: dict[str, str] = field(default_factory=dict)
     late_by_s: float = 0.0
     pushes: MissedPushDetector = field(default_factory=MissedPushDetector)
     outdated: set[int] = field(default_factory=set)

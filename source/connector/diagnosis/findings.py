@@ -141,8 +141,6 @@ def _hints(facts: StationFacts) -> Iterator[Finding]:
 
 
 def _clues_of_a_second_client(facts: StationFacts) -> Iterator[str]:
-    for address, request in facts.foreign_requests.items():
-        yield f"{address} asks it for {request!r}"
     if facts.pushes.is_found:
         yield "values change, but no status messages come here"
     if has_foreign_failsafe(facts) and facts.number("Enable sys") == 1:

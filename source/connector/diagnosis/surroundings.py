@@ -26,6 +26,8 @@ class SurroundingFacts:
     port_taken_by
         The program that has the UDP port, as far as that can be known; None
         while the port is ours.
+    foreign_requests
+        What other clients were heard to ask for, by their address.
     login_error, tls_error
         What the broker, or the encryption, says; empty while all is well.
     refused_topics
@@ -43,6 +45,7 @@ class SurroundingFacts:
 
     name: str = ""
     port_taken_by: str | None = None
+    foreign_requests: dict[str, str] = field(default_factory=dict)
     login_error: str = ""
     tls_error: str = ""
     refused_topics: Collection[str] = ()
@@ -56,6 +59,12 @@ def surrounding_findings(facts: SurroundingFacts) -> Iterator[Finding]:
     """Yield what is found, the root cause first."""
     if facts.port_taken_by is not None:
         yield Finding("udp", Code.PORT_TAKEN, facts.port_taken_by)
+    if facts.foreign_requests:
+        requests = [
+            f"{address} asks for {request!r}"
+            for address, request in facts.foreign_requests.items()
+        ]
+        yield Finding("udp", Code.SECOND_CLIENT, "; ".join(requests))
     if facts.login_error:
         yield Finding("broker", Code.BROKER_LOGIN, facts.login_error)
     if facts.tls_error:

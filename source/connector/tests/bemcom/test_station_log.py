@@ -282,6 +282,17 @@ def test_strangers_are_told_by_address_until_there_are_too_many(
     assert "more and more" in lines[-1][1]
 
 
+def test_another_client_is_told_with_its_address_and_its_words(
+    listener: Listener,
+) -> None:
+    foreign = UnknownSender("192.168.0.50", request="report 2")
+
+    ((level, line),) = listener.tell(foreign, times=10)
+
+    assert level == "WARNING"
+    assert "192.168.0.50 asks for 'report 2'" in line
+
+
 # --- commands ---------------------------------------------------------------
 
 

@@ -74,16 +74,6 @@ def test_a_failsafe_that_rules_while_charging_is_a_finding() -> None:
 # --- a second client ------------
 
 
-def test_requests_of_another_client_are_told_with_its_address() -> None:
-    facts = _station()
-    facts.foreign_requests["192.168.0.50"] = "report 2"
-
-    finding = _only(facts)
-
-    assert finding.code is Code.SECOND_CLIENT
-    assert "192.168.0.50" in finding.evidence
-
-
 def test_missed_status_messages_are_told() -> None:
     facts = _station()
     for energy in range(0, 2_000, 200):

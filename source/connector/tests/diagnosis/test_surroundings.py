@@ -23,6 +23,10 @@ def _codes(**known: object) -> list[Code]:
     ("known", "code"),
     [
         ({"port_taken_by": "evcc"}, Code.PORT_TAKEN),
+        (
+            {"foreign_requests": {"192.168.0.50": "report 2"}},
+            Code.SECOND_CLIENT,
+        ),
         ({"login_error": "Not authorized"}, Code.BROKER_LOGIN),
         ({"tls_error": "the greeting breaks off"}, Code.BROKER_TLS),
         ({"refused_topics": [f"{NAME}/+"]}, Code.SUBSCRIPTION_REFUSED),

@@ -1,0 +1,38 @@
+"""What is known of all stations and what is around them."""
+
+from dataclasses import dataclass, field
+
+from connector.diagnosis.facts import StationFacts
+from connector.diagnosis.surroundings import SurroundingFacts
+from connector.keba.station.events import (
+    ConnectionState,
+    Event,
+    ReportUnanswered,
+    UnknownSender,
+)
+
+
+@dataclass(slots=True)
+class SiteFacts:
+    """The facts, filled from events and from fields as they come."""
+
+    stations: dict[str, StationFacts] = field(default_factory=dict)
+    surroundings: SurroundingFacts = field(default_factory=SurroundingFacts)
+
+    def station(self, name: str) -> StationFacts:
+        """Return what is known of a station."""
+        facts = self.stations.get(name)
+        if facts is None:
+            facts = self.stations[name] = StationFacts(name)
+        return facts
+
+    def note(self, event: Event, at_ms: int) -> None:
+        """Take from an event what it tells beside the fields of reports."""
+        match event:
+            case ConnectionState(station=name, link=link, failsafe=failsafe):
+                facts = self.station(name)
+                facts.link, facts.failsafe = link, failsafe
+            case ReportUnanswered(station=name, request=request):
+                self.station(name).note_missing(request, at_ms)
+            case UnknownSender(address=address, request=request) if request:
+                self.surroundings.foreign_requests[address] = request

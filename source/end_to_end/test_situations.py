@@ -1,0 +1,82 @@
+"""What others reported in public, with stations that answer like theirs."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from connector.tests.diagnosis.situation import Situation, all_situations
+from testbed import short_pauses
+from testbed.connector_process import ConnectorProcess, Controller
+from testbed.mosquitto import Mosquitto
+from testbed.plain_station import PlainStation, free_udp_port
+
+pytestmark = pytest.mark.mosquitto
+
+HERE = "127.0.7.1"
+SITUATIONS = {
+    f"station-{number}": situation
+    for number, situation in enumerate(all_situations(), 10)
+}
+ADDRESSES = {name: f"127.0.7.{name[8:]}" for name in SITUATIONS}
+
+
+def _answers(situation: Situation) -> dict[str, bytes]:
+    """Return the reports as datagrams; those that stay out are empty."""
+    return {
+        name: json.dumps(situation.coming[name]).encode()
+        if name in situation.coming
+        else b""
+        for name in situation.reports
+    }
+
+
+@pytest.fixture(scope="module")
+def controller(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Controller]:
+    folder = tmp_path_factory.mktemp("situations")
+    port = free_udp_port()
+    with ExitStack() as stack:
+        broker = stack.enter_context(Mosquitto(folder))
+        for name, situation in SITUATIONS.items():
+            if situation.listens:
+                station = PlainStation(
+                    ADDRESSES[name], port, HERE, _answers(situation)
+                )
+                stack.enter_context(station)
+        settings = short_pauses.settings_for(folder) | {
+            "KEBA_P30_PORT": str(port),
+            "KEBA_P30_REPLY_TIMEOUT": "0.5",
+        }
+        process = ConnectorProcess(
+            folder, broker.port, ADDRESSES, bind=HERE, **settings
+        )
+        stack.enter_context(process)
+        controller = Controller(broker.observe("#"))
+        controller.select(
+            *(
+                f"{name}__{key}"
+                for name, situation in SITUATIONS.items()
+                for key in situation.expected
+            )
+        )
+        yield controller
+        assert process.is_running()
+        assert "Traceback" not in process.output
+
+
+@pytest.mark.parametrize(
+    ("name", "situation"),
+    SITUATIONS.items(),
+    ids=[one.name for one in SITUATIONS.values()],
+)
+def test_a_user_is_told_what_is_the_case(
+    controller: Controller, name: str, situation: Situation
+) -> None:
+    for key, value in situation.expected.items():
+        controller.wait_for(f"{name}__{key}", value)
+        if key.startswith("readings"):
+            # Nothing else is told while the first reports come.
+            assert set(controller.values(f"{name}__{key}")) == {value}
