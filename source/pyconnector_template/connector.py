@@ -26,11 +26,11 @@ from .dispatch import DispatchOnce
 from .json_text import to_json
 from .logs import LOGFORMAT, LOGGER_NAME, MQTTHandler, shortened
 from .mqtt.injected_link import InjectedLink
-from .mqtt.link import BrokerLink, Login, Topics, Welcome
+from .mqtt.link import BrokerLink, Connected, Login, Topics
 from .settings import TemplateSettings, dotenv_files, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 logger = logging.getLogger(LOGGER_NAME)
 
@@ -47,8 +47,8 @@ MAX_COMMAND_BYTES = 65_536
 HEARTBEAT_MARGIN = 0.05
 LONGEST_HEARTBEAT_MARGIN_S = 1.0
 
-# Dispatchers that are not ours cannot tell when they end: they are looked at.
-LOOK_INTERVAL_S = 0.5
+# Dispatchers that are not ours cannot tell when they end: they are checked.
+CHECK_INTERVAL_S = 0.5
 
 # Docker and the entry script of BEMCom's images give two seconds.
 JOIN_DEVICES_S = 0.6
@@ -64,7 +64,8 @@ class Connector:
     What all connectors have in common.
 
     A connector is made as ``class MyConnector(Connector, SensorFlow,
-    ActuatorFlow)`` and started with `run`.
+    ActuatorFlow)`` and started with `run`. It may override `is_healthy`,
+    `on_connected` and `on_datapoint_map`.
 
     Parameters
     ----------
@@ -87,8 +88,6 @@ class Connector:
 
     Attributes
     ----------
-    mqtt_client : object
-        Publishes as paho's client does.
     available_datapoints : dict
         All datapoints known, with an example each.
     datapoint_map : dict
@@ -102,7 +101,6 @@ class Connector:
         If settings cannot be used.
     """
 
-    mqtt_client: Any
     run_sensor_flow: Callable[..., None]
     run_actuator_flow: Callable[..., None]
 
@@ -142,7 +140,7 @@ class Connector:
         self._was_healthy = True
         self._has_told_limit = False
         # A SimpleQueue, because signal handlers may put into it at any
-        # moment; True asks to end, False to look at the threads.
+        # moment; True asks to end, False to check the threads.
         self._calls: SimpleQueue[bool] = SimpleQueue()
 
     def run(self) -> None:
@@ -186,6 +184,40 @@ class Connector:
     def broker_is_connected(self) -> bool:
         """Whether the connection to the broker stands."""
         return self._link is not None and self._link.is_connected()
+
+    def on_connected(self) -> None:
+        """
+        Learn that the broker has accepted a connection; may be overridden.
+
+        Called in the broker's thread after each CONNACK: what the broker
+        retained may be lost.
+        """
+
+    def on_datapoint_map(self, *, is_new: bool) -> None:
+        """
+        Learn that a usable datapoint map has come; may be overridden.
+
+        Called in the broker's thread.
+
+        Parameters
+        ----------
+        is_new : bool
+            Whether it differs from the one in use before.
+        """
+
+    def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
+        """Publish retained messages in one piece, see `SensorFlow`."""
+        self._require_link().publish_messages(messages)
+
+    @property
+    def mqtt_client(self) -> Any:
+        """Publishes as paho's client does; there while the connector runs."""
+        return self._require_link().client
+
+    @mqtt_client.setter
+    def mqtt_client(self, client: Any) -> None:
+        # Connectors' own tests set a mock.
+        self._link = self._injected_link(client)
 
     # Start and end.
 
@@ -236,7 +268,7 @@ class Connector:
         dispatcher = self._DeviceDispatcher(**kwargs)
         if isinstance(dispatcher, DispatchOnce):
             dispatcher.name = "sensor flow"
-            dispatcher.end_listener = self._call_for_a_look
+            dispatcher.end_listener = self._wake_supervisor
         dispatcher.start()
         self._dispatchers.append(dispatcher)
 
@@ -245,7 +277,7 @@ class Connector:
     ) -> DispatchOnce:
         thread = DispatchOnce(target_func=body)
         thread.name = name
-        thread.end_listener = self._call_for_a_look
+        thread.end_listener = self._wake_supervisor
         thread.start()
         self._dispatchers.append(thread)
         return thread
@@ -255,14 +287,8 @@ class Connector:
         if not _is_paho(self._MqttClient):
             client = self._MqttClient(userdata=userdata)
             client.on_message = self._handle_incoming_mqtt_msg
-            self.mqtt_client = client
-            return InjectedLink(
-                client=client,
-                host=self.MQTT_BROKER_HOST,
-                port=self.MQTT_BROKER_PORT,
-                on_connected=self._subscribe_and_announce,
-            )
-        link = BrokerLink(
+            return self._injected_link(client)
+        return BrokerLink(
             client_class=self._MqttClient,
             host=self.MQTT_BROKER_HOST,
             port=self.MQTT_BROKER_PORT,
@@ -280,8 +306,21 @@ class Connector:
             on_connected=self._on_broker_connected,
             announcement=self._available_datapoints_json,
         )
-        self.mqtt_client = link
-        return link
+
+    def _injected_link(self, client: Any) -> InjectedLink:
+        return InjectedLink(
+            client=client,
+            host=self.MQTT_BROKER_HOST,
+            port=self.MQTT_BROKER_PORT,
+            on_connected=self._subscribe_and_announce,
+            announcement_topic=self.MQTT_TOPIC_AVAILABLE_DATAPOINTS,
+            announcement=self._available_datapoints_json,
+        )
+
+    def _require_link(self) -> BrokerLink | InjectedLink:
+        if self._link is None:
+            raise AttributeError("mqtt_client is made by run")
+        return self._link
 
     def _shut_down(self) -> None:
         # The broker's thread goes last: it carries the goodbye.
@@ -329,7 +368,7 @@ class Connector:
             wait_s = self._next_heartbeat_at - time.monotonic()
             try:
                 is_over = self._calls.get(
-                    timeout=min(max(0.0, wait_s), LOOK_INTERVAL_S)
+                    timeout=min(max(0.0, wait_s), CHECK_INTERVAL_S)
                 )
             except Empty:
                 continue
@@ -372,29 +411,30 @@ class Connector:
             ),
         )
 
-    def _call_for_a_look(self) -> None:
+    def _wake_supervisor(self) -> None:
         self._calls.put(False)
 
     # The broker's side.
 
-    def _on_broker_connected(self, welcome: Welcome) -> None:
+    def _on_broker_connected(self, connected: Connected) -> None:
         self._subscribe_and_announce()
         logger.info(
             "%s to the MQTT broker %s:%d.%s",
-            "Connected" if welcome.is_first else "Connected again",
+            "Connected" if connected.is_first else "Connected again",
             self.MQTT_BROKER_HOST,
             self.MQTT_BROKER_PORT,
-            _fate_of_values(welcome),
+            _fate_of_values(connected),
         )
         # The heartbeat before this one may have been lost.
         self._next_heartbeat_at = 0.0
-        self._call_for_a_look()
+        self._wake_supervisor()
 
     def _subscribe_and_announce(self) -> None:
         for topic in self.datapoint_map["actuator"]:
             self.mqtt_client.subscribe(topic=topic, qos=2)
         self.mqtt_client.subscribe(topic=self.MQTT_TOPIC_DATAPOINT_MAP, qos=1)
-        self._announce_available_datapoints()
+        self._require_link().announce()
+        self.on_connected()
 
     @staticmethod
     def _handle_incoming_mqtt_msg(
@@ -476,6 +516,7 @@ class Connector:
         old_map = self.datapoint_map
         if new_map == old_map:
             logger.debug("Received the datapoint_map that is in use already.")
+            self.on_datapoint_map(is_new=False)
             return
         # Before subscribing: a command may come at once.
         self.datapoint_map = new_map
@@ -490,6 +531,7 @@ class Connector:
             len(new_map["sensor"]),
             len(new_map["actuator"]),
         )
+        self.on_datapoint_map(is_new=True)
 
     def _update_available_datapoints(
         self, available_datapoints: Datapoints
@@ -511,7 +553,7 @@ class Connector:
                 self._drop_newest(known)
             has_grown |= len(known) > size
         if has_grown:
-            self._announce_available_datapoints()
+            self._require_link().announce()
 
     def _drop_newest(self, known: dict[str, Any]) -> None:
         while len(known) > MAX_AVAILABLE_DATAPOINTS:
@@ -522,16 +564,6 @@ class Connector:
                 "More than %d datapoints: new ones are not announced.",
                 MAX_AVAILABLE_DATAPOINTS,
             )
-
-    def _announce_available_datapoints(self) -> None:
-        if isinstance(self.mqtt_client, BrokerLink):
-            self.mqtt_client.announce()
-            return
-        self.mqtt_client.publish(
-            topic=self.MQTT_TOPIC_AVAILABLE_DATAPOINTS,
-            payload=self._available_datapoints_json(),
-            retain=True,
-        )
 
     def _available_datapoints_json(self) -> str:
         # Copied in one step of the interpreter: the flow may add a key while
@@ -585,10 +617,10 @@ def _install_handler(handler: MQTTHandler) -> None:
     logger.addHandler(handler)
 
 
-def _fate_of_values(welcome: Welcome) -> str:
-    if welcome.kept == 0 and welcome.dropped == 0:
+def _fate_of_values(connected: Connected) -> str:
+    if connected.kept == 0 and connected.dropped == 0:
         return ""
     return (
-        f" {welcome.kept} values were kept and are sent now, "
-        f"{welcome.dropped} were dropped."
+        f" {connected.kept} values were kept and are sent now, "
+        f"{connected.dropped} were dropped."
     )

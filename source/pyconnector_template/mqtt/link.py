@@ -110,7 +110,7 @@ class Topics:
 
 
 @dataclass(frozen=True)
-class Welcome:
+class Connected:
     """
     What happened to the messages while the broker was away.
 
@@ -152,7 +152,7 @@ class BrokerLink:
     on_message : callable
         Called in the link's thread with (client, userdata, message).
     on_connected : callable
-        Called in the link's thread with a `Welcome` on every CONNACK.
+        Called in the link's thread with a `Connected` on every CONNACK.
     announcement : callable
         Makes the current available datapoints, as JSON.
     """
@@ -168,7 +168,7 @@ class BrokerLink:
         version: str,
         userdata: object,
         on_message: OnMessage,
-        on_connected: Callable[[Welcome], None],
+        on_connected: Callable[[Connected], None],
         announcement: Callable[[], str],
     ) -> None:
         self._host = host
@@ -188,7 +188,7 @@ class BrokerLink:
         self._up_since: float | None = None
         self._lost_because = "the connection was closed"
         self._was_connected = False
-        self._complaints: set[str] = set()
+        self._told_causes: set[str] = set()
         self._echo: tuple[int, int] | None = None
         self._next_echo_at = 0.0
         self._next_batch_at = 0.0
@@ -222,7 +222,7 @@ class BrokerLink:
         if self._outbox.put(lane, Message(topic, payload, qos, retain)):
             self._wake()
 
-    def publish_values(self, messages: Iterable[tuple[str, str]]) -> None:
+    def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
         """
         Queue retained messages with QoS 0 that leave in one piece.
 
@@ -253,6 +253,11 @@ class BrokerLink:
     def unsubscribe(self, topic: str) -> None:
         """Unsubscribe if connected."""
         self._client.unsubscribe(topic)
+
+    @property
+    def client(self) -> BrokerLink:
+        """The link itself: connectors publish on it as on paho's client."""
+        return self
 
     def is_connected(self) -> bool:
         """Whether the broker has accepted us and the connection stands."""
@@ -295,7 +300,7 @@ class BrokerLink:
         try:
             self._client.connect(self._host, self._port, KEEPALIVE_S)
         except (OSError, ValueError) as error:
-            self._complain(_cause_of(error))
+            self._warn_once(_cause_of(error))
             return False
         return True
 
@@ -390,7 +395,7 @@ class BrokerLink:
         if reason.is_failure:
             self._lost_because = f"it refused the login: {reason}"
             return
-        welcome = Welcome(
+        connected = Connected(
             is_first=not self._was_connected,
             kept=self._outbox.waiting(Lane.VALUE),
             dropped=self._outbox.take_dropped(Lane.VALUE),
@@ -398,11 +403,11 @@ class BrokerLink:
         self._is_up = True
         self._up_since = time.monotonic()
         self._was_connected = True
-        self._complaints.clear()
+        self._told_causes.clear()
         self._must_announce = True
         self._next_announcement_at = 0.0
         self._send_status("online")
-        self._on_connected(welcome)
+        self._on_connected(connected)
 
     def _after_connection(self) -> None:
         was_up, self._is_up = self._is_up, False
@@ -412,7 +417,7 @@ class BrokerLink:
         if self._stopping.is_set():
             return
         if not was_up:
-            self._complain(self._lost_because)
+            self._warn_once(self._lost_because)
         else:
             logger.warning(
                 "Lost the MQTT broker %s:%d (%s). Values are kept until it is "
@@ -502,10 +507,10 @@ class BrokerLink:
         # notice the end of the connection, and publish the last will.
         self._client.loop_write()
 
-    def _complain(self, cause: str) -> None:
+    def _warn_once(self, cause: str) -> None:
         # One warning per kind of cause until the broker answers again.
-        level = logging.DEBUG if cause in self._complaints else logging.WARNING
-        self._complaints.add(cause)
+        level = logging.DEBUG if cause in self._told_causes else logging.WARNING
+        self._told_causes.add(cause)
         logger.log(
             level,
             "Cannot connect to the MQTT broker %s:%d: %s. Trying again.",

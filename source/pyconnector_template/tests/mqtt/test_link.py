@@ -17,9 +17,9 @@ from pyconnector_template.mqtt import link as broker_module
 from pyconnector_template.mqtt.link import (
     BATCH,
     BrokerLink,
+    Connected,
     Login,
     Topics,
-    Welcome,
 )
 from pyconnector_template.mqtt.outbox import LIMITS, Lane
 from testbed.load import seconds_here
@@ -51,7 +51,7 @@ class World:
     def __init__(
         self, port: int, host: str = "127.0.0.1", **login: Any
     ) -> None:
-        self.welcomes: list[Welcome] = []
+        self.connections: list[Connected] = []
         self.messages: list[tuple[str, bytes]] = []
         self.announced = 0
         self.link = BrokerLink(
@@ -63,7 +63,7 @@ class World:
             version="1.2.3",
             userdata=None,
             on_message=self._note,
-            on_connected=self.welcomes.append,
+            on_connected=self.connections.append,
             announcement=self._announce,
         )
         self.thread = threading.Thread(target=self.link.run, name="mqtt")
@@ -140,8 +140,12 @@ def test_values_of_an_outage_are_sent_afterwards_in_order(
         wait_until(lambda: len(numbers(observer)) == 100)
         assert numbers(observer) == list(range(100))
         assert observer.on("demo/heartbeat") == []
-        assert world.welcomes[0] == Welcome(is_first=True, kept=0, dropped=0)
-        assert world.welcomes[1] == Welcome(is_first=False, kept=100, dropped=0)
+        assert world.connections[0] == Connected(
+            is_first=True, kept=0, dropped=0
+        )
+        assert world.connections[1] == Connected(
+            is_first=False, kept=100, dropped=0
+        )
 
 
 def test_what_does_not_fit_is_dropped_from_the_oldest_and_told(
@@ -154,8 +158,10 @@ def test_what_does_not_fit_is_dropped_from_the_oldest_and_told(
             world.link.publish(topic=VALUE, payload=str(number))
         observer = broker.observe(VALUE)
         world.link._port = broker.port
-        wait_until(lambda: world.welcomes)
-        assert world.welcomes[0] == Welcome(True, kept=2 * BATCH, dropped=100)
+        wait_until(lambda: world.connections)
+        assert world.connections[0] == Connected(
+            True, kept=2 * BATCH, dropped=100
+        )
         wait_until(lambda: len(numbers(observer)) >= 2 * BATCH)
     assert numbers(observer) == list(range(100, 2 * BATCH + 100))
 
@@ -236,7 +242,7 @@ def test_a_connector_that_dies_leaves_its_last_will(broker: Mosquitto) -> None:
         observer.wait_for(
             "demo/status", lambda one: one.json["status"] == "offline"
         )
-        wait_until(lambda: len(world.welcomes) == 2)
+        wait_until(lambda: len(world.connections) == 2)
 
 
 def test_what_is_published_last_is_flushed_before_the_end(
@@ -296,7 +302,7 @@ def test_values_of_one_moment_leave_together_and_retained(
     with started(broker.port) as world:
         wait_until(world.link.is_connected)
         world.send(1)
-        world.link.publish_values((VALUE, str(number)) for number in (2, 3))
+        world.link.publish_messages((VALUE, str(number)) for number in (2, 3))
         world.send(4)
         observer.wait_for(VALUE, lambda message: message.payload == b"4")
     assert numbers(observer) == [1, 2, 3, 4]
@@ -311,12 +317,14 @@ def test_values_of_an_outage_are_sent_afterwards_and_counted_one_by_one(
         wait_until(world.link.is_connected)
         broker.kill()
         wait_until(lambda: not world.link.is_connected())
-        world.link.publish_values((VALUE, str(one)) for one in range(60))
-        world.link.publish_values((VALUE, str(one)) for one in range(60, 100))
+        world.link.publish_messages((VALUE, str(one)) for one in range(60))
+        world.link.publish_messages((VALUE, str(one)) for one in range(60, 100))
         observer = start_with_an_observer(broker, world)
         wait_until(lambda: len(numbers(observer)) == 100)
         assert numbers(observer) == list(range(100))
-        assert world.welcomes[1] == Welcome(is_first=False, kept=100, dropped=0)
+        assert world.connections[1] == Connected(
+            is_first=False, kept=100, dropped=0
+        )
 
 
 def test_one_topic_with_a_wildcard_does_not_take_the_others_with_it(
@@ -325,7 +333,7 @@ def test_one_topic_with_a_wildcard_does_not_take_the_others_with_it(
     observer = broker.observe(VALUE)
     with started(broker.port) as world:
         wait_until(world.link.is_connected)
-        world.link.publish_values([("demo/#", "1"), (VALUE, "2")])
+        world.link.publish_messages([("demo/#", "1"), (VALUE, "2")])
         observer.wait_for(VALUE)
     assert "demo/#" in caplog.text
 
