@@ -36,6 +36,7 @@ from connector.health import Pulse, path_from
 from connector.keba.io.gateway import Gateway
 from connector.keba.station.station import StationOptions
 from connector.settings import Settings
+from pyconnector_template.connector import EXIT_WRONG_SETTINGS
 from pyconnector_template.dispatch import DispatchOnce
 from pyconnector_template.pyconnector_template import (
     ActuatorFlow,
@@ -50,8 +51,6 @@ from pyconnector_template.settings import (
 )
 
 __version__ = "1.1.0"
-
-EXIT_WRONG_SETTINGS = 2
 
 SWITCH_INTERVAL_S = 0.001
 """After so long a thread lets another one run: with Python's five milliseconds

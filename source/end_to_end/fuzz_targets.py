@@ -51,7 +51,7 @@ class NotingGateway:
         """Note an event."""
         self.told.append(event)
 
-    def set_in_charge(self, *, is_in_charge: bool) -> None:
+    def set_controlled(self, *, is_controlled: bool) -> None:
         """Nobody asks."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import threading
 import time
@@ -27,7 +28,12 @@ from .json_text import to_json
 from .logs import LOGFORMAT, LOGGER_NAME, MQTTHandler, shortened
 from .mqtt.injected_link import InjectedLink
 from .mqtt.link import BrokerLink, Connected, Login, Topics
-from .settings import TemplateSettings, dotenv_files, read_settings
+from .settings import (
+    SettingsError,
+    TemplateSettings,
+    dotenv_files,
+    read_settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -49,6 +55,8 @@ LONGEST_HEARTBEAT_MARGIN_S = 1.0
 
 # Dispatchers that are not ours cannot tell when they end: they are checked.
 CHECK_INTERVAL_S = 0.5
+
+EXIT_WRONG_SETTINGS = 2
 
 # Docker and the entry script of BEMCom's images give two seconds.
 JOIN_DEVICES_S = 0.6
@@ -84,7 +92,9 @@ class Connector:
     heartbeat_interval : float
         Seconds between heartbeats.
     settings : TemplateSettings, optional
-        None reads them from the environment and from `dotenv_files`.
+        None reads them from the environment and from `dotenv_files`. What is
+        wrong with them is told by `run`: tests of connectors make them without
+        any.
 
     Attributes
     ----------
@@ -95,10 +105,6 @@ class Connector:
     settings : TemplateSettings
         What is set in the environment.
 
-    Raises
-    ------
-    SettingsError
-        If settings cannot be used.
     """
 
     run_sensor_flow: Callable[..., None]
@@ -116,11 +122,12 @@ class Connector:
         settings: TemplateSettings | None = None,
     ) -> None:
         logging.basicConfig(format=LOGFORMAT, level=logging.INFO)
+        self._settings_error: SettingsError | None = None
         if settings is None:
             # Connectors find their own variables of .env in os.environ.
             for path in reversed(dotenv_files()):
                 load_dotenv(path)  # keeps what is there
-            settings = read_settings(TemplateSettings)
+            settings = self._settings_from_environment()
         self.settings = settings
         self._take_settings(settings)
         self.version = version
@@ -150,8 +157,12 @@ class Connector:
         Raises
         ------
         SystemExit
-            With code 1 after a fatal error, whose cause is in the log.
+            With code 1 after a fatal error, whose cause is in the log; with
+            code 2 if settings cannot be used.
         """
+        if self._settings_error is not None:
+            logger.error("%s", self._settings_error)
+            raise SystemExit(EXIT_WRONG_SETTINGS)
         failed = False
         with self._signals_caught():
             try:
@@ -220,6 +231,17 @@ class Connector:
         self._link = self._injected_link(client)
 
     # Start and end.
+
+    def _settings_from_environment(self) -> TemplateSettings:
+        try:
+            return read_settings(TemplateSettings)
+        except SettingsError as error:
+            self._settings_error = error
+            return TemplateSettings.model_construct(
+                connector_name=os.environ.get("CONNECTOR_NAME")
+                or "unknown-connector",
+                mqtt_broker_host=os.environ.get("MQTT_BROKER_HOST") or "",
+            )
 
     def _take_settings(self, settings: TemplateSettings) -> None:
         name = settings.connector_name

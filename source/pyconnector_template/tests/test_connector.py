@@ -21,7 +21,6 @@ from pyconnector_template.pyconnector_template import (
     Connector,
     SensorFlow,
 )
-from pyconnector_template.settings import SettingsError
 from pyconnector_template.tests.conftest import running
 from testbed.mosquitto import DEADLINE_S, wait_until
 
@@ -137,12 +136,32 @@ def test_arguments_may_be_given_by_position_and_have_defaults() -> None:
     assert plain._device_dispatcher_kwargs == {}
 
 
-def test_a_missing_broker_is_told_clearly(
+def test_a_connector_can_be_made_without_settings_as_unit_tests_do(
     environment: pytest.MonkeyPatch,
 ) -> None:
     environment.delenv("MQTT_BROKER_HOST")
-    with pytest.raises(SettingsError, match="MQTT_BROKER_HOST: is required"):
-        Connector("1.2.3")
+    connector = WholeConnector("1.2.3")
+    connector.mqtt_client = MagicMock()
+    connector._update_available_datapoints(
+        {"sensor": {"power": 1}, "actuator": {}}
+    )
+    sent = connector.mqtt_client.publish.call_args.kwargs
+    assert sent["topic"] == "demo/available_datapoints"
+
+
+def test_what_is_missing_is_told_by_run_before_anything_starts(
+    environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    environment.delenv("MQTT_BROKER_HOST")
+    environment.setenv("MQTT_TLS", "perhaps")
+    connector = WholeConnector("1.2.3", MqttClient=FakeClient)
+    with pytest.raises(SystemExit) as ended:
+        connector.run()
+    assert ended.value.code == 2
+    [record] = caplog.records
+    assert "MQTT_BROKER_HOST: is required" in record.getMessage()
+    assert "MQTT_TLS" in record.getMessage()
+    assert record.exc_info is None
 
 
 def test_variables_of_the_file_are_there_for_the_connectors_own_settings(

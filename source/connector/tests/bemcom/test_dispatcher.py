@@ -35,8 +35,8 @@ class NotingGateway:
     def emit(self, event: Event) -> None:
         self.told.append(event)
 
-    def set_in_charge(self, *, is_in_charge: bool) -> None:
-        self.control.append(is_in_charge)
+    def set_controlled(self, *, is_controlled: bool) -> None:
+        self.control.append(is_controlled)
 
 
 @pytest.fixture
