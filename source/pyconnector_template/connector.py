@@ -24,10 +24,13 @@ from .datapoint_map import (
     read_datapoint_map,
 )
 from .dispatch import DispatchOnce
+from .findings import Cause, Findings
 from .json_text import to_json
 from .logs import LOGFORMAT, LOGGER_NAME, MQTTHandler, shortened
+from .missing_map import PATIENCE_S, MissingMap, Step
+from .mqtt.greeting import Login
 from .mqtt.injected_link import InjectedLink
-from .mqtt.link import BrokerLink, Connected, Login, Topics
+from .mqtt.link import BrokerLink, Connected, Topics
 from .settings import (
     SettingsError,
     TemplateSettings,
@@ -43,6 +46,9 @@ logger = logging.getLogger(LOGGER_NAME)
 # BEMCom never forgets a datapoint; a device that invents keys must not fill
 # its database and our memory. A thousand stations have about 70,000.
 MAX_AVAILABLE_DATAPOINTS = 100_000
+
+DATAPOINT_MAP = "/datapoint_map"
+ALL_MAPS = f"+{DATAPOINT_MAP}"
 
 # Nothing that a device takes is longer; larger messages would only fill the
 # queue of commands with megabytes.
@@ -104,6 +110,8 @@ class Connector:
         The selected datapoints with their topics; replaced as a whole.
     settings : TemplateSettings
         What is set in the environment.
+    broker_findings : Findings
+        What is wrong between connector, broker and BEMCom at the moment.
 
     """
 
@@ -139,6 +147,8 @@ class Connector:
         self._heartbeat_interval = heartbeat_interval
         self.datapoint_map = empty_map()
         self.available_datapoints: Datapoints = {"sensor": {}, "actuator": {}}
+        self.broker_findings = Findings()
+        self._missing_map = MissingMap(self.CONNECTOR_NAME)
         self._link: BrokerLink | InjectedLink | None = None
         self._commands: CommandWorker | None = None
         self._link_thread: DispatchOnce | None = None
@@ -220,6 +230,17 @@ class Connector:
         """Publish retained messages in one piece, see `SensorFlow`."""
         self._require_link().publish_messages(messages)
 
+    def publish_retained(self, name: str, value: object) -> None:
+        """
+        Publish a state under ``<CONNECTOR_NAME>/<name>``, as JSON.
+
+        The newest is kept and sent again after each CONNACK, since a broker
+        may forget what it retained. It needs no datapoint map.
+        """
+        self._require_link().publish_retained(
+            f"{self.CONNECTOR_NAME}/{name}", to_json(value)
+        )
+
     @property
     def mqtt_client(self) -> Any:
         """Publishes as paho's client does; there while the connector runs."""
@@ -253,7 +274,7 @@ class Connector:
         self.MQTT_TOPIC_LOGS = f"{name}/logs"
         self.MQTT_TOPIC_HEARTBEAT = f"{name}/heartbeat"
         self.MQTT_TOPIC_AVAILABLE_DATAPOINTS = f"{name}/available_datapoints"
-        self.MQTT_TOPIC_DATAPOINT_MAP = f"{name}/datapoint_map"
+        self.MQTT_TOPIC_DATAPOINT_MAP = f"{name}{DATAPOINT_MAP}"
         self.MQTT_TOPIC_RAW_MESSAGE_TO_DB = f"{name}/raw_message_to_db"
         self.MQTT_TOPIC_STATUS = f"{name}/status"
         self.actuator_max_age_s = settings.actuator_max_age_seconds
@@ -310,11 +331,12 @@ class Connector:
             client = self._MqttClient(userdata=userdata)
             client.on_message = self._handle_incoming_mqtt_msg
             return self._injected_link(client)
-        return BrokerLink(
+        link = BrokerLink(
             client_class=self._MqttClient,
             host=self.MQTT_BROKER_HOST,
             port=self.MQTT_BROKER_PORT,
             login=_login(self.settings),
+            findings=self.broker_findings,
             topics=Topics(
                 logs=self.MQTT_TOPIC_LOGS,
                 heartbeat=self.MQTT_TOPIC_HEARTBEAT,
@@ -328,6 +350,8 @@ class Connector:
             on_connected=self._on_broker_connected,
             announcement=self._available_datapoints_json,
         )
+        link.subscribe(self.MQTT_TOPIC_DATAPOINT_MAP, qos=1)
+        return link
 
     def _injected_link(self, client: Any) -> InjectedLink:
         return InjectedLink(
@@ -383,6 +407,7 @@ class Connector:
         while True:
             self._raise_if_a_thread_ended()
             now = time.monotonic()
+            self._look_for_map(now)
             if now >= self._next_heartbeat_at:
                 pause_s = heartbeat_pause(self._heartbeat_interval)
                 self._next_heartbeat_at = now + pause_s
@@ -410,6 +435,8 @@ class Connector:
         healthy = self.is_healthy()
         if healthy:
             self._send_heartbeat()
+        if self._link is not None:
+            self._link.retry()
         if healthy != self._was_healthy:
             self._was_healthy = healthy
             logger.warning(
@@ -433,13 +460,44 @@ class Connector:
             ),
         )
 
+    def _look_for_map(self, now: float) -> None:
+        step = self._missing_map.next_step(
+            now, is_connected=self.broker_is_connected
+        )
+        if step is Step.LOOK:
+            self._require_link().look_at(ALL_MAPS)
+        elif step is Step.TELL:
+            self._require_link().unsubscribe(ALL_MAPS)
+            self._tell_missing_map()
+
+    def _tell_missing_map(self) -> None:
+        similar = self._missing_map.similar_name()
+        if similar is None:
+            self.broker_findings.note(Cause.NO_MAP)
+            hint = ""
+        else:
+            self.broker_findings.note(
+                Cause.WRONG_NAME, f"there is a map for {similar!r}"
+            )
+            hint = (
+                f" There is a map for {similar!r}: did you mean "
+                f"CONNECTOR_NAME={similar}?"
+            )
+        logger.warning(
+            "BEMCom has sent no datapoint map for %g s, so no values are "
+            "published. In the AdminUI open Connectors, Add, and enter the "
+            "name %s exactly so; if it is there already, open and save it.%s",
+            PATIENCE_S,
+            self.CONNECTOR_NAME,
+            hint,
+        )
+
     def _wake_supervisor(self) -> None:
         self._calls.put(False)
 
     # The broker's side.
 
     def _on_broker_connected(self, connected: Connected) -> None:
-        self._subscribe_and_announce()
         logger.info(
             "%s to the MQTT broker %s:%d.%s",
             "Connected" if connected.is_first else "Connected again",
@@ -450,6 +508,7 @@ class Connector:
         # The heartbeat before this one may have been lost.
         self._next_heartbeat_at = 0.0
         self._wake_supervisor()
+        self.on_connected()
 
     def _subscribe_and_announce(self) -> None:
         for topic in self.datapoint_map["actuator"]:
@@ -479,6 +538,8 @@ class Connector:
         self = userdata["self"]
         if msg.topic == self.MQTT_TOPIC_DATAPOINT_MAP:
             self._take_datapoint_map(msg.payload)
+        elif str(msg.topic).endswith(DATAPOINT_MAP):
+            self._missing_map.note_other(msg.topic.removesuffix(DATAPOINT_MAP))
         # Compared, because only a real flag says that a message is old.
         elif msg.retain == True:  # noqa: E712
             logger.warning(
@@ -535,6 +596,7 @@ class Connector:
                 len(rejected),
                 rejected[0],
             )
+        self._note_map(new_map)
         old_map = self.datapoint_map
         if new_map == old_map:
             logger.debug("Received the datapoint_map that is in use already.")
@@ -554,6 +616,14 @@ class Connector:
             len(new_map["actuator"]),
         )
         self.on_datapoint_map(is_new=True)
+
+    def _note_map(self, datapoint_map: DatapointMap) -> None:
+        self._missing_map.has_come = True
+        self.broker_findings.clear(Cause.NO_MAP, Cause.WRONG_NAME)
+        if any(datapoint_map.values()):
+            self.broker_findings.clear(Cause.NOTHING_ACTIVE)
+        else:
+            self.broker_findings.note(Cause.NOTHING_ACTIVE)
 
     def _update_available_datapoints(
         self, available_datapoints: Datapoints

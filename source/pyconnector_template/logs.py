@@ -121,10 +121,29 @@ class MQTTHandler(logging.Handler):
                 "timestamp": round(record.created * 1000),
                 "msg": text,
                 # The API drops logs whose emitter is null (contract, 1.1).
-                "emitter": record.funcName or record.module,
+                "emitter": clean_text(
+                    getattr(record, "emitter", None)
+                    or record.funcName
+                    or record.module
+                ),
                 "level": record.levelno,
             }
         )
+
+
+def logger_about(emitter: str) -> logging.LoggerAdapter[logging.Logger]:
+    """
+    Make a logger for what concerns one thing.
+
+    Parameters
+    ----------
+    emitter : str
+        Whom its rows are about, a device or a part such as ``broker``: the
+        AdminUI filters by it. Other records carry their function's name.
+    """
+    return logging.LoggerAdapter(
+        logging.getLogger(LOGGER_NAME), {"emitter": emitter}
+    )
 
 
 def shortened(value: object) -> str:

@@ -89,6 +89,21 @@ class InjectedLink:
             [(self._announcement_topic, self._announcement())]
         )
 
+    def publish_retained(self, topic: str, payload: str) -> None:
+        """Publish a state."""
+        self.publish_messages([(topic, payload)])
+
+    def look_at(self, topic_filter: str) -> None:
+        """Subscribe until `unsubscribe`."""
+        self.client.subscribe(topic=topic_filter)
+
+    def unsubscribe(self, topic: str) -> None:
+        """Unsubscribe."""
+        self.client.unsubscribe(topic=topic)
+
+    def retry(self) -> None:
+        """Nothing: what the client subscribes is its own affair."""
+
     def stop(self, flush_s: float = 0.0) -> None:  # noqa: ARG002
         """Disconnect, which ends the client's loop."""
         self._stopping.set()
