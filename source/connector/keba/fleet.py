@@ -89,10 +89,7 @@ class UnknownStationError(LookupError):
 class Fleet:
     """All stations, found by name and by source address.
 
-    Parameters
-    ----------
-    stations
-        The stations; each begins with its first address.
+    A station begins with its first address.
     """
 
     def __init__(self, stations: Iterable[Station]) -> None:
@@ -104,11 +101,9 @@ class Fleet:
 
     @property
     def stations(self) -> tuple[str, ...]:
-        """Names of all stations."""
         return tuple(self._members)
 
     def address_of(self, station: str) -> str | None:
-        """Return the address of a station, None while it has none."""
         return self._member(station).address
 
     def set_address(
@@ -138,7 +133,6 @@ class Fleet:
         return events
 
     def submit(self, station: str, command: Command, now: float) -> list[Event]:
-        """Queue a command for a station."""
         member = self._member(station)
         events = member.station.submit(command, now)
         self._schedule(member)
@@ -149,13 +143,7 @@ class Fleet:
     ) -> list[Event]:
         """Take a datagram and hand it to the station that sent it.
 
-        Parameters
-        ----------
-        data, address, now
-            What came, from where, and when.
-        is_behind
-            Whether more comes than can be worked off; then a flood is read
-            up to a limit only.
+        While we are behind, a flood is read up to a limit only.
         """
         member = self._by_address.get(address)
         if member is None:
@@ -167,19 +155,16 @@ class Fleet:
         return events
 
     def ask(self, station: str, report: int, now: float) -> None:
-        """Ask a station for a report outside of its rounds."""
         member = self._member(station)
         member.station.ask(report, now)
         self._schedule(member)
 
     def set_controlled(self, *, is_controlled: bool, now: float) -> None:
-        """Note whether the broker and the controller are there."""
         for member in self._members.values():
             member.station.set_controlled(is_controlled=is_controlled, now=now)
             self._schedule(member)
 
     def shutdown(self, now: float) -> None:
-        """Poll no more; send what belongs to a clean end."""
         for member in self._members.values():
             member.station.shutdown(now)
             self._schedule(member)
@@ -199,13 +184,11 @@ class Fleet:
         ]
 
     def datagram_sent(self, station: str, now: float) -> None:
-        """Note when the last datagram for a station has really left."""
         member = self._member(station)
         member.station.datagram_sent(now)
         self._schedule(member)
 
     def note_send_error(self, station: str) -> None:
-        """Note that the last datagram for a station could not be sent."""
         self._member(station).station.note_send_error()
 
     def next_deadline(self) -> float | None:
@@ -218,19 +201,9 @@ class Fleet:
         return None
 
     def advance(self, now: float, received_until: float) -> FleetStep | None:
-        """Let time pass for the one station that is due first.
+        """Let time pass for the station that is due first, if one is.
 
-        Parameters
-        ----------
-        now
-            The moment.
-        received_until
-            Up to when all that came was handed to `receive`.
-
-        Returns
-        -------
-        FleetStep or None
-            None when no station is due.
+        `received_until` as in `Station.advance`.
         """
         due_at = self.next_deadline()
         if due_at is None or due_at > now:

@@ -202,7 +202,6 @@ class Gateway:
         self._hand_in(lambda now: self._fleet.submit(station, command, now))
 
     def ask(self, station: str, report: int) -> None:
-        """Ask a station for a report once more, or for another one."""
         self._hand_in(lambda now: self._fleet.ask(station, report, now))
 
     def set_controlled(self, *, is_controlled: bool) -> None:

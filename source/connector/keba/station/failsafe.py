@@ -85,13 +85,11 @@ class FailsafeKeepalive:
         return self._failsafe.timeout / KEEPALIVES_PER_TIMEOUT
 
     def next_deadline(self) -> float:
-        """Return when the next keepalive begins."""
         if not (self._is_armed and self._is_controlled):
             return math.inf
         return self._next_keepalive_at
 
     def set_controlled(self, *, is_controlled: bool, now: float) -> None:
-        """Note whether the broker and the controller are there."""
         if is_controlled and not self._is_controlled:
             self._next_keepalive_at = now
         self._is_controlled = is_controlled
@@ -106,13 +104,11 @@ class FailsafeKeepalive:
         self._confirmed.clear()
 
     def note_sent(self, command: Command, now: float) -> None:
-        """A command is leaving."""
         if command.word in REFRESHING_WORDS:
             self._is_keepalive_waiting = False
             self._plan_keepalive(now)
 
     def note_accepted(self, command: Command, now: float) -> None:
-        """The station has confirmed a command."""
         if isinstance(command, SetFailsafe):
             self._failsafe = command
             self._is_armed = command.timeout > 0

@@ -132,15 +132,7 @@ class Step:
 
 
 class Station:
-    """What is said to one station, and what it says.
-
-    Parameters
-    ----------
-    name
-        Name of the station.
-    options
-        How it is spoken to.
-    """
+    """What is said to one station, and what it says."""
 
     def __init__(
         self, name: str, options: StationOptions = DEFAULT_OPTIONS
@@ -185,7 +177,6 @@ class Station:
         self._polls.add(report, now, delay_s=delay_s)
 
     def set_controlled(self, *, is_controlled: bool, now: float) -> None:
-        """Note whether the broker and the controller are there."""
         self._desired_state.set_controlled(is_controlled=is_controlled, now=now)
 
     def shutdown(self, now: float) -> None:
@@ -216,7 +207,6 @@ class Station:
         self._exchange.datagram_sent(now)
 
     def note_send_error(self) -> None:
-        """Note that the last datagram could not be sent."""
         self._availability.note_send_error()
 
     def receive(self, data: bytes, now: float) -> list[Event]:
@@ -247,7 +237,6 @@ class Station:
 
     @property
     def has_commands(self) -> bool:
-        """Whether a command waits for its moment or for its reply."""
         return len(self._commands) > 0 or self._exchange.command is not None
 
     @property
@@ -531,13 +520,7 @@ class Station:
             )
 
     def _queue_if_free(self, request: Request[Command]) -> bool:
-        """Queue what nobody has asked for, unless it undoes what is newer.
-
-        Returns
-        -------
-        bool
-            Whether it waits now.
-        """
+        """Queue what nobody has asked for; tell whether nothing forbids it."""
         in_flight, newer = self._exchange.in_flight, self._exchange.command
         if (
             in_flight is not None
