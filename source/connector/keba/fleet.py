@@ -35,7 +35,8 @@ UNKNOWN_SENDERS_REMEMBERED = 1000
 """Addresses can be forged; the memory of them is bounded."""
 
 _IDLE_STEP_S = 0.005
-"""A station whose step brought nothing is not asked again at once."""
+"""A station whose step brought nothing is not asked again at once: rounding of
+moments must not become a loop."""
 
 
 @dataclass(frozen=True, slots=True)

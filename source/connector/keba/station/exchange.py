@@ -70,6 +70,7 @@ class LateReplyWindow:
             return None
         self._ends_at = now
         self._command = None
+        # Also for a keepalive: a late reply is worth a line in the log.
         return ReplyTo(command, self._is_reported)
 
     def forget(self) -> None:

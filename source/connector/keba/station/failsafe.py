@@ -166,7 +166,7 @@ class FailsafeKeepalive:
         return self._commands_to_repeat()
 
     def waiting_keepalive(self) -> list[Command]:
-        """Return what the last one should say by now, if it has not left."""
+        """Return what the last one should repeat by now, if it has not left."""
         if not self._is_keepalive_waiting:
             return []
         return self._commands_to_repeat()

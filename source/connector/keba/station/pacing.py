@@ -51,7 +51,7 @@ class Pacer:
         """Return the moment from which this datagram may leave.
 
         What our own schedule sends (a poll, a read-back, a repetition) keeps
-        the long pause to an equal one; a user may say a thing twice.
+        the long pause to an equal one; a user may repeat a command.
         """
         last_sent_at = self._sent_at.get(datagram)
         if not scheduled or last_sent_at is None:

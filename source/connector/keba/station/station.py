@@ -1,7 +1,7 @@
 """One station, sans-I/O: what to send next, and what its answers mean.
 
 No socket, no thread, no clock: the caller says what has come and what time
-it is, and is told what may be sent now. The rules:
+it is, and learns what may be sent now. The rules:
 
 * One request is in flight. A status message in between is data, no answer.
 * Commands go before reports: a user waits for them. Reports that have waited
@@ -12,7 +12,7 @@ it is, and is told what may be sent now. The rules:
 * Report 2 is read back after each command, for TCH-OK means received, not
   done.
 * A station with another serial number than expected is neither believed nor
-  sent a command. Reports are still asked for: it may be exchanged back.
+  sent a command. Reports are still asked for: the right one may come back.
 """
 
 import math
@@ -88,7 +88,7 @@ PHASE_COOL_DOWN_S = 305.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationOptions:
-    """How a station is spoken to.
+    """What is asked of one station, and how.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ class Station:
         self._command_went_last = False
         self._reported: tuple[bool, str] | None = None
 
-    # --- what the caller says ---------------------------------------------
+    # --- what comes in ----------------------------------------------------
 
     def submit(self, command: Command, now: float) -> list[Event]:
         """Queue a command; the older one of the same word is dropped."""
@@ -233,7 +233,7 @@ class Station:
             case _:
                 return []
 
-    # --- what the caller asks ---------------------------------------------
+    # --- what goes out ----------------------------------------------------
 
     @property
     def has_commands(self) -> bool:
@@ -461,7 +461,10 @@ class Station:
     # --- what nobody has asked for -----------------------------------------
 
     def _perform(self, actions: Actions, now: float) -> list[Event]:
-        """Queue what restores or keeps alive, unless a user wants something."""
+        """Queue what restores or keeps alive, unless a user wants otherwise.
+
+        What is not queued is not reported as restored.
+        """
         left_out = [
             command
             for command in actions.commands

@@ -402,7 +402,7 @@ def test_after_a_short_absence_one_keepalive_is_enough(
     assert garage.happened(FailsafeTookOver) == []
 
 
-def test_after_a_trip_enable_and_current_are_sent_again_and_it_is_told(
+def test_after_a_trip_enable_and_current_are_sent_again_and_it_is_reported(
     garage: ObeyingGarage,
 ) -> None:
     garage.submit(TEN_AMPERES)
@@ -446,7 +446,7 @@ def test_a_trip_that_only_the_station_has_noticed_is_seen_in_report_2(
     assert garage.happened(FailsafeTookOver)
 
 
-def test_a_station_that_is_away_for_hours_is_told_once(
+def test_a_station_that_is_away_for_hours_is_reported_once(
     garage: ObeyingGarage,
 ) -> None:
     garage.mute, garage.answer, garage.obeys = {1, 2, 3}, None, False

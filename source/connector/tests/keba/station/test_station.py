@@ -326,7 +326,7 @@ def test_the_first_answer_brings_the_station_online(
     assert state.last_seen_at == garage.now
 
 
-def test_the_connection_is_told_at_the_end_of_each_round(
+def test_the_connection_is_reported_at_the_end_of_each_round(
     garage: Conversation,
 ) -> None:
     garage.answer_round()
@@ -572,7 +572,7 @@ def test_a_reading_asked_for_before_the_answer_proves_nothing(
     assert outcomes(idle_garage) == []
 
 
-def test_a_refusal_is_told_and_read_back(idle_garage: Conversation) -> None:
+def test_a_refusal_is_reported_and_read_back(idle_garage: Conversation) -> None:
     idle_garage.submit(Stop())
     idle_garage.advance()
     idle_garage.receive(b"TCH-ERR:nothing to stop\n")
@@ -595,7 +595,7 @@ def test_a_command_without_read_back_is_received_not_applied(
     ]
 
 
-def test_silence_is_told_and_the_command_repeated_once(
+def test_silence_is_reported_and_the_command_repeated_once(
     idle_garage: Conversation,
 ) -> None:
     idle_garage.submit(amperes(16))
