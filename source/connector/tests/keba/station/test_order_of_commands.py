@@ -7,7 +7,7 @@ A lost reply must not let an older command, said once more, undo a newer one:
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.keba.protocol.commands import (
@@ -248,7 +248,6 @@ def test_a_keepalive_does_not_lift_a_stop_that_waits() -> None:
     assert garage.fields["Enable user"] == 0
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     st.lists(
         st.tuples(

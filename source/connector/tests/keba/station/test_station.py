@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.keba.protocol.commands import (
@@ -716,7 +716,6 @@ STEPS = st.one_of(
 
 
 @given(st.lists(STEPS, max_size=60))
-@settings(max_examples=300, deadline=None)
 def test_the_three_pauses_hold_whatever_is_said_and_lost(
     steps: list[Command | bytes | float],
 ) -> None:
@@ -741,7 +740,6 @@ def test_the_three_pauses_hold_whatever_is_said_and_lost(
 
 
 @given(st.lists(STEPS, max_size=60))
-@settings(max_examples=200, deadline=None)
 def test_every_command_comes_to_an_end(
     steps: list[Command | bytes | float],
 ) -> None:
