@@ -80,7 +80,7 @@ def test_read_only_reaches_the_dispatcher(
     environment.setenv("READ_ONLY", "TRUE")
     connector = Connector()
     told: list[Event] = []
-    environment.setattr(connector.gateway, "tell", told.append)
+    environment.setattr(connector.gateway, "emit", told.append)
 
     connector.send_command("garage__ena", 1, None)
 
@@ -327,7 +327,7 @@ def test_a_message_on_an_actuators_topic_becomes_a_command(
         connector.gateway, "submit", lambda *args: submitted.append(args)
     )
     told: list[Event] = []
-    environment.setattr(connector.gateway, "tell", told.append)
+    environment.setattr(connector.gateway, "emit", told.append)
     now_ms = timestamp_utc_now()
 
     for age_ms in (0, 61_000):
