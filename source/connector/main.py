@@ -22,23 +22,31 @@ if SOURCE not in sys.path:
 
 import logging
 import math
-import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connector.bemcom.actuators import ACTUATORS, FLEET, FLEET_WORDS
-from connector.bemcom.dispatcher import ActuatorFlow
-from connector.bemcom.filters import UnchangedValues
-from connector.bemcom.rfid import CardMask
+from connector.bemcom.diagnosis_topic import DiagnosisTopic
+from connector.bemcom.dispatcher import CommandDispatcher
+from connector.bemcom.filters import ChangeFilter
+from connector.bemcom.rfid import TagMask
 from connector.bemcom.station_log import StationLog
-from connector.bemcom.telemetry import SensorFlow
+from connector.bemcom.telemetry import Telemetry
+from connector.diagnosis.causes import Code
+from connector.diagnosis.findings import Finding
+from connector.diagnosis.site import SiteFacts
 from connector.health import Pulse, path_from
 from connector.keba.io.gateway import Gateway
 from connector.keba.station.station import StationOptions
 from connector.settings import Settings
+from pyconnector_template.connector import EXIT_WRONG_SETTINGS
 from pyconnector_template.dispatch import DispatchOnce
+from pyconnector_template.pyconnector_template import (
+    ActuatorFlow,
+    SensorFlow,
+)
 from pyconnector_template.pyconnector_template import (
     Connector as ConnectorTemplate,
 )
@@ -49,13 +57,11 @@ from pyconnector_template.settings import (
 
 __version__ = "1.1.0"
 
-EXIT_WRONG_SETTINGS = 2
-
 SWITCH_INTERVAL_S = 0.001
 """After so long a thread lets another one run: with Python's five milliseconds
 each request to a station would wait for the flow (decision 7)."""
 
-MAP_PATIENCE_S = 0.5
+FIRST_MAP_TIMEOUT_S = 0.5
 """A broker that has a datapoint map sends it at once. What is read before it is
 here cannot be published until the next poll."""
 
@@ -63,7 +69,7 @@ logger = logging.getLogger("pyconnector")
 
 
 class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
-    """The connector: BEMCom's template with KEBA's stations.
+    """BEMCom's template with KEBA's stations: it only hands on.
 
     Parameters
     ----------
@@ -82,37 +88,30 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
         **kwargs: Any,
     ) -> None:
         settings = settings or read_settings(Settings)
-        self.stations = settings.keba_p30_charge_stations
-        self.is_read_only = settings.read_only
-        self.last_command_at = time.monotonic()
-        failsafe = None if self.is_read_only else settings.keba_p30_failsafe
-        self._controller_timeout_s = (
-            failsafe.controller_timeout if failsafe else None
-        ) or math.inf
-        self._was_controlled = True
-        self._has_map = threading.Event()
-        self.station_log = StationLog()
-        self.card_mask = CardMask(_salt_of(settings))
-        if settings.publish_unchanged_every > 1:
-            self.unchanged = UnchangedValues(settings.publish_unchanged_every)
-        self.gateway = Gateway(
-            {name: station.host for name, station in self.stations.items()},
-            serials={
-                name: station.serial
-                for name, station in self.stations.items()
-                if station.serial is not None
-            },
-            options=StationOptions(
-                reports=settings.keba_p30_reports,
-                poll_interval_s=settings.poll_seconds,
-                reply_timeout_s=settings.keba_p30_reply_timeout,
-                restores=settings.keba_p30_restore and not self.is_read_only,
-                failsafe=None if failsafe is None else failsafe.command,
-            ),
-            bind_address=settings.keba_p30_bind_address,
-            port=settings.keba_p30_port,
-            log=logger,
+        failsafe = None if settings.read_only else settings.keba_p30_failsafe
+        self.gateway = _gateway(settings)
+        self._site = SiteFacts()
+        tag_mask = _tag_mask(settings)
+        self._telemetry = Telemetry(
+            self.gateway,
+            self,
+            station_log=StationLog(),
+            tag_mask=tag_mask,
+            site=self._site,
         )
+        self._dispatcher = CommandDispatcher(
+            self.gateway,
+            settings.keba_p30_charge_stations,
+            is_read_only=settings.read_only,
+            controller_timeout_s=(failsafe and failsafe.controller_timeout)
+            or math.inf,
+            is_hash=tag_mask.is_hash,
+        )
+        self._diagnosis = DiagnosisTopic(self._site, self._findings)
+        self._change_filter = ChangeFilter[Any](
+            settings.publish_unchanged_every
+        )
+        self._has_map = threading.Event()
         self._pulse = Pulse(
             path_from(os.environ),
             lambda: self.is_healthy() and self.broker_is_connected,
@@ -120,15 +119,7 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
         defaults: dict[str, Any] = {
             "available_datapoints": {
                 "sensor": {},
-                "actuator": {
-                    f"{station}__{actuator.word}": actuator.example
-                    for station in self.stations
-                    for actuator in ACTUATORS.values()
-                }
-                | {
-                    f"{FLEET}__{word}": ACTUATORS[word].example
-                    for word in FLEET_WORDS
-                },
+                "actuator": _actuators(settings.keba_p30_charge_stations),
             },
             "DeviceDispatcher": DispatchOnce,
             "device_dispatcher_kwargs": {
@@ -150,44 +141,116 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
 
     def follow_stations(self, termination_event: threading.Event) -> None:
         """Begin when it is known what to publish, or not to be known soon."""
-        self._has_map.wait(MAP_PATIENCE_S)
-        super().follow_stations(termination_event)
+        self._has_map.wait(FIRST_MAP_TIMEOUT_S)
+        self.gateway.open()
+        self._telemetry.follow_stations(termination_event, self._look_around)
 
-    def _validate_and_update_datapoint_map(
-        self, datapoint_map_json: str | bytes
+    def receive_raw_msg(self, raw_data: Any = None) -> dict[str, Any]:
+        """Wrap a datagram, see `Telemetry`."""
+        return self._telemetry.receive_raw_msg(raw_data)
+
+    def parse_raw_msg(self, raw_msg: dict[str, Any]) -> dict[str, Any]:
+        """Parse a datagram, see `Telemetry`."""
+        return self._telemetry.parse_raw_msg(raw_msg)
+
+    def complete_values(
+        self, parsed_message: dict[str, Any], timestamp_ms: int
     ) -> None:
-        super()._validate_and_update_datapoint_map(datapoint_map_json)
+        """Add what reports mean, see `Telemetry`."""
+        self._telemetry.complete_values(parsed_message, timestamp_ms)
+
+    def select_values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Hold back unchanged values, see `ChangeFilter`."""
+        return self._change_filter.select(values)
+
+    def send_command(
+        self,
+        datapoint_key: str,
+        datapoint_value: Any,
+        datapoint_timestamp: int | None,  # noqa: ARG002 - age is checked before
+    ) -> None:
+        """Check and queue a command, see `CommandDispatcher`."""
+        self._dispatcher.send_command(datapoint_key, datapoint_value)
+
+    def command_expired(self, datapoint_key: str) -> None:
+        """Tell that a command was too old, see `CommandDispatcher`."""
+        self._dispatcher.command_expired(datapoint_key)
+
+    def on_connected(self) -> None:
+        """Publish all values anew: a broker may have lost what it retained."""
+        self._change_filter.forget()
+
+    def on_datapoint_map(self, *, is_new: bool) -> None:
+        """Begin to poll; who has just selected a datapoint waits for it."""
         self._has_map.set()
-
-    def look_after_itself(self) -> None:
-        """Beat for the health check, and tell stations who controls them."""
-        self._pulse.beat()
-        silence_s = time.monotonic() - self.last_command_at
-        is_controlled = (
-            self.broker_is_connected and silence_s < self._controller_timeout_s
-        )
-        if is_controlled != self._was_controlled:
-            self._was_controlled = is_controlled
-            self.gateway.set_controlled(is_controlled=is_controlled)
-
-    def _subscribe_and_announce(self) -> None:
-        super()._subscribe_and_announce()
-        if self.unchanged is not None:
-            # A broker without memory has lost the values that it retained.
-            self.unchanged.forget()
+        if is_new:
+            self._change_filter.forget()
 
     def is_healthy(self) -> bool:
         """Tell whether the stations are being listened to."""
         return self.gateway.is_alive
 
+    def _findings(self) -> list[Finding]:
+        """Return what the template finds, in the words of our table."""
+        return [
+            Finding("broker", Code(one.cause), one.evidence, one.since_ms)
+            for one in self.broker_findings.current()
+        ]
 
-def _salt_of(settings: Settings) -> str | None:
-    if settings.rfid_plain:
-        return None
-    if settings.rfid_salt is None:
-        # No report with cards is polled, but another client may ask for one.
-        return secrets.token_hex()
-    return settings.rfid_salt.get_secret_value()
+    def _look_around(self) -> None:
+        self._pulse.beat()
+        diagnosis = self._diagnosis.due(
+            time.monotonic(), time.time_ns() // 1_000_000
+        )
+        if diagnosis is not None:
+            self.publish_retained("diagnosis", diagnosis)
+        self._dispatcher.check_control(
+            broker_is_connected=self.broker_is_connected
+        )
+
+
+def _gateway(settings: Settings) -> Gateway:
+    stations = settings.keba_p30_charge_stations
+    failsafe = None if settings.read_only else settings.keba_p30_failsafe
+    return Gateway(
+        {name: station.host for name, station in stations.items()},
+        serials={
+            name: station.serial
+            for name, station in stations.items()
+            if station.serial is not None
+        },
+        options=StationOptions(
+            reports=settings.keba_p30_reports,
+            poll_interval_s=settings.poll_seconds,
+            reply_timeout_s=settings.keba_p30_reply_timeout,
+            restores=settings.keba_p30_restore and not settings.read_only,
+            failsafe=None if failsafe is None else failsafe.command,
+        ),
+        bind_address=settings.keba_p30_bind_address,
+        port=settings.keba_p30_port,
+        log=logger,
+    )
+
+
+def _tag_mask(settings: Settings) -> TagMask:
+    salt = settings.rfid_salt
+    # Without report 100 no salt is needed, but another client may ask for it.
+    return TagMask(
+        None if salt is None else salt.get_secret_value(),
+        is_plain=settings.rfid_plain,
+    )
+
+
+def _actuators(stations: Iterable[str]) -> dict[str, Any]:
+    """Return all actuators with an example each."""
+    words = {
+        f"{station}__{word}": actuator.example
+        for station in stations
+        for word, actuator in ACTUATORS.items()
+    }
+    return words | {
+        f"{FLEET}__{word}": ACTUATORS[word].example for word in FLEET_WORDS
+    }
 
 
 def main(arguments: Sequence[str] = ()) -> int:

@@ -4,14 +4,13 @@ Each target takes any bytes and raises if a promise is broken.
 """
 
 import json
-import logging
 import zlib
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from connector.bemcom.actuators import ACTUATORS
-from connector.bemcom.dispatcher import ActuatorFlow
+from connector.bemcom.dispatcher import CommandDispatcher
 from connector.bemcom.raw_messages import parse_raw_message
-from connector.keba.io.gateway import Gateway
 from connector.keba.protocol.commands import Command
 from connector.keba.protocol.messages import (
     decode_datagram,
@@ -26,6 +25,7 @@ from pyconnector_template.datapoint_map import (
     is_plain_topic,
     read_datapoint_map,
 )
+from pyconnector_template.pyconnector_template import ActuatorFlow
 
 STATION = "garage"
 LONGEST_COMMAND = 64
@@ -36,11 +36,10 @@ TOPICS = {
 }
 
 
-class NotingGateway(Gateway):
-    """Notes commands instead of sending them; it is never opened."""
+class NotingGateway:
+    """Notes commands instead of sending them."""
 
     def __init__(self) -> None:
-        super().__init__({STATION: "192.0.2.1"}, log=logging.getLogger())
         self.submitted: list[Command] = []
         self.told: list[Event] = []
 
@@ -52,16 +51,28 @@ class NotingGateway(Gateway):
         """Note an event."""
         self.told.append(event)
 
+    def set_controlled(self, *, is_controlled: bool) -> None:
+        """Nobody asks."""
+
 
 class Flow(ActuatorFlow):
-    """The actuator flow alone, with a topic for each actuator."""
+    """BEMCom's actuator flow, with a topic for each actuator."""
 
     def __init__(self) -> None:
         self.noting = NotingGateway()
-        self.gateway = self.noting
-        self.stations = {STATION: StationSettings(host="192.0.2.1")}
-        self.is_read_only = False
+        self._dispatcher = CommandDispatcher(
+            self.noting, {STATION: StationSettings(host="192.0.2.1")}
+        )
         self.datapoint_map = {"sensor": {}, "actuator": dict(TOPICS)}
+
+    def send_command(
+        self,
+        datapoint_key: str,
+        datapoint_value: Any,
+        datapoint_timestamp: int | None,
+    ) -> None:
+        """Hand on, as the connector does."""
+        self._dispatcher.send_command(datapoint_key, datapoint_value)
 
 
 def hear_datagram(data: bytes) -> None:

@@ -75,7 +75,6 @@ def test_good_inputs_pass(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@settings(max_examples=150, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_mutated_inputs_break_no_promise(target: str, seed: int) -> None:
     chance = Random(seed)
@@ -84,7 +83,6 @@ def test_mutated_inputs_break_no_promise(target: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@settings(max_examples=150, deadline=None)
 @given(data=st.one_of(st.binary(max_size=200), payloads))
 def test_any_bytes_break_no_promise(target: str, data: bytes) -> None:
     TARGETS[target](data)
@@ -102,11 +100,8 @@ def connector(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Connector:
     return connector
 
 
-@settings(
-    max_examples=300,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+# One connector takes them all, as it does in its life.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(topic=topics, payload=payloads, retain=st.booleans())
 def test_no_mqtt_message_causes_an_exception_in_the_connector(
     connector: Connector,

@@ -7,7 +7,7 @@ or a doubled one that comes after the next command has left.
 """
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -227,9 +227,4 @@ class Story(RuleBasedStateMachine):
 
 # Shrinking a counterexample takes minutes.
 TestStory = pytest.mark.timeout(600)(Story.TestCase)
-TestStory.settings = settings(
-    max_examples=120,
-    stateful_step_count=30,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+TestStory.settings = settings(stateful_step_count=30)

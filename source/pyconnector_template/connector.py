@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import threading
 import time
@@ -23,20 +24,31 @@ from .datapoint_map import (
     read_datapoint_map,
 )
 from .dispatch import DispatchOnce
+from .findings import Cause, Findings
 from .json_text import to_json
 from .logs import LOGFORMAT, LOGGER_NAME, MQTTHandler, shortened
+from .missing_map import PATIENCE_S, MissingMap, Step
+from .mqtt.greeting import Login
 from .mqtt.injected_link import InjectedLink
-from .mqtt.link import BrokerLink, Login, Topics, Welcome
-from .settings import TemplateSettings, dotenv_files, read_settings
+from .mqtt.link import BrokerLink, Connected, Topics
+from .settings import (
+    SettingsError,
+    TemplateSettings,
+    dotenv_files,
+    read_settings,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 logger = logging.getLogger(LOGGER_NAME)
 
 # BEMCom never forgets a datapoint; a device that invents keys must not fill
 # its database and our memory. A thousand stations have about 70,000.
 MAX_AVAILABLE_DATAPOINTS = 100_000
+
+DATAPOINT_MAP = "/datapoint_map"
+ALL_MAPS = f"+{DATAPOINT_MAP}"
 
 # Nothing that a device takes is longer; larger messages would only fill the
 # queue of commands with megabytes.
@@ -47,8 +59,10 @@ MAX_COMMAND_BYTES = 65_536
 HEARTBEAT_MARGIN = 0.05
 LONGEST_HEARTBEAT_MARGIN_S = 1.0
 
-# Dispatchers that are not ours cannot tell when they end: they are looked at.
-LOOK_INTERVAL_S = 0.5
+# Dispatchers that are not ours cannot tell when they end: they are checked.
+CHECK_INTERVAL_S = 0.5
+
+EXIT_WRONG_SETTINGS = 2
 
 # Docker and the entry script of BEMCom's images give two seconds.
 JOIN_DEVICES_S = 0.6
@@ -64,7 +78,8 @@ class Connector:
     What all connectors have in common.
 
     A connector is made as ``class MyConnector(Connector, SensorFlow,
-    ActuatorFlow)`` and started with `run`.
+    ActuatorFlow)`` and started with `run`. It may override `is_healthy`,
+    `on_connected` and `on_datapoint_map`.
 
     Parameters
     ----------
@@ -83,26 +98,23 @@ class Connector:
     heartbeat_interval : float
         Seconds between heartbeats.
     settings : TemplateSettings, optional
-        None reads them from the environment and from `dotenv_files`.
+        None reads them from the environment and from `dotenv_files`. What is
+        wrong with them is told by `run`: tests of connectors make them without
+        any.
 
     Attributes
     ----------
-    mqtt_client : object
-        Publishes as paho's client does.
     available_datapoints : dict
         All datapoints known, with an example each.
     datapoint_map : dict
         The selected datapoints with their topics; replaced as a whole.
     settings : TemplateSettings
         What is set in the environment.
+    broker_findings : Findings
+        What is wrong between connector, broker and BEMCom at the moment.
 
-    Raises
-    ------
-    SettingsError
-        If settings cannot be used.
     """
 
-    mqtt_client: Any
     run_sensor_flow: Callable[..., None]
     run_actuator_flow: Callable[..., None]
 
@@ -118,11 +130,12 @@ class Connector:
         settings: TemplateSettings | None = None,
     ) -> None:
         logging.basicConfig(format=LOGFORMAT, level=logging.INFO)
+        self._settings_error: SettingsError | None = None
         if settings is None:
             # Connectors find their own variables of .env in os.environ.
             for path in reversed(dotenv_files()):
                 load_dotenv(path)  # keeps what is there
-            settings = read_settings(TemplateSettings)
+            settings = self._settings_from_environment()
         self.settings = settings
         self._take_settings(settings)
         self.version = version
@@ -134,6 +147,8 @@ class Connector:
         self._heartbeat_interval = heartbeat_interval
         self.datapoint_map = empty_map()
         self.available_datapoints: Datapoints = {"sensor": {}, "actuator": {}}
+        self.broker_findings = Findings()
+        self._missing_map = MissingMap(self.CONNECTOR_NAME)
         self._link: BrokerLink | InjectedLink | None = None
         self._commands: CommandWorker | None = None
         self._link_thread: DispatchOnce | None = None
@@ -142,7 +157,7 @@ class Connector:
         self._was_healthy = True
         self._has_told_limit = False
         # A SimpleQueue, because signal handlers may put into it at any
-        # moment; True asks to end, False to look at the threads.
+        # moment; True asks to end, False to check the threads.
         self._calls: SimpleQueue[bool] = SimpleQueue()
 
     def run(self) -> None:
@@ -152,8 +167,12 @@ class Connector:
         Raises
         ------
         SystemExit
-            With code 1 after a fatal error, whose cause is in the log.
+            With code 1 after a fatal error, whose cause is in the log; with
+            code 2 if settings cannot be used.
         """
+        if self._settings_error is not None:
+            logger.error("%s", self._settings_error)
+            raise SystemExit(EXIT_WRONG_SETTINGS)
         failed = False
         with self._signals_caught():
             try:
@@ -187,7 +206,63 @@ class Connector:
         """Whether the connection to the broker stands."""
         return self._link is not None and self._link.is_connected()
 
+    def on_connected(self) -> None:
+        """
+        Learn that the broker has accepted a connection; may be overridden.
+
+        Called in the broker's thread after each CONNACK: what the broker
+        retained may be lost.
+        """
+
+    def on_datapoint_map(self, *, is_new: bool) -> None:
+        """
+        Learn that a usable datapoint map has come; may be overridden.
+
+        Called in the broker's thread.
+
+        Parameters
+        ----------
+        is_new : bool
+            Whether it differs from the one in use before.
+        """
+
+    def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
+        """Publish retained messages in one piece, see `SensorFlow`."""
+        self._require_link().publish_messages(messages)
+
+    def publish_retained(self, name: str, value: object) -> None:
+        """
+        Publish a state under ``<CONNECTOR_NAME>/<name>``, as JSON.
+
+        The newest is kept and sent again after each CONNACK, since a broker
+        may forget what it retained. It needs no datapoint map.
+        """
+        self._require_link().publish_retained(
+            f"{self.CONNECTOR_NAME}/{name}", to_json(value)
+        )
+
+    @property
+    def mqtt_client(self) -> Any:
+        """Publishes as paho's client does; there while the connector runs."""
+        return self._require_link().client
+
+    @mqtt_client.setter
+    def mqtt_client(self, client: Any) -> None:
+        # Connectors' own tests set a mock.
+        self._link = self._injected_link(client)
+
     # Start and end.
+
+    def _settings_from_environment(self) -> TemplateSettings:
+        try:
+            return read_settings(TemplateSettings)
+        except SettingsError as error:
+            self._settings_error = error
+            return TemplateSettings.model_construct(
+                connector_name=os.environ.get("CONNECTOR_NAME")
+                or "unknown-connector",
+                mqtt_broker_host=os.environ.get("MQTT_BROKER_HOST") or "",
+            )
 
     def _take_settings(self, settings: TemplateSettings) -> None:
         name = settings.connector_name
@@ -199,7 +274,7 @@ class Connector:
         self.MQTT_TOPIC_LOGS = f"{name}/logs"
         self.MQTT_TOPIC_HEARTBEAT = f"{name}/heartbeat"
         self.MQTT_TOPIC_AVAILABLE_DATAPOINTS = f"{name}/available_datapoints"
-        self.MQTT_TOPIC_DATAPOINT_MAP = f"{name}/datapoint_map"
+        self.MQTT_TOPIC_DATAPOINT_MAP = f"{name}{DATAPOINT_MAP}"
         self.MQTT_TOPIC_RAW_MESSAGE_TO_DB = f"{name}/raw_message_to_db"
         self.MQTT_TOPIC_STATUS = f"{name}/status"
         self.actuator_max_age_s = settings.actuator_max_age_seconds
@@ -236,7 +311,7 @@ class Connector:
         dispatcher = self._DeviceDispatcher(**kwargs)
         if isinstance(dispatcher, DispatchOnce):
             dispatcher.name = "sensor flow"
-            dispatcher.end_listener = self._call_for_a_look
+            dispatcher.end_listener = self._wake_supervisor
         dispatcher.start()
         self._dispatchers.append(dispatcher)
 
@@ -245,7 +320,7 @@ class Connector:
     ) -> DispatchOnce:
         thread = DispatchOnce(target_func=body)
         thread.name = name
-        thread.end_listener = self._call_for_a_look
+        thread.end_listener = self._wake_supervisor
         thread.start()
         self._dispatchers.append(thread)
         return thread
@@ -255,18 +330,13 @@ class Connector:
         if not _is_paho(self._MqttClient):
             client = self._MqttClient(userdata=userdata)
             client.on_message = self._handle_incoming_mqtt_msg
-            self.mqtt_client = client
-            return InjectedLink(
-                client=client,
-                host=self.MQTT_BROKER_HOST,
-                port=self.MQTT_BROKER_PORT,
-                on_connected=self._subscribe_and_announce,
-            )
+            return self._injected_link(client)
         link = BrokerLink(
             client_class=self._MqttClient,
             host=self.MQTT_BROKER_HOST,
             port=self.MQTT_BROKER_PORT,
             login=_login(self.settings),
+            findings=self.broker_findings,
             topics=Topics(
                 logs=self.MQTT_TOPIC_LOGS,
                 heartbeat=self.MQTT_TOPIC_HEARTBEAT,
@@ -280,8 +350,23 @@ class Connector:
             on_connected=self._on_broker_connected,
             announcement=self._available_datapoints_json,
         )
-        self.mqtt_client = link
+        link.subscribe(self.MQTT_TOPIC_DATAPOINT_MAP, qos=1)
         return link
+
+    def _injected_link(self, client: Any) -> InjectedLink:
+        return InjectedLink(
+            client=client,
+            host=self.MQTT_BROKER_HOST,
+            port=self.MQTT_BROKER_PORT,
+            on_connected=self._subscribe_and_announce,
+            announcement_topic=self.MQTT_TOPIC_AVAILABLE_DATAPOINTS,
+            announcement=self._available_datapoints_json,
+        )
+
+    def _require_link(self) -> BrokerLink | InjectedLink:
+        if self._link is None:
+            raise AttributeError("mqtt_client is made by run")
+        return self._link
 
     def _shut_down(self) -> None:
         # The broker's thread goes last: it carries the goodbye.
@@ -322,6 +407,7 @@ class Connector:
         while True:
             self._raise_if_a_thread_ended()
             now = time.monotonic()
+            self._look_for_map(now)
             if now >= self._next_heartbeat_at:
                 pause_s = heartbeat_pause(self._heartbeat_interval)
                 self._next_heartbeat_at = now + pause_s
@@ -329,7 +415,7 @@ class Connector:
             wait_s = self._next_heartbeat_at - time.monotonic()
             try:
                 is_over = self._calls.get(
-                    timeout=min(max(0.0, wait_s), LOOK_INTERVAL_S)
+                    timeout=min(max(0.0, wait_s), CHECK_INTERVAL_S)
                 )
             except Empty:
                 continue
@@ -349,6 +435,8 @@ class Connector:
         healthy = self.is_healthy()
         if healthy:
             self._send_heartbeat()
+        if self._link is not None:
+            self._link.retry()
         if healthy != self._was_healthy:
             self._was_healthy = healthy
             logger.warning(
@@ -372,29 +460,62 @@ class Connector:
             ),
         )
 
-    def _call_for_a_look(self) -> None:
+    def _look_for_map(self, now: float) -> None:
+        step = self._missing_map.next_step(
+            now, is_connected=self.broker_is_connected
+        )
+        if step is Step.LOOK:
+            self._require_link().look_at(ALL_MAPS)
+        elif step is Step.TELL:
+            self._require_link().unsubscribe(ALL_MAPS)
+            self._tell_missing_map()
+
+    def _tell_missing_map(self) -> None:
+        similar = self._missing_map.similar_name()
+        if similar is None:
+            self.broker_findings.note(Cause.NO_MAP)
+            hint = ""
+        else:
+            self.broker_findings.note(
+                Cause.WRONG_NAME, f"there is a map for {similar!r}"
+            )
+            hint = (
+                f" There is a map for {similar!r}: did you mean "
+                f"CONNECTOR_NAME={similar}?"
+            )
+        logger.warning(
+            "BEMCom has sent no datapoint map for %g s, so no values are "
+            "published. In the AdminUI open Connectors, Add, and enter the "
+            "name %s exactly so; if it is there already, open and save it.%s",
+            PATIENCE_S,
+            self.CONNECTOR_NAME,
+            hint,
+        )
+
+    def _wake_supervisor(self) -> None:
         self._calls.put(False)
 
     # The broker's side.
 
-    def _on_broker_connected(self, welcome: Welcome) -> None:
-        self._subscribe_and_announce()
+    def _on_broker_connected(self, connected: Connected) -> None:
         logger.info(
             "%s to the MQTT broker %s:%d.%s",
-            "Connected" if welcome.is_first else "Connected again",
+            "Connected" if connected.is_first else "Connected again",
             self.MQTT_BROKER_HOST,
             self.MQTT_BROKER_PORT,
-            _fate_of_values(welcome),
+            _fate_of_values(connected),
         )
         # The heartbeat before this one may have been lost.
         self._next_heartbeat_at = 0.0
-        self._call_for_a_look()
+        self._wake_supervisor()
+        self.on_connected()
 
     def _subscribe_and_announce(self) -> None:
         for topic in self.datapoint_map["actuator"]:
             self.mqtt_client.subscribe(topic=topic, qos=2)
         self.mqtt_client.subscribe(topic=self.MQTT_TOPIC_DATAPOINT_MAP, qos=1)
-        self._announce_available_datapoints()
+        self._require_link().announce()
+        self.on_connected()
 
     @staticmethod
     def _handle_incoming_mqtt_msg(
@@ -417,6 +538,8 @@ class Connector:
         self = userdata["self"]
         if msg.topic == self.MQTT_TOPIC_DATAPOINT_MAP:
             self._take_datapoint_map(msg.payload)
+        elif str(msg.topic).endswith(DATAPOINT_MAP):
+            self._missing_map.note_other(msg.topic.removesuffix(DATAPOINT_MAP))
         # Compared, because only a real flag says that a message is old.
         elif msg.retain == True:  # noqa: E712
             logger.warning(
@@ -473,9 +596,11 @@ class Connector:
                 len(rejected),
                 rejected[0],
             )
+        self._note_map(new_map)
         old_map = self.datapoint_map
         if new_map == old_map:
             logger.debug("Received the datapoint_map that is in use already.")
+            self.on_datapoint_map(is_new=False)
             return
         # Before subscribing: a command may come at once.
         self.datapoint_map = new_map
@@ -490,6 +615,15 @@ class Connector:
             len(new_map["sensor"]),
             len(new_map["actuator"]),
         )
+        self.on_datapoint_map(is_new=True)
+
+    def _note_map(self, datapoint_map: DatapointMap) -> None:
+        self._missing_map.has_come = True
+        self.broker_findings.clear(Cause.NO_MAP, Cause.WRONG_NAME)
+        if any(datapoint_map.values()):
+            self.broker_findings.clear(Cause.NOTHING_ACTIVE)
+        else:
+            self.broker_findings.note(Cause.NOTHING_ACTIVE)
 
     def _update_available_datapoints(
         self, available_datapoints: Datapoints
@@ -511,7 +645,7 @@ class Connector:
                 self._drop_newest(known)
             has_grown |= len(known) > size
         if has_grown:
-            self._announce_available_datapoints()
+            self._require_link().announce()
 
     def _drop_newest(self, known: dict[str, Any]) -> None:
         while len(known) > MAX_AVAILABLE_DATAPOINTS:
@@ -522,16 +656,6 @@ class Connector:
                 "More than %d datapoints: new ones are not announced.",
                 MAX_AVAILABLE_DATAPOINTS,
             )
-
-    def _announce_available_datapoints(self) -> None:
-        if isinstance(self.mqtt_client, BrokerLink):
-            self.mqtt_client.announce()
-            return
-        self.mqtt_client.publish(
-            topic=self.MQTT_TOPIC_AVAILABLE_DATAPOINTS,
-            payload=self._available_datapoints_json(),
-            retain=True,
-        )
 
     def _available_datapoints_json(self) -> str:
         # Copied in one step of the interpreter: the flow may add a key while
@@ -585,10 +709,10 @@ def _install_handler(handler: MQTTHandler) -> None:
     logger.addHandler(handler)
 
 
-def _fate_of_values(welcome: Welcome) -> str:
-    if welcome.kept == 0 and welcome.dropped == 0:
+def _fate_of_values(connected: Connected) -> str:
+    if connected.kept == 0 and connected.dropped == 0:
         return ""
     return (
-        f" {welcome.kept} values were kept and are sent now, "
-        f"{welcome.dropped} were dropped."
+        f" {connected.kept} values were kept and are sent now, "
+        f"{connected.dropped} were dropped."
     )

@@ -57,19 +57,19 @@ class TokenBucket:
         return True
 
 
-class Complaints:
-    """Remembers what has been said, so that a fault shouts once."""
+class RepetitionFilter:
+    """Remembers what was logged, so that a fault is told once."""
 
     def __init__(self) -> None:
-        self._said: set[str] = set()
+        self._told: set[str] = set()
         # Texts that differ each time (a counter inside) must not flood.
         self._bucket = TokenBucket(burst=20, per_second=1 / 60)
 
-    def is_news(self, text: str, now: float) -> bool:
+    def is_new(self, text: str, now: float) -> bool:
         """Whether this text deserves a line; `now` in seconds of any clock."""
-        if text in self._said or not self._bucket.take(now):
+        if text in self._told or not self._bucket.take(now):
             return False
-        self._said.add(text)
+        self._told.add(text)
         return True
 
 
@@ -121,10 +121,29 @@ class MQTTHandler(logging.Handler):
                 "timestamp": round(record.created * 1000),
                 "msg": text,
                 # The API drops logs whose emitter is null (contract, 1.1).
-                "emitter": record.funcName or record.module,
+                "emitter": clean_text(
+                    getattr(record, "emitter", None)
+                    or record.funcName
+                    or record.module
+                ),
                 "level": record.levelno,
             }
         )
+
+
+def logger_about(emitter: str) -> logging.LoggerAdapter[logging.Logger]:
+    """
+    Make a logger for what concerns one thing.
+
+    Parameters
+    ----------
+    emitter : str
+        Whom its rows are about, a device or a part such as ``broker``: the
+        AdminUI filters by it. Other records carry their function's name.
+    """
+    return logging.LoggerAdapter(
+        logging.getLogger(LOGGER_NAME), {"emitter": emitter}
+    )
 
 
 def shortened(value: object) -> str:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from .clock import timestamp_utc_now
 from .json_text import clean_text, to_json
-from .logs import LOGGER_NAME, Complaints, error_line
-from .mqtt.link import BrokerLink
+from .logs import LOGGER_NAME, RepetitionFilter, error_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from .datapoint_map import DatapointMap
 
@@ -27,6 +26,7 @@ class SensorFlow:
     A connector overrides `receive_raw_msg` and `parse_raw_msg`. Messages are
     ``{"payload": {"raw_message": ..., "timestamp": ms}}``; on their way
     ``raw_message`` becomes ``parsed_message``, then ``flattened_message``.
+    `complete_values` and `select_values` may be overridden as well.
 
     Attributes
     ----------
@@ -77,6 +77,10 @@ class SensorFlow:
             parsed_msg = self.parse_raw_msg(raw_msg=raw_msg)
             if parsed_msg["payload"] is None:
                 return
+            self.complete_values(
+                parsed_msg["payload"]["parsed_message"],
+                parsed_msg["payload"]["timestamp"],
+            )
             self._publish_parsed_msg(parsed_msg)
         except NotImplementedError:
             raise
@@ -118,8 +122,64 @@ class SensorFlow:
         """
         raise NotImplementedError("parse_raw_msg has not been implemented.")
 
+    def complete_values(
+        self, parsed_message: dict[str, Any], timestamp_ms: int
+    ) -> None:
+        """
+        Add what follows from a parsed message; may be overridden.
+
+        Parsing has to be a pure function, so that a stored message can be
+        parsed again. What needs a memory of earlier messages belongs here.
+
+        Parameters
+        ----------
+        parsed_message : dict
+            What `parse_raw_msg` has returned; to be changed in place.
+        timestamp_ms : int
+            When the message came.
+        """
+
+    def select_values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """
+        Choose which values are published now; may be overridden.
+
+        Parameters
+        ----------
+        values : mapping
+            The values of those datapoints that have a topic, by their keys.
+        """
+        return values
+
+    def publish_values(self, values: dict[str, Any], timestamp_ms: int) -> None:
+        """
+        Announce and publish values that belong to no raw message.
+
+        Parameters
+        ----------
+        values : dict
+            Nested as a parsed message.
+        timestamp_ms : int
+            Since when they are true.
+        """
+        self._publish_parsed_msg(
+            {"payload": {"parsed_message": values, "timestamp": timestamp_ms}}
+        )
+
+    def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
+        """
+        Publish retained messages.
+
+        Parameters
+        ----------
+        messages : iterable of (topic, payload)
+            Together, because a link of one's own sends them in one piece.
+        """
+        for topic, payload in messages:
+            # The API subscribes after it has sent the map: values that are
+            # not retained would be missed (contract, section 3).
+            self.mqtt_client.publish(topic=topic, payload=payload, retain=True)
+
     def _publish_parsed_msg(self, parsed_msg: dict[str, Any]) -> None:
-        """Announce and publish the values of a parsed message."""
         flattened_msg = self._flatten_parsed_msg(parsed_msg=parsed_msg)
         self._update_available_datapoints(
             available_datapoints={
@@ -148,19 +208,19 @@ class SensorFlow:
         """Publish the values of those datapoints that have a topic."""
         payload = flattened_msg["payload"]
         topics = self.datapoint_map["sensor"]
-        timestamp = to_json(payload["timestamp"])
-        messages = [
-            (topic, f'{{"value": {to_json(value)}, "timestamp": {timestamp}}}')
+        selected = {
+            key: value
             for key, value in payload["flattened_message"].items()
-            if (topic := topics.get(key)) is not None
-        ]
-        if isinstance(self.mqtt_client, BrokerLink):
-            self.mqtt_client.publish_values(messages)
-            return
-        for topic, text in messages:
-            # The API subscribes after it has sent the map: values that are
-            # not retained would be missed (contract, section 3).
-            self.mqtt_client.publish(topic=topic, payload=text, retain=True)
+            if topics.get(key) is not None
+        }
+        timestamp = to_json(payload["timestamp"])
+        self.publish_messages(
+            (
+                topics[key],
+                f'{{"value": {to_json(value)}, "timestamp": {timestamp}}}',
+            )
+            for key, value in self.select_values(selected).items()
+        )
 
     def _publish_raw_msg(self, raw_msg: dict[str, Any]) -> None:
         self.mqtt_client.publish(
@@ -191,12 +251,12 @@ class SensorFlow:
             flattened[path] = value
 
     @cached_property
-    def _complaints(self) -> Complaints:
+    def _told(self) -> RepetitionFilter:
         # Made on first use: connectors do not call an __init__ of this class.
-        return Complaints()
+        return RepetitionFilter()
 
     def _report_merged_key(self, key: str) -> None:
-        if self._complaints.is_news(key, time.monotonic()):
+        if self._told.is_new(key, time.monotonic()):
             logger.warning(
                 "Two parsed values have the same key %s; only the first one "
                 "is published.",
@@ -204,7 +264,7 @@ class SensorFlow:
             )
 
     def _report_unusable_message(self, error: Exception) -> None:
-        if self._complaints.is_news(error_line(error), time.monotonic()):
+        if self._told.is_new(error_line(error), time.monotonic()):
             logger.error(
                 "Dropped a message that cannot be parsed.", exc_info=error
             )

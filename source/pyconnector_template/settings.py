@@ -182,9 +182,13 @@ class TemplateSettings(BaseSettings):
     @field_validator("mqtt_broker_host")
     @classmethod
     def _is_a_host(cls, host: str) -> str:
-        if re.search(r"[/\s]", host):
-            raise ValueError("must be a bare name or address, no URL")
-        return host
+        name, port = _split_host(host)
+        if name == host:
+            return host
+        advice = f"MQTT_BROKER_HOST={name}"
+        if port:
+            advice += f" and MQTT_BROKER_PORT={port}"
+        raise ValueError(f"must be a bare name or address: set {advice}")
 
     @classmethod
     def problems_between(cls, values: Mapping[str, str]) -> Iterator[Problem]:
@@ -390,6 +394,20 @@ def _problem_of(
         return cls.problem(field, None, "is required")
     reason = details["msg"].removeprefix("Value error, ")
     return cls.problem(field, values.get(field), reason)
+
+
+def _split_host(text: str) -> tuple[str, str]:
+    """Take host and port out of a URL, of brackets, of ``host:port``."""
+    host = re.sub(r"^\w*://", "", text.strip()).partition("/")[0]
+    host = host.rpartition("@")[2]
+    if host.startswith("["):
+        name, _, rest = host[1:].partition("]")
+        return name, rest.removeprefix(":")
+    # An IPv6 address has more than one colon.
+    if host.count(":") == 1:
+        name, _, port = host.partition(":")
+        return name, port
+    return "".join(host.split()), ""
 
 
 def _may_come_from_file(info: FieldInfo) -> bool:

@@ -5,8 +5,7 @@ but not more often than once a second; large fleets wait a little longer, since
 every change repeats all stations.
 """
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -18,10 +17,8 @@ from connector.diagnosis.findings import (
     remember,
     station_findings,
 )
-from connector.diagnosis.surroundings import (
-    SurroundingFacts,
-    surrounding_findings,
-)
+from connector.diagnosis.site import SiteFacts
+from connector.diagnosis.surroundings import surrounding_findings
 from connector.keba.protocol.fields import REPORT_1, REPORT_2
 
 SHORTEST_PAUSE_S = 1.0
@@ -41,35 +38,26 @@ class DiagnosisTopic:
 
     Parameters
     ----------
-    stations
-        What is known of each station, by name.
-    surroundings
-        What is known beside the stations.
+    site
+        What is known of all stations, and beside them.
+    broker_findings
+        Returns what is wrong with the broker and with BEMCom.
     """
 
     def __init__(
         self,
-        stations: Mapping[str, StationFacts],
-        surroundings: SurroundingFacts,
+        site: SiteFacts,
+        broker_findings: Callable[[], Iterable[Finding]] = tuple,
     ) -> None:
-        self._stations = stations
-        self._surroundings = surroundings
-        self._changed: set[str] = set(stations)
+        self._site = site
+        self._broker_findings = broker_findings
         self._findings: dict[str, list[Finding]] = {}
         self._known: list[Finding] = []
-        self._texts: dict[str, Mapping[str, Any]] = {}
-        self._published = ""
+        self._facts: dict[str, Mapping[str, Any]] = {}
+        self._published: Mapping[str, Any] = {}
         self._due_at = 0.0
 
-    def note_change(self, station: str) -> None:
-        """Hear that something new is known of a station."""
-        self._changed.add(station)
-
-    def forget(self) -> None:
-        """Publish it once more: the broker may have lost it."""
-        self._published = ""
-
-    def due(self, now: float, now_ms: int) -> str | None:
+    def due(self, now: float, now_ms: int) -> Mapping[str, Any] | None:
         """Return what is to be published now; None if there is nothing new.
 
         Parameters
@@ -82,37 +70,34 @@ class DiagnosisTopic:
         if now < self._due_at:
             return None
         pause_s = max(
-            SHORTEST_PAUSE_S, PAUSE_PER_STATION_S * len(self._stations)
+            SHORTEST_PAUSE_S, PAUSE_PER_STATION_S * len(self._site.stations)
         )
         self._due_at = now + pause_s
-        text = self._text(now_ms)
-        if text == self._published:
+        content = self._content(now_ms)
+        if content == self._published:
             return None
-        self._published = text
-        return text
+        self._published = content
+        return content
 
-    def _text(self, now_ms: int) -> str:
-        for name, facts in self._stations.items():
-            if name not in self._changed and name in self._texts:
+    def _content(self, now_ms: int) -> Mapping[str, Any]:
+        stations = self._site.stations
+        for name, facts in stations.items():
+            if name not in self._site.touched and name in self._facts:
                 continue
             self._findings[name] = [*station_findings(facts)]
-            self._texts[name] = _facts_of(facts)
-        self._changed.clear()
+            self._facts[name] = _facts_of(facts)
+        self._site.touched.clear()
         fresh = [
-            *surrounding_findings(self._surroundings),
-            *fleet_findings([*self._stations.values()]),
-            *(
-                one
-                for name in self._stations
-                for one in self._findings.get(name, ())
-            ),
+            *self._broker_findings(),
+            *surrounding_findings(self._site.surroundings),
+            *fleet_findings([*stations.values()]),
+            *(one for name in stations for one in self._findings.get(name, ())),
         ]
         self._known = remember(self._known, fresh, now_ms)
-        content = {
+        return {
             "findings": _in_json(self._known),
-            "stations": {name: self._texts[name] for name in self._stations},
+            "stations": {name: self._facts[name] for name in stations},
         }
-        return json.dumps(content, ensure_ascii=False)
 
 
 def _in_json(findings: Iterable[Finding]) -> list[Mapping[str, Any]]:

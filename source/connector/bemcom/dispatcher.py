@@ -1,9 +1,10 @@
 """The way from MQTT messages to commands."""
 
 import logging
+import math
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from connector.bemcom.actuators import (
     ACTUATORS,
@@ -11,43 +12,66 @@ from connector.bemcom.actuators import (
     FLEET_WORDS,
     command_from_value,
 )
-from connector.keba.io.gateway import Gateway
-from connector.keba.protocol.commands import InvalidCommandError
-from connector.keba.station.events import CommandNotSent, Outcome
+from connector.keba.protocol.commands import Command, InvalidCommandError
+from connector.keba.station.events import CommandNotSent, Event, Outcome
 from connector.settings import Station
-from pyconnector_template.pyconnector_template import (
-    ActuatorFlow as ActuatorFlowTemplate,
-)
 
 logger = logging.getLogger("pyconnector")
 
 
-class ActuatorFlow(ActuatorFlowTemplate):
-    """Hands valid commands to the gateway; what becomes of them is an event.
+class CommandSink(Protocol):
+    """The part of the gateway that commands need."""
 
-    Attributes
+    def submit(self, station: str, command: Command) -> None:
+        """Send a command as soon as KEBA's pauses allow."""
+
+    def emit(self, event: Event) -> None:
+        """Put an event into the queue of events."""
+
+    def set_controlled(self, *, is_controlled: bool) -> None:
+        """Tell whether somebody is there who could command."""
+
+
+class CommandDispatcher:
+    """Hands valid commands to the stations; what becomes of them is an event.
+
+    Parameters
     ----------
-    gateway
-        Talks to the stations; set by the connector.
+    sink
+        Takes commands, and what became of those that must not be sent.
     stations
-        The configured stations by name; set by the connector.
+        The configured stations by name.
     is_read_only
         Whether commands are checked and logged only.
-    last_command_at
-        When the last message for an actuator came, by the monotonic clock.
+    controller_timeout_s
+        Without a command for so long nobody is in charge.
+    is_hash
+        Tells a hashed tag from that of a card.
+    clock
+        Returns seconds; only differences matter.
     """
 
-    gateway: Gateway
-    stations: Mapping[str, Station]
-    is_read_only: bool
-    last_command_at: float
-
-    def send_command(
+    def __init__(
         self,
-        datapoint_key: str,
-        datapoint_value: Any,
-        datapoint_timestamp: int | None,  # noqa: ARG002 - BEMCom's signature
+        sink: CommandSink,
+        stations: Mapping[str, Station],
+        *,
+        is_read_only: bool = False,
+        controller_timeout_s: float = math.inf,
+        is_hash: Callable[[str], bool] = lambda _: False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._sink = sink
+        self._stations = stations
+        self._is_read_only = is_read_only
+        self._controller_timeout_s = controller_timeout_s
+        self._is_hash = is_hash
+        self._clock = clock
+        # Set by the actuator's thread, read by that of the sensor flow.
+        self._last_command_at = clock()
+        self._was_controlled = True
+
+    def send_command(self, datapoint_key: str, value: Any) -> None:
         """Check a value and queue its command; returns at once.
 
         What must not be sent is told as an event, like all other results.
@@ -56,12 +80,10 @@ class ActuatorFlow(ActuatorFlowTemplate):
         ----------
         datapoint_key
             ``<station>__<word>``, or ``all__<word>`` for every station.
-        datapoint_value
+        value
             Any JSON value.
-        datapoint_timestamp
-            Not used: age is checked before.
         """
-        self.last_command_at = time.monotonic()
+        self._last_command_at = self._clock()
         target, word = _target_of(datapoint_key)
         names = self._stations_of(target, word)
         if not names:
@@ -70,37 +92,50 @@ class ActuatorFlow(ActuatorFlowTemplate):
                 datapoint_key,
             )
         for name in names:
-            self._send_to(name, word, datapoint_value)
+            self._send_to(name, word, value)
 
     def command_expired(self, datapoint_key: str) -> None:
         """Tell that a command was too old to be sent."""
         target, word = _target_of(datapoint_key)
         for name in self._stations_of(target, word):
-            self.gateway.emit(CommandNotSent(name, word, Outcome.EXPIRED))
+            self._sink.emit(CommandNotSent(name, word, Outcome.EXPIRED))
+
+    def check_control(self, *, broker_is_connected: bool) -> None:
+        """Tell the stations when control is lost or back; call it regularly.
+
+        Stations in failsafe mode limit themselves without a controller.
+        """
+        silence_s = self._clock() - self._last_command_at
+        is_controlled = (
+            broker_is_connected and silence_s < self._controller_timeout_s
+        )
+        if is_controlled != self._was_controlled:
+            self._was_controlled = is_controlled
+            self._sink.set_controlled(is_controlled=is_controlled)
 
     def _stations_of(self, target: str, word: str) -> list[str]:
         """Return the stations that an actuator belongs to."""
         if target == FLEET and word in FLEET_WORDS:
-            return [*self.stations]
-        is_there = target in self.stations and word in ACTUATORS
+            return [*self._stations]
+        is_there = target in self._stations and word in ACTUATORS
         return [target] if is_there else []
 
     def _send_to(self, name: str, word: str, value: Any) -> None:
-        max_curr = self.stations[name].max_curr
+        max_curr = self._stations[name].max_curr
         try:
-            command = command_from_value(word, value, max_curr)
+            command = command_from_value(word, value, max_curr, self._is_hash)
         except InvalidCommandError as error:
-            self.gateway.emit(
+            self._sink.emit(
                 CommandNotSent(name, word, Outcome.INVALID, str(error))
             )
             return
-        if self.is_read_only:
-            self.gateway.emit(
+        if self._is_read_only:
+            self._sink.emit(
                 CommandNotSent(name, word, Outcome.READ_ONLY, str(command))
             )
             return
         logger.debug("%s: %s is queued", name, command)
-        self.gateway.submit(name, command)
+        self._sink.submit(name, command)
 
 
 def _target_of(datapoint_key: str) -> tuple[str, str]:

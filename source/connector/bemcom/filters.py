@@ -16,13 +16,14 @@ NEWS = frozenset({"results", "session"})
 """Groups of datapoints that tell events: the same result twice is news."""
 
 
-class UnchangedValues(Generic[Value]):
+class ChangeFilter(Generic[Value]):
     """Holds back values that have not changed, for a while.
 
     Parameters
     ----------
     every
-        An unchanged value is published each so many times that it comes.
+        An unchanged value is published each so many times that it comes; 1
+        publishes all.
     """
 
     def __init__(self, every: int) -> None:
@@ -37,6 +38,8 @@ class UnchangedValues(Generic[Value]):
         values
             Values by the keys of their datapoints, for which there is a topic.
         """
+        if self._every <= 1:
+            return values
         # Taken once: what is forgotten meanwhile must not come back.
         last = self._last
         return {

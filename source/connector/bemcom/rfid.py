@@ -7,6 +7,7 @@ it: raw messages, datapoints, logs. Equal cards stay equal.
 import hashlib
 import hmac
 import re
+import secrets
 
 HASHES_REMEMBERED = 1000
 """Cards of which one site sees fewer."""
@@ -22,17 +23,23 @@ _TAG = re.compile(
 )
 
 
-class CardMask:
+class TagMask:
     """Replaces the tags of cards in texts.
 
     Parameters
     ----------
     salt
-        Key of the hash; None leaves tags as they are.
+        Key of the hash. Without one a key is made up that is forgotten at the
+        end: nobody can link the hashes of two runs.
+    is_plain
+        Leaves tags as they are. Only who says so gets them in the open.
     """
 
-    def __init__(self, salt: str | None) -> None:
-        self._salt = salt
+    def __init__(
+        self, salt: str | None = None, *, is_plain: bool = False
+    ) -> None:
+        self._key = (salt or secrets.token_hex()).encode()
+        self._is_plain = is_plain
         self._hashes: dict[str, None] = {}
 
     def is_hash(self, tag: str) -> bool:
@@ -41,7 +48,7 @@ class CardMask:
 
     def apply(self, text: str) -> str:
         """Return the text of a datagram with all tags replaced."""
-        if self._salt is None or "rfid" not in text.lower():
+        if self._is_plain or "rfid" not in text.lower():
             return text
         return _TAG.sub(self._replace, text)
 
@@ -53,8 +60,7 @@ class CardMask:
         return f'{found["key"]}"{self._hash(tag)}"'
 
     def _hash(self, tag: str) -> str:
-        key = (self._salt or "").encode()
-        digest = hmac.new(key, tag.encode(), hashlib.sha256).hexdigest()
+        digest = hmac.new(self._key, tag.encode(), hashlib.sha256).hexdigest()
         shortened = digest[:HASH_LENGTH]
         self._hashes[shortened] = None
         if len(self._hashes) > HASHES_REMEMBERED:

@@ -1,29 +1,28 @@
 """The way from the stations to MQTT values."""
 
-import logging
 import threading
 from collections import defaultdict
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from connector.bemcom.charging_sessions import (
     LATEST,
     SessionBook,
 )
-from connector.bemcom.filters import UnchangedValues
 from connector.bemcom.raw_messages import (
     STATUS,
     ParsedStation,
     parse_raw_message,
 )
 from connector.bemcom.readings import Reading, renewed_readings
-from connector.bemcom.rfid import CardMask
+from connector.bemcom.rfid import TagMask
 from connector.bemcom.station_log import StationLog
 from connector.bemcom.unknown_keys import UnknownKeys
 from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.link import link_cause
 from connector.diagnosis.site import SiteFacts
-from connector.keba.io.gateway import Delivery, Gateway
+from connector.keba.io.gateway import Delivery
 from connector.keba.protocol.fields import SESSION_REPORTS
 from connector.keba.protocol.messages import Value
 from connector.keba.station.events import (
@@ -35,78 +34,114 @@ from connector.keba.station.events import (
     ReportUnanswered,
     StatusReceived,
 )
-from pyconnector_template.pyconnector_template import (
-    SensorFlow as SensorFlowTemplate,
-)
 
-logger = logging.getLogger("pyconnector")
-
-PATIENCE_S = 0.25
+EVENT_TIMEOUT_S = 0.25
 """How long to wait for an event before looking whether to end."""
 
 
-class SensorFlow(SensorFlowTemplate):
-    """Publishes what the gateway tells, each event as it comes.
+class EventSource(Protocol):
+    """The part of the gateway that telemetry needs."""
 
-    Attributes
+    @property
+    def events_dropped(self) -> int:
+        """How many events nobody fetched in time."""
+
+    def next_event(self, timeout_s: float) -> Delivery | None:
+        """Wait for what happens next at the stations."""
+
+    def ask(self, station: str, report: int) -> None:
+        """Ask a station for a report."""
+
+    def wall_clock_ms(self, moment: float) -> int:
+        """Turn a moment of an event into ms since 1970 UTC."""
+
+
+class SensorFlow(Protocol):
+    """The part of BEMCom's sensor flow that telemetry needs."""
+
+    def run_sensor_flow(self, raw_data: Any = None) -> None:
+        """Take a datagram through receive, parse, complete and publish."""
+
+    def publish_values(self, values: dict[str, Any], timestamp_ms: int) -> None:
+        """Publish values that belong to no datagram."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What has to be remembered of one station."""
+
+    sessions: SessionBook = field(default_factory=SessionBook)
+    unknown_keys: UnknownKeys = field(default_factory=UnknownKeys)
+
+
+class Telemetry:
+    """Publishes what the stations tell, each event as it comes.
+
+    Parameters
     ----------
-    gateway
-        Talks to the stations; set by the connector.
+    stations
+        Where events come from.
+    flow
+        Publishes; for a datagram it calls `receive_raw_msg`, `parse_raw_msg`
+        and `complete_values`.
     station_log
-        Writes the log lines about the stations; set by the connector.
-    card_mask
-        Hides the tags of RFID cards; set by the connector.
-    unchanged
-        Holds back values that have not changed; None publishes all.
+        Writes the log lines about the stations.
+    tag_mask
+        Hides the tags of RFID cards.
+    site
+        Keeps what is known of the stations, for the diagnosis.
     """
 
-    gateway: Gateway
-    station_log: StationLog
-    card_mask: CardMask = CardMask(None)
-    unchanged: UnchangedValues[Any] | None = None
-    _map_in_use: object = None
+    def __init__(
+        self,
+        stations: EventSource,
+        flow: SensorFlow,
+        *,
+        station_log: StationLog,
+        tag_mask: TagMask,
+        site: SiteFacts,
+    ) -> None:
+        self._stations = stations
+        self._flow = flow
+        self._station_log = station_log
+        self._tag_mask = tag_mask
+        self._site = site
+        self._memory: defaultdict[str, _Memory] = defaultdict(_Memory)
 
-    @cached_property
-    def site(self) -> SiteFacts:
-        """What is known of all stations."""
-        # BEMCom's flows are mixed into a connector and have no __init__.
-        return SiteFacts()
+    def follow_stations(
+        self,
+        termination_event: threading.Event,
+        between_events: Callable[[], None],
+    ) -> None:
+        """Handle events until asked to end.
 
-    @cached_property
-    def _session_books(self) -> defaultdict[str, SessionBook]:
-        return defaultdict(SessionBook)
-
-    @cached_property
-    def _unknown_keys(self) -> defaultdict[str, UnknownKeys]:
-        return defaultdict(UnknownKeys)
-
-    def follow_stations(self, termination_event: threading.Event) -> None:
-        """Open the gateway and handle its events until asked to end."""
-        self.gateway.open()
+        Parameters
+        ----------
+        termination_event
+            Asks to end.
+        between_events
+            Called between two events, and while there are none.
+        """
         while not termination_event.is_set():
-            self.look_after_itself()
-            self.station_log.note_dropped(self.gateway.events_dropped)
-            delivery = self.gateway.next_event(PATIENCE_S)
+            between_events()
+            self._station_log.note_dropped(self._stations.events_dropped)
+            delivery = self._stations.next_event(EVENT_TIMEOUT_S)
             if delivery is not None:
                 self.handle(delivery)
-
-    def look_after_itself(self) -> None:
-        """Called between two events, once a second at least; overridable."""
 
     def handle(self, delivery: Delivery) -> None:
         """Log an event and publish the values that it brings."""
         event = delivery.event
-        self.station_log.tell(event)
-        self.site.note(event, delivery.timestamp_ms)
+        self._station_log.tell(event)
+        self._site.note(event, delivery.timestamp_ms)
         match event:
             case ReportReceived() | StatusReceived():
-                self.run_sensor_flow(raw_data=delivery)
+                self._flow.run_sensor_flow(raw_data=delivery)
             case ReportUnanswered(station=station):
                 self._publish_finished_sessions(station, delivery.timestamp_ms)
             case ConnectionState(station=station):
-                self._publish_values(
-                    station,
-                    {"connection": self._connection(event)},
+                self._flow.publish_values(
+                    {station: {"connection": self._connection(event)}},
                     delivery.timestamp_ms,
                 )
             case CommandFinished():
@@ -120,19 +155,18 @@ class SensorFlow(SensorFlowTemplate):
         word: str,
         event: CommandFinished | CommandNotSent,
     ) -> None:
-        self._publish_values(
-            event.station,
-            {"results": {word: _result_text(event)}},
+        self._flow.publish_values(
+            {event.station: {"results": {word: _result_text(event)}}},
             delivery.timestamp_ms,
         )
 
-    def receive_raw_msg(self, raw_data: Any = None) -> dict[str, Any]:
+    def receive_raw_msg(self, delivery: Delivery) -> dict[str, Any]:
         """Wrap the text of a datagram, with the time of its arrival.
 
         Parameters
         ----------
-        raw_data
-            A `Delivery` with a `ReportReceived` or a `StatusReceived`.
+        delivery
+            With a `ReportReceived` or a `StatusReceived`.
 
         Returns
         -------
@@ -140,14 +174,14 @@ class SensorFlow(SensorFlowTemplate):
             ``{"payload": {"raw_message": {station: {request: text}},
             "timestamp": ms}}``
         """
-        event = raw_data.event
+        event: Any = delivery.event
         request = getattr(event, "request", STATUS)
         return {
             "payload": {
                 "raw_message": {
-                    event.station: {request: self.card_mask.apply(event.text)}
+                    event.station: {request: self._tag_mask.apply(event.text)}
                 },
-                "timestamp": raw_data.timestamp_ms,
+                "timestamp": delivery.timestamp_ms,
             }
         }
 
@@ -173,27 +207,47 @@ class SensorFlow(SensorFlowTemplate):
             }
         }
 
-    def _publish_parsed_msg(self, parsed_msg: dict[str, Any]) -> None:
-        """Publish what was received, and what it means, in one go."""
-        payload = parsed_msg["payload"]
-        for station, reports in payload["parsed_message"].items():
-            self._interpret(station, reports, payload["timestamp"])
-        super()._publish_parsed_msg(parsed_msg)
+    def complete_values(
+        self, stations: dict[str, ParsedStation], timestamp_ms: int
+    ) -> None:
+        """Add what reports mean; publish the sessions that they finish.
+
+        Parameters
+        ----------
+        stations
+            What was parsed; changed in place.
+        timestamp_ms
+            When it came.
+        """
+        for station, reports in stations.items():
+            self._interpret(station, reports, timestamp_ms)
 
     def _interpret(
         self, station: str, reports: ParsedStation, timestamp_ms: int
     ) -> None:
-        """Add readings to the reports of a station; take its sessions."""
-        facts = self.site.station(station)
+        memory = self._memory[station]
+        facts = self._site.station(station)
         self._take_sessions(station, reports, timestamp_ms)
-        if self._unknown_keys[station].limit(reports):
-            self.station_log.tell_unknown_keys(station)
+        if memory.unknown_keys.limit(reports):
+            self._station_log.tell_unknown_keys(station)
         readings: dict[str, Reading] = {}
         for name in ("report 1", "report 2", "report 3"):
             if name in reports:
                 readings |= self._learn(facts, reports[name], timestamp_ms)
         if readings:
             reports["readings"] = readings
+
+    def _learn(
+        self, facts: StationFacts, fields: dict[str, Value], at_ms: int
+    ) -> dict[str, Reading]:
+        """Take the fields of a report, or of a push, which has no ID."""
+        if "ID" not in fields:
+            facts.pushes.note_push(fields)
+        elif facts.pushes.note_report(fields):
+            self._station_log.hint_at_another_client(facts.station)
+        for wanted in facts.note_fields(fields, at_ms):
+            self._stations.ask(facts.station, wanted)
+        return renewed_readings(facts, fields)
 
     def _take_sessions(
         self, station: str, reports: ParsedStation, timestamp_ms: int
@@ -216,35 +270,22 @@ class SensorFlow(SensorFlowTemplate):
         timestamp_ms: int,
     ) -> None:
         if number == LATEST:
-            self.site.station(station).note_session(fields)
-        book = self._session_books[station]
+            self._site.station(station).note_session(fields)
+        book = self._memory[station].sessions
         missing = book.take(number, fields, timestamp_ms)
         if missing is None:
             self._publish_finished_sessions(station, timestamp_ms)
         else:
-            self.gateway.ask(station, missing)
+            self._stations.ask(station, missing)
 
     def _publish_finished_sessions(
         self, station: str, timestamp_ms: int
     ) -> None:
-        for session in self._session_books[station].finished():
-            self._publish_values(
-                station,
-                {"session": dict(session.values)},
+        for session in self._memory[station].sessions.finished():
+            self._flow.publish_values(
+                {station: {"session": dict(session.values)}},
                 session.ended_at_ms or timestamp_ms,
             )
-
-    def _learn(
-        self, facts: StationFacts, fields: dict[str, Value], at_ms: int
-    ) -> dict[str, Reading]:
-        """Take the fields of a report, or of a push, which has no ID."""
-        if "ID" not in fields:
-            facts.pushes.note_push(fields)
-        elif facts.pushes.note_report(fields):
-            self.station_log.hint_at_another_client(facts.station)
-        for wanted in facts.note_fields(fields, at_ms):
-            self.gateway.ask(facts.station, wanted)
-        return renewed_readings(facts, fields)
 
     def _connection(self, state: ConnectionState) -> dict[str, Any]:
         values: dict[str, Any] = {
@@ -255,51 +296,10 @@ class SensorFlow(SensorFlowTemplate):
             "restarts": state.restarts,
         }
         if state.last_seen_at is not None:
-            values["last_seen"] = self.gateway.wall_clock_ms(state.last_seen_at)
-        return values
-
-    def _filter_and_publish_datapoint_values(
-        self, flattened_msg: dict[str, Any]
-    ) -> None:
-        """Publish the values of selected datapoints, if they are due."""
-        if self.unchanged is not None:
-            flattened_msg = self._without_unchanged(
-                flattened_msg, self.unchanged
+            values["last_seen"] = self._stations.wall_clock_ms(
+                state.last_seen_at
             )
-        super()._filter_and_publish_datapoint_values(flattened_msg)
-
-    def _without_unchanged(
-        self, flattened_msg: dict[str, Any], unchanged: UnchangedValues[Any]
-    ) -> dict[str, Any]:
-        if self._map_in_use is not self.datapoint_map:
-            # Who has just selected a datapoint waits for its first value.
-            self._map_in_use = self.datapoint_map
-            unchanged.forget()
-        payload = flattened_msg["payload"]
-        topics = self.datapoint_map["sensor"]
-        selected = {
-            key: value
-            for key, value in payload["flattened_message"].items()
-            if key in topics
-        }
-        due = unchanged.select(selected)
-        return {
-            **flattened_msg,
-            "payload": {**payload, "flattened_message": due},
-        }
-
-    def _publish_values(
-        self, station: str, values: dict[str, Any], timestamp_ms: int
-    ) -> None:
-        """Publish values that are in no raw message."""
-        super()._publish_parsed_msg(
-            {
-                "payload": {
-                    "parsed_message": {station: values},
-                    "timestamp": timestamp_ms,
-                }
-            }
-        )
+        return values
 
 
 def _session_report_number(name: str) -> int | None:

@@ -95,7 +95,10 @@ def remember(
     """Let findings that go on keep the moment at which they began."""
     since = {(one.about, one.code): one.since_ms for one in known}
     return [
-        replace(one, since_ms=since.get((one.about, one.code), now_ms))
+        replace(
+            one,
+            since_ms=one.since_ms or since.get((one.about, one.code), now_ms),
+        )
         for one in fresh
     ]
 

@@ -14,13 +14,26 @@ from connector.keba.station.events import (
 
 @dataclass(slots=True)
 class SiteFacts:
-    """The facts, filled from events and from fields as they come."""
+    """The facts, filled from events and from fields as they come.
+
+    Parameters
+    ----------
+    stations
+        What is known of each station, by name.
+    surroundings
+        What is known beside them.
+    touched
+        Stations of which something may have become known since somebody
+        cleared this.
+    """
 
     stations: dict[str, StationFacts] = field(default_factory=dict)
     surroundings: SurroundingFacts = field(default_factory=SurroundingFacts)
+    touched: set[str] = field(default_factory=set)
 
     def station(self, name: str) -> StationFacts:
-        """Return what is known of a station."""
+        """Return what is known of a station, to be filled further."""
+        self.touched.add(name)
         facts = self.stations.get(name)
         if facts is None:
             facts = self.stations[name] = StationFacts(name)

@@ -42,7 +42,8 @@ UNKNOWN_SENDERS_REMEMBERED = 1000
 """Addresses can be forged; the memory of them is bounded."""
 
 _IDLE_STEP_S = 0.005
-"""A station whose step brought nothing is not asked again at once."""
+"""A station whose step brought nothing is not asked again at once: rounding of
+moments must not become a loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,9 @@ class Fleet:
 
     @property
     def stations(self) -> tuple[str, ...]:
-        """Names of all stations."""
         return tuple(self._members)
 
     def address_of(self, station: str) -> str | None:
-        """Return the address of a station, None while it has none."""
         return self._member(station).address
 
     def set_address(
@@ -150,7 +149,6 @@ class Fleet:
         return events
 
     def submit(self, station: str, command: Command, now: float) -> list[Event]:
-        """Queue a command for a station."""
         member = self._member(station)
         events = member.station.submit(command, now)
         self._schedule(member)
@@ -189,19 +187,16 @@ class Fleet:
         return events
 
     def ask(self, station: str, report: int, now: float) -> None:
-        """Ask a station for a report outside of its rounds."""
         member = self._member(station)
         member.station.ask(report, now)
         self._schedule(member)
 
     def set_controlled(self, *, is_controlled: bool, now: float) -> None:
-        """Note whether the broker and the controller are there."""
         for member in self._members.values():
             member.station.set_controlled(is_controlled=is_controlled, now=now)
             self._schedule(member)
 
     def shutdown(self, now: float) -> None:
-        """Poll no more; send what belongs to a clean end."""
         for member in self._members.values():
             member.station.shutdown(now)
             self._schedule(member)
@@ -221,7 +216,6 @@ class Fleet:
         ]
 
     def datagram_sent(self, station: str, now: float) -> None:
-        """Note when the last datagram for a station has really left."""
         member = self._member(station)
         member.station.datagram_sent(now)
         self._schedule(member)
@@ -249,19 +243,9 @@ class Fleet:
         return None
 
     def advance(self, now: float, received_until: float) -> FleetStep | None:
-        """Let time pass for the one station that is due first.
+        """Let time pass for the station that is due first, if one is.
 
-        Parameters
-        ----------
-        now
-            The moment.
-        received_until
-            Up to when all that came was handed to `receive`.
-
-        Returns
-        -------
-        FleetStep or None
-            None when no station is due.
+        `received_until` as in `Station.advance`.
         """
         due_at = self.next_deadline()
         if due_at is None or due_at > now:

@@ -1,7 +1,9 @@
+import json
 import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -10,9 +12,17 @@ from connector.bemcom.actuators import (
     FLEET_WORDS,
     command_from_value,
 )
-from connector.keba.io.gateway import Gateway, GatewayError
-from connector.main import EXIT_WRONG_SETTINGS, Connector, main
+from connector.keba.io.gateway import Delivery, Gateway, GatewayError
+from connector.keba.protocol.commands import Enable
+from connector.keba.station.events import (
+    CommandNotSent,
+    Event,
+    Outcome,
+    ReportReceived,
+)
+from connector.main import Connector, main
 from pyconnector_template.dispatch import DispatchOnce
+from pyconnector_template.pyconnector_template import timestamp_utc_now
 from pyconnector_template.settings import SettingsError
 
 STATIONS = '{"garage": "192.0.2.1", "yard": "192.0.2.2"}'
@@ -64,14 +74,17 @@ def test_settings_reach_the_gateway(environment: pytest.MonkeyPatch) -> None:
     assert gateway._hosts == {"garage": "192.0.2.1", "yard": "192.0.2.2"}
 
 
-def test_read_only_reaches_the_actuator_flow(
+def test_read_only_reaches_the_dispatcher(
     environment: pytest.MonkeyPatch,
 ) -> None:
-    assert not Connector().is_read_only
-
     environment.setenv("READ_ONLY", "TRUE")
+    connector = Connector()
+    told: list[Event] = []
+    environment.setattr(connector.gateway, "emit", told.append)
 
-    assert Connector().is_read_only
+    connector.send_command("garage__ena", 1, None)
+
+    assert told == [CommandNotSent("garage", "ena", Outcome.READ_ONLY, "ena 1")]
 
 
 def test_polling_faster_than_keba_allows_is_a_warning_not_an_error(
@@ -119,7 +132,7 @@ def test_wrong_settings_are_told_and_end_with_exit_code_2(
     environment.setenv("POLL_SECONDS", "often")
     environment.setenv("KEBA_P30_CHARGE_STATIONS", "garage")
 
-    assert main() == EXIT_WRONG_SETTINGS == 2
+    assert main() == 2
 
     told = capsys.readouterr().err
     assert "POLL_SECONDS" in told
@@ -146,7 +159,7 @@ def test_a_run_that_was_asked_to_end_has_exit_code_0(
 def test_stations_are_not_asked_before_a_map_had_its_moment_to_come(
     environment: pytest.MonkeyPatch,
 ) -> None:
-    environment.setattr("connector.main.MAP_PATIENCE_S", 60.0)
+    environment.setattr("connector.main.FIRST_MAP_TIMEOUT_S", 60.0)
     is_open, is_over = threading.Event(), threading.Event()
     is_over.set()
     connector = Connector()
@@ -155,9 +168,7 @@ def test_stations_are_not_asked_before_a_map_had_its_moment_to_come(
     flow.start()
     assert not is_open.wait(0.1)
 
-    connector._validate_and_update_datapoint_map(
-        datapoint_map_json='{"sensor": {}, "actuator": {}}'
-    )
+    connector.on_datapoint_map(is_new=False)
     flow.join(5.0)
 
     assert is_open.is_set()
@@ -179,3 +190,150 @@ def test_a_gateway_that_cannot_be_opened_ends_the_run_with_exit_code_1(
 
     assert ended.value.code == 1
     assert "the port is taken" in caplog.text
+
+
+REPORT_3 = '{"ID": "3", "U1": 230, "P": 5000}'
+TAG = "e3f76b8d00000000"
+POWER = "garage__report 3__P"
+VOLTAGE = "garage__report 3__U1"
+
+
+@pytest.fixture
+def client() -> MagicMock:
+    return MagicMock()
+
+
+def make_connector(client: MagicMock) -> Connector:
+    connector = Connector()
+    connector.mqtt_client = client
+    return connector
+
+
+def select(connector: Connector, *keys: str) -> None:
+    sensors = {key: f"value of {key}" for key in keys}
+    connector._validate_and_update_datapoint_map(
+        json.dumps({"sensor": sensors, "actuator": {}})
+    )
+
+
+def receive(connector: Connector, report: str, request: str) -> None:
+    event = ReportReceived("garage", request, report)
+    connector.run_sensor_flow(Delivery(event, 1_600_000_000_000))
+
+
+def values(client: MagicMock) -> dict[str, object]:
+    """Return what was published since the last call."""
+    calls = client.publish.call_args_list
+    published = {
+        call.kwargs["topic"].removeprefix("value of "): json.loads(
+            call.kwargs["payload"]
+        )["value"]
+        for call in calls
+        if call.kwargs["topic"].startswith("value of ")
+    }
+    client.publish.reset_mock()
+    return published
+
+
+def test_a_datagram_becomes_the_values_of_selected_datapoints(
+    client: MagicMock,
+) -> None:
+    connector = make_connector(client)
+    select(connector, POWER, "garage__readings__power")
+
+    receive(connector, REPORT_3, "report 3")
+
+    assert connector.available_datapoints["sensor"][VOLTAGE] == 230
+    assert values(client) == {POWER: 5000, "garage__readings__power": 5.0}
+
+
+def test_raw_messages_are_sent_when_asked_for_without_tags(
+    environment: pytest.MonkeyPatch, client: MagicMock
+) -> None:
+    environment.setenv("SEND_RAW_MESSAGE_TO_DB", "TRUE")
+    connector = make_connector(client)
+
+    receive(connector, f'{{"ID": "100", "RFID tag": "{TAG}"}}', "report 100")
+
+    topics = [call.kwargs["topic"] for call in client.publish.call_args_list]
+    assert "keba/raw_message_to_db" in topics
+    assert TAG not in str(client.publish.call_args_list)
+    assert TAG not in str(connector.available_datapoints)
+
+
+def test_tags_are_plain_only_with_rfid_plain(
+    environment: pytest.MonkeyPatch, client: MagicMock
+) -> None:
+    environment.setenv("RFID_PLAIN", "TRUE")
+    connector = make_connector(client)
+
+    receive(connector, f'{{"ID": "100", "RFID tag": "{TAG}"}}', "report 100")
+
+    available = connector.available_datapoints["sensor"]
+    assert available["garage__report 100__RFID tag"] == TAG
+
+
+@pytest.fixture
+def saving(environment: pytest.MonkeyPatch, client: MagicMock) -> Connector:
+    """Make a connector that repeats unchanged values each thousand times."""
+    environment.setenv("PUBLISH_UNCHANGED_EVERY", "1000")
+    connector = make_connector(client)
+    select(connector, VOLTAGE, POWER)
+    receive(connector, REPORT_3, "report 3")
+    assert values(client) == {VOLTAGE: 230, POWER: 5000}
+    return connector
+
+
+def test_unchanged_values_are_held_back_where_that_is_wanted(
+    saving: Connector, client: MagicMock
+) -> None:
+    receive(saving, REPORT_3.replace("5000", "6000"), "report 3")
+
+    assert values(client) == {POWER: 6000}
+
+
+def test_a_datapoint_that_is_selected_anew_does_not_wait(
+    saving: Connector, client: MagicMock
+) -> None:
+    select(saving, POWER)
+    receive(saving, REPORT_3, "report 3")
+    assert values(client) == {POWER: 5000}
+
+    select(saving, POWER)
+    receive(saving, REPORT_3, "report 3")
+    assert values(client) == {}
+
+
+def test_a_broker_that_is_back_gets_all_values_again(
+    saving: Connector, client: MagicMock
+) -> None:
+    saving.on_connected()
+    receive(saving, REPORT_3, "report 3")
+
+    assert values(client) == {VOLTAGE: 230, POWER: 5000}
+
+
+def test_a_message_on_an_actuators_topic_becomes_a_command(
+    environment: pytest.MonkeyPatch, client: MagicMock
+) -> None:
+    environment.setenv("ACTUATOR_MAX_AGE_SECONDS", "60")
+    connector = make_connector(client)
+    connector.datapoint_map = {
+        "sensor": {},
+        "actuator": {"topic/1": "garage__ena"},
+    }
+    submitted: list[object] = []
+    environment.setattr(
+        connector.gateway, "submit", lambda *args: submitted.append(args)
+    )
+    told: list[Event] = []
+    environment.setattr(connector.gateway, "emit", told.append)
+    now_ms = timestamp_utc_now()
+
+    for age_ms in (0, 61_000):
+        connector.run_actuator_flow(
+            "topic/1", json.dumps({"value": 1, "timestamp": now_ms - age_ms})
+        )
+
+    assert submitted == [("garage", Enable(on=True))]
+    assert told == [CommandNotSent("garage", "ena", Outcome.EXPIRED)]

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from connector.settings import Settings, Station, Stations
 from connector.tools.problems import UsageProblem
-from pyconnector_template.mqtt.link import Login
+from pyconnector_template.mqtt.greeting import Login
 from pyconnector_template.settings import SettingsError, read_settings
 
 

@@ -114,7 +114,10 @@ class FakeApi:
             ("127.0.0.1", 0), _handler_for(self)
         )
         self._thread = threading.Thread(
-            target=self._server.serve_forever, name="fake-api"
+            target=self._server.serve_forever,
+            # How long the end takes; each test has an API of its own.
+            kwargs={"poll_interval": 0.02},
+            name="fake-api",
         )
         self._thread.start()
         return self

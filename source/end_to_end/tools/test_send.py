@@ -1,13 +1,17 @@
 """What becomes of a command is told truthfully."""
 
+import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from end_to_end.tools.calling import CommandLine
+from end_to_end.tools.calling import HERE, NAME, CommandLine
 from simulator import Simulator
 from simulator.actions import AnswerLate, Silence
+from testbed.connector_process import Controller
+from testbed.mosquitto import Mosquitto
 
 PROFILES = {
     "garage": "p30-c",
@@ -182,3 +186,42 @@ def test_an_unknown_command_or_station_is_a_mistake_of_the_call(
         call = command_line("send", *arguments, "--yes")
         assert call.exit_code == 2
         assert "there are:" in " ".join(call.err.split())
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome", "exit_code"),
+    [
+        ("applied", "applied", 0),
+        ("not_applied: Curr user = 16000", "not_applied", 1),
+    ],
+)
+def test_what_the_connector_tells_of_a_command_is_the_outcome(
+    tmp_path: Path, result: str, outcome: str, exit_code: int
+) -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connector,
+        Mosquitto(tmp_path) as broker,
+        ThreadPoolExecutor() as thread,
+    ):
+        connector.bind((HERE, 7090))
+        observer = broker.observe("#")
+        controller = Controller(observer)
+        controller.select("garage__results__curr", actuators=["garage__curr"])
+        observer.publish(f"{NAME}/status", {"status": "online"}, retain=True)
+
+        def tell_result() -> object:
+            command = observer.wait_for(controller.topic("garage__curr"))
+            told = {"value": result, "timestamp": 1_795_343_457_000}
+            observer.publish(controller.topic("garage__results__curr"), told)
+            return command.json["value"]
+
+        sent = thread.submit(tell_result)
+        call = CommandLine(
+            tmp_path,
+            {"garage": ADDRESSES["garage"]},
+            MQTT_BROKER_HOST="127.0.0.1",
+            MQTT_BROKER_PORT=broker.port,
+        )("send", "garage", "curr", 10000, "--yes", "--json")
+        assert sent.result() == 10000
+    assert (call.json["outcome"], call.exit_code) == (outcome, exit_code)
+    assert "running connector" in call.err

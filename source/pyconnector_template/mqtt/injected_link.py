@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pyconnector_template.logs import LOGGER_NAME, error_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 logger = logging.getLogger(LOGGER_NAME)
 
@@ -32,6 +32,15 @@ class InjectedLink:
         Where to connect to.
     on_connected : callable
         Called without arguments after the connection was made.
+    announcement_topic : str
+        Where the available datapoints go.
+    announcement : callable
+        Makes the current available datapoints, as JSON.
+
+    Attributes
+    ----------
+    client : object
+        The client, for all who publish.
     """
 
     def __init__(
@@ -41,11 +50,15 @@ class InjectedLink:
         host: str,
         port: int,
         on_connected: Callable[[], None],
+        announcement_topic: str,
+        announcement: Callable[[], str],
     ) -> None:
-        self._client = client
+        self.client = client
         self._host = host
         self._port = port
         self._on_connected = on_connected
+        self._announcement_topic = announcement_topic
+        self._announcement = announcement
         self._stopping = threading.Event()
         self._is_up = False
 
@@ -57,7 +70,7 @@ class InjectedLink:
         self._is_up = True
         try:
             self._on_connected()
-            self._client.loop_forever()
+            self.client.loop_forever()
         finally:
             self._is_up = False
 
@@ -65,14 +78,40 @@ class InjectedLink:
         """Whether the client's loop runs."""
         return self._is_up
 
+    def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
+        """Publish retained messages, one after the other."""
+        for topic, payload in messages:
+            self.client.publish(topic=topic, payload=payload, retain=True)
+
+    def announce(self) -> None:
+        """Publish the available datapoints."""
+        self.publish_messages(
+            [(self._announcement_topic, self._announcement())]
+        )
+
+    def publish_retained(self, topic: str, payload: str) -> None:
+        """Publish a state."""
+        self.publish_messages([(topic, payload)])
+
+    def look_at(self, topic_filter: str) -> None:
+        """Subscribe until `unsubscribe`."""
+        self.client.subscribe(topic=topic_filter)
+
+    def unsubscribe(self, topic: str) -> None:
+        """Unsubscribe."""
+        self.client.unsubscribe(topic=topic)
+
+    def retry(self) -> None:
+        """Nothing: what the client subscribes is its own affair."""
+
     def stop(self, flush_s: float = 0.0) -> None:  # noqa: ARG002
         """Disconnect, which ends the client's loop."""
         self._stopping.set()
-        self._client.disconnect()
+        self.client.disconnect()
 
     def _connect(self) -> bool:
         try:
-            self._client.connect(host=self._host, port=self._port)
+            self.client.connect(host=self._host, port=self._port)
         except OSError as error:
             logger.warning(
                 "Cannot connect to the MQTT broker: %s", error_line(error)

@@ -133,6 +133,7 @@ def test_with_a_maximum_age_older_commands_are_refused(
     assert len(caplog.records) == (0 if is_sent else 1)
 
 
+# Each example has a flow of its own; the environment is the same for all.
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=60))
 def test_nothing_that_arrives_raises(message: bytes) -> None:

@@ -14,6 +14,7 @@ import pytest
 from paho.mqtt.client import Client
 
 from pyconnector_template import connector as connector_module
+from pyconnector_template import missing_map as missing_map_module
 from pyconnector_template.connector import heartbeat_pause
 from pyconnector_template.logs import LOGGER_NAME, MQTTHandler
 from pyconnector_template.pyconnector_template import (
@@ -21,7 +22,6 @@ from pyconnector_template.pyconnector_template import (
     Connector,
     SensorFlow,
 )
-from pyconnector_template.settings import SettingsError
 from pyconnector_template.tests.conftest import running
 from testbed.mosquitto import DEADLINE_S, wait_until
 
@@ -137,12 +137,32 @@ def test_arguments_may_be_given_by_position_and_have_defaults() -> None:
     assert plain._device_dispatcher_kwargs == {}
 
 
-def test_a_missing_broker_is_told_clearly(
+def test_a_connector_can_be_made_without_settings_as_unit_tests_do(
     environment: pytest.MonkeyPatch,
 ) -> None:
     environment.delenv("MQTT_BROKER_HOST")
-    with pytest.raises(SettingsError, match="MQTT_BROKER_HOST: is required"):
-        Connector("1.2.3")
+    connector = WholeConnector("1.2.3")
+    connector.mqtt_client = MagicMock()
+    connector._update_available_datapoints(
+        {"sensor": {"power": 1}, "actuator": {}}
+    )
+    sent = connector.mqtt_client.publish.call_args.kwargs
+    assert sent["topic"] == "demo/available_datapoints"
+
+
+def test_what_is_missing_is_told_by_run_before_anything_starts(
+    environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    environment.delenv("MQTT_BROKER_HOST")
+    environment.setenv("MQTT_TLS", "perhaps")
+    connector = WholeConnector("1.2.3", MqttClient=FakeClient)
+    with pytest.raises(SystemExit) as ended:
+        connector.run()
+    assert ended.value.code == 2
+    [record] = caplog.records
+    assert "MQTT_BROKER_HOST: is required" in record.getMessage()
+    assert "MQTT_TLS" in record.getMessage()
+    assert record.exc_info is None
 
 
 def test_variables_of_the_file_are_there_for_the_connectors_own_settings(
@@ -466,3 +486,67 @@ def test_the_number_of_datapoints_is_bounded(
     assert list(connector.available_datapoints["sensor"]) == ["0", "1", "2"]
     assert connector.mqtt_client.publish.call_count == 3
     assert len(caplog.records) == 1
+
+
+def causes(connector: Connector) -> list[str]:
+    return [str(one.cause) for one in connector.broker_findings.current()]
+
+
+def test_a_map_with_nothing_in_it_is_a_finding_until_something_is_active(
+    connector: Connector,
+) -> None:
+    assert causes(connector) == []
+    connector._validate_and_update_datapoint_map(new_map())
+    assert causes(connector) == ["nothing_active"]
+    connector._validate_and_update_datapoint_map(new_map(TOPIC))
+    assert causes(connector) == []
+
+
+@pytest.fixture
+def impatient(environment: pytest.MonkeyPatch) -> None:
+    environment.setattr(missing_map_module, "PATIENCE_S", 0.01)
+    environment.setattr(missing_map_module, "LOOK_S", 0.01)
+    environment.setattr(connector_module, "CHECK_INTERVAL_S", 0.01)
+
+
+@pytest.mark.parametrize(
+    ("other", "cause", "hint"),
+    [
+        ("Demo", "wrong_name", "did you mean CONNECTOR_NAME=Demo?"),
+        ("heatpump", "no_map", "Connectors, Add, and enter the name demo"),
+    ],
+)
+def test_a_map_that_does_not_come_is_one_warning_with_what_to_do(
+    impatient: None,
+    environment: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    other: str,
+    cause: str,
+    hint: str,
+) -> None:
+    environment.setattr(missing_map_module, "LOOK_S", 0.2)
+    connector = WholeConnector("1", MqttClient=FakeClient)
+    with running(connector):
+        wait_until_connected(connector)
+        client = FakeClient.last
+        wait_until(
+            lambda: "+/datapoint_map" in str(client.subscribe.mock_calls)
+        )
+        client.deliver(f"{other}/datapoint_map", b"{}", retain=True)
+        wait_until(lambda: "no datapoint map" in caplog.text)
+        client.unsubscribe.assert_called_once_with(topic="+/datapoint_map")
+        assert causes(connector) == [cause]
+        client.deliver(MAP_TOPIC, new_map(TOPIC), retain=True)
+        assert causes(connector) == []
+    told = [one for one in caplog.messages if "no datapoint map" in one]
+    assert len(told) == 1
+    assert hint in told[0]
+
+
+def test_a_state_is_published_under_the_connectors_name(
+    connector: Connector,
+) -> None:
+    connector.publish_retained("diagnosis", {"findings": [float("nan")]})
+    connector.mqtt_client.publish.assert_called_once_with(
+        topic="demo/diagnosis", payload='{"findings": [null]}', retain=True
+    )

@@ -14,8 +14,8 @@ import pytest
 from pyconnector_template.logs import (
     BURST_RECORDS,
     MAX_MESSAGE_LENGTH,
-    Complaints,
     MQTTHandler,
+    RepetitionFilter,
     TokenBucket,
     error_line,
     shortened,
@@ -167,16 +167,16 @@ def test_a_clock_that_is_set_back_fills_no_bucket() -> None:
     assert bucket.take(11.5)
 
 
-def test_the_same_complaint_is_news_only_once() -> None:
-    complaints = Complaints()
-    assert complaints.is_news("a", 0.0)
-    assert not complaints.is_news("a", 1000.0)
-    assert complaints.is_news("b", 1000.0)
+def test_the_same_log_line_is_new_only_once() -> None:
+    repetitions = RepetitionFilter()
+    assert repetitions.is_new("a", 0.0)
+    assert not repetitions.is_new("a", 1000.0)
+    assert repetitions.is_new("b", 1000.0)
 
 
-def test_complaints_that_differ_each_time_are_limited_as_well() -> None:
-    complaints = Complaints()
-    said = [text for text in range(1000) if complaints.is_news(str(text), 0.0)]
+def test_repetitions_that_differ_each_time_are_limited_as_well() -> None:
+    repetitions = RepetitionFilter()
+    said = [text for text in range(1000) if repetitions.is_new(str(text), 0.0)]
     assert len(said) == 20
 
 

@@ -108,8 +108,35 @@ def test_a_maximum_age_is_a_number_of_seconds(age: str) -> None:
     )
 
 
-def test_a_host_is_no_url() -> None:
-    assert "no URL" in report({"MQTT_BROKER_HOST": "mqtt://broker"})
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        (
+            "broker:1884",
+            "set MQTT_BROKER_HOST=broker and MQTT_BROKER_PORT=1884",
+        ),
+        ("[::1]", "set MQTT_BROKER_HOST=::1"),
+        ("[::1]:1884", "set MQTT_BROKER_HOST=::1 and MQTT_BROKER_PORT=1884"),
+        ("mqtt://broker", "set MQTT_BROKER_HOST=broker"),
+        (
+            "mqtts://me@broker:8883/x",
+            "set MQTT_BROKER_HOST=broker and MQTT_BROKER_PORT=8883",
+        ),
+        (" broker ", "set MQTT_BROKER_HOST=broker"),
+    ],
+)
+def test_a_host_that_is_more_than_a_host_is_refused_with_the_right_form(
+    text: str, advice: str
+) -> None:
+    told = report({"MQTT_BROKER_HOST": text, "MQTT_TLS": "perhaps"})
+    assert f"must be a bare name or address: {advice}\n" in told
+    assert "MQTT_TLS" in told
+
+
+@pytest.mark.parametrize("host", ["broker", "::1", "fe80::1%eth0", "10.0.0.1"])
+def test_names_and_addresses_are_hosts(host: str) -> None:
+    settings = read_settings(TemplateSettings, {"MQTT_BROKER_HOST": host})
+    assert settings.mqtt_broker_host == host
 
 
 def test_secrets_come_from_files_as_well(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_3_a_thread_that_dies_is_noticed_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MQTT_BROKER_PORT", str(free_port()))
-    monkeypatch.setattr(connector_module, "LOOK_INTERVAL_S", 3600.0)
+    monkeypatch.setattr(connector_module, "CHECK_INTERVAL_S", 3600.0)
     may_fail = threading.Event()
 
     def target() -> None:

@@ -76,7 +76,8 @@ def test_the_log_names_energy_only_when_asked_to() -> None:
                 pass
         code, said = running.end()
         assert code == 0
-        assert "State 3, charging" in said
+        # On a busy machine it charges before all is introduced.
+        assert "State 3, charging" in running.introduction + said
         assert ("E pres" in said) is is_told
 
 

@@ -28,7 +28,7 @@ CONFIGURATIONS = {
     path.stem: json.loads(path.read_text("utf-8"))
     for path in sorted((DOCS / "modbus").glob("*.json"))
 }
-A_DAY_S = 86_400.0
+AN_HOUR_S = 3600.0
 
 
 def charging(profile: str = "p30-c") -> SimulatedStation:
@@ -44,7 +44,7 @@ def frame(function: int, register: int, value: int) -> bytes:
 
 
 def read(station: ModbusStation, register: int, words: int = 2) -> bytes:
-    answer = station.answer(frame(3, register, words), A_DAY_S)
+    answer = station.answer(frame(3, register, words), AN_HOUR_S)
     assert answer is not None
     return answer
 
@@ -99,8 +99,8 @@ def test_a_write_does_what_the_udp_command_does(
     station = ModbusStation(garage)
     request = frame(6, register, value)
 
-    assert station.answer(request, A_DAY_S) == request
-    garage.advance(A_DAY_S + 5.0)
+    assert station.answer(request, AN_HOUR_S) == request
+    garage.advance(AN_HOUR_S + 5.0)
 
     assert settings(garage.point)[field] == becomes
 
@@ -109,9 +109,9 @@ def test_the_failsafe_needs_its_current_before_its_timeout() -> None:
     garage = charging()
     station = ModbusStation(garage)
 
-    station.answer(frame(6, 5016, 6_000), A_DAY_S)
+    station.answer(frame(6, 5016, 6_000), AN_HOUR_S)
     assert settings(garage.point)["Curr FS"] == 0
-    station.answer(frame(6, 5018, 60), A_DAY_S)
+    station.answer(frame(6, 5018, 60), AN_HOUR_S)
 
     assert settings(garage.point)["Curr FS"] == 6_000
     assert settings(garage.point)["Tmo FS"] == 60

@@ -22,7 +22,6 @@ class FairQueue(Generic[Item]):
         self._dropped = 0
 
     def put(self, lane: str, item: Item) -> None:
-        """Append an item to its lane."""
         items = self._lanes.setdefault(lane, deque())
         if len(items) >= self._lane_length:
             items.popleft()

@@ -181,7 +181,7 @@ class Gateway:
 
     @property
     def is_alive(self) -> bool:
-        """Whether stations are, or are about to be, listened to."""
+        """Whether the thread looks at its socket, or is about to."""
         if self._thread.ident is None:
             return True
         is_stuck = self._clock() - self._looked_at > STUCK_AFTER_S
@@ -205,7 +205,6 @@ class Gateway:
         self._hand_in(lambda now: self._fleet.submit(station, command, now))
 
     def ask(self, station: str, report: int) -> None:
-        """Ask a station for a report once more, or for another one."""
         self._hand_in(lambda now: self._fleet.ask(station, report, now))
 
     def set_controlled(self, *, is_controlled: bool) -> None:
@@ -298,6 +297,8 @@ class Gateway:
                 self._looked_at = self._clock()
                 self._read_wake_bytes()
                 self._read_inbox()
+                # Before stations advance: what has come may answer a request
+                # that is about to time out.
                 self._read_socket()
                 self._advance()
                 self._hand_over()
@@ -340,7 +341,7 @@ class Gateway:
                 self._deliver(request(self._clock()))
 
     def _read_socket(self) -> None:
-        """Read what has come, before any request times out."""
+        """Read what has come, up to a limit: stations must get their turn."""
         looked_at = self._clock()
         is_behind = len(self._events) > EVENTS_BEHIND
         self._read_errors()
@@ -410,7 +411,7 @@ class Gateway:
             self._fresh.append(Delivery(event, timestamp_ms))
 
     def _hand_over(self) -> None:
-        """Give the flow what this look has brought, and the interpreter."""
+        """Let the sensor flow take what has come, now that all is sent."""
         with self._has_events:
             for delivery in self._fresh:
                 self._events.put(_lane_of(delivery.event), delivery)

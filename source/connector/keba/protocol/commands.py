@@ -70,13 +70,14 @@ class Command:
         Seconds until a report can show the effect.
     """
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
     word: ClassVar[str]
     repeatable: ClassVar[bool] = True
     settle_s: ClassVar[float] = 0.0
 
     def arguments(self) -> str:
-        return ""
+        """Return what stands behind the word: the fields, in their order."""
+        return " ".join(str(int(getattr(self, key))) for key in self.__slots__)
 
     def expected_fields(self) -> Mapping[str, int]:
         """Return the fields of report 2 that show the effect."""
@@ -123,9 +124,6 @@ class Enable(Command):
     settle_s: ClassVar[float] = 1.0
     on: bool
 
-    def arguments(self) -> str:
-        return str(int(self.on))
-
     def expected_fields(self) -> Mapping[str, int]:
         return {"Enable user": int(self.on)}
 
@@ -147,9 +145,6 @@ class SetCurrent(Command):
                 "currtime 0 to stop charging"
             )
         _require_current("curr", self.limit)
-
-    def arguments(self) -> str:
-        return str(self.limit)
 
     def expected_fields(self) -> Mapping[str, int]:
         # `Max curr` follows 6 to 7 s later, if at all (page 13).
@@ -194,9 +189,6 @@ class SetCurrentTimed(Command):
     def rules_at_once(self) -> bool:
         """Whether its delay is the shortest one."""
         return self.delay <= 1 and not self.cancels
-
-    def arguments(self) -> str:
-        return f"{self.limit} {self.delay}"
 
     def expected_fields(self) -> Mapping[str, int]:
         """Return what shows it after the delay.
@@ -253,9 +245,6 @@ class SetEnergyLimit(Command):
 
     def __post_init__(self) -> None:
         _require_range("setenergy", self.limit, 0, ENERGY_MAX_DWH, "in 0.1 Wh")
-
-    def arguments(self) -> str:
-        return str(self.limit)
 
     def expected_fields(self) -> Mapping[str, int]:
         return {"Setenergy": self.limit}
@@ -323,9 +312,6 @@ class SetOutput(Command):
                 f"output: {self.value} is neither 0 nor 1 nor within 10…150 "
                 "pulses per kWh"
             )
-
-    def arguments(self) -> str:
-        return str(self.value)
 
     def expected_fields(self) -> Mapping[str, int]:
         return {"Output": self.value}
@@ -428,9 +414,6 @@ class SetFailsafe(Command):
         if self.limit != 0:
             _require_current("failsafe", self.limit, zero="0 (stop) or ")
 
-    def arguments(self) -> str:
-        return f"{self.timeout} {self.limit} {int(self.stored)}"
-
     def expected_fields(self) -> Mapping[str, int]:
         if self.timeout == 0:
             return {"Tmo FS": 0}
@@ -448,9 +431,6 @@ class SetDateTime(Command):
     def __post_init__(self) -> None:
         _require_range("setdatetime", self.unix_time, 1, 2**32 - 1, "s")
 
-    def arguments(self) -> str:
-        return str(self.unix_time)
-
 
 @dataclass(frozen=True, slots=True)
 class SetPhaseSource(Command):
@@ -465,9 +445,6 @@ class SetPhaseSource(Command):
     def __post_init__(self) -> None:
         _require_range("x2src", self.source, 0, 4, "")
 
-    def arguments(self) -> str:
-        return str(self.source)
-
     def expected_fields(self) -> Mapping[str, int]:
         return {"X2 phaseSwitch source": self.source}
 
@@ -480,9 +457,6 @@ class SetPhases(Command):
     repeatable: ClassVar[bool] = False
     settle_s: ClassVar[float] = 1.0
     three: bool
-
-    def arguments(self) -> str:
-        return str(int(self.three))
 
     def expected_fields(self) -> Mapping[str, int]:
         return {"X2 phaseSwitch": int(self.three)}

@@ -71,12 +71,10 @@ class Availability:
 
     @property
     def is_resolved(self) -> bool:
-        """Whether the station has an address."""
         return self._is_resolved
 
     @property
     def is_silent(self) -> bool:
-        """Whether the station answers nothing at all."""
         return self._is_silent
 
     @property
@@ -105,11 +103,9 @@ class Availability:
             self._is_known = True
 
     def note_seen(self, now: float) -> None:
-        """Any datagram of the station has come."""
         self._last_seen_at = now
 
     def note_sent(self) -> None:
-        """A request is leaving."""
         self._requests_sent += 1
         self._send_error = None
 
@@ -144,20 +140,10 @@ class Availability:
         self._requests_unanswered += 1
 
     def note_report_unanswered(self, number: int, asked_at: float) -> bool:
-        """A report has not come, neither at once nor when asked again.
+        """A report that was first asked for at `asked_at` has not come.
 
-        Parameters
-        ----------
-        number
-            Number of the report.
-        asked_at
-            When it was asked for at first.
-
-        Returns
-        -------
-        bool
-            Whether report 1 should be asked for, to tell a station that
-            is silent from one that leaves out this report.
+        Tells whether report 1 should be asked for, to tell a station that is
+        silent from one that leaves out this report.
         """
         self._requests_unanswered += 1
         self._unanswered_since.setdefault(number, asked_at)
@@ -240,17 +226,7 @@ class RestartDetector:
     def note(
         self, number: int, uptime_s: int, *, is_awaited: bool
     ) -> UptimeStep:
-        """Take the uptime of a report, unless it is an old one.
-
-        Parameters
-        ----------
-        number
-            Number of the report.
-        uptime_s
-            Its field `Sec`.
-        is_awaited
-            Whether somebody waits for this report.
-        """
+        """Take the field `Sec` of a report, unless it is an old report."""
         behind_s = self._uptimes_s.get(number, uptime_s) - uptime_s
         if 0 < behind_s <= STALE_S and not is_awaited:
             return UptimeStep.STALE

@@ -30,16 +30,8 @@ what belonged to a session is not put on the next one."""
 class Actions:
     """What is to be sent and reported now.
 
-    Parameters
-    ----------
-    commands
-        To be sent, and read back like a user's.
-    keepalives
-        To be sent, and forgotten.
-    events
-        To be reported.
-    look_s
-        How long keepalives may wait for a look at report 2.
+    Commands are read back like a user's, keepalives are sent and forgotten;
+    these may wait `look_s` for a look at report 2.
     """
 
     commands: list[Command] = field(default_factory=list)
@@ -51,14 +43,7 @@ class Actions:
 class DesiredState:
     """Remembers what was set at one station, and keeps it so.
 
-    Parameters
-    ----------
-    station
-        Name of the station.
-    restores
-        Whether what an interruption has undone is sent again.
-    failsafe
-        What to arm the station's failsafe mode with, if at all.
+    `restores` and `failsafe` as in `StationOptions`.
     """
 
     def __init__(
@@ -77,12 +62,10 @@ class DesiredState:
         self._was_interrupted = False
 
     def note_sent(self, command: Command, now: float) -> None:
-        """A command is leaving."""
         if self._failsafe is not None:
             self._failsafe.note_sent(command, now)
 
     def note_accepted(self, command: Command, now: float) -> None:
-        """The station has confirmed a command."""
         if self._failsafe is not None:
             self._failsafe.note_accepted(command, now)
         self.note_applied(command)
@@ -104,13 +87,11 @@ class DesiredState:
         self._set.pop(word, None)
 
     def note_interruption(self) -> None:
-        """The station has restarted, or has come back from silence."""
         self._was_interrupted = True
         if self._failsafe is not None:
             self._failsafe.note_interruption()
 
     def set_controlled(self, *, is_controlled: bool, now: float) -> None:
-        """Note whether the broker and the controller are there."""
         if self._failsafe is not None:
             self._failsafe.set_controlled(is_controlled=is_controlled, now=now)
 
@@ -129,7 +110,6 @@ class DesiredState:
         return actions
 
     def shutdown_commands(self) -> list[Command]:
-        """Return what belongs to a clean end."""
         if self._failsafe is None:
             return []
         disarming = self._failsafe.disarming()
@@ -151,12 +131,7 @@ class DesiredState:
     ) -> Actions:
         """Compare a fresh report 2 with what was set.
 
-        Parameters
-        ----------
-        fields
-            Of the report.
-        pending_words
-            Words of commands on their way, whose fields may change.
+        Commands of `pending_words` are on their way: their fields may change.
         """
         actions = self._reconcile_settings(fields, pending_words)
         failsafe = self._failsafe

@@ -25,16 +25,9 @@ LATE_REPLY_S = 3.0
 class InFlight:
     """A request that has left and waits for its reply.
 
-    Parameters
-    ----------
-    request
-        The request.
-    first_sent_at
-        When it left, or what it repeats.
-    deadline
-        When it counts as not answered.
-    is_reported
-        Whether its result is reported already.
+    `first_sent_at` is when it left, or what it repeats; from `deadline` on it
+    counts as not answered. `is_reported` tells whether its result, read from
+    report 2 meanwhile, is reported already.
     """
 
     request: AnyRequest
@@ -45,17 +38,7 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class ReplyTo:
-    """The command that a reply belongs to.
-
-    Parameters
-    ----------
-    command
-        The command.
-    is_reported
-        Whether its result is reported already.
-    is_keepalive
-        Whether it only kept the station's failsafe from tripping.
-    """
+    """The command that a reply belongs to."""
 
     command: Command
     is_reported: bool
@@ -77,7 +60,6 @@ class LateReplyWindow:
         self._ends_at = now + LATE_REPLY_S
 
     def mark_reported(self, command: Command) -> None:
-        """Note that the result of this command is reported."""
         if command is self._command:
             self._is_reported = True
 
@@ -88,6 +70,7 @@ class LateReplyWindow:
             return None
         self._ends_at = now
         self._command = None
+        # Also for a keepalive: a late reply is worth a line in the log.
         return ReplyTo(command, self._is_reported)
 
     def forget(self) -> None:
@@ -109,15 +92,7 @@ class LateReplyWindow:
 
 
 class Exchange:
-    """What is in flight to one station, and when more may leave.
-
-    Parameters
-    ----------
-    reply_timeout_s
-        Seconds after which a request counts as not answered.
-    pauses
-        See `Pauses`.
-    """
+    """What is in flight to one station, and when more may leave."""
 
     def __init__(
         self, reply_timeout_s: float, pauses: Pauses = KEBA_PAUSES
@@ -130,25 +105,21 @@ class Exchange:
 
     @property
     def in_flight(self) -> InFlight | None:
-        """What waits for its reply."""
         return self._in_flight
 
     @property
     def command(self) -> Command | None:
-        """The command that waits for its reply."""
         content = self._in_flight and self._in_flight.request.content
         return content if isinstance(content, Command) else None
 
     @property
     def report(self) -> int | None:
-        """Number of the report that is waited for."""
         content = self._in_flight and self._in_flight.request.content
         return content.number if isinstance(content, ReportRequest) else None
 
     # --- sending -----------------------------------------------------------
 
     def ready_at(self, request: AnyRequest) -> float:
-        """Return the moment from which a request may leave."""
         return max(
             request.not_before,
             self._overwritten_until(request.content),
@@ -172,7 +143,6 @@ class Exchange:
         )
 
     def begin(self, request: AnyRequest, now: float) -> None:
-        """Put a request in flight."""
         first_sent_at = request.first_sent_at
         if first_sent_at is None:
             first_sent_at = now
@@ -233,7 +203,6 @@ class Exchange:
         return in_flight
 
     def cancel_report(self) -> None:
-        """Wait for no report any more."""
         if self.report is not None:
             self._in_flight = None
 

@@ -96,13 +96,11 @@ class FailsafeKeepalive:
         return now - self._refreshed_at > self._failsafe.timeout
 
     def next_deadline(self) -> float:
-        """Return when the next keepalive begins."""
         if not (self._is_armed and self._is_controlled):
             return math.inf
         return self._next_keepalive_at
 
     def set_controlled(self, *, is_controlled: bool, now: float) -> None:
-        """Note whether the broker and the controller are there."""
         if is_controlled and not self._is_controlled:
             self._next_keepalive_at = now
         self._is_controlled = is_controlled
@@ -117,13 +115,11 @@ class FailsafeKeepalive:
         self._confirmed.clear()
 
     def note_sent(self, command: Command, now: float) -> None:
-        """A command is leaving."""
         if command.word in REFRESHING_WORDS:
             self._is_keepalive_waiting = False
             self._plan_keepalive(now)
 
     def note_accepted(self, command: Command, now: float) -> None:
-        """The station has confirmed a command."""
         if isinstance(command, SetFailsafe):
             self._failsafe = command
             self._is_armed = command.timeout > 0
@@ -181,7 +177,7 @@ class FailsafeKeepalive:
         return self._commands_to_repeat()
 
     def waiting_keepalive(self) -> list[Command]:
-        """Return what the last one should say by now, if it has not left."""
+        """Return what the last one should repeat by now, if it has not left."""
         if not self._is_keepalive_waiting:
             return []
         return self._commands_to_repeat()

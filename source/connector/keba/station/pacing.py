@@ -50,14 +50,8 @@ class Pacer:
     def ready_at(self, datagram: bytes, *, scheduled: bool) -> float:
         """Return the moment from which this datagram may leave.
 
-        Parameters
-        ----------
-        datagram
-            What is to be sent.
-        scheduled
-            Whether it is our own schedule that sends it (a poll, a
-            read-back, a repetition). KEBA asks for the long pause between
-            equal ones of these; a user may say a thing twice.
+        What our own schedule sends (a poll, a read-back, a repetition) keeps
+        the long pause to an equal one; a user may repeat a command.
         """
         last_sent_at = self._sent_at.get(datagram)
         if not scheduled or last_sent_at is None:
@@ -68,17 +62,7 @@ class Pacer:
     def note_sent(
         self, datagram: bytes, now: float, *, disables: bool = False
     ) -> None:
-        """Remember that this datagram has just left.
-
-        Parameters
-        ----------
-        datagram
-            What was sent.
-        now
-            When it was sent.
-        disables
-            Whether it stops charging, which asks for a longer silence.
-        """
+        """Remember what has just left, and whether it stops charging."""
         pause_s = self._pauses.between_any_s
         if disables:
             pause_s = self._pauses.after_disabling_s

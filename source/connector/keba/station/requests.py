@@ -33,10 +33,8 @@ class Request(Generic[Content]):
 
     Parameters
     ----------
-    content
-        What is to be sent.
-    wanted_at
-        Since when it waits.
+    content, wanted_at
+        What is to be sent, and since when it waits.
     not_before
         The moment from which it makes sense.
     attempts_left
@@ -57,7 +55,6 @@ class Request(Generic[Content]):
 
     @property
     def is_repetition(self) -> bool:
-        """Whether it has been sent before."""
         return self.first_sent_at is not None
 
     @property
@@ -94,19 +91,12 @@ class CommandQueue:
         }
 
     def append(self, request: Request[Command]) -> None:
-        """Let a command leave after all others."""
         word = request.content.word
         self._waiting.pop(word, None)
         self._waiting[word] = request
 
     def append_if_free(self, request: Request[Command]) -> bool:
-        """Append what nobody has asked for, unless a user's command waits.
-
-        Returns
-        -------
-        bool
-            Whether it was appended.
-        """
+        """Append what nobody has asked for; tell whether nothing forbids it."""
         is_taken = request.content.word in self._waiting
         if is_taken or self.outdates(request.content):
             return False
@@ -139,7 +129,6 @@ class CommandQueue:
         return dropped
 
     def remove(self, request: Request[Command]) -> None:
-        """Take a command out: it leaves, or is not needed any more."""
         del self._waiting[request.content.word]
 
     def remove_command(self, command: Command) -> None:
@@ -203,7 +192,6 @@ class PollSchedule:
 
     @property
     def next_round_at(self) -> float:
-        """The moment of the next round."""
         return self._next_round_at
 
     def end(self) -> None:
@@ -242,7 +230,6 @@ class PollSchedule:
         self._waiting.setdefault(request.content.number, request)
 
     def remove(self, number: int) -> None:
-        """Take a report out: the request for it leaves."""
         del self._waiting[number]
 
     def take_repetition(self, number: int) -> Request[ReportRequest] | None:
@@ -253,13 +240,7 @@ class PollSchedule:
         return self._waiting.pop(number)
 
     def strike_off(self, number: int) -> bool:
-        """Strike a report off the round; it has come, or will not.
-
-        Returns
-        -------
-        bool
-            Whether the round is over by that.
-        """
+        """Strike off what has come, or will not; tell if that was the last."""
         if number not in self._missing_in_round:
             return False
         self._missing_in_round.discard(number)

@@ -1,7 +1,7 @@
 """One station, sans-I/O: what to send next, and what its answers mean.
 
 No socket, no thread, no clock: the caller says what has come and what time
-it is, and is told what may be sent now. The rules:
+it is, and learns what may be sent now. The rules:
 
 * One request is in flight. A status message in between is data, no answer.
 * Commands go before reports: a user waits for them. Reports that have waited
@@ -12,7 +12,7 @@ it is, and is told what may be sent now. The rules:
 * Report 2 is read back after each command, for TCH-OK means received, not
   done.
 * A station with another serial number than expected is neither believed nor
-  sent a command. Reports are still asked for: it may be exchanged back.
+  sent a command. Reports are still asked for: the right one may come back.
 """
 
 import math
@@ -92,7 +92,7 @@ PHASE_COOL_DOWN_S = 305.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationOptions:
-    """How a station is spoken to.
+    """What is asked of one station, and how.
 
     Parameters
     ----------
@@ -136,15 +136,7 @@ class Step:
 
 
 class Station:
-    """What is said to one station, and what it says.
-
-    Parameters
-    ----------
-    name
-        Name of the station.
-    options
-        How it is spoken to.
-    """
+    """What is said to one station, and what it says."""
 
     def __init__(
         self, name: str, options: StationOptions = DEFAULT_OPTIONS
@@ -169,7 +161,7 @@ class Station:
         self._reported: tuple[LinkFacts, FailsafeFacts] | None = None
         self._now = options.first_round_at
 
-    # --- what the caller says ---------------------------------------------
+    # --- what comes in ----------------------------------------------------
 
     def submit(self, command: Command, now: float) -> list[Event]:
         """Queue a command; the older one of the same word is dropped."""
@@ -190,7 +182,6 @@ class Station:
         self._polls.add(report, now, delay_s=delay_s)
 
     def set_controlled(self, *, is_controlled: bool, now: float) -> None:
-        """Note whether the broker and the controller are there."""
         self._desired_state.set_controlled(is_controlled=is_controlled, now=now)
 
     def shutdown(self, now: float) -> None:
@@ -259,7 +250,7 @@ class Station:
             case _:
                 return []
 
-    # --- what the caller asks ---------------------------------------------
+    # --- what goes out ----------------------------------------------------
 
     @property
     def expected_serial(self) -> str | None:
@@ -272,7 +263,6 @@ class Station:
 
     @property
     def has_commands(self) -> bool:
-        """Whether a command waits for its moment or for its reply."""
         return len(self._commands) > 0 or self._exchange.command is not None
 
     @property
@@ -498,7 +488,10 @@ class Station:
     # --- what nobody has asked for -----------------------------------------
 
     def _perform(self, actions: Actions, now: float) -> list[Event]:
-        """Queue what restores or keeps alive, unless a user wants something."""
+        """Queue what restores or keeps alive, unless a user wants otherwise.
+
+        What is not queued is not reported as restored.
+        """
         left_out = [
             command
             for command in actions.commands
@@ -557,13 +550,7 @@ class Station:
             )
 
     def _queue_if_free(self, request: Request[Command]) -> bool:
-        """Queue what nobody has asked for, unless it undoes what is newer.
-
-        Returns
-        -------
-        bool
-            Whether it waits now.
-        """
+        """Queue what nobody has asked for; tell whether nothing forbids it."""
         in_flight, newer = self._exchange.in_flight, self._exchange.command
         if (
             in_flight is not None

@@ -43,28 +43,15 @@ class Verification:
 
     @property
     def words(self) -> Set[str]:
-        """Command words whose effect is not known yet."""
         return self._watched.keys()
 
     def watch(
         self, command: Command, now: float, *, is_answered: bool
     ) -> list[CommandFinished]:
-        """Watch for the effect of a command.
+        """Watch for the effect of a command that was answered, or given up.
 
-        Parameters
-        ----------
-        command
-            The command.
-        now
-            When it was answered, or given up.
-        is_answered
-            Whether the station has confirmed it; one that has not can only
-            turn out to be applied after all.
-
-        Returns
-        -------
-        list of CommandFinished
-            The result at once, if no reading can show it.
+        One that was given up can only turn out to be applied after all. The
+        result comes at once if no reading can show it.
         """
         if not command.expected_fields():
             if is_answered:

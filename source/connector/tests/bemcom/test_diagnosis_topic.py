@@ -1,13 +1,14 @@
 """The topic `<name>/diagnosis`: whole, quiet, and not older than a second."""
 
-import json
 from typing import Any
 
 import pytest
 
 from connector.bemcom.diagnosis_topic import SHORTEST_PAUSE_S, DiagnosisTopic
+from connector.diagnosis.causes import Code
 from connector.diagnosis.facts import StationFacts
-from connector.diagnosis.surroundings import SurroundingFacts
+from connector.diagnosis.findings import Finding
+from connector.diagnosis.site import SiteFacts
 from connector.keba.station.events import LinkFacts
 
 REPORT_1 = {"ID": "1", "Product": "KC-P30-EC240422-E00", "Sec": 1}
@@ -19,25 +20,22 @@ class Site:
 
     def __init__(self) -> None:
         self.now = 1_000.0
-        self.stations = {
-            name: StationFacts(name) for name in ("garage", "yard")
-        }
-        self.surroundings = SurroundingFacts(name="keba")
-        self.topic = DiagnosisTopic(self.stations, self.surroundings)
+        self.facts = SiteFacts(
+            {name: StationFacts(name) for name in ("garage", "yard")}
+        )
+        self.broker: list[Finding] = []
+        self.topic = DiagnosisTopic(self.facts, lambda: self.broker)
 
     def note(self, fields: dict[str, Any], station: str = "garage") -> None:
-        self.stations[station].note_fields(fields)
-        self.topic.note_change(station)
+        self.facts.station(station).note_fields(fields)
 
     def silence(self, station: str = "garage") -> None:
-        self.stations[station].link = LinkFacts(is_silent=True)
-        self.topic.note_change(station)
+        self.facts.station(station).link = LinkFacts(is_silent=True)
 
     def look(self, after_s: float = SHORTEST_PAUSE_S) -> Any:
         """Return what is published; None if nothing is."""
         self.now += after_s
-        text = self.topic.due(self.now, round(self.now * 1000))
-        return None if text is None else json.loads(text)
+        return self.topic.due(self.now, round(self.now * 1000))
 
 
 @pytest.fixture
@@ -115,18 +113,16 @@ def test_a_finding_keeps_the_moment_at_which_it_began(site: Site) -> None:
     assert site.look()["findings"][0]["since"] == began
 
 
-def test_a_broker_that_has_lost_it_gets_it_again(site: Site) -> None:
-    site.look()
-
-    site.topic.forget()
-
-    assert site.look() is not None
-
-
 def test_what_is_wrong_around_the_stations_comes_first(site: Site) -> None:
-    site.surroundings.has_namesake = True
+    site.broker.append(Finding("broker", Code.NAME_USED_TWICE, since_ms=7))
+    site.facts.surroundings.foreign_requests["192.168.0.50"] = "report 2"
     site.silence()
 
-    codes = [one["code"] for one in site.look()["findings"]]
+    findings = site.look()["findings"]
 
-    assert codes == ["name_used_twice", "no_reply"]
+    assert [(one["about"], one["code"]) for one in findings] == [
+        ("broker", "name_used_twice"),
+        ("udp", "second_client"),
+        ("garage", "no_reply"),
+    ]
+    assert findings[0]["since"] == 7

@@ -1,13 +1,11 @@
 import logging
-from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.bemcom.actuators import ACTUATORS, FLEET_WORDS
-from connector.bemcom.dispatcher import ActuatorFlow, logger
-from connector.keba.io.gateway import Gateway
+from connector.bemcom.dispatcher import CommandDispatcher
 from connector.keba.protocol.commands import (
     Command,
     Enable,
@@ -23,14 +21,13 @@ STATIONS = {
 }
 
 
-class NotingGateway(Gateway):
+class NotingGateway:
     """Notes commands instead of sending them."""
 
-    def __init__(self, stations: Mapping[str, Station]) -> None:
-        hosts = {name: station.host for name, station in stations.items()}
-        super().__init__(hosts, log=logger)
+    def __init__(self) -> None:
         self.submitted: list[tuple[str, Command]] = []
         self.told: list[Event] = []
+        self.control: list[bool] = []
 
     def submit(self, station: str, command: Command) -> None:
         self.submitted.append((station, command))
@@ -38,25 +35,19 @@ class NotingGateway(Gateway):
     def emit(self, event: Event) -> None:
         self.told.append(event)
 
-
-class Flow(ActuatorFlow):
-    """The actuator flow without a connector around it."""
-
-    def __init__(self, *, is_read_only: bool = False) -> None:
-        self.noting = NotingGateway(STATIONS)
-        self.gateway = self.noting
-        self.stations = STATIONS
-        self.is_read_only = is_read_only
-        self.datapoint_map = {
-            "sensor": {},
-            "actuator": {"topic/1": "garage__ena"},
-        }
+    def set_controlled(self, *, is_controlled: bool) -> None:
+        self.control.append(is_controlled)
 
 
 @pytest.fixture
-def flow(caplog: pytest.LogCaptureFixture) -> Flow:
+def gateway(caplog: pytest.LogCaptureFixture) -> NotingGateway:
     caplog.set_level(logging.DEBUG, logger="pyconnector")
-    return Flow()
+    return NotingGateway()
+
+
+@pytest.fixture
+def dispatcher(gateway: NotingGateway) -> CommandDispatcher:
+    return CommandDispatcher(gateway, STATIONS)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -67,16 +58,12 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     ]
 
 
-def test_a_message_on_an_actuators_topic_becomes_a_command(flow: Flow) -> None:
-    flow.run_actuator_flow("topic/1", b'{"value": 1, "timestamp": 1}')
+def test_the_key_names_station_and_command(
+    dispatcher: CommandDispatcher, gateway: NotingGateway
+) -> None:
+    dispatcher.send_command("north_yard__curr", "16000")
 
-    assert flow.noting.submitted == [("garage", Enable(on=True))]
-
-
-def test_the_key_names_station_and_command(flow: Flow) -> None:
-    flow.send_command("north_yard__curr", "16000", None)
-
-    assert flow.noting.submitted == [
+    assert gateway.submitted == [
         ("north_yard", SetCurrent(Milliampere(16_000)))
     ]
 
@@ -93,90 +80,103 @@ def test_the_key_names_station_and_command(flow: Flow) -> None:
     ],
 )
 def test_a_key_that_is_no_actuator_is_ignored_with_a_warning(
-    flow: Flow, caplog: pytest.LogCaptureFixture, key: str
+    dispatcher: CommandDispatcher,
+    gateway: NotingGateway,
+    caplog: pytest.LogCaptureFixture,
+    key: str,
 ) -> None:
-    flow.send_command(key, 1, None)
+    dispatcher.send_command(key, 1)
 
-    assert flow.noting.submitted == []
+    assert gateway.submitted == []
     (warning,) = warnings(caplog)
     assert key in warning
 
 
-def only_result(flow: Flow) -> CommandNotSent:
-    (event,) = flow.noting.told
+def only_result(gateway: NotingGateway) -> CommandNotSent:
+    (event,) = gateway.told
     assert isinstance(event, CommandNotSent)
     return event
 
 
 def test_a_refused_value_is_told_with_datapoint_value_and_range(
-    flow: Flow,
+    dispatcher: CommandDispatcher,
+    gateway: NotingGateway,
 ) -> None:
-    flow.send_command("garage__curr", 5999, None)
+    dispatcher.send_command("garage__curr", 5999)
 
-    assert flow.noting.submitted == []
-    result = only_result(flow)
+    assert gateway.submitted == []
+    result = only_result(gateway)
     assert (result.station, result.word) == ("garage", "curr")
     assert result.outcome is Outcome.INVALID
     for text in ("5999", "6000…63000"):
         assert text in result.detail
 
 
-def test_a_station_may_have_a_lower_limit_than_kebas(flow: Flow) -> None:
-    flow.send_command("north_yard__curr", 20_000, None)
-    flow.send_command("garage__curr", 20_000, None)
+def test_a_station_may_have_a_lower_limit_than_kebas(
+    dispatcher: CommandDispatcher, gateway: NotingGateway
+) -> None:
+    dispatcher.send_command("north_yard__curr", 20_000)
+    dispatcher.send_command("garage__curr", 20_000)
 
-    assert flow.noting.submitted == [
-        ("garage", SetCurrent(Milliampere(20_000)))
-    ]
-    assert "16000" in only_result(flow).detail
+    assert gateway.submitted == [("garage", SetCurrent(Milliampere(20_000)))]
+    assert "16000" in only_result(gateway).detail
 
 
-def test_read_only_checks_but_sends_nothing() -> None:
-    flow = Flow(is_read_only=True)
+def test_read_only_checks_but_sends_nothing(gateway: NotingGateway) -> None:
+    dispatcher = CommandDispatcher(gateway, STATIONS, is_read_only=True)
 
-    flow.send_command("garage__ena", 1, None)
-    flow.send_command("garage__curr", 5999, None)
+    dispatcher.send_command("garage__ena", 1)
+    dispatcher.send_command("garage__curr", 5999)
 
-    assert flow.noting.submitted == []
-    assert flow.noting.told[0] == CommandNotSent(
+    assert gateway.submitted == []
+    assert gateway.told[0] == CommandNotSent(
         "garage", "ena", Outcome.READ_ONLY, "ena 1"
     )
-    assert isinstance(flow.noting.told[1], CommandNotSent)
-    assert flow.noting.told[1].outcome is Outcome.INVALID
+    assert isinstance(gateway.told[1], CommandNotSent)
+    assert gateway.told[1].outcome is Outcome.INVALID
 
 
-def test_a_command_that_came_too_late_is_told_as_expired(flow: Flow) -> None:
-    flow.actuator_max_age_s = 60.0
+def test_a_command_that_came_too_late_is_told_as_expired(
+    dispatcher: CommandDispatcher, gateway: NotingGateway
+) -> None:
+    dispatcher.command_expired("garage__ena")
 
-    flow.run_actuator_flow("topic/1", b'{"value": 1, "timestamp": 1}')
+    assert gateway.submitted == []
+    assert only_result(gateway) == CommandNotSent(
+        "garage", "ena", Outcome.EXPIRED
+    )
 
-    assert flow.noting.submitted == []
-    assert only_result(flow) == CommandNotSent("garage", "ena", Outcome.EXPIRED)
 
+def test_one_value_can_go_to_all_stations(
+    dispatcher: CommandDispatcher, gateway: NotingGateway
+) -> None:
+    dispatcher.send_command("all__ena", 0)
 
-def test_one_value_can_go_to_all_stations(flow: Flow) -> None:
-    flow.send_command("all__ena", 0, None)
-
-    assert flow.noting.submitted == [
+    assert gateway.submitted == [
         ("garage", Enable(on=False)),
         ("north_yard", Enable(on=False)),
     ]
 
 
-def test_a_value_for_all_keeps_the_limit_of_each(flow: Flow) -> None:
-    flow.send_command("all__curr", 20_000, None)
+def test_a_value_for_all_keeps_the_limit_of_each(
+    dispatcher: CommandDispatcher, gateway: NotingGateway
+) -> None:
+    dispatcher.send_command("all__curr", 20_000)
 
-    assert [name for name, _ in flow.noting.submitted] == ["garage"]
-    assert only_result(flow).station == "north_yard"
+    assert [name for name, _ in gateway.submitted] == ["garage"]
+    assert only_result(gateway).station == "north_yard"
 
 
 @pytest.mark.parametrize("word", sorted(ACTUATORS.keys() - set(FLEET_WORDS)))
 def test_most_actuators_are_not_for_all_at_once(
-    flow: Flow, caplog: pytest.LogCaptureFixture, word: str
+    dispatcher: CommandDispatcher,
+    gateway: NotingGateway,
+    caplog: pytest.LogCaptureFixture,
+    word: str,
 ) -> None:
-    flow.send_command(f"all__{word}", 1, None)
+    dispatcher.send_command(f"all__{word}", 1)
 
-    assert flow.noting.submitted == []
+    assert gateway.submitted == []
     assert len(warnings(caplog)) == 1
 
 
@@ -194,10 +194,43 @@ JSON_VALUES = st.recursive(
 def test_no_value_whatever_raises_and_what_is_sent_is_one_line(
     key: str, value: object
 ) -> None:
-    flow = Flow()
+    gateway = NotingGateway()
 
-    flow.send_command(key, value, None)
+    CommandDispatcher(gateway, STATIONS).send_command(key, value)
 
-    for station, command in flow.noting.submitted:
+    for station, command in gateway.submitted:
         assert key.startswith(f"{station}__")
         assert str(command).isprintable()
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_without_a_broker_nobody_is_in_control(
+    dispatcher: CommandDispatcher, gateway: NotingGateway
+) -> None:
+    for broker_is_connected in (True, False, False, True, True):
+        dispatcher.check_control(broker_is_connected=broker_is_connected)
+
+    assert gateway.control == [False, True]
+
+
+def test_a_controller_that_stays_silent_is_not_in_control(
+    gateway: NotingGateway,
+) -> None:
+    clock = Clock()
+    dispatcher = CommandDispatcher(
+        gateway, STATIONS, controller_timeout_s=60.0, clock=clock
+    )
+    for clock.now in (0.0, 59.9, 60.0, 70.0):
+        dispatcher.check_control(broker_is_connected=True)
+    assert gateway.control == [False]
+
+    dispatcher.send_command("garage__ena", "nonsense")
+    dispatcher.check_control(broker_is_connected=True)
+
+    assert gateway.control == [False, True]

@@ -153,7 +153,7 @@ def test_a_late_report_of_one_station_is_never_credited_to_another(
 
 
 @pytest.mark.parametrize("forged", [report(2, State=4), PUSH, TCH_OK])
-def test_an_unknown_sender_is_told_once_and_changes_nothing(
+def test_an_unknown_sender_is_reported_once_and_changes_nothing(
     town: Town, forged: bytes
 ) -> None:
     assert town.receive(forged, "198.51.100.7") == [
@@ -498,7 +498,9 @@ def test_a_flood_that_is_too_much_is_read_up_to_a_limit_each_second(
     assert _pushes(town) == FLOOD_PER_S + 1
 
 
-def test_what_is_not_read_of_a_flood_is_told_once_a_second(town: Town) -> None:
+def test_what_is_not_read_of_a_flood_is_reported_once_a_second(
+    town: Town,
+) -> None:
     for _ in range(3):
         for _ in range(FLOOD_PER_S + 100):
             town.receive(PUSH, address_of(2), is_behind=True)

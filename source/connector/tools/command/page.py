@@ -88,8 +88,8 @@ def command(
         server = PageServer(renewed())
         if serve:
             stack.enter_context(server.listening(*_address_and_port(serve)))
-        _say_where(out, server.url)
         with contextlib.suppress(KeyboardInterrupt):
+            _say_where(out, server.url)
             while True:
                 time.sleep(every)
                 server.page = renewed()

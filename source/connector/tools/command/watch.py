@@ -1,5 +1,6 @@
 """`watch` at the command line."""
 
+import contextlib
 import time
 from typing import Annotated
 
@@ -46,14 +47,14 @@ def command(
 
 
 def _watch_live(visit: BrokerVisit) -> None:
-    with Live(console=output.console(), auto_refresh=False) as live:
-        try:
-            while True:
-                rows = visit.read(watch.rows_of)
-                live.update(watch.table_of(rows, _title(visit)), refresh=True)
-                time.sleep(REFRESH_S)
-        except KeyboardInterrupt:
-            return
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Live(console=output.console(), auto_refresh=False) as live,
+    ):
+        while True:
+            rows = visit.read(watch.rows_of)
+            live.update(watch.table_of(rows, _title(visit)), refresh=True)
+            time.sleep(REFRESH_S)
 
 
 def _title(visit: BrokerVisit) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -13,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from paho.mqtt.client import Client
 
+from pyconnector_template.findings import Cause, Findings
 from pyconnector_template.mqtt import link as broker_module
+from pyconnector_template.mqtt import subscriptions as subscriptions_module
+from pyconnector_template.mqtt.greeting import Login
 from pyconnector_template.mqtt.link import (
     BATCH,
     BrokerLink,
-    Login,
+    Connected,
     Topics,
-    Welcome,
 )
 from pyconnector_template.mqtt.outbox import LIMITS, Lane
 from testbed.load import seconds_here
@@ -51,19 +55,21 @@ class World:
     def __init__(
         self, port: int, host: str = "127.0.0.1", **login: Any
     ) -> None:
-        self.welcomes: list[Welcome] = []
+        self.connections: list[Connected] = []
         self.messages: list[tuple[str, bytes]] = []
         self.announced = 0
+        self.findings = Findings()
         self.link = BrokerLink(
             client_class=Client,
             host=host,
             port=port,
             login=Login(**login),
+            findings=self.findings,
             topics=TOPICS,
             version="1.2.3",
             userdata=None,
             on_message=self._note,
-            on_connected=self.welcomes.append,
+            on_connected=self.connections.append,
             announcement=self._announce,
         )
         self.thread = threading.Thread(target=self.link.run, name="mqtt")
@@ -140,8 +146,12 @@ def test_values_of_an_outage_are_sent_afterwards_in_order(
         wait_until(lambda: len(numbers(observer)) == 100)
         assert numbers(observer) == list(range(100))
         assert observer.on("demo/heartbeat") == []
-        assert world.welcomes[0] == Welcome(is_first=True, kept=0, dropped=0)
-        assert world.welcomes[1] == Welcome(is_first=False, kept=100, dropped=0)
+        assert world.connections[0] == Connected(
+            is_first=True, kept=0, dropped=0
+        )
+        assert world.connections[1] == Connected(
+            is_first=False, kept=100, dropped=0
+        )
 
 
 def test_what_does_not_fit_is_dropped_from_the_oldest_and_told(
@@ -154,8 +164,10 @@ def test_what_does_not_fit_is_dropped_from_the_oldest_and_told(
             world.link.publish(topic=VALUE, payload=str(number))
         observer = broker.observe(VALUE)
         world.link._port = broker.port
-        wait_until(lambda: world.welcomes)
-        assert world.welcomes[0] == Welcome(True, kept=2 * BATCH, dropped=100)
+        wait_until(lambda: world.connections)
+        assert world.connections[0] == Connected(
+            True, kept=2 * BATCH, dropped=100
+        )
         wait_until(lambda: len(numbers(observer)) >= 2 * BATCH)
     assert numbers(observer) == list(range(100, 2 * BATCH + 100))
 
@@ -236,7 +248,7 @@ def test_a_connector_that_dies_leaves_its_last_will(broker: Mosquitto) -> None:
         observer.wait_for(
             "demo/status", lambda one: one.json["status"] == "offline"
         )
-        wait_until(lambda: len(world.welcomes) == 2)
+        wait_until(lambda: len(world.connections) == 2)
 
 
 def test_what_is_published_last_is_flushed_before_the_end(
@@ -296,7 +308,7 @@ def test_values_of_one_moment_leave_together_and_retained(
     with started(broker.port) as world:
         wait_until(world.link.is_connected)
         world.send(1)
-        world.link.publish_values((VALUE, str(number)) for number in (2, 3))
+        world.link.publish_messages((VALUE, str(number)) for number in (2, 3))
         world.send(4)
         observer.wait_for(VALUE, lambda message: message.payload == b"4")
     assert numbers(observer) == [1, 2, 3, 4]
@@ -311,12 +323,14 @@ def test_values_of_an_outage_are_sent_afterwards_and_counted_one_by_one(
         wait_until(world.link.is_connected)
         broker.kill()
         wait_until(lambda: not world.link.is_connected())
-        world.link.publish_values((VALUE, str(one)) for one in range(60))
-        world.link.publish_values((VALUE, str(one)) for one in range(60, 100))
+        world.link.publish_messages((VALUE, str(one)) for one in range(60))
+        world.link.publish_messages((VALUE, str(one)) for one in range(60, 100))
         observer = start_with_an_observer(broker, world)
         wait_until(lambda: len(numbers(observer)) == 100)
         assert numbers(observer) == list(range(100))
-        assert world.welcomes[1] == Welcome(is_first=False, kept=100, dropped=0)
+        assert world.connections[1] == Connected(
+            is_first=False, kept=100, dropped=0
+        )
 
 
 def test_one_topic_with_a_wildcard_does_not_take_the_others_with_it(
@@ -325,7 +339,7 @@ def test_one_topic_with_a_wildcard_does_not_take_the_others_with_it(
     observer = broker.observe(VALUE)
     with started(broker.port) as world:
         wait_until(world.link.is_connected)
-        world.link.publish_values([("demo/#", "1"), (VALUE, "2")])
+        world.link.publish_messages([("demo/#", "1"), (VALUE, "2")])
         observer.wait_for(VALUE)
     assert "demo/#" in caplog.text
 
@@ -373,7 +387,7 @@ def test_somebody_else_at_the_brokers_port_is_told(
         stranger, _ = server.accept()
         stranger.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         stranger.close()
-        wait_until(lambda: "the connection broke" in caplog.text)
+        wait_until(lambda: "look at MQTT_BROKER_PORT" in caplog.text)
 
 
 def test_a_refused_login_is_told_and_tried_again(
@@ -464,3 +478,187 @@ def test_tls_is_spoken_and_a_wrong_authority_is_told(
             for number in range(200):
                 world.link.publish("demo/in", str(number))
             wait_until(lambda: len(world.messages) == 200)
+
+
+def codes(world: World) -> set[str]:
+    return {str(one.cause) for one in world.findings.current()}
+
+
+def online(message: Any) -> bool:
+    return bool(message.json["status"] == "online")
+
+
+OLD_OFFLINE = {"status": "offline", "timestamp": 1, "version": "1.1.0"}
+OLD_ONLINE = {"status": "online", "timestamp": 1, "version": "1.1.0"}
+
+
+def test_a_late_last_will_does_not_leave_the_status_offline(
+    broker: Mosquitto,
+) -> None:
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        observer = broker.observe("demo/#")
+        observer.wait_for("demo/available_datapoints")
+        observer.publish("demo/status", OLD_OFFLINE, retain=True)
+        observer.wait_for("demo/status", lambda one: not online(one))
+        wait_until(lambda: online(observer.on("demo/status")[-1]))
+        wait_until(lambda: len(observer.on("demo/available_datapoints")) == 2)
+        late = broker.observe("demo/status")
+        assert online(late.wait_for("demo/status"))
+    assert world.findings.current() == ()
+
+
+def test_many_goodbyes_are_answered_by_few_messages(broker: Mosquitto) -> None:
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        observer = broker.observe("demo/status")
+        for _ in range(100):
+            observer.publish("demo/status", OLD_OFFLINE, retain=True)
+        wait_until(lambda: len(observer.on("demo/status")) > 101)
+        wait_until(lambda: online(observer.on("demo/status")[-1]))
+        assert len(observer.on("demo/status")) < 106
+
+
+def test_two_instances_find_each_other_and_say_so_once(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    with started(broker.port) as first:
+        wait_until(first.link.is_connected)
+        with started(broker.port) as second:
+            wait_until(lambda: "name_used_twice" in codes(first))
+            wait_until(lambda: "name_used_twice" in codes(second))
+        # The other one's goodbye ends it, and does not stay.
+        wait_until(lambda: codes(first) == set())
+        with broker.observe("demo/status") as late:
+            late.wait_for("demo/status", online)
+    told = [one for one in caplog.messages if "uses the same name" in one]
+    assert len(told) == 2
+
+
+def test_an_instance_of_an_older_version_is_found_as_well(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    with started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        observer = broker.observe("demo/status")
+        observer.wait_for("demo/status", online)
+        for _ in range(3):
+            observer.publish("demo/status", OLD_ONLINE, retain=True)
+        wait_until(lambda: "connector (version 1.1.0) uses" in caplog.text)
+        [finding] = world.findings.current()
+        assert (finding.cause, finding.evidence) == (
+            Cause.NAME_USED_TWICE,
+            "its version: 1.1.0",
+        )
+
+
+def test_a_state_is_kept_and_sent_again_to_a_broker_that_forgot(
+    broker: Mosquitto,
+) -> None:
+    with started(broker.port) as world:
+        world.link.publish_retained("demo/diagnosis", "1")
+        observer = broker.observe("demo/#")
+        observer.wait_for("demo/diagnosis")
+        broker.kill()
+        wait_until(lambda: not world.link.is_connected())
+        for number in (2, 3):
+            world.link.publish_retained("demo/diagnosis", str(number))
+        broker.start()
+        with broker.observe("demo/#") as late:
+            message = late.wait_for("demo/diagnosis")
+            assert message.payload == b"3"
+
+
+def acl(folder: Path, text: str) -> str:
+    path = folder / "acl"
+    path.write_text(text)
+    path.chmod(0o600)
+    return f"allow_anonymous true\nacl_file {path}"
+
+
+def test_a_broker_that_delivers_nothing_is_told_with_what_to_do(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(subscriptions_module, "ECHO_TIMEOUT_S", 0.2)
+    with (
+        Mosquitto(tmp_path, acl(tmp_path, "topic write #\n")) as broker,
+        started(broker.port) as world,
+    ):
+        wait_until(lambda: "lets a client without login not" in caplog.text)
+        assert codes(world) == {"subscription_refused"}
+        acl(tmp_path, "topic readwrite #\n")
+        os.kill(broker.pid, signal.SIGHUP)
+        wait_until(lambda: "Reloading config" in broker.log())
+        world.link.retry()
+        wait_until(lambda: codes(world) == set())
+
+
+class PickyBroker:
+    """A broker that refuses subscriptions as long as it likes to."""
+
+    def __init__(self) -> None:
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.server.getsockname()[1]
+        self.refuses = True
+        self.asked = 0
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> PickyBroker:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.close()
+        self._thread.join(DEADLINE_S)
+
+    def _serve(self) -> None:
+        client, _ = self.server.accept()
+        with client, client.makefile("rb") as stream:
+            client.sendall(b"\x20\x02\x00\x00")
+            while head := stream.read(1):
+                body = stream.read(_length(stream))
+                if head[0] >> 4 == SUBSCRIBE:
+                    self.asked += 1
+                    client.sendall(self._suback(body))
+
+    def _suback(self, body: bytes) -> bytes:
+        position, codes = 2, bytearray()
+        while position < len(body):
+            size = int.from_bytes(body[position : position + 2], "big")
+            position += 2 + size + 1
+            codes.append(0x80 if self.refuses else body[position - 1])
+        return bytes([0x90, 2 + len(codes)]) + body[:2] + codes
+
+
+SUBSCRIBE = 8
+
+
+def _length(stream: Any) -> int:
+    length = shift = 0
+    while True:
+        byte = int(stream.read(1)[0])
+        length |= (byte & 0x7F) << shift
+        if not byte & 0x80:
+            return length
+        shift += 7
+
+
+def test_a_refused_subscription_is_told_once_and_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with PickyBroker() as broker, started(broker.port) as world:
+        world.link.subscribe("demo/datapoint_map", 1)
+        wait_until(lambda: "demo/datapoint_map" in caplog.text)
+        [finding] = world.findings.current()
+        asked = broker.asked
+        world.link.retry()
+        wait_until(lambda: broker.asked > asked)
+        broker.refuses = False
+        world.link.retry()
+        wait_until(lambda: codes(world) == set())
+        assert "demo/datapoint_map" in finding.evidence
+    told = [one for one in caplog.messages if "refuses the subscr" in one]
+    assert "Allow a client without login to read" in told[0]
+    assert sum("demo/datapoint_map" in one for one in told) == 1

@@ -280,7 +280,7 @@ def test_no_event_is_no_error(port: int) -> None:
         assert gateway.next_event(0.0) is None
 
 
-def test_a_moment_of_an_event_can_be_told_in_unix_time(port: int) -> None:
+def test_a_moment_of_an_event_can_be_reported_in_unix_time(port: int) -> None:
     gateway = make_gateway(port, garage=GARAGE)
 
     now_ms = gateway.wall_clock_ms(time.monotonic())
@@ -683,7 +683,7 @@ def test_a_name_service_in_trouble_does_not_take_an_address_away(
     assert Code.NAME_UNRESOLVED not in reasons
 
 
-def test_two_names_that_lead_to_one_address_are_told(
+def test_two_names_that_lead_to_one_address_are_reported(
     port: int, garage: PlainStation, names: NameService
 ) -> None:
     names.addresses = {"yard.example": GARAGE}
@@ -714,7 +714,7 @@ def test_a_datagram_of_64_kilobytes_is_dropped_and_the_next_one_heard(
     assert isinstance(first.event, OddDatagram)
 
 
-def test_unknown_senders_are_told_once_and_dropped(
+def test_unknown_senders_are_reported_once_and_dropped(
     port: int, garage: PlainStation
 ) -> None:
     forged = report(2, State=4)

@@ -55,7 +55,7 @@ def test_many_names_are_looked_up_by_few_threads(
     assert _threads() == []
 
 
-def test_a_name_that_does_not_resolve_is_told_and_may_be_asked_for_again(
+def test_a_name_that_does_not_resolve_is_reported_and_may_be_asked_for_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(*_: object) -> list[tuple[Any, ...]]:

@@ -51,7 +51,7 @@ def test_state_4_without_codes_is_still_an_error() -> None:
     assert error_text(4, 0, 0) == "State 4: Error1 0, Error2 0"
 
 
-def test_codes_outside_of_state_4_are_told_with_the_state() -> None:
+def test_codes_outside_of_state_4_are_reported_with_the_state() -> None:
     assert error_text(5, 0, 0x4003).startswith("State 5: ")
 
 

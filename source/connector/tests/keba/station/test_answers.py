@@ -108,7 +108,7 @@ def test_one_field_of_the_old_answer_to_start_is_enough(key: str) -> None:
         (report(2, Sec=95), "a report 2 older than the last one"),
     ],
 )
-def test_an_odd_datagram_is_told_with_station_and_reason(
+def test_an_odd_datagram_is_reported_with_station_and_reason(
     garage: Conversation, datagram: bytes, reason: str
 ) -> None:
     garage.receive(report(2, Sec=100))
@@ -129,7 +129,7 @@ def test_a_restart_names_its_station(garage: Conversation) -> None:
 
 
 @pytest.mark.parametrize("size", [4097, 65_000])
-def test_the_size_of_what_is_too_large_is_told(size: int) -> None:
+def test_the_size_of_what_is_too_large_is_reported(size: int) -> None:
     session = Conversation()
     session.receive(b"x" * size)
 
@@ -138,7 +138,7 @@ def test_the_size_of_what_is_too_large_is_told(size: int) -> None:
     ]
 
 
-def test_nonsense_in_an_id_is_told() -> None:
+def test_nonsense_in_an_id_is_reported() -> None:
     message = parse_text('{"ID": "two"}')
 
     assert message == Unreadable("the ID of a report is 'two'")
@@ -160,7 +160,7 @@ def test_a_late_answer_brings_no_second_result(garage: Conversation) -> None:
     assert garage.next_datagram() == "curr 12000"
 
 
-def test_a_repetition_that_was_overtaken_is_told_once(
+def test_a_repetition_that_was_overtaken_is_reported_once(
     garage: Conversation,
 ) -> None:
     garage.submit(TEN)
@@ -174,7 +174,7 @@ def test_a_repetition_that_was_overtaken_is_told_once(
     ]
 
 
-def test_what_a_reading_has_proven_is_not_told_again(
+def test_what_a_reading_has_proven_is_not_reported_again(
     garage: Conversation,
 ) -> None:
     garage.submit(TEN)
@@ -190,7 +190,7 @@ def test_what_a_reading_has_proven_is_not_told_again(
     ]
 
 
-def test_a_repetition_that_is_proven_on_its_way_is_told_once(
+def test_a_repetition_that_is_proven_on_its_way_is_reported_once(
     garage: Conversation,
 ) -> None:
     garage.submit(TEN)
@@ -216,7 +216,7 @@ def proven_garage(garage: Conversation) -> Conversation:
     return garage
 
 
-def test_a_repetition_that_is_proven_and_then_answered_is_told_once(
+def test_a_repetition_that_is_proven_and_then_answered_is_reported_once(
     proven_garage: Conversation,
 ) -> None:
     proven_garage.receive(TCH_OK)

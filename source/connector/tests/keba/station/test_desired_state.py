@@ -263,7 +263,7 @@ def test_a_return_from_silence_with_the_answer_to_a_command_counts(
 # --- what is respected --------------------------------------------------------
 
 
-def test_a_change_by_somebody_else_is_told_once_and_not_fought(
+def test_a_change_by_somebody_else_is_reported_once_and_not_fought(
     garage: ObeyingGarage,
 ) -> None:
     _settle(garage, TEN_AMPERES)

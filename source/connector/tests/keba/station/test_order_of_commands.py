@@ -7,7 +7,7 @@ A lost reply must not let an older command, said once more, undo a newer one:
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.keba.protocol.commands import (
@@ -18,10 +18,7 @@ from connector.keba.protocol.commands import (
     SetCurrent,
     SetCurrentTimed,
     SetFailsafe,
-    SetPhases,
-    Start,
 )
-from connector.keba.protocol.ordering import undoes
 from connector.keba.station.events import Outcome, SettingRestored
 from connector.tests.keba.station.conversation import TCH_OK
 from connector.tests.keba.station.obeying import ObeyingGarage, effect_of
@@ -251,40 +248,6 @@ def test_a_keepalive_does_not_lift_a_stop_that_waits() -> None:
     assert garage.fields["Enable user"] == 0
 
 
-@pytest.mark.parametrize(
-    ("older", "newer", "is_undone"),
-    [
-        (ON, STOP_SOON, True),
-        (ON, TEN_AMPERES_SOON, False),
-        (ON, CANCEL, False),
-        (OFF, TEN_AMPERES_SOON, True),
-        (OFF, STOP_SOON, False),
-        (OFF, Start(), True),
-        (ON, Start(), False),
-        (OFF, TEN_AMPERES, False),
-        (TEN_AMPERES, TEN_AMPERES_SOON, True),
-        (TEN_AMPERES, SetPhases(three=False), True),
-        (TEN_AMPERES, OFF, False),
-        (TEN_AMPERES_SOON, OFF, True),
-        (TEN_AMPERES_SOON, ON, False),
-        (TEN_AMPERES_SOON, TEN_AMPERES, True),
-        (STOP_SOON, ON, True),
-        (STOP_SOON, OFF, False),
-        (STOP_SOON, TEN_AMPERES, True),
-        (CANCEL, TEN_AMPERES, False),
-        (CANCEL, OFF, False),
-        (OFF, CANCEL, False),
-        (SetPhases(three=True), TEN_AMPERES, False),
-    ],
-    ids=str,
-)
-def test_what_would_undo_what(
-    older: Command, newer: Command, is_undone: bool
-) -> None:
-    assert undoes(older, newer) is is_undone
-
-
-@settings(deadline=None, max_examples=60)
 @given(
     st.lists(
         st.tuples(

@@ -3,7 +3,7 @@
 import math
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.keba.station.pacing import MARGIN_S, Pacer
@@ -93,7 +93,6 @@ _SENDINGS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(_SENDINGS, st.floats(-1e6, 1e9))
 def test_whoever_waits_until_ready_never_breaks_a_pause(
     sendings: list[tuple[bytes, bool, float]], start: float

@@ -1,7 +1,7 @@
 import errno
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.diagnosis.causes import Code
@@ -332,7 +332,7 @@ def test_the_first_answer_brings_the_station_online(
     assert state.last_seen_at == garage.now
 
 
-def test_the_connection_is_told_at_the_end_of_each_round(
+def test_the_connection_is_reported_at_the_end_of_each_round(
     garage: Conversation,
 ) -> None:
     garage.answer_round()
@@ -578,7 +578,7 @@ def test_a_reading_asked_for_before_the_answer_proves_nothing(
     assert outcomes(idle_garage) == []
 
 
-def test_a_refusal_is_told_and_read_back(idle_garage: Conversation) -> None:
+def test_a_refusal_is_reported_and_read_back(idle_garage: Conversation) -> None:
     idle_garage.submit(Stop())
     idle_garage.advance()
     idle_garage.receive(b"TCH-ERR:nothing to stop\n")
@@ -601,7 +601,7 @@ def test_a_command_without_read_back_is_received_not_applied(
     ]
 
 
-def test_silence_is_told_and_the_command_repeated_once(
+def test_silence_is_reported_and_the_command_repeated_once(
     idle_garage: Conversation,
 ) -> None:
     idle_garage.submit(amperes(16))
@@ -722,7 +722,6 @@ STEPS = st.one_of(
 
 
 @given(st.lists(STEPS, max_size=60))
-@settings(max_examples=300, deadline=None)
 def test_the_three_pauses_hold_whatever_is_said_and_lost(
     steps: list[Command | bytes | float],
 ) -> None:
@@ -747,7 +746,6 @@ def test_the_three_pauses_hold_whatever_is_said_and_lost(
 
 
 @given(st.lists(STEPS, max_size=60))
-@settings(max_examples=200, deadline=None)
 def test_every_command_comes_to_an_end(
     steps: list[Command | bytes | float],
 ) -> None:

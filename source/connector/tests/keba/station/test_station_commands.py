@@ -211,7 +211,7 @@ def _without_doubt(row: Row, outcomes: list[Outcome]) -> list[Outcome]:
     [pytest.param(row[0], row[1], id=row[0].__name__) for row in TABLE],
 )
 @pytest.mark.parametrize("row", PROVABLE, ids=lambda row: str(row.command))
-def test_what_became_of_a_command_is_told(
+def test_what_became_of_a_command_is_reported(
     row: Row, situation: Situation, expected: list[Outcome]
 ) -> None:
     garage = ObeyingGarage(row.shown)
@@ -241,7 +241,7 @@ def test_what_nothing_can_prove_was_received_at_best(
 
 
 @pytest.mark.parametrize("row", PROVABLE, ids=lambda row: str(row.command))
-def test_a_command_that_was_ignored_is_told_with_wanted_and_seen_value(
+def test_a_command_that_was_ignored_is_reported_with_wanted_and_seen_value(
     row: Row,
 ) -> None:
     garage = ObeyingGarage(row.shown)
@@ -385,7 +385,7 @@ def test_a_station_whose_dip_switch_is_off_gives_no_reply() -> None:
     assert link_cause(last.link) is Code.DIP_SWITCH_OFF
 
 
-def test_a_setting_in_flight_is_not_told_as_somebody_elses() -> None:
+def test_a_setting_in_flight_is_not_reported_as_somebody_elses() -> None:
     garage = ObeyingGarage()
     garage.submit(TEN_AMPERES)
     garage.live(15.0)
@@ -425,7 +425,9 @@ def test_a_start_where_no_card_is_needed_proves_nothing() -> None:
 # --- the cool-down of x2 --------------------------------------------------
 
 
-def test_phases_are_not_switched_again_too_soon_and_the_wait_is_told() -> None:
+def test_phases_are_not_switched_again_too_soon_and_the_wait_is_reported() -> (
+    None
+):
     garage = ObeyingGarage()
     garage.submit(SetPhases(three=True))
     garage.live(5.0)
@@ -505,7 +507,9 @@ def test_another_station_is_not_believed(unknown: ObeyingGarage) -> None:
     assert unknown.happened(StatusReceived) == []
 
 
-def test_another_station_is_not_told_anything(unknown: ObeyingGarage) -> None:
+def test_another_station_is_sent_no_command(
+    unknown: ObeyingGarage,
+) -> None:
     unknown.submit(TEN_AMPERES)
     unknown.live(30.0)
 

@@ -1,0 +1,86 @@
+"""What is wrong between connector, broker and BEMCom at the moment.
+
+Plain values, for whoever publishes or shows them.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from .clock import timestamp_utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Cause(StrEnum):
+    """What can be wrong."""
+
+    BROKER_LOGIN = "broker_login"
+    BROKER_TLS = "broker_tls"
+    SUBSCRIPTION_REFUSED = "subscription_refused"
+    """Also where the broker says yes and delivers nothing."""
+    NAME_USED_TWICE = "name_used_twice"
+    NO_MAP = "no_map"
+    WRONG_NAME = "wrong_name"
+    NOTHING_ACTIVE = "nothing_active"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    One thing that is wrong.
+
+    Parameters
+    ----------
+    cause : Cause
+        What it is.
+    since_ms : int
+        Since when, in milliseconds since 1970 UTC.
+    evidence : str
+        What shows it, in words; may be empty.
+    """
+
+    cause: Cause
+    since_ms: int
+    evidence: str
+
+
+class Findings:
+    """
+    All that is wrong at the moment; may be used by any thread.
+
+    Parameters
+    ----------
+    clock : callable
+        Milliseconds since 1970 UTC.
+    """
+
+    def __init__(self, clock: Callable[[], int] = timestamp_utc_now) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._by_cause: dict[Cause, Finding] = {}
+
+    def note(self, cause: Cause, evidence: str = "") -> None:
+        """Add a finding; one that goes on keeps its beginning."""
+        with self._lock:
+            known = self._by_cause.get(cause)
+            self._by_cause[cause] = (
+                Finding(cause, self._clock(), evidence)
+                if known is None
+                else replace(known, evidence=evidence)
+            )
+
+    def clear(self, *causes: Cause) -> None:
+        """Remove findings that are no longer true."""
+        with self._lock:
+            for cause in causes:
+                self._by_cause.pop(cause, None)
+
+    def current(self) -> tuple[Finding, ...]:
+        """What is wrong now, the oldest first."""
+        with self._lock:
+            return tuple(self._by_cause.values())

@@ -1,0 +1,211 @@
+"""Login and TLS, and in words what goes wrong with them.
+
+TLS on one side only, or a missing client certificate, break the greeting in
+many ways, most of which say nothing by themselves ("Unspecified error", "Errno
+104"). Each becomes a sentence with the variable to change.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from pyconnector_template.findings import Cause
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from paho.mqtt.reasoncodes import ReasonCode
+
+# Numbers of MQTT 5, as which paho shows those of MQTT 3.1.1.
+BAD_USER_NAME_OR_PASSWORD, NOT_AUTHORIZED = 134, 135
+
+# OpenSSL's names for what it reads where no TLS is spoken.
+_NO_TLS = (
+    "WRONG_VERSION_NUMBER",
+    "UNEXPECTED_EOF",
+    "RECORD_LAYER_FAILURE",
+    "PACKET_LENGTH_TOO_LONG",
+    "HTTP_REQUEST",
+)
+# TLS 1.3 has an alert of its own for a missing certificate, TLS 1.2 none.
+_CERTIFICATE_WANTED = ("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE")
+_CERTIFICATE_REFUSED = ("UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_EXPIRED")
+
+
+@dataclass(frozen=True)
+class Login:
+    """
+    How to prove to the broker who we are, and to know who it is.
+
+    Parameters
+    ----------
+    username, password : str, optional
+        None connects without login.
+    tls : bool
+        Whether to encrypt. Without `ca_file` the system's authorities count.
+    ca_file, cert_file, key_file : Path, optional
+        PEM files.
+    """
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+class Trouble(NamedTuple):
+    """
+    Why the broker cannot be used.
+
+    Parameters
+    ----------
+    text : str
+        In words, with what to do, to stand behind the broker's name.
+    cause : Cause or None
+        Its code, if it has one.
+    """
+
+    text: str
+    cause: Cause | None = None
+
+
+class RememberingSSLSocket(ssl.SSLSocket):
+    """Keeps the error that ended it, which paho does not pass on."""
+
+    error: OSError | None = None
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Receive, and remember why that failed."""
+        try:
+            return super().recv(buflen, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except OSError as error:
+            self.error = error
+            raise
+
+
+def tls_context(login: Login) -> ssl.SSLContext:
+    """Make the context for a login with TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.sslsocket_class = RememberingSSLSocket
+    if login.ca_file is None:
+        context.load_default_certs()
+    else:
+        context.load_verify_locations(login.ca_file)
+    if login.cert_file is not None:
+        context.load_cert_chain(login.cert_file, login.key_file)
+    return context
+
+
+def connect_trouble(error: OSError | ValueError, login: Login) -> Trouble:
+    """Say why no connection came about."""
+    match error:
+        case socket.gaierror():
+            return Trouble("its name cannot be resolved")
+        case ssl.SSLCertVerificationError():
+            return Trouble(
+                f"its certificate is not valid: {error.verify_message}. Look "
+                "at MQTT_CA_FILE and MQTT_BROKER_HOST",
+                Cause.BROKER_TLS,
+            )
+        case ssl.SSLError():
+            return _tls_trouble(error, login)
+        case ConnectionRefusedError():
+            return Trouble("nobody listens there")
+        case TimeoutError() if login.tls:
+            return Trouble(
+                "it does not answer; if it does without TLS, set MQTT_TLS=FALSE"
+            )
+        case TimeoutError():
+            return Trouble("it does not answer")
+        case ConnectionResetError() | BrokenPipeError() if login.tls:
+            return _no_tls_there()
+        case OSError(strerror=str(reason)):
+            return Trouble(reason)
+        case _:
+            return Trouble(str(error))
+
+
+def refused_login(reason: ReasonCode, login: Login) -> Trouble:
+    """Say why a CONNACK refuses the connection."""
+    if reason.value not in (BAD_USER_NAME_OR_PASSWORD, NOT_AUTHORIZED):
+        return Trouble(f"it refused the connection: {reason}")
+    advice = (
+        "Set MQTT_USERNAME and MQTT_PASSWORD"
+        if login.username is None
+        else "Look at MQTT_USERNAME and MQTT_PASSWORD"
+    )
+    return Trouble(
+        f"it refused the login: {reason}. {advice}", Cause.BROKER_LOGIN
+    )
+
+
+def closed_without_answer(error: OSError | None, login: Login) -> Trouble:
+    """Say what it means that a connection ended before its CONNACK."""
+    if isinstance(error, ssl.SSLError):
+        return _tls_trouble(error, login)
+    if not login.tls:
+        return Trouble(
+            "it closed the connection instead of accepting it. If its port "
+            "wants TLS, set MQTT_TLS=TRUE; if not, look at MQTT_BROKER_PORT",
+            Cause.BROKER_TLS,
+        )
+    if login.cert_file is None:
+        return _certificate_wanted()
+    return Trouble(
+        "it closed the connection instead of accepting it. Look at "
+        "MQTT_CERT_FILE and at the broker's log",
+        Cause.BROKER_TLS,
+    )
+
+
+def lost_because(reason: ReasonCode, error: OSError | None) -> str:
+    """Say how a connection ended that had been accepted."""
+    if reason.getName() == "Keep alive timeout":
+        return "it did not answer any more"
+    if error is not None and error.strerror:
+        return f"the connection broke: {error.strerror}"
+    return "it, or the network, closed the connection"
+
+
+def _tls_trouble(error: ssl.SSLError, login: Login) -> Trouble:
+    reason = error.reason or str(error)
+    if any(name in reason for name in _NO_TLS):
+        return _no_tls_there()
+    if any(name in reason for name in _CERTIFICATE_WANTED):
+        if login.cert_file is None:
+            return _certificate_wanted()
+        return _certificate_refused(reason)
+    if any(name in reason for name in _CERTIFICATE_REFUSED):
+        return _certificate_refused(reason)
+    return Trouble(f"TLS failed: {reason}", Cause.BROKER_TLS)
+
+
+def _no_tls_there() -> Trouble:
+    return Trouble(
+        "it does not speak TLS at this port. Set MQTT_BROKER_PORT to its port "
+        "for TLS (often 8883), or MQTT_TLS=FALSE",
+        Cause.BROKER_TLS,
+    )
+
+
+def _certificate_wanted() -> Trouble:
+    return Trouble(
+        "it wants a certificate of this client. Set MQTT_CERT_FILE and "
+        "MQTT_KEY_FILE",
+        Cause.BROKER_TLS,
+    )
+
+
+def _certificate_refused(reason: str) -> Trouble:
+    return Trouble(
+        f"it does not accept the certificate of this client ({reason}). Look "
+        "at MQTT_CERT_FILE",
+        Cause.BROKER_TLS,
+    )

@@ -1,0 +1,104 @@
+"""Keeping ``<name>/status`` true: the rule, without a socket or a clock.
+
+Whatever an old session's last will or another instance's goodbye writes there,
+the topic says ``online`` while this connector is. Each message names the
+instance that wrote it, so a connector knows its own messages when they come
+back. Two instances under one name do not answer each other for ever: each
+answers a goodbye, of which there are as many as connections that end, and the
+first ``online`` of an instance that it did not know.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import NamedTuple
+
+from pyconnector_template.json_text import json_object, to_json
+
+ONLINE, OFFLINE = "online", "offline"
+
+
+class Reaction(NamedTuple):
+    """
+    What is to be done about a message on the status topic.
+
+    Parameters
+    ----------
+    must_answer : bool
+        Say ``online`` (again).
+    must_announce : bool
+        Publish the available datapoints again: another instance may have put
+        its own in their place.
+    """
+
+    must_answer: bool = False
+    must_announce: bool = False
+
+
+class Status:
+    """
+    What this connector and others say on its status topic.
+
+    Parameters
+    ----------
+    version : str
+        Of the connector, shown in the status.
+    instance : str, optional
+        Tells this instance from others with the same name.
+    """
+
+    def __init__(self, version: str, instance: str | None = None) -> None:
+        self._version = version
+        self._instance = instance or secrets.token_hex(8)
+        self._others: dict[str, str] = {}
+
+    def message(self, state: str, timestamp_ms: int) -> str:
+        """Make the payload for `state`."""
+        return to_json(
+            {
+                "status": state,
+                "timestamp": timestamp_ms,
+                "version": self._version,
+                "instance": self._instance,
+            }
+        )
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Versions of the other instances that are online."""
+        return tuple(self._others.values())
+
+    def forget_others(self) -> None:
+        """Begin anew: nobody knows who is there after a broken connection."""
+        self._others.clear()
+
+    def receive(self, payload: bytes, *, is_retained: bool) -> Reaction:
+        """
+        Take a message on the status topic.
+
+        Parameters
+        ----------
+        payload : bytes
+            Connectors before 1.2 name no instance; they count as one.
+        is_retained : bool
+            Whether it was there before: that proves no other instance.
+        """
+        try:
+            message = json_object(payload)
+        except ValueError:
+            # Cleared, or nonsense: readers must not find that.
+            return Reaction(must_answer=True)
+        instance = str(message.get("instance", ""))
+        is_online = message.get("status") == ONLINE
+        if instance == self._instance:
+            # Offline: the last will of our own connection before this one.
+            return Reaction(must_answer=not is_online)
+        if not is_online:
+            self._others.pop(instance, None)
+            return Reaction(must_answer=True, must_announce=True)
+        if is_retained:
+            return Reaction(must_answer=True)
+        is_known = instance in self._others
+        self._others[instance] = str(message.get("version", "unknown"))
+        # The other one has to learn of us, too.
+        return Reaction(must_answer=not is_known)

@@ -1,0 +1,139 @@
+"""What is to be received, and what the broker does not deliver.
+
+A broker may refuse a subscription in its SUBACK. Mosquitto's access lists say
+yes instead and deliver nothing: that shows by a topic that the connector
+publishes itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+TOPICS_PER_PACKET = 100
+SHOWN_TOPICS = 3
+
+ECHO_TIMEOUT_S = 10.0
+"""A broker delivers what it has within milliseconds."""
+
+
+class Subscriptions:
+    """
+    The subscriptions of one connection after the other.
+
+    Parameters
+    ----------
+    echo_topic : str
+        Subscribed as well; the connector itself publishes on it after each
+        CONNACK, retained, so a message has to come.
+    """
+
+    def __init__(self, echo_topic: str) -> None:
+        self._echo_topic = echo_topic
+        self._qos: dict[str, int] = {echo_topic: 1}
+        self._asked: dict[int, Sequence[str]] = {}
+        self._refused: dict[str, None] = {}
+        self._told: set[str] = set()
+        self._echo_due_at: float | None = None
+        self._is_deaf = False
+
+    def add(self, topic: str, qos: int) -> None:
+        """Wish for a topic, on this connection and all later ones."""
+        self._qos[topic] = qos
+
+    def remove(self, topic: str) -> None:
+        """Wish no more."""
+        self._qos.pop(topic, None)
+        self._refused.pop(topic, None)
+
+    def all_packets(self) -> Iterator[list[tuple[str, int]]]:
+        """Yield what to subscribe on a new connection."""
+        self._asked.clear()
+        self._echo_due_at = None
+        yield from self._packets(self._qos)
+
+    def refused_packets(self) -> Iterator[list[tuple[str, int]]]:
+        """Yield what to try once more."""
+        yield from self._packets(self._refused)
+
+    def note_asked(self, packet_id: int, topics: Iterable[str]) -> None:
+        """Remember which topics a SUBSCRIBE has asked for."""
+        self._asked[packet_id] = [*topics]
+
+    def note_suback(
+        self, packet_id: int, is_refused: Sequence[bool], now: float
+    ) -> list[str]:
+        """
+        Take the broker's answer.
+
+        Returns
+        -------
+        list of str
+            Topics that are refused and have not been told yet.
+        """
+        topics = self._asked.pop(packet_id, ())
+        for topic, refused in zip(topics, is_refused, strict=False):
+            if topic not in self._qos:
+                continue
+            if refused:
+                self._refused[topic] = None
+            else:
+                self._refused.pop(topic, None)
+                self._told.discard(topic)
+                if topic == self._echo_topic:
+                    self._echo_due_at = now + ECHO_TIMEOUT_S
+        return self._untold(topics)
+
+    def note_message(self, topic: str) -> None:
+        """Learn that the broker has delivered something."""
+        if topic == self._echo_topic:
+            self._echo_due_at = None
+            self._is_deaf = False
+
+    def is_echo_missing(self, now: float) -> bool:
+        """Tell once that a message which has to come has not come."""
+        if self._echo_due_at is None or now < self._echo_due_at:
+            return False
+        self._echo_due_at = None
+        was_deaf, self._is_deaf = self._is_deaf, True
+        return not was_deaf
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether the broker accepts subscriptions and delivers nothing."""
+        return self._is_deaf
+
+    @property
+    def evidence(self) -> str:
+        """What is not delivered, in words; empty if all is well."""
+        parts = []
+        if self._refused:
+            parts.append(f"refused: {in_words([*self._refused])}")
+        if self._is_deaf:
+            parts.append(f"accepted, but not delivered: {self._echo_topic}")
+        return "; ".join(parts)
+
+    def _untold(self, topics: Iterable[str]) -> list[str]:
+        untold = [
+            topic
+            for topic in topics
+            if topic in self._refused and topic not in self._told
+        ]
+        self._told.update(untold)
+        return untold
+
+    def _packets(
+        self, topics: Iterable[str]
+    ) -> Iterator[list[tuple[str, int]]]:
+        wanted = [(topic, self._qos[topic]) for topic in topics]
+        for start in range(0, len(wanted), TOPICS_PER_PACKET):
+            yield wanted[start : start + TOPICS_PER_PACKET]
+
+
+def in_words(topics: Sequence[str]) -> str:
+    """Name a few topics and how many there are beside them."""
+    shown = ", ".join(topics[:SHOWN_TOPICS])
+    more = len(topics) - SHOWN_TOPICS
+    return shown if more <= 0 else f"{shown} and {more} more"
