@@ -3,7 +3,6 @@
 Every line becomes a row of BEMCom's database and stays there for ever.
 """
 
-import logging
 import time
 from collections.abc import Callable
 
@@ -29,13 +28,15 @@ from connector.keba.station.events import (
     StatusReceived,
     UnknownSender,
 )
-
-logger = logging.getLogger("pyconnector")
+from pyconnector_template.logs import logger_about
 
 REPEAT_AFTER_S = 3600.0
 """An oddity that goes on is told again after this time."""
 
 STRANGERS_TOLD = 10
+
+UDP = "udp"
+"""Emitter of rows that are about no single station."""
 
 _EXPLANATIONS = {
     Reason.NO_REPLY: "does not answer. Look at its power, its network and "
@@ -67,7 +68,7 @@ class StationLog:
         self._told_reason: dict[str, Reason] = {}
         self._missing: dict[str, set[str]] = {}
         self._told_missing: dict[str, set[str]] = {}
-        self._told_at: dict[str, float] = {}
+        self._told_at: dict[tuple[str, str], float] = {}
         self._told_unknown_keys: set[str] = set()
         self._strangers = 0
         self._dropped = 0
@@ -76,12 +77,16 @@ class StationLog:
         """Log an event, if it is news."""
         match event:
             case ReportReceived(station=station, request=request, text=text):
-                logger.debug("%s << %s (%d)", station, request, len(text))
+                logger_about(station).debug(
+                    "%s << %s (%d)", station, request, len(text)
+                )
                 self._note_report(station, request)
             case StatusReceived(station=station, text=text):
-                logger.debug("%s << %s", station, text)
+                logger_about(station).debug("%s << %s", station, text)
             case ReportUnanswered(station=station, request=request):
-                logger.debug("%s: %s was not answered", station, request)
+                logger_about(station).debug(
+                    "%s: %s was not answered", station, request
+                )
                 self._missing.setdefault(station, set()).add(request)
             case ConnectionState():
                 self._tell_connection(event)
@@ -104,7 +109,8 @@ class StationLog:
     def hint_at_another_client(self, station: str) -> None:
         """Tell that status messages seem to go to somebody else."""
         self._warn_at_times(
-            f"pushes {station}",
+            station,
+            "pushes",
             "%s: values change, but no status messages come. Another client "
             "(app, energy manager, second connector) seems to talk to the "
             "station; it tells changes to the last one only",
@@ -116,7 +122,7 @@ class StationLog:
         if station in self._told_unknown_keys:
             return
         self._told_unknown_keys.add(station)
-        logger.warning(
+        logger_about(station).warning(
             "%s sends more than %d fields that are in no guide of KEBA; what "
             "goes beyond is not published",
             station,
@@ -129,6 +135,7 @@ class StationLog:
             return
         self._dropped = number
         self._warn_at_times(
+            UDP,
             "dropped",
             "%d messages of stations were dropped so far, since more come than "
             "can be published; is this machine too busy?",
@@ -142,14 +149,16 @@ class StationLog:
         match event:
             case OddDatagram(station=station, reason=reason):
                 self._warn_at_times(
-                    f"odd {station}",
+                    station,
+                    "odd",
                     "%s: ignored a datagram: %s",
                     station,
                     reason,
                 )
             case StationFloods(station=station, limit_per_s=limit_per_s):
                 self._warn_at_times(
-                    f"flood {station}",
+                    station,
+                    "flood",
                     "%s sends so much that the connector does not keep up; "
                     "what goes beyond %d datagrams a second is not read",
                     station,
@@ -157,14 +166,16 @@ class StationLog:
                 )
             case StationRestarted(station=station):
                 self._warn_at_times(
-                    f"restart {station}",
+                    station,
+                    "restart",
                     "%s has restarted: limits and the like that it does not "
                     "store are lost",
                     station,
                 )
             case AddressShared(station=station, owner=owner, address=address):
                 self._warn_at_times(
-                    f"shared {station}",
+                    station,
+                    "shared",
                     "%s and %s both lead to %s; give each its own address",
                     station,
                     owner,
@@ -177,7 +188,7 @@ class StationLog:
         self._told_reason[station] = state.reason
         if not state.online:
             if state.reason is not told:
-                logger.warning(
+                logger_about(station).warning(
                     "%s %s%s",
                     station,
                     _EXPLANATIONS[state.reason],
@@ -185,10 +196,12 @@ class StationLog:
                 )
             return
         if state.reason is Reason.UNSUPPORTED_MODEL is not told:
-            logger.warning("%s %s", station, _EXPLANATIONS[state.reason])
+            logger_about(station).warning(
+                "%s %s", station, _EXPLANATIONS[state.reason]
+            )
         if told not in (Reason.OK, Reason.UNSUPPORTED_MODEL):
             again = "" if told is None else " again"
-            logger.info("%s is online%s", station, again)
+            logger_about(station).info("%s is online%s", station, again)
             self._missing.pop(station, None)
         self._tell_missing_reports(station)
 
@@ -197,19 +210,22 @@ class StationLog:
         told = self._told_missing.setdefault(station, set())
         for request in sorted(missing - told):
             told.add(request)
-            logger.warning("%s answers, but not %s", station, request)
+            logger_about(station).warning(
+                "%s answers, but not %s", station, request
+            )
 
     def _note_report(self, station: str, request: str) -> None:
         self._missing.get(station, set()).discard(request)
         told = self._told_missing.get(station, set())
         if request in told:
             told.discard(request)
-            logger.info("%s answers %s again", station, request)
+            logger_about(station).info("%s answers %s again", station, request)
 
     def _tell_stranger(self, address: str, *, is_keba: bool) -> None:
         self._strangers += 1
         if is_keba:
             self._warn_at_times(
+                UDP,
                 "translation",
                 "%s answers like a KEBA station, but is none of those "
                 "configured. If stations are missing, address translation "
@@ -219,21 +235,25 @@ class StationLog:
             )
             return
         if self._strangers < STRANGERS_TOLD:
-            logger.info(
+            logger_about(UDP).info(
                 "Ignoring datagrams of %s, which is no configured station",
                 address,
             )
         elif self._strangers == STRANGERS_TOLD:
-            logger.info("Ignoring datagrams of more and more unknown hosts")
+            logger_about(UDP).info(
+                "Ignoring datagrams of more and more unknown hosts"
+            )
 
-    def _warn_at_times(self, key: str, message: str, *args: object) -> None:
+    def _warn_at_times(
+        self, emitter: str, oddity: str, message: str, *args: object
+    ) -> None:
         now = self._clock()
-        told_at = self._told_at.get(key)
+        told_at = self._told_at.get((emitter, oddity))
         if told_at is not None and now - told_at < REPEAT_AFTER_S:
-            logger.debug(message, *args)
+            logger_about(emitter).debug(message, *args)
             return
-        self._told_at[key] = now
-        logger.warning(message, *args)
+        self._told_at[emitter, oddity] = now
+        logger_about(emitter).warning(message, *args)
 
 
 def _evidence(state: ConnectionState) -> str:
@@ -253,20 +273,20 @@ def _tell_setting(
 ) -> None:
     match event:
         case SettingChanged(station=station, command=command, seen=seen):
-            logger.info(
+            logger_about(station).info(
                 "%s: somebody else has changed what %s had set: now %s",
                 station,
                 command,
                 seen,
             )
         case SettingRestored(station=station, command=command):
-            logger.info(
+            logger_about(station).info(
                 "%s is back without %s; it is sent again",
                 station,
                 command,
             )
         case FailsafeTookOver(station=station):
-            logger.warning(
+            logger_about(station).warning(
                 "%s was without commands for longer than its failsafe "
                 "timeout; enable and current are sent again",
                 station,
@@ -274,17 +294,18 @@ def _tell_setting(
 
 
 def _tell_not_sent(event: CommandNotSent) -> None:
+    log = logger_about(event.station)
     match event.outcome:
         case Outcome.EXPIRED:
-            logger.debug("%s: %s was too old", event.station, event.word)
+            log.debug("%s: %s was too old", event.station, event.word)
         case Outcome.READ_ONLY:
-            logger.warning(
+            log.warning(
                 "%s: %s is not sent: READ_ONLY is TRUE",
                 event.station,
                 event.detail,
             )
         case _:
-            logger.warning(
+            log.warning(
                 "Refused a value for %s__%s: %s",
                 event.station,
                 event.word,
@@ -296,24 +317,25 @@ def _tell_command(
     event: CommandAnswered | CommandUnanswered | CommandFinished,
 ) -> None:
     station, command = event.station, event.command
+    log = logger_about(station)
     match event:
         case CommandAnswered(accepted=True, text=text):
-            logger.info("%s << %s: TCH-OK %s", station, command, text)
+            log.info("%s << %s: TCH-OK %s", station, command, text)
         case CommandAnswered(text=text):
-            logger.warning("%s << %s: TCH-ERR %s", station, command, text)
+            log.warning("%s << %s: TCH-ERR %s", station, command, text)
         case CommandUnanswered(will_repeat=will_repeat):
-            logger.warning(
+            log.warning(
                 "%s did not answer %s; it %s",
                 station,
                 command,
                 "is sent once more" if will_repeat else "is given up",
             )
         case CommandFinished(outcome=Outcome.NOT_APPLIED, detail=detail):
-            logger.warning(
+            log.warning(
                 "%s confirmed %s, but did not apply it: %s",
                 station,
                 command,
                 detail,
             )
         case CommandFinished(outcome=outcome, detail=detail):
-            logger.debug("%s: %s: %s %s", station, command, outcome, detail)
+            log.debug("%s: %s: %s %s", station, command, outcome, detail)
