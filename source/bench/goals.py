@@ -33,7 +33,7 @@ class Goal(NamedTuple):
     measured: Callable[[Mapping[str, Any]], float | None]
 
 
-class Rival(NamedTuple):
+class Competitor(NamedTuple):
     """What another client takes for a round over the fleet, in seconds.
 
     Measured once, on two shared cores, against stations that answer at once.
@@ -46,29 +46,29 @@ class Rival(NamedTuple):
     cpu_s_per_poll: float | None
 
 
-RIVALS = (
-    Rival(
+COMPETITORS = (
+    Competitor(
         "published connector 0.5.0",
         {10: 2.9, 100: 31.0, 1000: 305.0},
         0.0008,
         3.6,
         0.0048,
     ),
-    Rival(
+    Competitor(
         "keba-kecontact 4.3.1",
         {10: 3.0, 100: 30.0, 1000: 305.0},
         0.0045,
         5.8,
         None,
     ),
-    Rival(
+    Competitor(
         "a bare parallel client, paho",
         {10: 0.21, 100: 0.33, 1000: 2.05},
         0.0009,
         0.11,
         0.0042,
     ),
-    Rival(
+    Competitor(
         "the same, one MQTT write per report",
         {10: 0.208, 100: 0.222, 1000: 0.56},
         None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from bench.figures import LIMIT_S
-from bench.goals import GOALS, RIVALS, Goal, fleet_of
+from bench.goals import COMPETITORS, GOALS, Goal, fleet_of
 from testbed.tables import markdown_row
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         start=_found(results, "start", "first_values_s", "first_of_all_s"),
         stopped=_found(results, "stop", "stopped_s"),
         others=_found(results, "stop", "others_s", "worst"),
-        rivals=_rows(_rival_rows(results)),
+        competitors=_rows(_competitor_rows(results)),
         limit=f"{LIMIT_S:g}",
         values=results["fleets"][-1]["datapoints"],
     )
@@ -74,11 +74,11 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     figure, (rounds, latency, cost) = plt.subplots(1, 3, figsize=(13, 5.5))
 
     rounds.set_title("a round over the whole fleet, s\n(dashed: another run)")
-    for rival in RIVALS:
+    for competitor in COMPETITORS:
         rounds.plot(
-            *zip(*rival.round_s.items(), strict=True),
+            *zip(*competitor.round_s.items(), strict=True),
             "--",
-            label=rival.name,
+            label=competitor.name,
         )
     rounds.plot(
         sizes,
@@ -193,13 +193,15 @@ def _push_row(pushes: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _rival_rows(results: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
-    sizes = sorted({size for rival in RIVALS for size in rival.round_s})
-    for rival in RIVALS:
+def _competitor_rows(results: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
+    sizes = sorted(
+        {size for competitor in COMPETITORS for size in competitor.round_s}
+    )
+    for competitor in COMPETITORS:
         rounds = []
         for size in sizes:
             fleet = fleet_of(results, size)
-            took_s = rival.round_s[size]
+            took_s = competitor.round_s[size]
             ratio = (
                 ""
                 if fleet is None
@@ -207,11 +209,11 @@ def _rival_rows(results: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
             )
             rounds.append(f"{took_s:g} s{ratio}")
         yield (
-            rival.name,
+            competitor.name,
             " / ".join(rounds),
-            _ms_if_known(rival.command_idle_s),
-            _ms_if_known(rival.command_polling_s),
-            _ms_if_known(rival.cpu_s_per_poll),
+            _ms_if_known(competitor.command_idle_s),
+            _ms_if_known(competitor.command_polling_s),
+            _ms_if_known(competitor.cpu_s_per_poll),
         )
 
 

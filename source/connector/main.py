@@ -20,14 +20,13 @@ SOURCE = str(Path(__file__).resolve().parents[1])
 if SOURCE not in sys.path:
     sys.path.insert(0, SOURCE)
 
-import logging
 import math
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connector.bemcom.actuators import ACTUATORS, FLEET, FLEET_WORDS
+from connector.bemcom.datapoints import available_datapoints
 from connector.bemcom.diagnosis_topic import DiagnosisTopic
 from connector.bemcom.dispatcher import CommandDispatcher
 from connector.bemcom.filters import ChangeFilter
@@ -38,11 +37,12 @@ from connector.diagnosis.causes import Code
 from connector.diagnosis.findings import Finding
 from connector.diagnosis.site import SiteFacts
 from connector.health import Pulse, path_from
-from connector.keba.io.gateway import Gateway
+from connector.keba.io.gateway import Gateway, GatewayError
 from connector.keba.station.station import StationOptions
 from connector.settings import Settings
-from pyconnector_template.connector import EXIT_WRONG_SETTINGS
+from pyconnector_template.connector import EXIT_WRONG_SETTINGS, CannotStartError
 from pyconnector_template.dispatch import DispatchOnce
+from pyconnector_template.logs import logger_about
 from pyconnector_template.pyconnector_template import (
     ActuatorFlow,
     SensorFlow,
@@ -61,11 +61,15 @@ SWITCH_INTERVAL_S = 0.001
 """After so long a thread lets another one run: with Python's five milliseconds
 each request to a station would wait for the flow (decision 7)."""
 
+AFTER_WRONG_SETTINGS = (
+    "Nothing was started. Mend the settings in .env beside docker-compose.yml "
+    "(or in the environment), then run: docker compose up -d. Until then "
+    "Docker restarts this container again and again, to the same end."
+)
+
 FIRST_MAP_TIMEOUT_S = 0.5
 """A broker that has a datapoint map sends it at once. What is read before it is
 here cannot be published until the next poll."""
-
-logger = logging.getLogger("pyconnector")
 
 
 class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
@@ -117,19 +121,19 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
             lambda: self.is_healthy() and self.broker_is_connected,
         )
         defaults: dict[str, Any] = {
-            "available_datapoints": {
-                "sensor": {},
-                "actuator": _actuators(settings.keba_p30_charge_stations),
-            },
+            "available_datapoints": available_datapoints(
+                settings.keba_p30_charge_stations
+            ),
             "DeviceDispatcher": DispatchOnce,
             "device_dispatcher_kwargs": {
-                "target_func": self.follow_stations,
+                "target_func": self._telemetry.follow_stations,
+                "target_args": (self._look_around,),
                 "cleanup_func": self.gateway.close,
             },
         }
         super().__init__(version, settings=settings, **(defaults | kwargs))
         if settings.polls_slower_than_asked:
-            logger.warning(
+            logger_about("settings").warning(
                 "POLL_SECONDS=%g is less than KEBA allows; polling every 5 s",
                 settings.poll_seconds,
             )
@@ -139,11 +143,13 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         super().run()
 
-    def follow_stations(self, termination_event: threading.Event) -> None:
-        """Begin when it is known what to publish, or not to be known soon."""
+    def open_device(self) -> None:
+        """Open the UDP port when it is known what to publish, or soon."""
         self._has_map.wait(FIRST_MAP_TIMEOUT_S)
-        self.gateway.open()
-        self._telemetry.follow_stations(termination_event, self._look_around)
+        try:
+            self.gateway.open()
+        except GatewayError as error:
+            raise CannotStartError(str(error)) from error
 
     def receive_raw_msg(self, raw_data: Any = None) -> dict[str, Any]:
         """Wrap a datagram, see `Telemetry`."""
@@ -228,7 +234,7 @@ def _gateway(settings: Settings) -> Gateway:
         ),
         bind_address=settings.keba_p30_bind_address,
         port=settings.keba_p30_port,
-        log=logger,
+        log=logger_about("udp"),
     )
 
 
@@ -239,18 +245,6 @@ def _tag_mask(settings: Settings) -> TagMask:
         None if salt is None else salt.get_secret_value(),
         is_plain=settings.rfid_plain,
     )
-
-
-def _actuators(stations: Iterable[str]) -> dict[str, Any]:
-    """Return all actuators with an example each."""
-    words = {
-        f"{station}__{word}": actuator.example
-        for station in stations
-        for word, actuator in ACTUATORS.items()
-    }
-    return words | {
-        f"{FLEET}__{word}": ACTUATORS[word].example for word in FLEET_WORDS
-    }
 
 
 def main(arguments: Sequence[str] = ()) -> int:
@@ -267,7 +261,8 @@ def main(arguments: Sequence[str] = ()) -> int:
     try:
         connector = Connector(version=__version__)
     except SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - there is no log yet
+        # There is no log yet.
+        print(error, AFTER_WRONG_SETTINGS, sep="\n", file=sys.stderr)  # noqa: T201
         return EXIT_WRONG_SETTINGS
     connector.run()
     return 0

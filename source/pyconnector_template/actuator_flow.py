@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import logging
+import inspect
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .clock import timestamp_utc_now
 from .json_text import json_object
-from .logs import LOGGER_NAME, shortened
+from .logs import logger_about, shortened
 
 if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
     from .datapoint_map import DatapointMap
 
-logger = logging.getLogger(LOGGER_NAME)
+logger = logger_about("connector")
 
 # Year 9999, the last one that BEMCom can store (contract, section 4).
 LAST_TIMESTAMP_MS = 253_402_300_799_999
@@ -70,18 +74,20 @@ class ActuatorFlow:
             return
         timestamp = _timestamp_of(value_msg)
         if self._is_too_old(timestamp):
-            logger.warning(
+            _device_log(datapoint_key).warning(
                 "Ignored a command for %s: it is older than %g s.",
                 datapoint_key,
                 self.actuator_max_age_s,
             )
             self.command_expired(datapoint_key)
             return
-        self.send_command(
-            datapoint_key=datapoint_key,
-            datapoint_value=value_msg["value"],
-            datapoint_timestamp=timestamp,
-        )
+        arguments = {
+            "datapoint_key": datapoint_key,
+            "datapoint_value": value_msg["value"],
+        }
+        if _takes_timestamp(self.send_command):
+            arguments["datapoint_timestamp"] = timestamp
+        self.send_command(**arguments)
 
     def send_command(
         self,
@@ -91,6 +97,9 @@ class ActuatorFlow:
     ) -> None:
         """
         Send a command to the device; to be overridden.
+
+        Connectors written before template 0.7.0 have no third parameter; they
+        get two arguments.
 
         Parameters
         ----------
@@ -128,9 +137,27 @@ def _timestamp_of(value_msg: dict[str, Any]) -> int | None:
 
 
 def _warn_unusable(key: str, reason: str, message: object) -> None:
-    logger.warning(
+    _device_log(key).warning(
         "Ignored a message for %s: %s: %s",
         key,
         shortened(reason),
         shortened(message),
     )
+
+
+def _takes_timestamp(send_command: Callable[..., None]) -> bool:
+    # A bound method is a new object each time, its function is not.
+    return _has_timestamp(getattr(send_command, "__func__", send_command))
+
+
+@lru_cache(maxsize=8)
+def _has_timestamp(function: Callable[..., None]) -> bool:
+    parameters = inspect.signature(function).parameters
+    return "datapoint_timestamp" in parameters or any(
+        one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()
+    )
+
+
+def _device_log(datapoint_key: str) -> logging.Logger:
+    """Return the logger of the device; its name is the first part of a key."""
+    return logger_about(datapoint_key.partition("__")[0])

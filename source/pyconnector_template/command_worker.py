@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import queue
 from typing import TYPE_CHECKING
 
-from .logs import LOGGER_NAME, shortened
+from .logs import logger_about, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-logger = logging.getLogger(LOGGER_NAME)
+logger = logger_about("connector")
 
 MAX_WAITING = 1_000
 

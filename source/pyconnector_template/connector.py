@@ -26,7 +26,13 @@ from .datapoint_map import (
 from .dispatch import DispatchOnce
 from .findings import Cause, Findings
 from .json_text import to_json
-from .logs import LOGFORMAT, LOGGER_NAME, MQTTHandler, shortened
+from .logs import (
+    LOGFORMAT,
+    LOGGER_NAME,
+    MQTTHandler,
+    logger_about,
+    shortened,
+)
 from .missing_map import PATIENCE_S, MissingMap, Step
 from .mqtt.greeting import Login
 from .mqtt.injected_link import InjectedLink
@@ -41,7 +47,7 @@ from .settings import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-logger = logging.getLogger(LOGGER_NAME)
+logger = logger_about("connector")
 
 # BEMCom never forgets a datapoint; a device that invents keys must not fill
 # its database and our memory. A thousand stations have about 70,000.
@@ -69,6 +75,15 @@ JOIN_DEVICES_S = 0.6
 FLUSH_S = 0.5
 JOIN_BROKER_S = 0.9
 
+
+class CannotStartError(Exception):
+    """
+    Something outside of the connector has to be mended before it can work.
+
+    Its text says what and how; a traceback would only hide that.
+    """
+
+
 Datapoints = dict[str, dict[str, Any]]
 """``{"sensor": {key: example}, "actuator": {key: example}}``"""
 
@@ -79,7 +94,7 @@ class Connector:
 
     A connector is made as ``class MyConnector(Connector, SensorFlow,
     ActuatorFlow)`` and started with `run`. It may override `is_healthy`,
-    `on_connected` and `on_datapoint_map`.
+    `on_connected`, `on_datapoint_map` and `open_device`.
 
     Parameters
     ----------
@@ -171,7 +186,7 @@ class Connector:
             code 2 if settings cannot be used.
         """
         if self._settings_error is not None:
-            logger.error("%s", self._settings_error)
+            logger_about("settings").error("%s", self._settings_error)
             raise SystemExit(EXIT_WRONG_SETTINGS)
         failed = False
         with self._signals_caught():
@@ -180,6 +195,9 @@ class Connector:
                 self._supervise()
             except (KeyboardInterrupt, SystemExit):
                 logger.info("Asked to end. Shutting down.")
+            except CannotStartError as error:
+                failed = True
+                logger.error("%s", error)  # noqa: TRY400 - the text tells all
             except Exception:
                 failed = True
                 logger.exception(
@@ -205,6 +223,19 @@ class Connector:
     def broker_is_connected(self) -> bool:
         """Whether the connection to the broker stands."""
         return self._link is not None and self._link.is_connected()
+
+    def open_device(self) -> None:
+        """
+        Open what the device needs; may be overridden.
+
+        Called once in the main thread, before the connector says that it is
+        online; the connection to the broker is on its way by then.
+
+        Raises
+        ------
+        CannotStartError
+            If that is not possible. It ends the connector with exit code 1.
+        """
 
     def on_connected(self) -> None:
         """
@@ -279,7 +310,9 @@ class Connector:
         self.MQTT_TOPIC_STATUS = f"{name}/status"
         self.actuator_max_age_s = settings.actuator_max_age_seconds
         # Other loggers of the process are none of our business.
-        logger.setLevel(logging.DEBUG if settings.debug else logging.INFO)
+        logging.getLogger(LOGGER_NAME).setLevel(
+            logging.DEBUG if settings.debug else logging.INFO
+        )
 
     def _start(self) -> None:
         self._link = self._make_link()
@@ -295,6 +328,7 @@ class Connector:
         self._commands = CommandWorker(self._run_command)
         self._link_thread = self._start_thread("mqtt", self._link.run)
         self._start_thread("actuator", self._commands.run)
+        self.open_device()
         self._start_device_dispatcher()
         logger.info("Connector online. Entering main loop.")
 
@@ -704,9 +738,10 @@ def _login(settings: TemplateSettings) -> Login:
 
 def _install_handler(handler: MQTTHandler) -> None:
     # One per process, the newest: it stays after `run`, as upstream's does.
-    for old in [h for h in logger.handlers if isinstance(h, MQTTHandler)]:
-        logger.removeHandler(old)
-    logger.addHandler(handler)
+    parent = logging.getLogger(LOGGER_NAME)
+    for old in [h for h in parent.handlers if isinstance(h, MQTTHandler)]:
+        parent.removeHandler(old)
+    parent.addHandler(handler)
 
 
 def _fate_of_values(connected: Connected) -> str:

@@ -121,29 +121,24 @@ class MQTTHandler(logging.Handler):
                 "timestamp": round(record.created * 1000),
                 "msg": text,
                 # The API drops logs whose emitter is null (contract, 1.1).
-                "emitter": clean_text(
-                    getattr(record, "emitter", None)
-                    or record.funcName
-                    or record.module
-                ),
+                "emitter": clean_text(_emitter_of(record)),
                 "level": record.levelno,
             }
         )
 
 
-def logger_about(emitter: str) -> logging.LoggerAdapter[logging.Logger]:
+def logger_about(emitter: str) -> logging.Logger:
     """
-    Make a logger for what concerns one thing.
+    Return the logger for what concerns one thing.
 
     Parameters
     ----------
     emitter : str
         Whom its rows are about, a device or a part such as ``broker``: the
-        AdminUI filters by it. Other records carry their function's name.
+        AdminUI filters by it. Rows of the logger ``pyconnector`` itself carry
+        the name of the function that logs.
     """
-    return logging.LoggerAdapter(
-        logging.getLogger(LOGGER_NAME), {"emitter": emitter}
-    )
+    return logging.getLogger(f"{LOGGER_NAME}.{emitter}")
 
 
 def shortened(value: object) -> str:
@@ -161,6 +156,13 @@ def shortened(value: object) -> str:
 def error_line(error: BaseException) -> str:
     """Describe an exception in one line: its type and its text."""
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _emitter_of(record: logging.LogRecord) -> str:
+    parent, _, emitter = record.name.partition(".")
+    if parent == LOGGER_NAME and emitter:
+        return emitter
+    return record.funcName or record.module
 
 
 def _text_of(record: logging.LogRecord) -> str:

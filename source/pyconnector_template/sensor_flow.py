@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .clock import timestamp_utc_now
 from .json_text import clean_text, to_json
-from .logs import LOGGER_NAME, RepetitionFilter, error_line
+from .logs import RepetitionFilter, error_line, logger_about
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from .datapoint_map import DatapointMap
 
-logger = logging.getLogger(LOGGER_NAME)
+logger = logger_about("connector")
 
 
 class SensorFlow:

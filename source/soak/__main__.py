@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from connector.main import __version__
 from soak.measure import sample
-from soak.neighbourhood import MOST_STATIONS, neighbours
 from soak.report import Report, clock, write
 from soak.run import Run
+from soak.stations import MOST_STATIONS, make_stations
+from soak.testbed import Testbed
 from soak.timeline import SHORTEST_CYCLE_S, WARM_UP_S
-from soak.world import World
 from testbed import own_network
 from testbed.machine import machine
 from testbed.mosquitto import find_mosquitto
@@ -81,18 +81,20 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _run(options: argparse.Namespace, folder: Path) -> Report:
     was_interrupted = False
     failure = ""
-    stations = neighbours(options.stations)
+    stations = make_stations(options.stations)
     print(
         f"seed {options.seed}, {len(stations)} stations, "
         f"{clock(options.seconds)}; Ctrl-C ends early with a report",
         flush=True,
     )
-    with World(folder, stations, options.seed, cares=options.failsafe) as world:
+    with Testbed(
+        folder, stations, options.seed, is_armed=options.failsafe
+    ) as testbed:
         run = Run(
-            world,
+            testbed,
             seconds=options.seconds,
             seed=options.seed,
-            sample=lambda: sample(world),
+            sample=lambda: sample(testbed),
             tell=lambda line: print(line, flush=True),
         )
         try:
@@ -113,7 +115,7 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
             date=time.strftime("%Y-%m-%d"),
             seed=options.seed,
             stations=len(stations),
-            cares=options.failsafe,
+            is_armed=options.failsafe,
             asked_s=options.seconds,
             lasted_s=lasted_s,
             was_interrupted=was_interrupted,
@@ -127,10 +129,10 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
             slowest_calm_s=judge.recovery.slowest_s.get("all of a cycle", 0.0),
             to_stations=judge.pauses.heard,
             from_stations=judge.datagrams_of_stations,
-            from_strangers=world.from_strangers,
+            from_unknown_senders=testbed.from_unknown_senders,
             values=judge.values,
             messages=judge.payloads.judged,
-            lives=world.life,
+            lives=testbed.life,
         )
 
 

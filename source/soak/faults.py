@@ -17,18 +17,18 @@ from simulator import LinkFaults
 from simulator.actions import AnswerLate, Say
 from simulator.faults import NO_FAULTS
 from simulator.wire import KEBA_PORT
-from soak.neighbourhood import CONNECTOR, STRANGERS
 from soak.noise import Mutants, forged_report, odd_message
+from soak.stations import CONNECTOR, UNKNOWN_SENDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
     from random import Random
 
+    from soak.testbed import Testbed
     from soak.timeline import Phase
-    from soak.world import World
     from soak.writer import Writer
 
-    Fault = Callable[["Stage"], Generator[None]]
+    Fault = Callable[["FaultContext"], Generator[None]]
 
 FLOOD_PER_S = 1_000
 NONSENSE_PER_S = 100
@@ -39,12 +39,12 @@ MAPS_PER_S = 20
 STEPS_S = (-7200.0, -600.0, -5.0, 5.0, 600.0, 3600.0, 86_400.0)
 
 
-class Stage:
+class FaultContext:
     """What a fault gets to play with.
 
     Parameters
     ----------
-    world
+    testbed
         All pieces of the run.
     writer
         Who writes setpoints, and remembers them.
@@ -55,9 +55,9 @@ class Stage:
     """
 
     def __init__(
-        self, world: World, writer: Writer, phase: Phase, chance: Random
+        self, testbed: Testbed, writer: Writer, phase: Phase, chance: Random
     ) -> None:
-        self.world = world
+        self.testbed = testbed
         self.writer = writer
         self.phase = phase
         self.chance = chance
@@ -77,84 +77,84 @@ class Stage:
 
 
 def _on_links(there: LinkFaults, back: LinkFaults) -> Fault:
-    def fault(stage: Stage) -> Generator[None]:
-        simulator = stage.world.simulator
+    def fault(context: FaultContext) -> Generator[None]:
+        simulator = context.testbed.simulator
         try:
-            for name in stage.phase.stations:
+            for name in context.phase.stations:
                 simulator.disturb(name, there, back)
             while True:
                 yield
         finally:
-            for name in stage.phase.stations:
+            for name in context.phase.stations:
                 simulator.disturb(name)
 
     return fault
 
 
-def reboot(stage: Stage) -> Generator[None]:
+def reboot(context: FaultContext) -> Generator[None]:
     """The power of stations goes off and on."""
-    for name in stage.phase.stations:
-        stage.world.simulator.reboot(name)
+    for name in context.phase.stations:
+        context.testbed.simulator.reboot(name)
     while True:
         yield
 
 
 def _silent(*requests: str) -> Fault:
-    def fault(stage: Stage) -> Generator[None]:
-        simulator = stage.world.simulator
+    def fault(context: FaultContext) -> Generator[None]:
+        simulator = context.testbed.simulator
         try:
-            for name in stage.phase.stations:
+            for name in context.phase.stations:
                 simulator.silence(name, requests)
             while True:
                 yield
         finally:
-            for name in stage.phase.stations:
+            for name in context.phase.stations:
                 simulator.answer(name)
 
     return fault
 
 
-def late_answers(stage: Stage) -> Generator[None]:
+def late_answers(context: FaultContext) -> Generator[None]:
     """Answers come when the connector has given them up, or nearly."""
-    simulator = stage.world.simulator
+    simulator = context.testbed.simulator
     try:
-        for name in stage.phase.stations:
-            simulator.act(name, AnswerLate(stage.chance.uniform(1.0, 2.5)))
+        for name in context.phase.stations:
+            simulator.act(name, AnswerLate(context.chance.uniform(1.0, 2.5)))
         while True:
             yield
     finally:
-        for name in stage.phase.stations:
+        for name in context.phase.stations:
             simulator.answer(name)
 
 
-def flood_from_station(stage: Stage) -> Generator[None]:
+def flood_from_station(context: FaultContext) -> Generator[None]:
     """A station tells its energy without end."""
-    (name, *_) = stage.phase.stations
+    (name, *_) = context.phase.stations
     energies = itertools.count(1)
     while True:
-        number = stage.due(FLOOD_PER_S)
+        number = context.due(FLOOD_PER_S)
         pushes = (f'{{"E pres": {next(energies)}}}' for _ in range(number))
-        stage.world.simulator.act(name, Say(tuple(pushes)))
+        context.testbed.simulator.act(name, Say(tuple(pushes)))
         yield
 
 
-def nonsense_from_station(stage: Stage) -> Generator[None]:
+def nonsense_from_station(context: FaultContext) -> Generator[None]:
     """Stations send damaged datagrams of all kinds."""
-    mutants = Mutants(stage.chance)
+    mutants = Mutants(context.chance)
     while True:
-        for _ in range(stage.due(NONSENSE_PER_S)):
-            name = stage.chance.choice(stage.phase.stations)
+        for _ in range(context.due(NONSENSE_PER_S)):
+            name = context.chance.choice(context.phase.stations)
             text = mutants.datagram().decode("latin-1")
-            stage.world.simulator.act(name, Say((text,)))
+            context.testbed.simulator.act(name, Say((text,)))
         yield
 
 
 @contextmanager
-def _strangers() -> Iterator[list[socket.socket]]:
+def _unknown_senders() -> Iterator[list[socket.socket]]:
     """Open sockets at addresses that are no station's."""
     with ExitStack() as stack:
         sockets = []
-        for address in STRANGERS:
+        for address in UNKNOWN_SENDERS:
             one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             stack.enter_context(one)
             one.bind((address, KEBA_PORT))
@@ -163,55 +163,55 @@ def _strangers() -> Iterator[list[socket.socket]]:
         yield sockets
 
 
-def _from_strangers(
-    per_second: float, datagrams: Callable[[Stage], Callable[[], bytes]]
+def _from_unknown_senders(
+    per_second: float, datagrams: Callable[[FaultContext], Callable[[], bytes]]
 ) -> Fault:
-    def fault(stage: Stage) -> Generator[None]:
-        datagram = datagrams(stage)
-        with _strangers() as sockets:
+    def fault(context: FaultContext) -> Generator[None]:
+        datagram = datagrams(context)
+        with _unknown_senders() as sockets:
             while True:
-                for _ in range(stage.due(per_second)):
-                    sender = stage.chance.choice(sockets)
+                for _ in range(context.due(per_second)):
+                    sender = context.chance.choice(sockets)
                     sender.sendto(datagram(), (CONNECTOR, KEBA_PORT))
-                    stage.world.from_strangers += 1
+                    context.testbed.from_unknown_senders += 1
                 yield
 
     return fault
 
 
-def _forged(stage: Stage) -> Callable[[], bytes]:
-    serials = sorted(stage.world.serials.values())
-    return lambda: forged_report(stage.chance.choice(serials), stage.chance)
+def _forged(context: FaultContext) -> Callable[[], bytes]:
+    serials = sorted(context.testbed.serials.values())
+    return lambda: forged_report(context.chance.choice(serials), context.chance)
 
 
-def _mutated(stage: Stage) -> Callable[[], bytes]:
-    return Mutants(stage.chance).datagram
+def _mutated(context: FaultContext) -> Callable[[], bytes]:
+    return Mutants(context.chance).datagram
 
 
-def broker_killed(stage: Stage) -> Generator[None]:
+def broker_killed(context: FaultContext) -> Generator[None]:
     """The broker dies, forgets everything, and comes back."""
-    broker = stage.world.broker
+    broker = context.testbed.broker
     try:
         broker.kill()
-        stage.world.forget_broker_memory()
+        context.testbed.forget_broker_memory()
         while True:
             yield
     finally:
         broker.start()
 
 
-def broker_restarted(stage: Stage) -> Generator[None]:
+def broker_restarted(context: FaultContext) -> Generator[None]:
     """The broker is restarted again and again; it keeps its memory."""
     while True:
-        stage.world.broker.restart()
-        again_at = time.monotonic() + stage.chance.uniform(2.0, 6.0)
+        context.testbed.broker.restart()
+        again_at = time.monotonic() + context.chance.uniform(2.0, 6.0)
         while time.monotonic() < again_at:
             yield
 
 
-def broker_frozen(stage: Stage) -> Generator[None]:
+def broker_frozen(context: FaultContext) -> Generator[None]:
     """The broker neither reads nor answers; connections stay open."""
-    broker = stage.world.broker
+    broker = context.testbed.broker
     try:
         broker.freeze()
         while True:
@@ -220,9 +220,9 @@ def broker_frozen(stage: Stage) -> Generator[None]:
         broker.thaw()
 
 
-def broker_slow(stage: Stage) -> Generator[None]:
+def broker_slow(context: FaultContext) -> Generator[None]:
     """The broker works for a tenth of the time."""
-    broker = stage.world.broker
+    broker = context.testbed.broker
     try:
         while True:
             for change, lasts_s in ((broker.freeze, 0.9), (broker.thaw, 0.1)):
@@ -234,14 +234,14 @@ def broker_slow(stage: Stage) -> Generator[None]:
         broker.thaw()
 
 
-def broken_maps(stage: Stage) -> Generator[None]:
+def broken_maps(context: FaultContext) -> Generator[None]:
     """Maps are published that are damaged, or the same once more."""
-    mutants = Mutants(stage.chance)
-    controller = stage.world.controller
+    mutants = Mutants(context.chance)
+    controller = context.testbed.controller
     try:
         while True:
-            for _ in range(stage.due(MAPS_PER_S)):
-                if stage.chance.random() < 0.3:
+            for _ in range(context.due(MAPS_PER_S)):
+                if context.chance.random() < 0.3:
                     controller.publish_map()
                     continue
                 damaged = mutants.datapoint_map()
@@ -251,28 +251,28 @@ def broken_maps(stage: Stage) -> Generator[None]:
         controller.publish_map()
 
 
-def odd_values(stage: Stage) -> Generator[None]:
+def odd_values(context: FaultContext) -> Generator[None]:
     """Actuators are written with what is no value for them."""
-    controller = stage.world.controller
-    neighbours = [*stage.world.neighbours.values()]
+    controller = context.testbed.controller
+    stations = [*context.testbed.stations.values()]
     while True:
-        for _ in range(stage.due(ODD_VALUES_PER_S)):
-            one = stage.chance.choice(neighbours)
-            word = stage.chance.choice(one.words)
+        for _ in range(context.due(ODD_VALUES_PER_S)):
+            one = context.chance.choice(stations)
+            word = context.chance.choice(one.words)
             topic = controller.topic(f"{one.name}__{word}")
-            controller.publish(topic, odd_message(word, stage.chance))
+            controller.publish(topic, odd_message(word, context.chance))
         yield
 
 
-def retained_commands(stage: Stage) -> Generator[None]:
+def retained_commands(context: FaultContext) -> Generator[None]:
     """Commands are kept by the broker for whoever subscribes later."""
-    controller = stage.world.controller
-    neighbours = [*stage.world.neighbours.values()]
+    controller = context.testbed.controller
+    stations = [*context.testbed.stations.values()]
     kept: set[str] = set()
     try:
         while True:
-            one = stage.chance.choice(neighbours)
-            kept.add(stage.writer.write_current(one.name, retain=True))
+            one = context.chance.choice(stations)
+            kept.add(context.writer.write_current(one.name, retain=True))
             again_at = time.monotonic() + 0.5
             while time.monotonic() < again_at:
                 yield
@@ -281,34 +281,34 @@ def retained_commands(stage: Stage) -> Generator[None]:
             controller.publish(controller.topic(key), b"", retain=True)
 
 
-def flood_of_commands(stage: Stage) -> Generator[None]:
+def flood_of_commands(context: FaultContext) -> Generator[None]:
     """One station is given a new setpoint without end."""
-    name = stage.chance.choice([*stage.world.neighbours])
+    name = context.chance.choice([*context.testbed.stations])
     while True:
-        for _ in range(stage.due(COMMANDS_PER_S)):
-            stage.writer.write_current(name)
+        for _ in range(context.due(COMMANDS_PER_S)):
+            context.writer.write_current(name)
         yield
 
 
-def clock_stepped(stage: Stage) -> Generator[None]:
+def clock_stepped(context: FaultContext) -> Generator[None]:
     """The connector's clock is set wrong, and right again."""
-    clock = stage.world.clock
+    clock = context.testbed.clock
     try:
-        clock.step_to(stage.chance.choice(STEPS_S))
+        clock.step_to(context.chance.choice(STEPS_S))
         while True:
             yield
     finally:
         clock.step_to(0.0)
 
 
-def connector_killed(stage: Stage) -> Generator[None]:
+def connector_killed(context: FaultContext) -> Generator[None]:
     """The process is killed (kill -9), and started some time later."""
     try:
-        stage.world.kill_connector()
+        context.testbed.kill_connector()
         while True:
             yield
     finally:
-        stage.world.start_connector()
+        context.testbed.start_connector()
 
 
 _LOSSY = LinkFaults(loss=0.4)
@@ -332,9 +332,11 @@ FAULTS: Mapping[str, Fault] = {
     "late answers": late_answers,
     "flood from a station": flood_from_station,
     "nonsense from a station": nonsense_from_station,
-    "flood from strangers": _from_strangers(FLOOD_PER_S, _forged),
-    "nonsense from strangers": _from_strangers(NONSENSE_PER_S, _mutated),
-    "forged reports": _from_strangers(NONSENSE_PER_S, _forged),
+    "flood from unknown senders": _from_unknown_senders(FLOOD_PER_S, _forged),
+    "nonsense from unknown senders": _from_unknown_senders(
+        NONSENSE_PER_S, _mutated
+    ),
+    "forged reports": _from_unknown_senders(NONSENSE_PER_S, _forged),
     "broker killed": broker_killed,
     "broker restarted": broker_restarted,
     "broker frozen": broker_frozen,

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from soak.events import Event, Heard, LinkChanged, Published, Said
-from soak.invariants.attribution import DOUBT_S, Attribution
+from soak.invariants.attribution import UNCERTAIN_S, Attribution
 from soak.invariants.calm import Recovery, Settled
 from soak.invariants.messages import Heartbeats, LogRows, Payloads
 from soak.invariants.pauses import Pauses
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from soak.invariants.breach import Breach, Invariant
-    from soak.neighbourhood import Neighbour
+    from soak.stations import Station
     from soak.timeline import Phase
 
 DAMAGING = frozenset({"corruption", "nonsense from a station"})
@@ -38,7 +38,7 @@ class Judge:
     ----------
     name
         Name of the connector.
-    neighbours
+    stations
         The stations by name.
     serials
         Their serial numbers.
@@ -48,20 +48,20 @@ class Judge:
         Tells whether the controller writes on a topic itself.
     unix_ahead_s
         What to add to the monotonic clock for Unix time.
-    cares
+    is_armed
         Whether the connector arms stations and restores their settings.
     """
 
     def __init__(
         self,
         name: str,
-        neighbours: Mapping[str, Neighbour],
+        stations: Mapping[str, Station],
         serials: Mapping[str, str],
         *,
         sensor_of: Callable[[str], str | None],
         is_ours: Callable[[str], bool],
         unix_ahead_s: float,
-        cares: bool = False,
+        is_armed: bool = False,
     ) -> None:
         self._name = name
         self._sensor_of = sensor_of
@@ -73,12 +73,12 @@ class Judge:
         self.values = 0
         self.datagrams_of_stations = 0
         self.pauses = Pauses()
-        self.attribution = Attribution(neighbours, serials)
+        self.attribution = Attribution(stations, serials)
         self.timestamps = Timestamps()
-        self.newest = NewestWins(cares=cares)
+        self.newest = NewestWins(is_armed=is_armed)
         self.results = TrueResults()
-        self.settled = Settled(neighbours)
-        self.recovery = Recovery([*neighbours])
+        self.settled = Settled(stations)
+        self.recovery = Recovery([*stations])
         self.memory = MemoryBound()
         self.slope = MemorySlope()
         self.gain = MemoryGain()
@@ -86,7 +86,7 @@ class Judge:
         self.alive = Alive()
         self.payloads = Payloads()
         self.heartbeats = Heartbeats()
-        self.rows = LogRows(len(neighbours))
+        self.rows = LogRows(len(stations))
 
     @property
     def invariants(self) -> tuple[Invariant, ...]:
@@ -147,7 +147,7 @@ class Judge:
         if phase.kind.name in DAMAGING:
             until = at + phase.duration_s
             self.attribution.damage(phase.stations, until)
-            self.results.damage(phase.stations, until + DOUBT_S)
+            self.results.damage(phase.stations, until + UNCERTAIN_S)
 
     def phase_ends(self, phase: Phase, at: float) -> None:
         """A fault has ended."""

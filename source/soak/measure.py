@@ -10,19 +10,19 @@ import psutil
 from soak.invariants.process import Sample
 
 if TYPE_CHECKING:
-    from soak.world import World
+    from soak.testbed import Testbed
 
 
-def sample(world: World) -> Sample | None:
+def sample(testbed: Testbed) -> Sample | None:
     """Look at the connector's process; None if it is not there."""
     try:
-        process = psutil.Process(world.connector.process.pid)
+        process = psutil.Process(testbed.connector.process.pid)
         with process.oneshot():
             times = process.cpu_times()
             return Sample(
                 at=time.monotonic(),
-                life=world.life,
-                age_s=time.monotonic() - world.started_at,
+                life=testbed.life,
+                age_s=time.monotonic() - testbed.started_at,
                 rss=process.memory_info().rss,
                 threads=process.num_threads(),
                 files=process.num_fds(),

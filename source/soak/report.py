@@ -52,7 +52,7 @@ class Report:
         What it ran on.
     date, seed, stations
         Of the run.
-    cares
+    is_armed
         Whether stations were armed and their settings restored.
     asked_s, lasted_s
         How long it should run, and did.
@@ -66,7 +66,7 @@ class Report:
         What happened and what was measured.
     slowest_calm_s
         The slowest recovery of all stations after the last fault of a cycle.
-    to_stations, from_stations, from_strangers
+    to_stations, from_stations, from_unknown_senders
         Datagrams.
     values, messages
         What was judged.
@@ -80,7 +80,7 @@ class Report:
     date: str
     seed: int
     stations: int
-    cares: bool
+    is_armed: bool
     asked_s: float
     lasted_s: float
     was_interrupted: bool
@@ -94,7 +94,7 @@ class Report:
     slowest_calm_s: float
     to_stations: int
     from_stations: int
-    from_strangers: int
+    from_unknown_senders: int
     values: int
     messages: int
     lives: int
@@ -155,7 +155,7 @@ def _about(report: Report) -> str:
     )
     datagrams = (
         f"{report.to_stations} to stations, {report.from_stations} from them, "
-        f"{report.from_strangers} from strangers"
+        f"{report.from_unknown_senders} from unknown senders"
     )
     rows = [
         ("command", command_of(report)),
@@ -177,12 +177,12 @@ def command_of(report: Report) -> str:
     return (
         f'`make soak SOAK="--seconds {report.asked_s:g} --stations '
         f"{report.stations} --seed {report.seed}"
-        f'{" --failsafe" * report.cares}"`'
+        f'{" --failsafe" * report.is_armed}"`'
     )
 
 
 def _stations(report: Report) -> str:
-    care = "; failsafe mode armed, settings restored" * report.cares
+    care = "; failsafe mode armed, settings restored" * report.is_armed
     return f"{report.stations}, of different models, all charging{care}"
 
 

@@ -11,7 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from soak.events import Published
-from soak.faults import FAULTS, Stage
+from soak.faults import FAULTS, FaultContext
 from soak.invariants.calm import RECOVERY_S
 from soak.judge import Judge
 from soak.progress import progress_line
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Set
 
     from soak.invariants.process import Sample
+    from soak.testbed import Testbed
     from soak.timeline import Cycle, Phase
-    from soak.world import World
 
 TICK_S = 0.02
 PROGRESS_EVERY_S = 10.0
@@ -51,7 +51,7 @@ class Run:
 
     Parameters
     ----------
-    world
+    testbed
         All pieces, running.
     seconds
         How long it should last; it ends with the calm that is due then.
@@ -72,14 +72,14 @@ class Run:
 
     def __init__(
         self,
-        world: World,
+        testbed: Testbed,
         *,
         seconds: float,
         seed: int,
         sample: Callable[[], Sample | None],
         tell: Callable[[str], None],
     ) -> None:
-        self._world = world
+        self._testbed = testbed
         self._seconds = seconds
         self._seed = seed
         self._sample = sample
@@ -88,22 +88,22 @@ class Run:
         self.began_at = time.monotonic()
         self.judge = Judge(
             NAME,
-            world.neighbours,
-            world.serials,
-            sensor_of=world.controller.sensor_of,
-            is_ours=world.controller.writes_on,
+            testbed.stations,
+            testbed.serials,
+            sensor_of=testbed.controller.sensor_of,
+            is_ours=testbed.controller.writes_on,
             unix_ahead_s=time.time() - self.began_at,
-            cares=world.cares,
+            is_armed=testbed.is_armed,
         )
         self._writer = Writer(
-            world.neighbours,
+            testbed.stations,
             Random(f"{seed} setpoints"),  # noqa: S311
             self._note_write,
-            world.controller.write,
+            testbed.controller.write,
         )
         self._written: dict[tuple[str, str], int] = {}
         self._write_every_s = max(
-            WRITE_EVERY_S, WRITE_EACH_STATION_EVERY_S / len(world.neighbours)
+            WRITE_EVERY_S, WRITE_EACH_STATION_EVERY_S / len(testbed.stations)
         )
         self._is_writing = False
         self._next_write_at = 0.0
@@ -127,7 +127,7 @@ class Run:
         self._calm(until=self.began_at + WARM_UP_S)
         # As an admin would, before anybody invents datapoints.
         self._select(self._announced)
-        names = [*self._world.neighbours]
+        names = [*self._testbed.stations]
         for cycle in plan(self._seconds, names, self._chance):
             if self.elapsed_s >= self._seconds:
                 break
@@ -164,8 +164,8 @@ class Run:
             self._step()
 
     def _begin(self, phase: Phase) -> None:
-        stage = Stage(self._world, self._writer, phase, self._chance)
-        fault = FAULTS[phase.kind.name](stage)
+        context = FaultContext(self._testbed, self._writer, phase, self._chance)
+        fault = FAULTS[phase.kind.name](context)
         self._active.append(_Playing(phase, fault, time.monotonic()))
         self._times[phase.kind.name] += 1
         self._tell(
@@ -194,7 +194,9 @@ class Run:
         self._is_writing = False
         self._writer.write_all()
         judge.settled.write(time.monotonic(), self._written)
-        while not judge.settled.look(time.monotonic(), self._world.settings()):
+        while not judge.settled.look(
+            time.monotonic(), self._testbed.settings()
+        ):
             self._step()
         self._look_at_process()
         self._is_writing = True
@@ -218,7 +220,7 @@ class Run:
         self._look_for_tracebacks()
 
     def _look_for_tracebacks(self) -> None:
-        output = self._world.connector.output
+        output = self._testbed.connector.output
         fresh, self._output_read = output[self._output_read :], len(output)
         _, found, what = fresh.partition("Traceback (most recent")
         if found:
@@ -236,7 +238,7 @@ class Run:
         self._keep_alive(now)
         if self._is_writing and now >= self._next_write_at:
             self._next_write_at = now + self._write_every_s
-            if self._world.controller.is_connected:
+            if self._testbed.controller.is_connected:
                 self._writer.write_any()
         if now >= self._next_sample_at:
             self._next_sample_at = now + SAMPLE_EVERY_S
@@ -255,45 +257,47 @@ class Run:
 
     def _notice(self) -> None:
         """Tell the judge what faults have changed."""
-        world = self._world
-        if world.life != self._life:
-            self._life = world.life
-            self.judge.connector_started(world.started_at, world.started_unix)
-        if world.clock.offset_s != self._offset_s:
-            self._offset_s = world.clock.offset_s
+        testbed = self._testbed
+        if testbed.life != self._life:
+            self._life = testbed.life
+            self.judge.connector_started(
+                testbed.started_at, testbed.started_unix
+            )
+        if testbed.clock.offset_s != self._offset_s:
+            self._offset_s = testbed.clock.offset_s
             self.judge.clock_stepped(time.monotonic(), self._offset_s)
 
     def _see_all(self) -> None:
         announcement = f"{NAME}/available_datapoints"
         while True:
             try:
-                event = self._world.queue.get_nowait()
+                event = self._testbed.queue.get_nowait()
             except Empty:
                 break
             self.judge.see(event)
             if isinstance(event, Published) and event.topic == announcement:
                 self._announced = set(json.loads(event.payload)["sensor"])
-        if self._world.simulator.failure is not None:
-            raise self._world.simulator.failure
+        if self._testbed.simulator.failure is not None:
+            raise self._testbed.simulator.failure
 
     def _keep_alive(self, now: float) -> None:
-        world = self._world
-        if world.is_connector_down or world.connector.is_running():
+        testbed = self._testbed
+        if testbed.is_connector_down or testbed.connector.is_running():
             return
-        code = world.connector.process.returncode
-        self.judge.alive.ended(now, code, world.connector.output[-1000:])
+        code = testbed.connector.process.returncode
+        self.judge.alive.ended(now, code, testbed.connector.output[-1000:])
         # As Docker would.
-        world.start_connector()
+        testbed.start_connector()
 
     def _watch_process(self) -> None:
         self._latest = self._sample()
-        if self._latest is not None and not self._world.is_connector_down:
+        if self._latest is not None and not self._testbed.is_connector_down:
             self.judge.memory.judge(self._latest)
             self.judge.baseline.watch(self._latest)
 
     def _select(self, announced: Set[str]) -> None:
         """Choose datapoints: those that are needed here, and more."""
-        stations = self._world.neighbours.values()
+        stations = self._testbed.stations.values()
         sensors = {
             f"{one.name}__{field}" for one in stations for field in FIELDS
         }
@@ -305,7 +309,7 @@ class Run:
         actuators = [
             f"{one.name}__{word}" for one in stations for word in one.words
         ]
-        self._world.controller.select(sorted(sensors | announced), actuators)
+        self._testbed.controller.select(sorted(sensors | announced), actuators)
 
     def _note_write(self, station: str, word: str, value: int) -> None:
         self._written[station, word] = value

@@ -1,4 +1,4 @@
-"""Which fault comes when: clockwork, made from a seed.
+"""Which fault comes when, made from a seed; without I/O.
 
 The run is a row of cycles. Each begins with one to three faults, which may
 overlap, and ends with a calm stretch in which everything must be well again.
@@ -33,7 +33,7 @@ class Family(Enum):
 
     LINK = "link"
     STATION = "station"
-    STRANGERS = "strangers"
+    UNKNOWN_SENDERS = "unknown senders"
     BROKER = "broker"
     INPUT = "MQTT input"
     CLOCK = "clock"
@@ -80,9 +80,9 @@ KINDS = (
     Kind("late answers", Family.STATION),
     Kind("flood from a station", Family.STATION, 2.0, 5.0, is_about_one=True),
     Kind("nonsense from a station", Family.STATION, 3.0, 10.0),
-    Kind("flood from strangers", Family.STRANGERS, 2.0, 5.0),
-    Kind("nonsense from strangers", Family.STRANGERS, 3.0, 10.0),
-    Kind("forged reports", Family.STRANGERS, 3.0, 10.0),
+    Kind("flood from unknown senders", Family.UNKNOWN_SENDERS, 2.0, 5.0),
+    Kind("nonsense from unknown senders", Family.UNKNOWN_SENDERS, 3.0, 10.0),
+    Kind("forged reports", Family.UNKNOWN_SENDERS, 3.0, 10.0),
     Kind("broker killed", Family.BROKER, 2.0, 15.0),
     Kind("broker restarted", Family.BROKER, 1.0, 10.0),
     Kind("broker frozen", Family.BROKER, 3.0, 20.0),

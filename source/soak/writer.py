@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from random import Random
 
-    from soak.neighbourhood import Neighbour
+    from soak.stations import Station
 
 
 class Writer:
@@ -17,7 +17,7 @@ class Writer:
 
     Parameters
     ----------
-    neighbours
+    stations
         The stations by name.
     chance
         The same seed gives the same setpoints.
@@ -29,12 +29,12 @@ class Writer:
 
     def __init__(
         self,
-        neighbours: Mapping[str, Neighbour],
+        stations: Mapping[str, Station],
         chance: Random,
         note: Callable[[str, str, int], None],
         send: Callable[..., object],
     ) -> None:
-        self._neighbours = neighbours
+        self._stations = stations
         self._chance = chance
         self._note = note
         self._send = send
@@ -42,7 +42,7 @@ class Writer:
 
     def write_any(self) -> None:
         """Write something to some station."""
-        name = self._chance.choice([*self._neighbours])
+        name = self._chance.choice([*self._stations])
         if self._chance.random() < 0.6:
             self.write_current(name)
         else:
@@ -50,9 +50,9 @@ class Writer:
 
     def write_current(self, name: str, *, retain: bool = False) -> str:
         """Write the next current of a station; return the actuator's key."""
-        one = self._neighbours[name]
+        one = self._stations[name]
         self._numbers[name] += 1
-        # A stride without common divisor: neighbours in time differ much.
+        # A stride without common divisor: stations in time differ much.
         value = one.setpoint(self._numbers[name] * 171)
         return self._write(name, one.current_word, value, retain=retain)
 
@@ -62,7 +62,7 @@ class Writer:
 
     def write_all(self) -> None:
         """Write each actuator of each station once."""
-        for name in self._neighbours:
+        for name in self._stations:
             self.write_current(name)
             self.write_enable(name)
 

@@ -42,6 +42,4 @@ def settings_for(folder: Path) -> dict[str, str]:
 def shorten() -> None:
     """Shorten the pauses of this process."""
     pacing.REPEAT_PAUSE_S = REPEAT_PAUSE_S
-    # Stations take it as a default, so it is changed where it is.
-    object.__setattr__(pacing.KEBA_PAUSES, "between_equal_s", REPEAT_PAUSE_S)
     link.SHORTEST_DELAY_S = link.LONGEST_DELAY_S = RETRY_DELAY_S

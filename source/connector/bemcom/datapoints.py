@@ -6,8 +6,14 @@ fails when that file is not up to date.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from connector.bemcom.actuators import ACTUATORS, Actuator
+from connector.bemcom.actuators import (
+    ACTUATORS,
+    FLEET,
+    FLEET_WORDS,
+    Actuator,
+)
 from connector.bemcom.readings import READINGS
 from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
 from connector.diagnosis.causes import LINK
@@ -93,11 +99,41 @@ CONNECTION = (
 )
 
 
+NO_RESULT = "none yet"
+"""Example of a result before the first command."""
+
 _WITH_REASON = (Outcome.REJECTED, Outcome.INVALID)
 _OUTCOMES = ", ".join(
-    f"{outcome}: …" if outcome in _WITH_REASON else outcome
-    for outcome in Outcome
+    [
+        NO_RESULT,
+        *(
+            f"{outcome}: …" if outcome in _WITH_REASON else outcome
+            for outcome in Outcome
+        ),
+    ]
 )
+
+
+def available_datapoints(stations: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return what BEMCom is to know from the start, each with an example.
+
+    Values of reports are announced when they come. Results are announced at
+    once, so that they can be selected before the first command.
+    """
+    names = [*stations]
+    return {
+        "sensor": {
+            f"{station}__results__{word}": NO_RESULT
+            for station in names
+            for word in ACTUATORS
+        },
+        "actuator": {
+            f"{station}__{word}": actuator.example
+            for station in names
+            for word, actuator in ACTUATORS.items()
+        }
+        | {f"{FLEET}__{word}": ACTUATORS[word].example for word in FLEET_WORDS},
+    }
 
 
 def all_datapoints() -> Iterator[Datapoint]:

@@ -1,6 +1,5 @@
 """The way from MQTT messages to commands."""
 
-import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -15,8 +14,9 @@ from connector.bemcom.actuators import (
 from connector.keba.protocol.commands import Command, InvalidCommandError
 from connector.keba.station.events import CommandNotSent, Event, Outcome
 from connector.settings import Station
+from pyconnector_template.logs import logger_about
 
-logger = logging.getLogger("pyconnector")
+logger = logger_about("connector")
 
 
 class CommandSink(Protocol):
@@ -134,7 +134,7 @@ class CommandDispatcher:
                 CommandNotSent(name, word, Outcome.READ_ONLY, str(command))
             )
             return
-        logger.debug("%s: %s is queued", name, command)
+        logger_about(name).debug("%s: %s is queued", name, command)
         self._sink.submit(name, command)
 
 

@@ -32,8 +32,15 @@ from connector.keba.station.events import (
     StatusReceived,
     UnknownSender,
 )
+from pyconnector_template.logs import logger_about
 
-logger = logging.getLogger("pyconnector")
+REPEAT_AFTER_S = 3600.0
+"""An oddity that goes on is told again after this time."""
+
+UNKNOWN_SENDERS_TOLD = 10
+
+UDP = "udp"
+"""Emitter of rows that are about no single station."""
 
 CommandEvent = (
     CommandAnswered
@@ -44,11 +51,6 @@ CommandEvent = (
     | SettingRestored
     | FailsafeTookOver
 )
-
-REPEAT_AFTER_S = 3600.0
-"""An oddity that goes on is told again after this time."""
-
-UNKNOWN_SENDERS_TOLD = 10
 
 
 class StationLog:
@@ -65,7 +67,7 @@ class StationLog:
         self._told_reason: dict[str, Code] = {}
         self._missing: dict[str, set[str]] = {}
         self._told_missing: dict[str, set[str]] = {}
-        self._told_at: dict[str, float] = {}
+        self._told_at: dict[tuple[str, str], float] = {}
         self._told_unknown_keys: set[str] = set()
         self._repetitions = Repetitions()
         self._unknown_senders = 0
@@ -75,12 +77,16 @@ class StationLog:
         """Log an event, if it is news."""
         match event:
             case ReportReceived(station=station, request=request, text=text):
-                logger.debug("%s << %s (%d)", station, request, len(text))
+                logger_about(station).debug(
+                    "%s << %s (%d)", station, request, len(text)
+                )
                 self._note_report(station, request)
             case StatusReceived(station=station, text=text):
-                logger.debug("%s << %s", station, text)
+                logger_about(station).debug("%s << %s", station, text)
             case ReportUnanswered(station=station, request=request):
-                logger.debug("%s: %s was not answered", station, request)
+                logger_about(station).debug(
+                    "%s: %s was not answered", station, request
+                )
                 self._missing.setdefault(station, set()).add(request)
             case ConnectionState():
                 self._tell_connection(event)
@@ -103,7 +109,8 @@ class StationLog:
     def hint_at_another_client(self, station: str) -> None:
         """Tell that status messages seem to go to somebody else."""
         self._warn_at_times(
-            f"pushes {station}",
+            station,
+            "pushes",
             "%s %s",
             station,
             sentence(
@@ -117,7 +124,7 @@ class StationLog:
         if station in self._told_unknown_keys:
             return
         self._told_unknown_keys.add(station)
-        logger.warning(
+        logger_about(station).warning(
             "%s sends more than %d fields that are in no guide of KEBA; what "
             "goes beyond is not published",
             station,
@@ -130,6 +137,7 @@ class StationLog:
             return
         self._dropped = number
         self._warn_at_times(
+            UDP,
             "dropped",
             "%d messages of stations were dropped so far, since more come than "
             "can be published; is this machine too busy?",
@@ -143,14 +151,16 @@ class StationLog:
         match event:
             case OddDatagram(station=station, reason=reason):
                 self._warn_at_times(
-                    f"odd {station}",
+                    station,
+                    "odd",
                     "%s: ignored a datagram: %s",
                     station,
                     reason,
                 )
             case StationFloods(station=station, limit_per_s=limit_per_s):
                 self._warn_at_times(
-                    f"flood {station}",
+                    station,
+                    "flood",
                     "%s sends so much that the connector does not keep up; "
                     "what goes beyond %d datagrams a second is not read",
                     station,
@@ -158,14 +168,16 @@ class StationLog:
                 )
             case StationRestarted(station=station):
                 self._warn_at_times(
-                    f"restart {station}",
+                    station,
+                    "restart",
                     "%s has restarted: limits and the like that it does not "
                     "store are lost",
                     station,
                 )
             case AddressShared(station=station, owner=owner, address=address):
                 self._warn_at_times(
-                    f"shared {station}",
+                    station,
+                    "shared",
                     "%s and %s both lead to %s; give each its own address",
                     station,
                     owner,
@@ -179,13 +191,15 @@ class StationLog:
         self._told_reason[station] = reason
         if not state.online:
             if reason is not told:
-                logger.warning("%s %s", station, _explained(state))
+                logger_about(station).warning(
+                    "%s %s", station, _explained(state)
+                )
             return
         if reason is Code.UNSUPPORTED_MODEL is not told:
-            logger.warning("%s %s", station, _explained(state))
+            logger_about(station).warning("%s %s", station, _explained(state))
         if told not in (Code.OK, Code.UNSUPPORTED_MODEL):
             again = "" if told is None else " again"
-            logger.info("%s is online%s", station, again)
+            logger_about(station).info("%s is online%s", station, again)
             self._missing.pop(station, None)
         self._tell_missing_reports(station)
 
@@ -194,20 +208,23 @@ class StationLog:
         told = self._told_missing.setdefault(station, set())
         for request in sorted(missing - told):
             told.add(request)
-            logger.warning("%s answers, but not %s", station, request)
+            logger_about(station).warning(
+                "%s answers, but not %s", station, request
+            )
 
     def _note_report(self, station: str, request: str) -> None:
         self._missing.get(station, set()).discard(request)
         told = self._told_missing.get(station, set())
         if request in told:
             told.discard(request)
-            logger.info("%s answers %s again", station, request)
+            logger_about(station).info("%s answers %s again", station, request)
 
     def _tell_unknown_sender(self, event: UnknownSender) -> None:
         address = event.address
         if event.request:
             clue = f"{address} asks for {event.request!r}"
             self._warn_at_times(
+                UDP,
                 f"client {address}",
                 "UDP port 7090 %s",
                 sentence(Code.SECOND_CLIENT, clue),
@@ -216,6 +233,7 @@ class StationLog:
         self._unknown_senders += 1
         if event.is_keba:
             self._warn_at_times(
+                UDP,
                 "translation",
                 "%s answers like a KEBA station, but is none of those "
                 "configured. If stations are missing, address translation "
@@ -225,12 +243,14 @@ class StationLog:
             )
             return
         if self._unknown_senders < UNKNOWN_SENDERS_TOLD:
-            logger.info(
+            logger_about(UDP).info(
                 "Ignoring datagrams of %s, which is no configured station",
                 address,
             )
         elif self._unknown_senders == UNKNOWN_SENDERS_TOLD:
-            logger.info("Ignoring datagrams of more and more unknown hosts")
+            logger_about(UDP).info(
+                "Ignoring datagrams of more and more unknown hosts"
+            )
 
     def _tell_setting(
         self,
@@ -264,9 +284,10 @@ class StationLog:
                 )
 
     def _tell_not_sent(self, event: CommandNotSent) -> None:
+        debug = logger_about(event.station).debug
         match event.outcome:
             case Outcome.EXPIRED:
-                logger.debug("%s: %s was too old", event.station, event.word)
+                debug("%s: %s was too old", event.station, event.word)
             case Outcome.READ_ONLY:
                 self._tell_once(
                     logging.WARNING,
@@ -290,6 +311,7 @@ class StationLog:
         event: CommandAnswered | CommandUnanswered | CommandFinished,
     ) -> None:
         station, command = event.station, event.command
+        debug = logger_about(station).debug
         match event:
             case CommandAnswered(accepted=True, text=text):
                 self._tell_once(
@@ -328,7 +350,7 @@ class StationLog:
                     detail,
                 )
             case CommandFinished(outcome=outcome, detail=detail):
-                logger.debug("%s: %s: %s %s", station, command, outcome, detail)
+                debug("%s: %s: %s %s", station, command, outcome, detail)
 
     def _tell_once(
         self,
@@ -345,19 +367,22 @@ class StationLog:
         will_repeat = getattr(event, "will_repeat", False)
         subject = (event.station, word, type(event), will_repeat)
         line = self._repetitions.due(subject, message % args, self._clock())
+        log = logger_about(event.station)
         if line is None:
-            logger.debug(message, *args)
+            log.debug(message, *args)
         else:
-            logger.log(level, "%s", line)
+            log.log(level, "%s", line)
 
-    def _warn_at_times(self, key: str, message: str, *args: object) -> None:
+    def _warn_at_times(
+        self, emitter: str, oddity: str, message: str, *args: object
+    ) -> None:
         now = self._clock()
-        told_at = self._told_at.get(key)
+        told_at = self._told_at.get((emitter, oddity))
         if told_at is not None and now - told_at < REPEAT_AFTER_S:
-            logger.debug(message, *args)
+            logger_about(emitter).debug(message, *args)
             return
-        self._told_at[key] = now
-        logger.warning(message, *args)
+        self._told_at[emitter, oddity] = now
+        logger_about(emitter).warning(message, *args)
 
 
 def _explained(state: ConnectionState) -> str:

@@ -110,17 +110,17 @@ class Telemetry:
 
     def follow_stations(
         self,
-        termination_event: threading.Event,
         between_events: Callable[[], None],
+        termination_event: threading.Event,
     ) -> None:
         """Handle events until asked to end.
 
         Parameters
         ----------
-        termination_event
-            Asks to end.
         between_events
             Called between two events, and while there are none.
+        termination_event
+            Asks to end.
         """
         while not termination_event.is_set():
             between_events()

@@ -1,5 +1,6 @@
 import json
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from connector.bemcom.actuators import (
     FLEET_WORDS,
     command_from_value,
 )
-from connector.keba.io.gateway import Delivery, Gateway, GatewayError
+from connector.keba.io.gateway import Delivery
 from connector.keba.protocol.commands import Enable
 from connector.keba.station.events import (
     CommandNotSent,
@@ -43,16 +44,18 @@ def environment(
     logging.getLogger("pyconnector").setLevel(logging.NOTSET)
 
 
-def test_every_actuator_of_every_station_is_announced_from_the_start() -> None:
-    connector = Connector()
-    available = connector._initial_available_datapoints
+def test_actuators_and_their_results_are_announced_from_the_start() -> None:
+    available = Connector()._initial_available_datapoints
 
     assert available is not None
-    assert available["sensor"] == {}
-    assert set(available["actuator"]) == {
-        f"{station}__{word}"
-        for station in ("garage", "yard")
+    stations = ("garage", "yard")
+    assert available["sensor"] == {
+        f"{station}__results__{word}": "none yet"
+        for station in stations
         for word in ACTUATORS
+    }
+    assert set(available["actuator"]) == {
+        f"{station}__{word}" for station in stations for word in ACTUATORS
     } | {f"all__{word}" for word in FLEET_WORDS}
 
 
@@ -137,6 +140,9 @@ def test_wrong_settings_are_told_and_end_with_exit_code_2(
     told = capsys.readouterr().err
     assert "POLL_SECONDS" in told
     assert "KEBA_P30_CHARGE_STATIONS" in told
+    last_line = told.splitlines()[-1]
+    assert "Docker restarts this container" in last_line
+    assert "docker compose up -d" in last_line
 
 
 def test_who_makes_a_connector_himself_gets_the_problems_as_an_error(
@@ -160,36 +166,40 @@ def test_stations_are_not_asked_before_a_map_had_its_moment_to_come(
     environment: pytest.MonkeyPatch,
 ) -> None:
     environment.setattr("connector.main.FIRST_MAP_TIMEOUT_S", 60.0)
-    is_open, is_over = threading.Event(), threading.Event()
-    is_over.set()
+    is_open = threading.Event()
     connector = Connector()
     environment.setattr(connector.gateway, "open", is_open.set)
-    flow = threading.Thread(target=connector.follow_stations, args=(is_over,))
-    flow.start()
+    opening = threading.Thread(target=connector.open_device)
+    opening.start()
     assert not is_open.wait(0.1)
 
     connector.on_datapoint_map(is_new=False)
-    flow.join(5.0)
+    opening.join(5.0)
 
     assert is_open.is_set()
-    assert not flow.is_alive()
+    assert not opening.is_alive()
 
 
 @pytest.mark.io
-def test_a_gateway_that_cannot_be_opened_ends_the_run_with_exit_code_1(
+def test_a_port_that_is_taken_is_told_before_the_connector_is_online(
     environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(_: object) -> None:
-        raise GatewayError("the port is taken")
+    caplog.set_level(logging.INFO)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        environment.setenv("MQTT_BROKER_PORT", "1")
+        environment.setenv("KEBA_P30_BIND_ADDRESS", "127.0.0.1")
+        environment.setenv("KEBA_P30_PORT", str(other.getsockname()[1]))
 
-    environment.setenv("MQTT_BROKER_PORT", "1")
-    environment.setattr(Gateway, "open", refuse)
-
-    with pytest.raises(SystemExit) as ended:
-        Connector().run()
+        with pytest.raises(SystemExit) as ended:
+            Connector().run()
 
     assert ended.value.code == 1
-    assert "the port is taken" in caplog.text
+    [error] = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert "cannot be bound" in error.getMessage()
+    assert error.exc_info is None
+    assert "Connector online" not in caplog.text
+    assert "unexpected exception" not in caplog.text
 
 
 REPORT_3 = '{"ID": "3", "U1": 230, "P": 5000}'

@@ -6,16 +6,15 @@ published on it directly.
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import TYPE_CHECKING, Any
 
-from pyconnector_template.logs import LOGGER_NAME, error_line
+from pyconnector_template.logs import error_line, logger_about
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-logger = logging.getLogger(LOGGER_NAME)
+logger = logger_about("broker")
 
 RETRY_S = 1.0
 

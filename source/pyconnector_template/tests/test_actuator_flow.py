@@ -144,3 +144,34 @@ def test_nothing_that_arrives_raises(message: bytes) -> None:
 def test_send_command_has_to_be_written() -> None:
     with pytest.raises(NotImplementedError, match="send_command"):
         ActuatorFlow().send_command("key", 1, None)
+
+
+class OlderFlow(ActuatorFlow):
+    """As connectors were written before template 0.7.0."""
+
+    def __init__(self) -> None:
+        self.datapoint_map = {"sensor": {}, "actuator": {"t": "heater__power"}}
+        self.commands: list[tuple[str, Any]] = []
+
+    def send_command(  # type: ignore[override]
+        self, datapoint_key: str, datapoint_value: Any
+    ) -> None:
+        self.commands.append((datapoint_key, datapoint_value))
+
+
+class KeywordFlow(OlderFlow):
+    def send_command(self, **command: Any) -> None:  # type: ignore[override]
+        self.commands.append((command["datapoint_key"], command))
+
+
+def test_a_connector_with_two_parameters_gets_two_arguments() -> None:
+    flow = OlderFlow()
+    for value in (1, 2):
+        flow.run_actuator_flow("t", f'{{"value": {value}, "timestamp": 5}}')
+    assert flow.commands == [("heater__power", 1), ("heater__power", 2)]
+
+
+def test_a_connector_that_takes_any_keyword_gets_the_timestamp() -> None:
+    flow = KeywordFlow()
+    flow.run_actuator_flow("t", '{"value": 1, "timestamp": 5}')
+    assert flow.commands[0][1]["datapoint_timestamp"] == 5

@@ -15,7 +15,7 @@ from paho.mqtt.client import Client
 
 from pyconnector_template import connector as connector_module
 from pyconnector_template import missing_map as missing_map_module
-from pyconnector_template.connector import heartbeat_pause
+from pyconnector_template.connector import CannotStartError, heartbeat_pause
 from pyconnector_template.logs import LOGGER_NAME, MQTTHandler
 from pyconnector_template.pyconnector_template import (
     ActuatorFlow,
@@ -550,3 +550,25 @@ def test_a_state_is_published_under_the_connectors_name(
     connector.mqtt_client.publish.assert_called_once_with(
         topic="demo/diagnosis", payload='{"findings": [null]}', retain=True
     )
+
+
+def test_what_has_to_be_mended_outside_is_told_without_a_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Portless(WholeConnector):
+        def open_device(self) -> None:
+            raise CannotStartError("port 7090 is taken; end the other program")
+
+    caplog.set_level(logging.INFO)
+    dispatcher = MagicMock()
+    connector = Portless(
+        "1", DeviceDispatcher=dispatcher, MqttClient=FakeClient
+    )
+    with running(connector) as outcome:
+        assert outcome.ended.wait(DEADLINE_S)
+    assert outcome.exit_code == 1
+    assert not dispatcher.called
+    [error] = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert error.getMessage() == "port 7090 is taken; end the other program"
+    assert error.exc_info is None
+    assert "Connector online" not in caplog.text

@@ -13,11 +13,13 @@ import pytest
 
 from pyconnector_template.logs import (
     BURST_RECORDS,
+    LOGGER_NAME,
     MAX_MESSAGE_LENGTH,
     MQTTHandler,
     RepetitionFilter,
     TokenBucket,
     error_line,
+    logger_about,
     shortened,
 )
 
@@ -200,3 +202,25 @@ def test_the_handler_is_no_burden_for_threads_that_log(
     MQTTHandler(client, "demo/logs").emit(record("x", 0.0))
     assert [name for name, _, _ in client.mock_calls] == ["publish"]
     assert "paho" not in vars(sys.modules[MQTTHandler.__module__])
+
+
+@pytest.mark.parametrize(
+    ("logger", "emitter"),
+    [
+        (logging.getLogger(LOGGER_NAME), "complain"),
+        (logger_about("broker"), "broker"),
+        (logger_about("north.yard"), "north.yard"),
+    ],
+)
+def test_a_row_says_whom_it_is_about(
+    client: MagicMock, logger: logging.Logger, emitter: str
+) -> None:
+    handler = MQTTHandler(client, "demo/logs")
+
+    def complain() -> None:
+        logger.warning("x")
+
+    logging.getLogger(LOGGER_NAME).addHandler(handler)
+    complain()
+    [row] = sent(client)
+    assert row["emitter"] == emitter

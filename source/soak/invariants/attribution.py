@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from soak.events import Said
-    from soak.neighbourhood import Neighbour
+    from soak.stations import Station
 
 # A report is told at once; what a broker's outage held back comes later.
 REMEMBERED_S = 600.0
 
 # After damaged datagrams nobody can tell what a station has said; values
 # that were on their way, or kept for the broker, come later.
-DOUBT_S = 60.0
+UNCERTAIN_S = 60.0
 
 # Our own reading, more tolerant than any station is wrong on purpose.
 _PAIR = re.compile(rb'"([^"{}:]*)"\s*:\s*("[^"]*"|[^",}\s][^,}\n]*)')
@@ -61,22 +61,22 @@ class Attribution(Invariant):
     )
 
     def __init__(
-        self, stations: Mapping[str, Neighbour], serials: Mapping[str, str]
+        self, stations: Mapping[str, Station], serials: Mapping[str, str]
     ) -> None:
         super().__init__()
         self._stations = stations
         self._serials = serials
         self._told: defaultdict[tuple[str, str], dict[str, float]]
         self._told = defaultdict(dict)
-        self._doubted_until: dict[str, float] = {}
+        self._uncertain_until: dict[str, float] = {}
         self.exact = 0
-        self.doubtful = 0
+        self.uncertain = 0
 
     def damage(self, stations: Iterable[str], until: float) -> None:
         """Hear that datagrams of stations are damaged until a moment."""
         for name in stations:
-            earlier = self._doubted_until.get(name, until)
-            self._doubted_until[name] = max(until + DOUBT_S, earlier)
+            earlier = self._uncertain_until.get(name, until)
+            self._uncertain_until[name] = max(until + UNCERTAIN_S, earlier)
 
     def say(self, said: Said) -> None:
         """A station has said something."""
@@ -91,7 +91,7 @@ class Attribution(Invariant):
         """A value was published under a sensor key."""
         station, group, field = key.split("__", 2)
         if isinstance(value, int) and value in FORGED:
-            self.breach(at, f"{key} = {value!r} was forged by a stranger")
+            self.breach(at, f"{key} = {value!r} was forged by a unknown sender")
         elif group.startswith("report "):
             self._judge_field(at, station, field, value)
         elif (group, field) == ("readings", "energy_total"):
@@ -104,10 +104,10 @@ class Attribution(Invariant):
         if shown in self._told[station, field.casefold()]:
             self.exact += 1
             return
-        if not self._is_in_doubt(station, at):
+        if not self._is_uncertain(station, at):
             self.breach(at, f"{station} never said {field} = {value!r}")
             return
-        self.doubtful += 1
+        self.uncertain += 1
         owner = self._owner_of(shown) if field == "Serial" else None
         if owner not in (None, station):
             self.breach(at, f"{station} has the serial number of {owner}")
@@ -116,15 +116,15 @@ class Attribution(Invariant):
         if not isinstance(value, int | float):
             self.breach(at, f"energy_total of {station} is {value!r}")
             return
-        neighbour = self._stations[station]
-        if not neighbour.profile.has_meter or self._is_in_doubt(station, at):
+        one = self._stations[station]
+        if not one.profile.has_meter or self._is_uncertain(station, at):
             return
         # Values are in kWh, the range in 0.1 Wh.
-        if round(value * 10_000) not in neighbour.total_range:
+        if round(value * 10_000) not in one.total_range:
             self.breach(at, f"energy_total {value!r} is not {station}'s")
 
-    def _is_in_doubt(self, station: str, at: float) -> bool:
-        return at <= self._doubted_until.get(station, at - 1.0)
+    def _is_uncertain(self, station: str, at: float) -> bool:
+        return at <= self._uncertain_until.get(station, at - 1.0)
 
     def _owner_of(self, serial: str) -> str | None:
         owners = (name for name, own in self._serials.items() if own == serial)
@@ -138,7 +138,7 @@ class Attribution(Invariant):
     def measured(self) -> str:
         """Return how many values were judged."""
         return (
-            f"{self.exact} fields said by their station, {self.doubtful} from "
+            f"{self.exact} fields said by their station, {self.uncertain} from "
             "damaged datagrams"
         )
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from soak.events import Settings
-    from soak.neighbourhood import Neighbour
+    from soak.stations import Station
     from soak.timeline import Phase
 
 RECOVERY_S = 30.0
@@ -111,7 +111,7 @@ class Settled(Invariant):
     name = "Newest setpoint in force in each calm"
     limit = f"{SETTLING_S:g} s after it was written, with the right result"
 
-    def __init__(self, stations: Mapping[str, Neighbour]) -> None:
+    def __init__(self, stations: Mapping[str, Station]) -> None:
         super().__init__()
         self.slowest_s = 0.0
         self.judged = 0
@@ -148,11 +148,11 @@ class Settled(Invariant):
     def _wrong(self, settings: Mapping[str, Settings]) -> list[str]:
         wrong = []
         for (station, word), value in self._wanted.items():
-            neighbour = self._stations[station]
+            one = self._stations[station]
             is_in_force = settings[station].shows(word, value)
-            right = neighbour.right_results(is_in_force=is_in_force)
+            right = one.right_results(is_in_force=is_in_force)
             result = self._results.get((station, word))
-            if result not in right or (neighbour.obeys and not is_in_force):
+            if result not in right or (one.obeys and not is_in_force):
                 wrong.append(
                     f"{station} {word} {value}: result {result!r}, in force "
                     f"{settings[station]}"

@@ -34,7 +34,7 @@ class NewestWins(Invariant):
 
     Parameters
     ----------
-    cares
+    is_armed
         Whether the connector may arm stations, and feed them with what is in
         force already.
     """
@@ -42,9 +42,9 @@ class NewestWins(Invariant):
     name = "Newest setpoint wins on the way"
     limit = "nothing that was not written, no older current after a newer one"
 
-    def __init__(self, *, cares: bool = False) -> None:
+    def __init__(self, *, is_armed: bool = False) -> None:
         super().__init__()
-        self._cares = cares
+        self._cares = is_armed
         self.written = 0
         self.heard = 0
         self._numbers: dict[tuple[str, str, int], int] = {}
@@ -107,14 +107,14 @@ class TrueResults(Invariant):
     def __init__(self) -> None:
         super().__init__()
         self.applied = 0
-        self._doubted_until: dict[str, float] = {}
+        self._uncertain_until: dict[str, float] = {}
         self._sent: defaultdict[tuple[str, str], deque[_Sent]]
         self._sent = defaultdict(lambda: deque(maxlen=50))
 
     def damage(self, stations: Iterable[str], until: float) -> None:
         """Hear that stations say what is not true until a moment."""
         for name in stations:
-            self._doubted_until[name] = until
+            self._uncertain_until[name] = until
 
     def hear(self, heard: Heard) -> None:
         """A datagram has reached a station."""
@@ -140,7 +140,7 @@ class TrueResults(Invariant):
         if (
             word not in WORDS
             or result != "applied"
-            or at <= self._doubted_until.get(station, -1.0)
+            or at <= self._uncertain_until.get(station, -1.0)
         ):
             return
         self.applied += 1
@@ -150,7 +150,7 @@ class TrueResults(Invariant):
                 at, f"{station} {word}: applied, but it never had {values}"
             )
         while len(sent) > 1:
-            # The last one may still be the one in doubt.
+            # The last one may still be the one that nobody knows of.
             sent.popleft()
 
     def _look(self, station: str, settings: Settings) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from simulator.actions import Say
 from soak import faults
-from soak.faults import FAULTS, Stage
+from soak.faults import FAULTS, FaultContext
 from soak.timeline import KINDS, Phase
 
 if TYPE_CHECKING:
@@ -32,22 +32,22 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Now:
     return now
 
 
-def begin(name: str, world: Any, *stations: str) -> tuple[Mock, Any]:
+def begin(name: str, testbed: Any, *stations: str) -> tuple[Mock, Any]:
     """Begin a fault; return who writes in it, and itself."""
     kind = next(kind for kind in KINDS if kind.name == name)
     phase = Phase(0.0, 5.0, kind, stations)
     writer = Mock()
     writer.write_current.return_value = "s00__curr"
-    stage = Stage(world, writer, phase, Random(1))
-    fault: Generator[None] = FAULTS[name](stage)
+    context = FaultContext(testbed, writer, phase, Random(1))
+    fault: Generator[None] = FAULTS[name](context)
     next(fault)
     return writer, fault
 
 
 def test_a_link_is_disturbed_and_mended(clock: Now) -> None:
-    world = Mock()
-    _, fault = begin("outage", world, "s01", "s02")
-    disturb = world.simulator.disturb
+    testbed = Mock()
+    _, fault = begin("outage", testbed, "s01", "s02")
+    disturb = testbed.simulator.disturb
     assert [one.args[0] for one in disturb.mock_calls if one.args] == [
         "s01",
         "s02",
@@ -64,13 +64,13 @@ def test_a_link_is_disturbed_and_mended(clock: Now) -> None:
 def test_a_flood_is_bounded_in_rate_and_makes_up_for_nothing(
     clock: Now,
 ) -> None:
-    world = Mock()
-    _, fault = begin("flood from a station", world, "s01")
+    testbed = Mock()
+    _, fault = begin("flood from a station", testbed, "s01")
     for pause_s in (0.0625, 0.0625, 30.0):
         clock.now += pause_s
         next(fault)
 
-    said = [one.args[1] for one in world.simulator.act.mock_calls]
+    said = [one.args[1] for one in testbed.simulator.act.mock_calls]
     assert all(isinstance(one, Say) for one in said)
     sizes = [len(one.datagrams) for one in said]
     assert sizes[:3] == [0, 62, 63]
@@ -80,50 +80,52 @@ def test_a_flood_is_bounded_in_rate_and_makes_up_for_nothing(
 def test_a_killed_broker_has_forgotten_everything_when_it_comes_back(
     clock: Now,
 ) -> None:
-    world = Mock()
-    _, fault = begin("broker killed", world)
-    assert world.mock_calls == [
+    testbed = Mock()
+    _, fault = begin("broker killed", testbed)
+    assert testbed.mock_calls == [
         call.broker.kill(),
         call.forget_broker_memory(),
     ]
 
     fault.close()
 
-    assert world.mock_calls[-1] == call.broker.start()
+    assert testbed.mock_calls[-1] == call.broker.start()
 
 
 def test_a_slow_broker_is_frozen_most_of_the_time_and_thawed_at_the_end(
     clock: Now,
 ) -> None:
-    world = Mock()
-    _, fault = begin("broker slow", world)
+    testbed = Mock()
+    _, fault = begin("broker slow", testbed)
     for _ in range(20):
         clock.now += 0.1
         next(fault)
     fault.close()
 
-    names = [one[0] for one in world.broker.mock_calls]
+    names = [one[0] for one in testbed.broker.mock_calls]
     assert names[:4] == ["freeze", "thaw", "freeze", "thaw"]
     assert names[-1] == "thaw"
 
 
 def test_the_clock_is_right_again_at_the_end(clock: Now) -> None:
-    world = Mock()
-    _, fault = begin("clock stepped", world)
+    testbed = Mock()
+    _, fault = begin("clock stepped", testbed)
     fault.close()
 
-    first, last = world.clock.step_to.mock_calls
+    first, last = testbed.clock.step_to.mock_calls
     assert first.args[0] != 0.0
     assert last == call(0.0)
 
 
 def test_retained_commands_are_taken_back(clock: Now) -> None:
-    world = Mock()
-    world.neighbours = {"s00": Mock()}
-    world.controller.topic = {"s00__curr": "keba/1"}.__getitem__
-    writer, fault = begin("retained commands", world)
+    testbed = Mock()
+    testbed.stations = {"s00": Mock()}
+    testbed.controller.topic = {"s00__curr": "keba/1"}.__getitem__
+    writer, fault = begin("retained commands", testbed)
     fault.close()
 
     writer.write_current.assert_called_once()
     assert writer.write_current.call_args.kwargs == {"retain": True}
-    world.controller.publish.assert_called_once_with("keba/1", b"", retain=True)
+    testbed.controller.publish.assert_called_once_with(
+        "keba/1", b"", retain=True
+    )

@@ -6,7 +6,7 @@ import pytest
 
 from soak.events import LinkChanged, Published, Settings
 from soak.judge import Judge
-from soak.neighbourhood import neighbours
+from soak.stations import make_stations
 from soak.tests.seen import heard, published, said
 from soak.timeline import KINDS, Phase
 
@@ -18,7 +18,7 @@ SERIALS = {"s00": "20000000", "s01": "20000001"}
 def judge() -> Judge:
     return Judge(
         "keba",
-        {one.name: one for one in neighbours(2)},
+        {one.name: one for one in make_stations(2)},
         SERIALS,
         sensor_of=lambda topic: topic.partition("keba/value/")[2] or None,
         is_ours=lambda topic: topic in ("keba/ours", "keba/datapoint_map"),

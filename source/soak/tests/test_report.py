@@ -28,7 +28,7 @@ GOOD = Report(
     date="2026-11-28",
     seed=7,
     stations=20,
-    cares=False,
+    is_armed=False,
     asked_s=3600.0,
     lasted_s=3605.0,
     was_interrupted=False,
@@ -48,7 +48,7 @@ GOOD = Report(
     slowest_calm_s=5.0,
     to_stations=100,
     from_stations=200,
-    from_strangers=300,
+    from_unknown_senders=300,
     values=4000,
     messages=5000,
     lives=2,
@@ -176,7 +176,7 @@ def test_a_line_of_progress_without_faults_and_process() -> None:
 
 
 def test_an_armed_run_says_so_and_can_be_repeated() -> None:
-    text = as_markdown(replace(GOOD, cares=True))
+    text = as_markdown(replace(GOOD, is_armed=True))
 
     assert "--seed 7 --failsafe" in text
     assert "failsafe mode armed, settings restored" in text

@@ -1,4 +1,4 @@
-"""The loop of a run, on fake time, with a world of puppets."""
+"""The loop of a run, on fake time, with a testbed of puppets."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 
 from soak import run
 from soak.events import Event, Settings
-from soak.neighbourhood import neighbours
 from soak.run import Run
+from soak.stations import make_stations
 from soak.tests.seen import heard, published, said, sample
 from soak.timeline import KINDS, Cycle, Family, Kind, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from soak.faults import Stage
+    from soak.faults import FaultContext
     from soak.invariants.process import Sample
 
 NAME = "keba-test"
@@ -26,7 +26,7 @@ FAULT = Kind("test", Family.CLOCK)
 
 
 class FakeTime:
-    """Sleeping takes no time; the world goes on meanwhile."""
+    """Sleeping takes no time; the testbed goes on meanwhile."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -44,14 +44,14 @@ class FakeTime:
 
 
 class Puppets:
-    """A world in which a connector does all that is asked of it."""
+    """A testbed in which a connector does all that is asked of it."""
 
     def __init__(self, time: FakeTime) -> None:
         self.time = time
         self.queue: SimpleQueue[Event] = SimpleQueue()
-        self.neighbours = {one.name: one for one in neighbours(1)}
+        self.stations = {one.name: one for one in make_stations(1)}
         self.serials = {"s00": "20000000"}
-        self.cares = False
+        self.is_armed = False
         self.life = 1
         self.started_at, self.started_unix = time.now, time.time()
         self.is_connector_down = False
@@ -112,17 +112,17 @@ def fake_time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
 
 
 @pytest.fixture
-def world(fake_time: FakeTime) -> Puppets:
+def testbed(fake_time: FakeTime) -> Puppets:
     return Puppets(fake_time)
 
 
-def a_run(world: Any, seconds: float = 25.0) -> Run:
+def a_run(testbed: Any, seconds: float = 25.0) -> Run:
     return Run(
-        world,
+        testbed,
         seconds=seconds,
         seed=1,
-        sample=world.sample,
-        tell=world.lines.append,
+        sample=testbed.sample,
+        tell=testbed.lines.append,
     )
 
 
@@ -135,7 +135,7 @@ class Script:
         self.notes: list[tuple[str, float]] = []
         self.on_begin: Callable[[], None] = lambda: None
 
-        def fault(_stage: Stage) -> Generator[None]:
+        def fault(_stage: FaultContext) -> Generator[None]:
             self.notes.append(("begin", round(fake_time.now - 1_000.0)))
             self.on_begin()
             try:
@@ -160,9 +160,9 @@ def broken(one: Run) -> list[str]:
 
 
 def test_faults_come_when_the_timeline_says_and_calms_are_judged(
-    world: Puppets, script: Script
+    testbed: Puppets, script: Script
 ) -> None:
-    one = a_run(world)
+    one = a_run(testbed)
     one.play()
     one.close()
 
@@ -181,79 +181,79 @@ def test_faults_come_when_the_timeline_says_and_calms_are_judged(
 
 
 def test_progress_is_told_every_ten_seconds_and_faults_at_once(
-    world: Puppets, script: Script
+    testbed: Puppets, script: Script
 ) -> None:
-    one = a_run(world)
+    one = a_run(testbed)
     one.play()
 
-    assert [line.split()[0] for line in world.lines] == [
+    assert [line.split()[0] for line in testbed.lines] == [
         "0:00:10",
         "0:00:12",
         "0:00:15",
         "0:00:20",
     ]
-    assert "test + test" not in world.lines[0]
-    assert world.lines[1].endswith("test for 5.0 s")
+    assert "test + test" not in testbed.lines[0]
+    assert testbed.lines[1].endswith("test for 5.0 s")
 
 
 def test_a_station_that_does_not_obey_is_found_in_calm(
-    world: Puppets, script: Script
+    testbed: Puppets, script: Script
 ) -> None:
     def stop_obeying() -> None:
-        world.obeys = False
+        testbed.obeys = False
 
     script.on_begin = stop_obeying
-    one = a_run(world)
+    one = a_run(testbed)
     one.play()
     one.close()
 
     assert broken(one) == [one.judge.settled.name] * 2
-    assert any("BROKEN" in line for line in world.lines)
+    assert any("BROKEN" in line for line in testbed.lines)
 
 
 def test_a_connector_that_ends_by_itself_is_found_and_started_again(
-    world: Puppets, script: Script
+    testbed: Puppets, script: Script
 ) -> None:
     def end() -> None:
-        world.connector.is_running.return_value = False
+        testbed.connector.is_running.return_value = False
 
     script.on_begin = end
-    one = a_run(world)
+    one = a_run(testbed)
     one.play()
 
     assert broken(one) == [one.judge.alive.name] * 2
-    assert world.connector.is_running()
+    assert testbed.connector.is_running()
 
 
 def test_a_connector_that_was_killed_is_no_breach(
-    world: Puppets, script: Script
+    testbed: Puppets, script: Script
 ) -> None:
     def kill() -> None:
-        world.is_connector_down = True
-        world.connector.is_running.return_value = False
+        testbed.is_connector_down = True
+        testbed.connector.is_running.return_value = False
 
     script.on_begin = kill
-    one = a_run(world)
+    one = a_run(testbed)
     one.play()
 
     assert broken(one) == []
 
 
 def test_a_traceback_in_the_output_is_found(
-    world: Puppets, script: Script
+    testbed: Puppets, script: Script
 ) -> None:
     def complain() -> None:
-        world.connector.output = "Traceback (most recent call last): oh"
+        testbed.connector.output = "Traceback (most recent call last): oh"
 
     script.on_begin = complain
-    one = a_run(world)
+    one = a_run(testbed)
     one.play()
 
     assert broken(one) == [one.judge.alive.name]
 
 
 def test_an_interrupted_run_ends_its_faults(
-    world: Puppets, script: Script, fake_time: FakeTime
+    testbed: Puppets, script: Script, fake_time: FakeTime
 ) -> None:
     def interrupt() -> None:
         if fake_time.now > 1_016.0:
@@ -266,7 +266,7 @@ def test_an_interrupted_run_ends_its_faults(
         interrupt()
 
     fake_time.on_sleep = both
-    one = a_run(world)
+    one = a_run(testbed)
     with pytest.raises(KeyboardInterrupt):
         one.play()
     one.close()
@@ -276,9 +276,9 @@ def test_an_interrupted_run_ends_its_faults(
 
 
 def test_a_failure_of_the_stations_thread_ends_the_run(
-    world: Puppets, script: Script
+    testbed: Puppets, script: Script
 ) -> None:
-    world.simulator.failure = OSError("no more")
+    testbed.simulator.failure = OSError("no more")
 
     with pytest.raises(OSError, match="no more"):
-        a_run(world).play()
+        a_run(testbed).play()

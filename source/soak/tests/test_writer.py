@@ -1,10 +1,10 @@
 from random import Random
 from typing import Any
 
-from soak.neighbourhood import SETPOINTS, neighbours
+from soak.stations import SETPOINTS, make_stations
 from soak.writer import Writer
 
-STATIONS = {one.name: one for one in neighbours(4)}
+STATIONS = {one.name: one for one in make_stations(4)}
 
 
 class Line:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from connector.keba.protocol.commands import Command, ReportRequest
 from connector.keba.protocol.ordering import SHORTEST_TIMER_S, must_wait
-from connector.keba.station.pacing import KEBA_PAUSES, Pacer, Pauses
+from connector.keba.station.pacing import Pacer
 from connector.keba.station.requests import AnyRequest
 
 LATE_REPLY_S = 3.0
@@ -94,11 +94,9 @@ class LateReplyWindow:
 class Exchange:
     """What is in flight to one station, and when more may leave."""
 
-    def __init__(
-        self, reply_timeout_s: float, pauses: Pauses = KEBA_PAUSES
-    ) -> None:
+    def __init__(self, reply_timeout_s: float) -> None:
         self._reply_timeout_s = reply_timeout_s
-        self._pacer = Pacer(pauses)
+        self._pacer = Pacer()
         self._late_replies = LateReplyWindow()
         self._commands_sent_at: dict[Command, float] = {}
         self._in_flight: InFlight | None = None

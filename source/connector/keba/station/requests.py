@@ -16,7 +16,7 @@ from connector.keba.protocol.ordering import (
     is_replaced,
     undoes,
 )
-from connector.keba.station.pacing import MARGIN_S
+from connector.keba.station.pacing import MARGIN_S, REPEAT_PAUSE_S
 
 ATTEMPTS = 2
 """How often a request is sent before it counts as unanswered."""
@@ -166,9 +166,8 @@ class PollSchedule:
     reports
         Numbers of the reports of a round, in this order.
     interval_s
-        Seconds from the start of one round to the start of the next.
-    shortest_interval_s
-        KEBA's pause between equal requests: no interval is shorter.
+        Seconds from the start of one round to the start of the next; KEBA's
+        pause between equal requests is the shortest.
     first_round_at
         Moment of the first round.
     """
@@ -178,11 +177,10 @@ class PollSchedule:
         reports: Sequence[int],
         *,
         interval_s: float,
-        shortest_interval_s: float,
         first_round_at: float,
     ) -> None:
         self._reports = tuple(reports)
-        self._interval_s = max(interval_s, shortest_interval_s + MARGIN_S)
+        self._interval_s = max(interval_s, REPEAT_PAUSE_S + MARGIN_S)
         self._next_round_at = first_round_at
         self._waiting: dict[int, Request[ReportRequest]] = {}
         self._missing_in_round: set[int] = set()

@@ -67,7 +67,6 @@ from connector.keba.station.events import (
 )
 from connector.keba.station.exchange import Exchange, InFlight
 from connector.keba.station.failsafe import REFRESHING_WORDS
-from connector.keba.station.pacing import KEBA_PAUSES, Pauses
 from connector.keba.station.requests import (
     AnyRequest,
     CommandQueue,
@@ -110,8 +109,6 @@ class StationOptions:
         Whether what a restart has undone is sent again.
     failsafe
         What to arm the station's failsafe mode with, if at all.
-    pauses
-        How long the station is left alone between datagrams.
     """
 
     reports: Sequence[int] = (1, 2, 3)
@@ -121,7 +118,6 @@ class StationOptions:
     serial: str | None = None
     restores: bool = False
     failsafe: SetFailsafe | None = None
-    pauses: Pauses = KEBA_PAUSES
 
 
 DEFAULT_OPTIONS = StationOptions()
@@ -142,11 +138,10 @@ class Station:
         self, name: str, options: StationOptions = DEFAULT_OPTIONS
     ) -> None:
         self.name = name
-        self._exchange = Exchange(options.reply_timeout_s, options.pauses)
+        self._exchange = Exchange(options.reply_timeout_s)
         self._polls = PollSchedule(
             options.reports,
             interval_s=options.poll_interval_s,
-            shortest_interval_s=options.pauses.between_equal_s,
             first_round_at=options.first_round_at,
         )
         self._availability = Availability(name, options.serial)

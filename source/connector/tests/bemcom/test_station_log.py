@@ -19,6 +19,7 @@ from connector.keba.station.events import (
     Outcome,
     ReportReceived,
     ReportUnanswered,
+    SettingChanged,
     StationFloods,
     StationRestarted,
     StatusReceived,
@@ -63,6 +64,28 @@ class Listener:
 def listener(caplog: pytest.LogCaptureFixture) -> Listener:
     caplog.set_level(logging.DEBUG, logger="pyconnector")
     return Listener(caplog)
+
+
+@pytest.mark.parametrize(
+    ("event", "emitter"),
+    [
+        (OddDatagram("garage", "garbage"), "garage"),
+        (UnknownSender("198.51.100.7"), "udp"),
+        (UnknownSender("198.51.100.7", is_keba=True), "udp"),
+        (CommandNotSent("garage", "ena", Outcome.READ_ONLY, "ena 1"), "garage"),
+        (SettingChanged("garage", LIMIT, "6000"), "garage"),
+        (CommandAnswered("garage", LIMIT, True, "done"), "garage"),
+    ],
+)
+def test_a_line_is_about_a_station_or_about_udp(
+    caplog: pytest.LogCaptureFixture, event: Event, emitter: str
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="pyconnector")
+
+    StationLog().tell(event)
+
+    [record] = caplog.records
+    assert record.name == f"pyconnector.{emitter}"
 
 
 def _state(code: Code, station: str = "garage") -> ConnectionState:

@@ -402,7 +402,7 @@ def follow(flow: PlainFlow) -> list[None]:
     """Follow the stations until the script is at its end."""
     looks: list[None] = []
     flow.telemetry.follow_stations(
-        flow.stations.on_last_event, lambda: looks.append(None)
+        lambda: looks.append(None), flow.stations.on_last_event
     )
     return looks
 

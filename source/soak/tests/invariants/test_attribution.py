@@ -1,13 +1,13 @@
 import pytest
 
 from soak.invariants.attribution import (
-    DOUBT_S,
     FORGED,
     REMEMBERED_S,
+    UNCERTAIN_S,
     Attribution,
     pairs_of,
 )
-from soak.neighbourhood import neighbours
+from soak.stations import make_stations
 from soak.tests.seen import said
 
 SERIALS = {"s00": "20000000", "s01": "20000001"}
@@ -15,7 +15,7 @@ SERIALS = {"s00": "20000000", "s01": "20000001"}
 
 @pytest.fixture
 def attribution() -> Attribution:
-    stations = {one.name: one for one in neighbours(2)}
+    stations = {one.name: one for one in make_stations(2)}
     judge = Attribution(stations, SERIALS)
     judge.say(said(b'{\n"ID": "1",\n"Serial": "20000000"\n}\n', 10.0))
     judge.say(said(b'{"ID": "1", "Serial": "20000001"}', 10.0, station="s01"))
@@ -92,10 +92,10 @@ def test_damaged_datagrams_leave_doubt_for_a_while(
 ) -> None:
     attribution.damage(["s00"], until=20.0)
 
-    attribution.judge(20.0 + DOUBT_S, "s00__report 2__State", 4)
-    assert (attribution.broken, attribution.doubtful) == (0, 1)
+    attribution.judge(20.0 + UNCERTAIN_S, "s00__report 2__State", 4)
+    assert (attribution.broken, attribution.uncertain) == (0, 1)
 
-    attribution.judge(20.1 + DOUBT_S, "s00__report 2__State", 4)
+    attribution.judge(20.1 + UNCERTAIN_S, "s00__report 2__State", 4)
     assert attribution.broken == 1
 
 

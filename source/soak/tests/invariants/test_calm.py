@@ -2,7 +2,7 @@ import pytest
 
 from soak.events import Settings
 from soak.invariants.calm import RECOVERY_S, SETTLING_S, Recovery, Settled
-from soak.neighbourhood import MODELS, neighbours
+from soak.stations import MODELS, make_stations
 from soak.tests.seen import FREE
 from soak.timeline import Family, Kind, Phase
 
@@ -76,7 +76,7 @@ def station_number(model: str) -> int:
 
 def settled(model: str, word: str, value: int) -> tuple[Settled, str]:
     """Let a setpoint be written at a station of a model, at 10 s."""
-    stations = {one.name: one for one in neighbours(len(MODELS))}
+    stations = {one.name: one for one in make_stations(len(MODELS))}
     name = f"s{station_number(model):02d}"
     judge = Settled(stations)
     judge.write(10.0, {(name, word): value})

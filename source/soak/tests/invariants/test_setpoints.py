@@ -76,7 +76,7 @@ def test_what_keeps_a_station_from_falling_back_is_right_if_it_is_armed(
     text: str,
 ) -> None:
     """It says what is in force already."""
-    newest = NewestWins(cares=True)
+    newest = NewestWins(is_armed=True)
     newest.hear(heard(text))
 
     assert newest.broken == 0
@@ -84,7 +84,7 @@ def test_what_keeps_a_station_from_falling_back_is_right_if_it_is_armed(
 
 def test_an_armed_station_is_fed_with_the_newest_limit_of_a_currtime() -> None:
     """A station that has confirmed it need not show it."""
-    newest = NewestWins(cares=True)
+    newest = NewestWins(is_armed=True)
     newest.write("s00", "currtime", 6100)
     newest.write("s00", "currtime", 6200)
     for text in ("currtime 6100 1", "curr 6100", "currtime 6200 1"):
@@ -99,7 +99,7 @@ def test_an_armed_station_is_fed_with_the_newest_limit_of_a_currtime() -> None:
 def test_what_changes_an_armed_station_must_have_been_written(
     text: str,
 ) -> None:
-    newest = NewestWins(cares=True)
+    newest = NewestWins(is_armed=True)
     newest.hear(heard(text))
 
     assert newest.broken == 1

@@ -116,9 +116,7 @@ def test_polls_keepalives_and_repetitions_are_our_own_schedule() -> None:
 
 @pytest.fixture
 def polls() -> PollSchedule:
-    return PollSchedule(
-        (1, 2, 3), interval_s=30.0, shortest_interval_s=5.0, first_round_at=0.0
-    )
+    return PollSchedule((1, 2, 3), interval_s=30.0, first_round_at=0.0)
 
 
 def _numbers(polls: PollSchedule) -> list[int]:

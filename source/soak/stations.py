@@ -8,7 +8,7 @@ from simulator import PROFILES, Profile
 
 MOST_STATIONS = 99
 CONNECTOR = "127.0.6.1"
-STRANGERS = tuple(f"127.0.8.{number}" for number in range(1, 21))
+UNKNOWN_SENDERS = tuple(f"127.0.8.{number}" for number in range(1, 21))
 
 # Different makes and habits. What needs a person to go on (a card, a switch,
 # a power cycle) is left out: it could never recover by itself.
@@ -43,7 +43,7 @@ _TOTALS_EACH = 9_900_000
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
+class Station:
     """A station of a run.
 
     Parameters
@@ -106,7 +106,7 @@ class Neighbour:
         return not (self.profile.refuses or self.profile.confirms_only)
 
 
-def neighbours(count: int) -> tuple[Neighbour, ...]:
+def make_stations(count: int) -> tuple[Station, ...]:
     """Make the stations of a run.
 
     Raises
@@ -116,12 +116,12 @@ def neighbours(count: int) -> tuple[Neighbour, ...]:
     """
     if not 1 <= count <= MOST_STATIONS:
         raise ValueError(f"{count} stations: 1 to {MOST_STATIONS} can be told")
-    return tuple(_neighbour(number) for number in range(count))
+    return tuple(_make_station(number) for number in range(count))
 
 
-def _neighbour(number: int) -> Neighbour:
+def _make_station(number: int) -> Station:
     model = PROFILES[MODELS[number % len(MODELS)]]
-    bare = Neighbour(number, f"s{number:02d}", f"127.0.6.{100 + number}", model)
+    bare = Station(number, f"s{number:02d}", f"127.0.6.{100 + number}", model)
     profile = replace(
         model,
         first_total=bare.total_range.start,

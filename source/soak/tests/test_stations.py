@@ -5,15 +5,15 @@ import pytest
 from simulator import SimulatedStation
 from simulator.wire import read_words
 from soak.invariants.attribution import FORGED, pairs_of
-from soak.neighbourhood import (
+from soak.stations import (
     MODELS,
     MOST_STATIONS,
     SETPOINTS,
-    Neighbour,
-    neighbours,
+    Station,
+    make_stations,
 )
 
-ALL = neighbours(MOST_STATIONS)
+ALL = make_stations(MOST_STATIONS)
 
 
 def test_no_two_stations_share_a_setpoint_or_a_meter_reading() -> None:
@@ -37,7 +37,7 @@ def test_no_station_can_say_a_forged_number() -> None:
 
 
 @pytest.mark.parametrize("one", ALL[: len(MODELS)], ids=MODELS)
-def test_a_station_shows_its_own_values(one: Neighbour) -> None:
+def test_a_station_shows_its_own_values(one: Station) -> None:
     station = SimulatedStation(one.name, one.profile)
     fields: dict[str, str] = {}
     for number in (2, 3):
@@ -52,7 +52,7 @@ def test_a_station_shows_its_own_values(one: Neighbour) -> None:
 
 @pytest.mark.parametrize("one", ALL[: len(MODELS)], ids=MODELS)
 def test_a_station_understands_the_words_that_are_written(
-    one: Neighbour,
+    one: Station,
 ) -> None:
     station = SimulatedStation(one.name, one.profile)
     value = one.setpoint(3)
@@ -69,4 +69,4 @@ def test_a_station_understands_the_words_that_are_written(
 
 def test_stations_may_be_too_many() -> None:
     with pytest.raises(ValueError, match="1 to 99"):
-        neighbours(100)
+        make_stations(100)

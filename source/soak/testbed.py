@@ -16,7 +16,7 @@ from soak.events import (
     StationsWitness,
     settings_of,
 )
-from soak.neighbourhood import CONNECTOR, Neighbour
+from soak.stations import CONNECTOR, Station
 from testbed.bemcom_api import BemcomApi, Message
 from testbed.connector_process import NAME, ConnectorProcess
 from testbed.mosquitto import Mosquitto
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-CARE = {
+ARMED = {
     "KEBA_P30_RESTORE": "TRUE",
     "KEBA_P30_FAILSAFE": '{"timeout": 10, "current": 6000}',
 }
@@ -36,18 +36,18 @@ CARE = {
 BROKER = "allow_anonymous true\nlog_dest none"
 
 
-class World:
+class Testbed:
     """Everything that a run needs, for the time of a `with` block.
 
     Parameters
     ----------
     folder
         For files of broker and connector.
-    neighbours
+    stations
         The stations.
     seed
         Where chance begins in the stations.
-    cares
+    is_armed
         Whether the connector arms the stations' failsafe mode and restores
         what a restart has undone.
 
@@ -57,30 +57,30 @@ class World:
         All that is seen, in order.
     life
         How often the connector has been started.
-    from_strangers
-        How many datagrams strangers have sent.
+    from_unknown_senders
+        How many datagrams unknown senders have sent.
     """
 
     def __init__(
         self,
         folder: Path,
-        neighbours: Sequence[Neighbour],
+        stations: Sequence[Station],
         seed: int,
         *,
-        cares: bool = False,
+        is_armed: bool = False,
     ) -> None:
         self.queue: SimpleQueue[Event] = SimpleQueue()
-        self.neighbours = {one.name: one for one in neighbours}
-        self.cares = cares
+        self.stations = {one.name: one for one in stations}
+        self.is_armed = is_armed
         self.life = 0
-        self.from_strangers = 0
+        self.from_unknown_senders = 0
         self.is_connector_down = True
         self._folder = folder
         self._stack = ExitStack()
         witness = StationsWitness(self.queue)
         self.simulator = Simulator(
-            {one.name: one.address for one in neighbours},
-            profile={one.name: one.profile for one in neighbours},
+            {one.name: one.address for one in stations},
+            profile={one.name: one.profile for one in stations},
             scenario="always-charging",
             seed=seed,
             strict=False,
@@ -92,14 +92,14 @@ class World:
         self.connector = ConnectorProcess(
             folder,
             self.broker.port,
-            {one.name: self._entry(one) for one in neighbours},
+            {one.name: self._entry(one) for one in stations},
             bind=CONNECTOR,
             SEND_RAW_MESSAGE_TO_DB="TRUE",
-            **(CARE if cares else {}),
+            **(ARMED if is_armed else {}),
             **self.clock.environment,
         )
 
-    def _entry(self, one: Neighbour) -> object:
+    def _entry(self, one: Station) -> object:
         """Return how a station stands in the settings: half with a serial."""
         if one.number % 2:
             return one.address
