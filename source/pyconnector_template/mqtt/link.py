@@ -15,7 +15,6 @@ connection.
 
 from __future__ import annotations
 
-import logging
 import select
 import socket
 import ssl
@@ -29,7 +28,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from paho.mqtt.enums import CallbackAPIVersion
 
 from pyconnector_template.clock import timestamp_utc_now
-from pyconnector_template.findings import Cause, Findings
 from pyconnector_template.logs import logger_about
 
 from .greeting import (
@@ -43,8 +41,9 @@ from .greeting import (
 )
 from .outbox import Batch, Lane, Message, Outbox
 from .packets import publish_packet
+from .report import BrokerReport
 from .status import OFFLINE, ONLINE, Status
-from .subscriptions import Subscriptions, in_words
+from .subscriptions import Subscriptions
 
 if TYPE_CHECKING:
     from paho.mqtt.client import (
@@ -56,6 +55,8 @@ if TYPE_CHECKING:
     )
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
+
+    from pyconnector_template.findings import Findings
 
 logger = logger_about("broker")
 
@@ -84,7 +85,6 @@ LONGEST_WAIT_S = 1.0
 
 # However many last wills and goodbyes come: each answer is a message for all.
 STATUS_INTERVAL_S = 1.0
-TELL_TWICE_AFTER_S = 3600.0
 
 OnMessage = Callable[[Any, Any, Any], None]
 
@@ -169,7 +169,7 @@ class BrokerLink:
         self._host = host
         self._port = port
         self._login = login
-        self._findings = findings
+        self._report = BrokerReport(f"{host}:{port}", login, findings)
         self._topics = topics
         self._on_message = on_message
         self._on_connected = on_connected
@@ -186,7 +186,6 @@ class BrokerLink:
         self._trouble = Trouble("it closed the connection")
         self._socket: object = None
         self._was_connected = False
-        self._told_causes: set[str] = set()
         self._echo: tuple[int, int] | None = None
         self._next_echo_at = 0.0
         self._next_batch_at = 0.0
@@ -195,7 +194,6 @@ class BrokerLink:
         self._status = Status(version)
         self._must_send_status = False
         self._next_status_at = 0.0
-        self._told_others_at = -TELL_TWICE_AFTER_S
         self._retained: dict[str, str] = {}
         self._unsent_retained: dict[str, None] = {}
         self._raw_in_flight: list[MQTTMessageInfo] = []
@@ -344,7 +342,7 @@ class BrokerLink:
         try:
             self._client.connect(self._host, self._port, KEEPALIVE_S)
         except (OSError, ValueError) as error:
-            self._warn_once(connect_trouble(error, self._login))
+            self._report.cannot_connect(connect_trouble(error, self._login))
             return False
         return True
 
@@ -458,8 +456,7 @@ class BrokerLink:
         self._is_up = True
         self._up_since = time.monotonic()
         self._was_connected = True
-        self._told_causes.clear()
-        self._findings.clear(Cause.BROKER_LOGIN, Cause.BROKER_TLS)
+        self._report.connected()
         self._must_announce = True
         self._next_announcement_at = 0.0
         self._unsent_retained.update(dict.fromkeys(self._retained))
@@ -468,8 +465,8 @@ class BrokerLink:
         self._send_status(ONLINE)
         for packet in self._subscriptions.all_packets():
             self._ask_for(packet)
-        self._note_subscriptions()
-        self._note_others()
+        self._report.subscriptions(self._subscriptions.evidence)
+        self._report.others(self._status.others)
         self._on_connected(connected)
 
     def _after_connection(self) -> None:
@@ -480,15 +477,9 @@ class BrokerLink:
         if self._stopping.is_set():
             return
         if not was_up:
-            self._warn_once(self._trouble)
+            self._report.cannot_connect(self._trouble)
         else:
-            logger.warning(
-                "Lost the MQTT broker %s:%d (%s). Values are kept until it is "
-                "back.",
-                self._host,
-                self._port,
-                self._trouble.text,
-            )
+            self._report.lost(self._trouble)
 
     def _ask_for(self, packet: list[tuple[str, int]]) -> None:
         _, packet_id = self._client.subscribe(packet)
@@ -530,14 +521,8 @@ class BrokerLink:
             self._send(Message(topic, self._retained[topic], retain=True))
         self._unsent_retained.clear()
         if self._subscriptions.is_echo_missing(now):
-            self._note_subscriptions()
-            logger.warning(
-                "The MQTT broker accepts the subscription of %s, but delivers "
-                "nothing: its access list lets %s not read. Nothing that "
-                "BEMCom sends may arrive, neither datapoint map nor commands.",
-                self._topics.status,
-                self._whose_login(),
-            )
+            self._report.subscriptions(self._subscriptions.evidence)
+            self._report.not_delivered(self._topics.status)
 
     def _send_announcement(self, now: float) -> None:
         if not self._must_announce or now < self._next_announcement_at:
@@ -599,57 +584,13 @@ class BrokerLink:
         # notice the end of the connection, and publish the last will.
         self._client.loop_write()
 
-    def _warn_once(self, trouble: Trouble) -> None:
-        if trouble.cause is not None:
-            self._findings.note(trouble.cause, trouble.text)
-        # One warning per kind of trouble until the broker answers again.
-        is_told = trouble.text in self._told_causes
-        self._told_causes.add(trouble.text)
-        logger.log(
-            logging.DEBUG if is_told else logging.WARNING,
-            "Cannot connect to the MQTT broker %s:%d: %s. Trying again.",
-            self._host,
-            self._port,
-            trouble.text,
-        )
-
-    def _note_subscriptions(self) -> None:
-        evidence = self._subscriptions.evidence
-        if evidence:
-            self._findings.note(Cause.SUBSCRIPTION_REFUSED, evidence)
-        else:
-            self._findings.clear(Cause.SUBSCRIPTION_REFUSED)
-
-    def _whose_login(self) -> str:
-        if self._login.username is None:
-            return "a client without login"
-        return f"the user {self._login.username!r}"
-
     def _take_status(self, message: MQTTMessage) -> None:
         reaction = self._status.receive(
             bytes(message.payload), is_retained=message.retain
         )
         self._must_send_status |= reaction.must_answer
         self._must_announce |= reaction.must_announce
-        self._note_others()
-
-    def _note_others(self) -> None:
-        others = self._status.others
-        if not others:
-            self._findings.clear(Cause.NAME_USED_TWICE)
-            return
-        versions = ", ".join(others)
-        self._findings.note(Cause.NAME_USED_TWICE, f"its version: {versions}")
-        now = time.monotonic()
-        if now - self._told_others_at < TELL_TWICE_AFTER_S:
-            return
-        self._told_others_at = now
-        logger.warning(
-            "Another connector (version %s) uses the same name at this broker; "
-            "both overwrite what the other one publishes. End one of them, or "
-            "give it a CONNECTOR_NAME of its own.",
-            versions,
-        )
+        self._report.others(self._status.others)
 
     def _lane_of(self, topic: str, qos: int) -> Lane:
         if qos > 0:
@@ -750,15 +691,9 @@ class BrokerLink:
             [reason.is_failure for reason in reasons],
             time.monotonic(),
         )
-        self._note_subscriptions()
+        self._report.subscriptions(self._subscriptions.evidence)
         if refused:
-            logger.warning(
-                "The MQTT broker refuses the subscription of %s. Allow %s to "
-                "read this in the broker's access list. The connector tries "
-                "again with each heartbeat.",
-                in_words(refused),
-                self._whose_login(),
-            )
+            self._report.refused(refused)
 
     def _note_message(
         self, client: Client, userdata: Any, message: MQTTMessage
@@ -766,7 +701,7 @@ class BrokerLink:
         try:
             self._subscriptions.note_message(message.topic)
             if message.topic == self._topics.status:
-                self._note_subscriptions()
+                self._report.subscriptions(self._subscriptions.evidence)
                 self._take_status(message)
                 return
             self._on_message(client, userdata, message)

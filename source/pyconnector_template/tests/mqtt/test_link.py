@@ -586,7 +586,7 @@ def test_a_broker_that_delivers_nothing_is_told_with_what_to_do(
         Mosquitto(tmp_path, acl(tmp_path, "topic write #\n")) as broker,
         started(broker.port) as world,
     ):
-        wait_until(lambda: "lets a client without login not" in caplog.text)
+        wait_until(lambda: "does not let a client without login" in caplog.text)
         assert codes(world) == {"subscription_refused"}
         acl(tmp_path, "topic readwrite #\n")
         os.kill(broker.pid, signal.SIGHUP)

@@ -1,0 +1,128 @@
+"""What the link says about the broker: in the log once, and as findings."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from pyconnector_template.findings import Cause, Findings
+from pyconnector_template.logs import logger_about
+
+from .subscriptions import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .greeting import Login, Trouble
+
+logger = logger_about("broker")
+
+TELL_AGAIN_AFTER_S = 3600.0
+
+
+class BrokerReport:
+    """
+    Tells what is wrong with one broker.
+
+    Parameters
+    ----------
+    broker : str
+        Host and port.
+    login : Login
+        How we log in there.
+    findings : Findings
+        Where it is noted as well.
+    clock : callable
+        Returns seconds; only differences matter.
+    """
+
+    def __init__(
+        self,
+        broker: str,
+        login: Login,
+        findings: Findings,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._broker = broker
+        self._findings = findings
+        self._clock = clock
+        self._reader = (
+            "a client without login"
+            if login.username is None
+            else f"the user {login.username!r}"
+        )
+        self._told_troubles: set[str] = set()
+        self._others_told_at: float | None = None
+
+    def connected(self) -> None:
+        """Say nothing: the broker has accepted us."""
+        self._told_troubles.clear()
+        self._findings.clear(Cause.BROKER_LOGIN, Cause.BROKER_TLS)
+
+    def cannot_connect(self, trouble: Trouble) -> None:
+        """Tell why there is no connection, once until there is one."""
+        if trouble.cause is not None:
+            self._findings.note(trouble.cause, trouble.text)
+        is_told = trouble.text in self._told_troubles
+        self._told_troubles.add(trouble.text)
+        logger.log(
+            logging.DEBUG if is_told else logging.WARNING,
+            "Cannot connect to the MQTT broker %s: %s. Trying again.",
+            self._broker,
+            trouble.text,
+        )
+
+    def lost(self, trouble: Trouble) -> None:
+        """Tell that a connection is over."""
+        logger.warning(
+            "Lost the MQTT broker %s (%s). Values are kept until it is back.",
+            self._broker,
+            trouble.text,
+        )
+
+    def subscriptions(self, evidence: str) -> None:
+        """Note what the broker does not deliver; nothing if all is well."""
+        if evidence:
+            self._findings.note(Cause.SUBSCRIPTION_REFUSED, evidence)
+        else:
+            self._findings.clear(Cause.SUBSCRIPTION_REFUSED)
+
+    def refused(self, topics: Sequence[str]) -> None:
+        """Tell that subscriptions are refused."""
+        logger.warning(
+            "The MQTT broker refuses the subscription of %s. Allow %s to read "
+            "this in the broker's access list. The connector tries again with "
+            "each heartbeat.",
+            in_words(topics),
+            self._reader,
+        )
+
+    def not_delivered(self, topic: str) -> None:
+        """Tell that what we publish there ourselves does not come back."""
+        logger.warning(
+            "The MQTT broker accepts the subscription of %s, but delivers "
+            "nothing: its access list does not let %s read it, or not write "
+            "it. If it cannot read, neither datapoint map nor commands arrive.",
+            topic,
+            self._reader,
+        )
+
+    def others(self, versions: Sequence[str]) -> None:
+        """Tell who else uses our name; nothing if nobody does."""
+        if not versions:
+            self._findings.clear(Cause.NAME_USED_TWICE)
+            return
+        named = ", ".join(versions)
+        self._findings.note(Cause.NAME_USED_TWICE, f"its version: {named}")
+        now = self._clock()
+        told_at = self._others_told_at
+        if told_at is not None and now - told_at < TELL_AGAIN_AFTER_S:
+            return
+        self._others_told_at = now
+        logger.warning(
+            "Another connector (version %s) uses the same name at this broker; "
+            "both overwrite what the other one publishes. End one of them, or "
+            "give it a CONNECTOR_NAME of its own.",
+            named,
+        )

@@ -1,0 +1,82 @@
+"""The link's voice: each trouble once, and as a finding while it lasts."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyconnector_template.findings import Cause, Findings
+from pyconnector_template.mqtt.greeting import Login, Trouble
+from pyconnector_template.mqtt.report import TELL_AGAIN_AFTER_S, BrokerReport
+
+REFUSED = Trouble("it refused the login", Cause.BROKER_LOGIN)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def findings() -> Findings:
+    return Findings()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def report(findings: Findings, clock: Clock) -> BrokerReport:
+    return BrokerReport("broker:1883", Login(username="me"), findings, clock)
+
+
+def causes(findings: Findings) -> list[Cause]:
+    return [one.cause for one in findings.current()]
+
+
+def test_a_trouble_is_told_once_until_the_broker_accepts_us(
+    report: BrokerReport, findings: Findings, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        report.cannot_connect(REFUSED)
+    [message] = caplog.messages
+    assert message == (
+        "Cannot connect to the MQTT broker broker:1883: it refused the login. "
+        "Trying again."
+    )
+    assert causes(findings) == [Cause.BROKER_LOGIN]
+    report.connected()
+    assert causes(findings) == []
+    report.cannot_connect(REFUSED)
+    assert len(caplog.messages) == 2
+
+
+def test_another_instance_is_told_once_an_hour_however_often_it_comes(
+    report: BrokerReport,
+    findings: Findings,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for clock.now in (0.0, 1.0, TELL_AGAIN_AFTER_S - 1):
+        report.others(["1.1.0"])
+        assert causes(findings) == [Cause.NAME_USED_TWICE]
+        report.others([])
+        assert causes(findings) == []
+    assert len(caplog.messages) == 1
+    clock.now = TELL_AGAIN_AFTER_S
+    report.others(["1.1.0"])
+    assert len(caplog.messages) == 2
+
+
+def test_what_is_not_delivered_names_topics_and_who_must_be_let_in(
+    report: BrokerReport, caplog: pytest.LogCaptureFixture
+) -> None:
+    report.refused(["demo/datapoint_map"])
+    report.not_delivered("demo/status")
+    refused, silent = caplog.messages
+    assert "demo/datapoint_map. Allow the user 'me' to read" in refused
+    assert "demo/status, but delivers nothing" in silent
+    assert "does not let the user 'me' read it" in silent
