@@ -132,10 +132,12 @@ class Fleet:
         """
         member = self._member(station)
         events: list[Event] = []
-        owner = self._by_address.get(address or "", member)
-        if owner is not member and address is not None:
-            events.append(AddressShared(station, owner.station.name, address))
-            address = None
+        if address is not None:
+            owner = self._by_address.get(address, member)
+            if owner is not member:
+                shared = AddressShared(station, owner.station.name, address)
+                events.append(shared)
+                address = None
         if member.address is not None:
             del self._by_address[member.address]
         member.address = address

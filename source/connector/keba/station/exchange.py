@@ -107,12 +107,16 @@ class Exchange:
 
     @property
     def command(self) -> Command | None:
-        content = self._in_flight and self._in_flight.request.content
+        if self._in_flight is None:
+            return None
+        content = self._in_flight.request.content
         return content if isinstance(content, Command) else None
 
     @property
     def report(self) -> int | None:
-        content = self._in_flight and self._in_flight.request.content
+        if self._in_flight is None:
+            return None
+        content = self._in_flight.request.content
         return content.number if isinstance(content, ReportRequest) else None
 
     # --- sending -----------------------------------------------------------

@@ -130,6 +130,6 @@ def test_a_curr_waits_for_the_shortest_timer_alone(
 
 
 def test_nothing_else_waits() -> None:
-    assert not must_wait(CANCEL, TEN_AMPERES)
-    assert not must_wait(TEN_AMPERES_SOON, OFF)
-    assert not must_wait(TEN_AMPERES, TEN_AMPERES_SOON)
+    assert must_wait(CANCEL, TEN_AMPERES) is False
+    assert must_wait(TEN_AMPERES_SOON, OFF) is False
+    assert must_wait(TEN_AMPERES, TEN_AMPERES_SOON) is False

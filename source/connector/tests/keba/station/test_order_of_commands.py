@@ -92,6 +92,19 @@ def test_a_curr_waits_for_the_end_of_a_currtime_without_delay(
     assert garage.results(TEN_AMPERES) == [Outcome.APPLIED]
 
 
+def test_a_curr_waits_also_if_another_command_came_in_between() -> None:
+    garage = ObeyingGarage()
+    for command in (TEN_AMPERES_SOON, ON, SetCurrent(Milliampere(8_000))):
+        garage.submit(command)
+    garage.live(12.0)
+
+    (timed_at, _), _, (limited_at, newest) = [
+        one for one in garage.sent if not one[1].startswith("report")
+    ]
+    assert newest == "curr 8000"
+    assert limited_at - timed_at > 1.0
+
+
 @pytest.mark.parametrize("timer", [CANCEL, LIMIT_LATER, STOP_LATER], ids=str)
 def test_a_curr_waits_for_no_other_currtime(timer: SetCurrentTimed) -> None:
     garage = ObeyingGarage()

@@ -4,16 +4,19 @@ import pytest
 
 from connector.keba.protocol.commands import (
     Command,
+    Display,
     Enable,
     Milliampere,
     Seconds,
     SetCurrent,
     SetCurrentTimed,
 )
+from connector.keba.station.pacing import MARGIN_S, REPEAT_PAUSE_S
 from connector.keba.station.requests import CommandQueue, PollSchedule, Request
 
 ON = Enable(on=True)
 OFF = Enable(on=False)
+HELLO = Display("Hello")
 TEN_AMPERES = SetCurrent(Milliampere(10_000))
 TEN_AMPERES_SOON = SetCurrentTimed(Milliampere(10_000), Seconds(1))
 
@@ -111,6 +114,16 @@ def test_polls_keepalives_and_repetitions_are_our_own_schedule() -> None:
     assert keepalive(ON).is_scheduled
 
 
+def test_whether_a_command_was_appended_is_answered() -> None:
+    queue = queue_of(first(OFF), keepalive(TEN_AMPERES))
+
+    assert queue.append_if_free(first(HELLO))
+    # It would undo, or replace, what waits.
+    assert not queue.append_if_free(first(TEN_AMPERES_SOON))
+    assert not queue.append_if_free(first(TEN_AMPERES))
+    assert list(queue) == [first(OFF), keepalive(TEN_AMPERES), first(HELLO)]
+
+
 # --- reports -----------------------------------------------------------------
 
 
@@ -178,3 +191,9 @@ def test_a_report_that_has_waited_long_is_put_off_no_more(
 
     (request,) = polls
     assert request.not_before == 0.0
+
+
+def test_no_round_comes_within_kebas_pause_between_equal_requests() -> None:
+    polls = PollSchedule((1,), interval_s=1.0, first_round_at=0.0)
+    polls.plan_next_round(0.0)
+    assert polls.next_round_at == REPEAT_PAUSE_S + MARGIN_S
