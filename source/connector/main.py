@@ -62,8 +62,8 @@ SWITCH_INTERVAL_S = 0.001
 each request to a station would wait for the flow (decision 7)."""
 
 AFTER_WRONG_SETTINGS = (
-    "Nothing was started. Mend the settings in .env beside docker-compose.yml "
-    "(or in the environment), then run: docker compose up -d. Until then "
+    "Nothing was started. Mend the settings in .env.local beside "
+    "docker-compose.yml (or in the environment), then run: docker compose up -d. Until then "
     "Docker restarts this container again and again, to the same end."
 )
 
@@ -132,11 +132,6 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
             },
         }
         super().__init__(version, settings=settings, **(defaults | kwargs))
-        if settings.polls_slower_than_asked:
-            logger_about("settings").warning(
-                "POLL_SECONDS=%g is less than KEBA allows; polling every 5 s",
-                settings.poll_seconds,
-            )
 
     def run(self) -> None:
         """Run until asked to end, see BEMCom's template."""

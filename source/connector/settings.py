@@ -4,7 +4,8 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     BaseModel,
@@ -226,6 +227,21 @@ def _require_local_address(text: object) -> object:
 class Settings(TemplateSettings):
     """All settings; each field is a variable of the same name in capitals."""
 
+    prefixes: ClassVar[tuple[str, ...]] = (
+        "ACTUATOR_",
+        "KEBA_",
+        "MQTT_",
+        "POLL_",
+        "RFID_",
+    )
+    obsolete: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            # Of the published connector, 0.3.0 to 0.5.0.
+            "TARGET_PORT": "KEBA_P30_PORT",
+            "READ_TIMEOUT": "KEBA_P30_REPLY_TIMEOUT",
+        }
+    )
+
     keba_p30_charge_stations: Stations = Field(
         description="The stations, see below.",
         examples=[_STATIONS_EXAMPLE],
@@ -328,7 +344,11 @@ class Settings(TemplateSettings):
                 "RFID_PLAIN=TRUE",
             )
 
-    @property
-    def polls_slower_than_asked(self) -> bool:
-        """Whether POLL_SECONDS is below what KEBA allows."""
-        return self.poll_seconds < REPEAT_PAUSE_S
+    def warnings(self) -> Iterator[str]:
+        """Tell what is to be told at the start, see `TemplateSettings`."""
+        yield from super().warnings()
+        if self.poll_seconds < REPEAT_PAUSE_S:
+            yield (
+                f"POLL_SECONDS={self.poll_seconds:g} is less than KEBA allows; "
+                "polling every 5 s"
+            )

@@ -317,6 +317,8 @@ class Connector:
     def _start(self) -> None:
         self._link = self._make_link()
         _install_handler(MQTTHandler(self.mqtt_client, self.MQTT_TOPIC_LOGS))
+        for warning in self.settings.warnings():
+            logger_about("settings").warning("%s", warning)
         if self._initial_datapoint_map is not None:
             self._validate_and_update_datapoint_map(
                 datapoint_map_json=json.dumps(self._initial_datapoint_map)

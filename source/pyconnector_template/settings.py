@@ -7,36 +7,49 @@ mistakes. A connector adds its own variables in a subclass.
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import ssl
+from collections.abc import Mapping  # noqa: TC003 - pydantic reads it
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 from dotenv import dotenv_values, find_dotenv
 from pydantic import (
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from pydantic.config import JsonDict
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
-    from pydantic_settings import PydanticBaseSettingsSource
 
 FORBIDDEN_IN_NAMES = re.compile(r"[/+#\0\s]")
 MASK = "(not shown)"
 
 # The mark of variables that may also come from a file, as Docker's secrets do.
 FROM_FILE: JsonDict = {"from_file": True}
+
+# How much a name must resemble one of ours (difflib's ratio, 0 to 1) to be
+# taken for a mistyped one: POLL_SECOND does, CONTAINER_NAME does not.
+MISTYPED = 0.85
+
+# Kubernetes describes the services beside a container in variables that begin
+# with the service's name, and a broker's may be MQTT.
+_OF_A_SERVICE = re.compile(r".*_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP))(_.*)?")
+_ADDRESS_OF_A_SERVICE = re.compile(r"(tcp|udp)://.*")
 
 
 class SettingsError(Exception):
@@ -95,15 +108,28 @@ Switch = Annotated[bool, BeforeValidator(_true_or_false)]
 Settings = TypeVar("Settings", bound="TemplateSettings")
 
 
-class TemplateSettings(BaseSettings):
+class TemplateSettings(BaseModel):
     """
     What every connector needs to know; fields are variables in lower case.
 
     Subclasses add fields with ``description``, ``examples`` and, where a value
     may come from a file, ``json_schema_extra=FROM_FILE``.
+
+    Attributes
+    ----------
+    prefixes : tuple of str
+        A variable that begins like one of these is meant for the connector.
+        Empty here: a connector may read variables that are no settings.
+    obsolete : mapping of str to str
+        Variables of older versions, and what to set in their place.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    prefixes: ClassVar[tuple[str, ...]] = ()
+    obsolete: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+    _ignored: tuple[str, ...] = PrivateAttr(())
 
     connector_name: str = Field(
         "unknown-connector",
@@ -215,17 +241,9 @@ class TemplateSettings(BaseSettings):
         example = str(info.examples[0]) if info.examples else None
         return Problem(field.upper(), value, reason, example)
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take only what `read_settings` hands over: one way in."""
-        return (init_settings,)
+    def warnings(self) -> Iterator[str]:
+        """Tell what is to be told at the start, though nothing is wrong."""
+        yield from self._ignored
 
 
 def read_settings(
@@ -264,6 +282,7 @@ def read_settings(
         ]
     if problems:
         raise SettingsError(_report(problems))
+    settings._ignored = tuple(_ignored_variables(cls, given))
     return settings
 
 
@@ -314,6 +333,49 @@ def _collect(
                 Problem(f"{variable}_FILE", path, f"cannot be read ({error})")
             )
     return values, problems
+
+
+def _ignored_variables(
+    cls: type[TemplateSettings], given: Mapping[str, str]
+) -> Iterator[str]:
+    """Tell which variables were meant for us, but are not read."""
+    known = {*_variables(cls)}
+    for name in sorted(given.keys() - known):
+        if name in cls.obsolete:
+            yield (
+                f"{name} is ignored: it is obsolete. Its place takes "
+                f"{cls.obsolete[name]}."
+            )
+        elif _is_meant_for(cls, name, given[name]):
+            nearest = max(known, key=lambda one: _likeness(name.upper(), one))
+            yield (
+                f"{name} is ignored: there is no such variable. Did you mean "
+                f"{nearest}?"
+            )
+
+
+def _is_meant_for(cls: type[TemplateSettings], name: str, text: str) -> bool:
+    if difflib.get_close_matches(name.upper(), [*_variables(cls)], 1, MISTYPED):
+        return True
+    return (
+        name.startswith(cls.prefixes)
+        and not _OF_A_SERVICE.fullmatch(name)
+        and not _ADDRESS_OF_A_SERVICE.fullmatch(text)
+    )
+
+
+def _likeness(name: str, other: str) -> tuple[int, float, str]:
+    """Compare by words first: MQTT_PORT is MQTT_BROKER_PORT."""
+    common = {*name.split("_")} & {*other.split("_")}
+    ratio = difflib.SequenceMatcher(None, name, other).ratio()
+    return len(common), ratio, other
+
+
+def _variables(cls: type[TemplateSettings]) -> Iterator[str]:
+    for field, info in cls.model_fields.items():
+        yield field.upper()
+        if _may_come_from_file(info):
+            yield f"{field.upper()}_FILE"
 
 
 def _tls_problems(

@@ -90,24 +90,6 @@ def test_read_only_reaches_the_dispatcher(
     assert told == [CommandNotSent("garage", "ena", Outcome.READ_ONLY, "ena 1")]
 
 
-def test_polling_faster_than_keba_allows_is_a_warning_not_an_error(
-    environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    environment.setenv("POLL_SECONDS", "1")
-
-    Connector()
-
-    assert "polling every 5 s" in caplog.text
-
-
-def test_a_sensible_interval_is_no_warning(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    Connector()
-
-    assert caplog.text == ""
-
-
 def test_what_is_given_to_the_constructor_wins() -> None:
     class Other(DispatchOnce):
         """Another dispatcher."""

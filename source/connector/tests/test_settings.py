@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,19 @@ NEEDED = {
     "MQTT_BROKER_HOST": "broker",
     "KEBA_P30_CHARGE_STATIONS": '{"garage": "192.168.0.99"}',
 }
+
+
+FOREIGN = """
+PATH HOME HOSTNAME TERM LANG TZ PWD USER USER_ID GROUP_ID PYTHONUNBUFFERED
+PYTHONDONTWRITEBYTECODE HEALTH_FILE DEBIAN_FRONTEND http_proxy NO_PROXY
+COMPOSE_FILE SECRETS_DIR CONTAINER_NAME DEMO_SECONDS DEMO_POLL_SECONDS
+BEMCOM_API_VERSION BEMCOM_API_URL BEMCOM_API_TOKEN BEMCOM_API_USER
+BEMCOM_API_PASSWORD HYPOTHESIS_PROFILE REQUIRE_MOSQUITTO
+KUBERNETES_SERVICE_HOST KUBERNETES_PORT_443_TCP_ADDR MQTT_SERVICE_HOST
+MQTT_SERVICE_PORT MQTT_SERVICE_PORT_MQTT MQTT_PORT_1883_TCP
+MQTT_PORT_1883_TCP_PROTO
+"""
+"""Variables of shells, images, compose, Kubernetes and the tools."""
 
 
 def _read(**environ: str) -> Settings:
@@ -26,6 +40,10 @@ def _complaint(**environ: str) -> str:
     with pytest.raises(SettingsError) as refused:
         _read(**environ)
     return str(refused.value)
+
+
+def _warnings(**environ: str) -> list[str]:
+    return [*_read(**environ).warnings()]
 
 
 def _complaint_about(table: object) -> str:
@@ -106,13 +124,80 @@ def test_bemcoms_old_switches_are_on_only_with_exactly_true(
     assert not _read(DEBUG=value, SEND_RAW_MESSAGE_TO_DB=value).debug
 
 
-def test_a_poll_faster_than_keba_allows_starts_and_is_noticed() -> None:
-    assert _read(POLL_SECONDS="1").polls_slower_than_asked
-    assert not _read(POLL_SECONDS="5").polls_slower_than_asked
+def test_a_poll_faster_than_keba_allows_starts_and_is_told() -> None:
+    [warning] = _warnings(POLL_SECONDS="1")
+    assert warning == (
+        "POLL_SECONDS=1 is less than KEBA allows; polling every 5 s"
+    )
+    assert _warnings(POLL_SECONDS="5") == []
 
 
 def test_a_report_given_twice_is_polled_once() -> None:
     assert _read(KEBA_P30_REPORTS="2,2,1").keba_p30_reports == (2, 1)
+
+
+# --- what is not read -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variable", "nearest"),
+    [
+        ("POLL_SECOND", "POLL_SECONDS"),
+        ("POLL_INTERVAL", "POLL_SECONDS"),
+        ("poll_seconds", "POLL_SECONDS"),
+        ("READONLY", "READ_ONLY"),
+        ("SEND_RAW_MESSAGES_TO_DB", "SEND_RAW_MESSAGE_TO_DB"),
+        ("MQTT_USER", "MQTT_USERNAME"),
+        ("MQTT_PORT", "MQTT_BROKER_PORT"),
+        ("KEBA_P30_STATIONS", "KEBA_P30_CHARGE_STATIONS"),
+        ("KEBA_P30_CHARGE_STATIONS_FILE", "KEBA_P30_CHARGE_STATIONS"),
+        ("KEBA_REPLY_TIMEOUT", "KEBA_P30_REPLY_TIMEOUT"),
+        ("RFID_HASH", "RFID_SALT"),
+        ("ACTUATOR_MAX_AGE", "ACTUATOR_MAX_AGE_SECONDS"),
+    ],
+)
+def test_a_variable_that_looks_like_ours_is_told_with_the_nearest_name(
+    variable: str, nearest: str
+) -> None:
+    [warning] = _warnings(**{variable: "1"})
+    assert warning == (
+        f"{variable} is ignored: there is no such variable. Did you mean "
+        f"{nearest}?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "successor"),
+    [
+        ("TARGET_PORT", "KEBA_P30_PORT"),
+        ("READ_TIMEOUT", "KEBA_P30_REPLY_TIMEOUT"),
+    ],
+)
+def test_a_variable_of_the_published_connector_is_told_with_its_successor(
+    variable: str, successor: str
+) -> None:
+    [warning] = _warnings(**{variable: "1"})
+    assert variable in warning
+    assert "obsolete" in warning
+    assert successor in warning
+    assert successor.lower() in Settings.model_fields
+
+
+def test_what_others_set_is_no_false_alarm(tmp_path: Path) -> None:
+    secret = tmp_path / "mqtt_username"
+    secret.write_text("connector")
+    assert (
+        _warnings(
+            **dict.fromkeys(FOREIGN.split(), "x"),
+            MQTT_PORT="tcp://10.0.0.7:1883",
+            MQTT_USERNAME_FILE=str(secret),
+        )
+        == []
+    )
+
+
+def test_an_empty_variable_is_not_told() -> None:
+    assert _warnings(TARGET_PORT="", POLL_SECOND="") == []
 
 
 # --- the stations -----------------------------------------------------------

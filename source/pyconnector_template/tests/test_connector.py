@@ -373,6 +373,21 @@ def test_without_a_dispatcher_the_connector_lives_with_a_warning(
     assert "DeviceDispatcher is not set." in first.getMessage()
 
 
+def test_doubtful_settings_are_told_once_at_the_start(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("CONNECTOR_NAMES", "keba")
+    connector = WholeConnector("1", MqttClient=FakeClient)
+    with running(connector):
+        wait_until_connected(connector)
+    assert FakeClient.last is not None
+    rows = FakeClient.last.on(connector.MQTT_TOPIC_LOGS)
+    [row] = [row for row in rows if row["emitter"] == "settings"]
+    assert row["level"] == logging.WARNING
+    assert row["msg"].startswith("CONNECTOR_NAMES is ignored")
+    assert row["msg"].endswith("Did you mean CONNECTOR_NAME?")
+
+
 def test_the_log_handler_is_there_exactly_once() -> None:
     for _ in range(2):
         connector = WholeConnector("1", MqttClient=FakeClient)
