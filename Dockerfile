@@ -28,6 +28,8 @@ COPY source/connector connector
 # By content, so that the bytecode holds whatever the files' times are.
 RUN ["python", "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", \
      "/source"]
+# The tools, for `docker compose exec connector keba doctor`.
+RUN ["ln", "-s", "/source/connector/cli.py", "/usr/local/bin/keba"]
 # The sign of life that the health check looks for; /dev/shm is in memory and
 # can be written by any user, also where the file system is read-only.
 ENV HEALTH_FILE=/dev/shm/keba-p30-connector

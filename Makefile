@@ -2,6 +2,7 @@
 
 VENV := .venv
 STAMP := $(VENV)/.installed
+KEBA := $(VENV)/bin/keba
 
 # What the virtual environment is made with.
 PYTHON ?= python3
@@ -12,7 +13,7 @@ PYTHON ?= python3
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-setup: $(STAMP) ## make the virtual environment
+setup: $(STAMP) $(KEBA) ## make the virtual environment, with the command keba
 
 $(STAMP): source/requirements.txt source/requirements-dev.txt
 	@($(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))') \
@@ -33,6 +34,12 @@ ifneq ($(shell $(PYTHON) -V 2>/dev/null), $(shell $(VENV)/bin/python -V 2>/dev/n
 $(STAMP): VENV_OPTIONS := --clear
 endif
 endif
+
+# The tools of this checkout, whatever folder they are called in.
+$(KEBA): $(STAMP)
+	printf '#!/bin/sh\nexec "%s/bin/python" "%s/source/connector/cli.py" "$$@"\n' \
+		"$$(cd $(VENV) && pwd)" '$(CURDIR)' >$@
+	chmod +x $@
 
 # With job control Ctrl-C is for the demo alone, which ends well; make would
 # call it an error.

@@ -1,7 +1,5 @@
-"""Tools for the person at the switchboard: the entry point.
-
-python source/connector/cli.py --help
-"""
+#!/usr/bin/env python3
+"""The command `keba`, as it is run: in the image and from a checkout."""
 
 import sys
 from pathlib import Path

@@ -63,8 +63,9 @@ each request to a station would wait for the flow (decision 7)."""
 
 AFTER_WRONG_SETTINGS = (
     "Nothing was started. Mend the settings in .env.local beside "
-    "docker-compose.yml (or in the environment), then run: docker compose up -d. Until then "
-    "Docker restarts this container again and again, to the same end."
+    "docker-compose.yml (or in the environment), then run: docker compose up "
+    "-d. Until then Docker restarts this container again and again, to the "
+    "same end."
 )
 
 FIRST_MAP_TIMEOUT_S = 0.5

@@ -3,9 +3,12 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from connector.main import __version__
 
 pytestmark = pytest.mark.io
 
@@ -127,3 +130,28 @@ def test_make_says_at_once_that_it_needs_a_newer_python(
         f"Name one that is: make {target} PYTHON=python3.12"
     )
     assert make.returncode == 2
+
+
+def test_make_setup_gives_the_tools_their_command(tmp_path: Path) -> None:
+    venv = tmp_path / "venv"
+    python = venv / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', "utf-8")
+    python.chmod(0o755)
+    stamp = venv / ".installed"
+    stamp.touch()
+
+    subprocess.run(
+        ["make", "-C", ROOT, f"--assume-old={stamp}", "setup", f"VENV={venv}"],
+        capture_output=True,
+        check=True,
+    )
+
+    version = subprocess.run(
+        [venv / "bin" / "keba", "--version"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert version.stdout == f"keba {__version__}\n"

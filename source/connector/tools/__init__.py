@@ -1,6 +1,5 @@
-"""Tools for the person at the switchboard, one module for each.
+"""The command `keba`: one module for each of its subcommands.
 
-`app` has the command line; `interview`, `line` and `broker` talk to stations
-and broker; what is made of the answers is pure and stands in the module that
-bears the command's name.
+Each is a view on the connector's own engine, on what it tells through MQTT
+(`broker_client`, `connector_view`), or on files.
 """

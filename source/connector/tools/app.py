@@ -1,11 +1,11 @@
 """The command line: which commands there are, and how a program ends."""
 
 import sys
+from typing import Annotated
 
 import typer
 
-from connector.tools import output
-from connector.tools.command import (
+from connector.tools import (
     discover,
     doctor,
     metadata,
@@ -13,13 +13,15 @@ from connector.tools.command import (
     record,
     replay,
     send,
+    terminal,
     watch,
 )
 from connector.tools.problems import Problem
 
+PROGRAM = "keba"
+
 app = typer.Typer(
-    name="cli.py",
-    help="Tools for the person at the switchboard of KEBA P30 stations.\n\n"
+    help="Tools for KEBA P30 stations and their connector.\n\n"
     "They read the settings of the connector: the environment, `.env.local` "
     "and `.env`. Exit codes: 0 all is well, 1 something was found or "
     "refused, 2 the call or the settings are wrong.",
@@ -29,6 +31,33 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _tell_version(value: bool) -> None:
+    if not value:
+        return
+    # It imports the whole connector, which no tool needs.
+    from connector.main import __version__
+
+    sys.stdout.write(f"{PROGRAM} {__version__}\n")
+    raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_tell_version,
+            is_eager=True,
+            help="Show the version and end.",
+        ),
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
+
+
 app.command("doctor")(doctor.command)
 app.command("discover")(discover.command)
 app.command("watch")(watch.command)
@@ -47,9 +76,9 @@ app.command("page")(page.command)
 def main() -> None:
     """Run the command line and end the process."""
     try:
-        app()
+        app(prog_name=PROGRAM)
     except Problem as problem:
-        screen = output.console(stderr=True)
+        screen = terminal.console(stderr=True)
         screen.print(problem.text, style="bold red", markup=False)
         if problem.advice:
             screen.print(problem.advice, markup=False)

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from connector.tools.metadata import Row
 from connector.tools.problems import Problem, UsageProblem
+
+Row = dict[str, Any]
+"""A datapoint as the API has it: connector, key, type and what describes it."""
 
 TIMEOUT_S = 60.0
 """The API saves row by row, and publishes a datapoint map after each."""

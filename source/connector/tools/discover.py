@@ -2,18 +2,27 @@
 
 import ipaddress
 import json
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
 
 from connector.keba.protocol.dip_switches import UDP_ON, is_on
 from connector.settings import Station
-from connector.tools.broker_view import BrokerView
+from connector.tools import terminal
+from connector.tools.broker_client import BrokerClient
+from connector.tools.connector_view import ConnectorView
 from connector.tools.diagnosis import has_meter
 from connector.tools.interview import Interview
-from connector.tools.line import Line
-from connector.tools.problems import UsageProblem
+from connector.tools.line import Line, PortTaken
+from connector.tools.problems import EXIT_FINDINGS, UsageProblem
+from connector.tools.terminal import AsJson, working
+from connector.tools.tool_settings import ToolSettings, tool_settings
 
 QUESTIONS = ("report 1", "report 2", "report 3")
 
@@ -223,7 +232,7 @@ def env_line(
 
 
 def known_through_connector(
-    view: BrokerView, configured: Mapping[str, Station]
+    view: ConnectorView, configured: Mapping[str, Station]
 ) -> list[Discovery]:
     """Return the stations that the running connector hears."""
     return [
@@ -239,11 +248,154 @@ def known_through_connector(
     ]
 
 
-def _text(view: BrokerView, key: str) -> str:
+def _text(view: ConnectorView, key: str) -> str:
     value = view.value(key)
     return "" if value is None else str(value)
 
 
-def _meter_through(view: BrokerView, name: str) -> bool | None:
+def _meter_through(view: ConnectorView, name: str) -> bool | None:
     total = view.value(f"{name}__report 3__E total")
     return None if total is None else has_meter({"E total": total})
+
+
+# --- the command ----------------------------------------------------------
+
+
+def command(
+    networks: Annotated[
+        list[str] | None,
+        typer.Argument(help="Networks such as 192.168.0.0/24, or addresses."),
+    ] = None,
+    broadcast: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Broadcast address to call `i` to, such as 192.168.0.255. "
+            "Some stations do not answer broadcasts.",
+        ),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Find stations, and write the line for `.env.local`.
+
+    Each address of the networks is asked for report 1, a hundred of them a
+    second. Who answers is asked for reports 2 and 3.
+
+    Example: `keba discover 192.168.0.0/24`
+    """
+    settings = tool_settings()
+    if not networks and not broadcast:
+        raise UsageProblem(
+            "name a network to look through, such as 192.168.0.0/24, or a "
+            "broadcast address by --broadcast"
+        )
+    addresses = addresses_of(networks or [])
+    configured = settings.keba_p30_charge_stations
+    try:
+        with Line(
+            settings.keba_p30_bind_address, settings.keba_p30_port
+        ) as line:
+            found = _look_for_stations(
+                line, addresses, broadcast, settings.keba_p30_reply_timeout
+            )
+    except PortTaken as problem:
+        _tell_what_connector_knows(settings, problem, as_json=as_json)
+    stations = describe(found, configured)
+    env = env_line(stations, configured)
+    if as_json:
+        terminal.print_json(
+            {"stations": [asdict(one) for one in stations], "env": env}
+        )
+    else:
+        _show_discoveries(stations)
+        if stations:
+            screen = terminal.console()
+            screen.print("\nThe line for .env.local:", style="bold")
+            # Not wrapped by the console: it is to be copied.
+            sys.stdout.write(f"{env}\n")
+    if not stations:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _look_for_stations(
+    line: Line,
+    addresses: list[str],
+    broadcast: str,
+    reply_timeout_s: float,
+) -> dict[str, Interview]:
+    if broadcast:
+        with working(f"calling {broadcast}"):
+            heard = call_out(line, broadcast)
+        addresses = list(dict.fromkeys([*addresses, *heard]))
+    if not addresses:
+        return {}
+    screen = terminal.console(stderr=True)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} addresses"),
+        console=screen,
+        transient=True,
+        disable=not screen.is_terminal,
+    ) as progress:
+        task = progress.add_task("looking", total=len(addresses))
+
+        def show(done: int, found: int) -> None:
+            progress.update(task, completed=done, description=f"{found} found")
+
+        return sweep(line, addresses, show, reply_timeout_s)
+
+
+def _tell_what_connector_knows(
+    settings: ToolSettings, problem: PortTaken, *, as_json: bool
+) -> NoReturn:
+    """Show the stations of the running connector, which has the port."""
+    known: list[Discovery] = []
+    if settings.mqtt_broker_host:
+        with BrokerClient(settings) as broker:
+            view = broker.look_around()
+            if view.is_online:
+                known = known_through_connector(
+                    view, settings.keba_p30_charge_stations
+                )
+    if known and not as_json:
+        _show_discoveries(known)
+    raise PortTaken(
+        f"{problem.text}: {'the running connector' if known else 'a program'} "
+        "has it, and would get all answers",
+        "Stop the connector while you look for stations, or run this on "
+        "another host. The stations above are those that it knows."
+        if known
+        else "End that program; `doctor` tells more.",
+        problem.code,
+    )
+
+
+def _show_discoveries(stations: list[Discovery]) -> None:
+    table = Table(box=None, padding=(0, 1))
+    for heading in (
+        "name",
+        "address",
+        "serial",
+        "product",
+        "firmware",
+        "meter",
+        "remark",
+    ):
+        table.add_column(heading, header_style="dim", overflow="fold")
+    meters = {True: "yes", False: "no", None: "?"}
+    for one in stations:
+        table.add_row(
+            one.name,
+            one.address,
+            one.serial,
+            one.product,
+            one.firmware,
+            meters[one.has_meter],
+            one.remark,
+        )
+    terminal.print_table(table)
+    count = len(stations)
+    terminal.console().print(
+        f"{count} station{'s' * (count != 1)} found", style="dim"
+    )

@@ -5,12 +5,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from connector.diagnosis.causes import Code
 from connector.settings import Station
-from connector.tools.broker import BrokerVisit
-from connector.tools.broker_view import BrokerView
+from connector.tools import terminal
+from connector.tools.broker_client import BrokerClient
+from connector.tools.connector_view import ConnectorView
 from connector.tools.diagnosis import (
     QUESTIONS,
     REASON_ADVICE,
@@ -28,8 +34,13 @@ from connector.tools.line import (
     local_address_towards,
     resolve,
 )
-from connector.tools.problems import Problem
-from connector.tools.tool_settings import ToolSettings
+from connector.tools.problems import EXIT_FINDINGS, Problem
+from connector.tools.terminal import AsJson, working
+from connector.tools.tool_settings import (
+    ToolSettings,
+    chosen_stations,
+    tool_settings,
+)
 
 CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
 """Files that Docker and Podman put into their containers."""
@@ -86,8 +97,8 @@ def examine(
     """
     report = Report()
     with contextlib.ExitStack() as stack:
-        visit = _visit(settings, stack, report)
-        view = None if visit is None else visit.look_around()
+        broker = _enter_broker(settings, stack, report)
+        view = None if broker is None else broker.look_around()
         bind_address = settings.keba_p30_bind_address
         try:
             with Line(bind_address, settings.keba_p30_port) as line:
@@ -117,7 +128,7 @@ def examine(
     return report
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def report_as_json(report: Report) -> dict[str, Any]:
     """Return a report for machines."""
     return {
         "fine": report.is_fine,
@@ -194,7 +205,9 @@ def _findings_of(
     return {exam.name: diagnose(exam, owners) for exam in exams}
 
 
-def _detour_findings(report: Report, view: BrokerView | None) -> list[Finding]:
+def _detour_findings(
+    report: Report, view: ConnectorView | None
+) -> list[Finding]:
     """Notice that the answers go to the connector instead of to us."""
     if view is None or not view.is_online:
         return []
@@ -246,7 +259,7 @@ def _container_findings(report: Report) -> list[Finding]:
 
 
 def _port_finding(
-    problem: PortTaken, settings: ToolSettings, view: BrokerView | None
+    problem: PortTaken, settings: ToolSettings, view: ConnectorView | None
 ) -> Finding:
     port = settings.keba_p30_port
     holder = holder_of_port(settings.keba_p30_bind_address, port)
@@ -272,7 +285,7 @@ def _port_finding(
 
 def _ask_through_connector(
     stations: Mapping[str, Station],
-    view: BrokerView | None,
+    view: ConnectorView | None,
     settings: ToolSettings,
 ) -> dict[str, list[Finding]]:
     if view is None or not view.is_online:
@@ -285,7 +298,7 @@ def _ask_through_connector(
 
 
 def second_hand_findings(
-    view: BrokerView, station: str, now_ms: float, poll_s: float
+    view: ConnectorView, station: str, now_ms: float, poll_s: float
 ) -> list[Finding]:
     """Return what the running connector tells about a station.
 
@@ -348,9 +361,9 @@ def _is_known(reason: str) -> bool:
 # --- broker ------------------------------------------------------------------
 
 
-def _visit(
+def _enter_broker(
     settings: ToolSettings, stack: contextlib.ExitStack, report: Report
-) -> BrokerVisit | None:
+) -> BrokerClient | None:
     if not settings.mqtt_broker_host:
         report.broker.append(
             Finding(
@@ -362,7 +375,7 @@ def _visit(
         )
         return None
     try:
-        visit = stack.enter_context(BrokerVisit(settings))
+        broker = stack.enter_context(BrokerClient(settings))
     except Problem as problem:
         report.broker.append(_as_finding("broker", problem))
         return None
@@ -370,16 +383,16 @@ def _visit(
     login = settings.mqtt_username
     how = f"logged in as {login}" if login else "connected without login"
     report.broker.append(Finding("broker", Level.FINE, f"{where}: {how}"))
-    return visit
+    return broker
 
 
 def _broker_findings(
-    view: BrokerView, stations: Mapping[str, Station]
+    view: ConnectorView, stations: Mapping[str, Station]
 ) -> list[Finding]:
     return [_name_finding(view), _map_finding(view, stations)]
 
 
-def _name_finding(view: BrokerView) -> Finding:
+def _name_finding(view: ConnectorView) -> Finding:
     name = view.name
     if view.has_rival:
         return Finding(
@@ -409,7 +422,9 @@ def _name_finding(view: BrokerView) -> Finding:
     )
 
 
-def _map_finding(view: BrokerView, stations: Mapping[str, Station]) -> Finding:
+def _map_finding(
+    view: ConnectorView, stations: Mapping[str, Station]
+) -> Finding:
     if not view.has_map:
         return Finding(
             "datapoint map",
@@ -446,3 +461,124 @@ def _as_finding(check: str, problem: Problem) -> Finding:
     return Finding(
         check, Level.ERROR, problem.text, problem.code, problem.advice
     )
+
+
+# --- what is shown ---------------------------------------------------------
+
+MARKS = {
+    Level.FINE: Text("✓", "green"),
+    Level.NOTE: Text("·", "cyan"),
+    Level.WARNING: Text("!", "bold yellow"),
+    Level.ERROR: Text("✗", "bold red"),
+}
+
+
+def doctor_view(report: Report, *, is_full: bool) -> RenderableType:
+    """Return the doctor's table and, below, what to do next.
+
+    Parameters
+    ----------
+    report
+        What was found.
+    is_full
+        Whether to list also what is fine about stations that are well.
+    """
+    table = Table(box=None, padding=(0, 1), show_header=False)
+    for _ in range(2):
+        table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for name, findings in report.sections.items():
+        heading = Text(name, "bold")
+        is_short = name in report.stations and not is_full
+        for finding in _in_short(findings) if is_short else findings:
+            table.add_row(
+                heading, MARKS[finding.level], finding.check, finding.text
+            )
+            heading = Text("")
+        table.add_section()
+    return Group(table, Text(""), *_next_steps(report))
+
+
+def _in_short(findings: list[Finding]) -> list[Finding]:
+    """Return one line, where all is fine."""
+    if worst(findings) is not None:
+        return findings
+    texts = [
+        finding.text
+        for finding in findings
+        if finding.check in ("report 1", "report 2", "report 3")
+    ]
+    if not texts:
+        return findings
+    text = "; ".join(texts)
+    return [Finding("all checks", Level.FINE, text)]
+
+
+def _next_steps(report: Report) -> list[Text]:
+    if report.is_fine:
+        return [Text("All is well.", "bold green")]
+    steps = [Text("What to do next", "bold")]
+    steps += [
+        _step(name, gravest)
+        for name, findings in report.sections.items()
+        if (gravest := worst(findings)) is not None
+    ]
+    return steps
+
+
+def _step(name: str, finding: Finding) -> Text:
+    verdict = f" {finding.code}: " if finding.code else ": "
+    return Text.assemble(
+        MARKS[finding.level], f" {name}", (verdict, "dim"), finding.advice
+    )
+
+
+# --- the command ----------------------------------------------------------
+
+
+def command(
+    stations: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Names of configured stations, or addresses that need no "
+            "settings; none is all configured stations."
+        ),
+    ] = None,
+    listen: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=3600,
+            help="Seconds to listen afterwards, to status messages and to "
+            "heartbeats; 70 tells whether two connectors use one name.",
+        ),
+    ] = 0.0,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="List also what is fine, of all stations."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find out what is wrong between here, the stations and the broker.
+
+    Asks each station for reports 1, 2 and 3, twice, within KEBA's pauses;
+    changes nothing. When the running connector holds the port, it is asked
+    through MQTT instead.
+
+    Example: `keba doctor`, `keba doctor garage`, `keba doctor
+    192.168.0.99`
+    """
+    settings = tool_settings()
+    chosen = chosen_stations(settings, stations or [])
+    names = ", ".join(chosen) if len(chosen) < 6 else f"{len(chosen)} stations"
+    with working(f"asking {names}"):
+        report = examine(settings, chosen, listen)
+    if as_json:
+        terminal.print_json(report_as_json(report))
+    else:
+        terminal.console().print(
+            doctor_view(report, is_full=full or len(chosen) == 1)
+        )
+    if not report.is_fine:
+        raise typer.Exit(EXIT_FINDINGS)

@@ -8,9 +8,13 @@ and captures of `record`.
 
 import csv
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
 
 from connector.bemcom.raw_messages import parse_raw_message
 from connector.bemcom.readings import Reading, renewed_readings
@@ -176,3 +180,36 @@ def _milliseconds(value: Any) -> int | None:
         return int(value)
     except (TypeError, ValueError):
         return None
+
+
+# --- the command ----------------------------------------------------------
+
+
+def command(
+    files: Annotated[
+        list[typer.FileText],
+        typer.Argument(
+            encoding="utf-8",
+            help="Raw messages or captures; - is the standard input.",
+        ),
+    ],
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Write CSV instead of JSON lines.")
+    ] = False,
+) -> None:
+    """Put stored raw messages through the parser again.
+
+    Understands raw messages of this and of the published connector, as
+    mongoexport writes them, and captures of `record`. Writes one value in
+    each line; the same input gives the same bytes.
+
+    Example: `mongoexport -d bemcom_db -c keba-p30-connector | keba replay -
+    --csv > values.csv`
+    """
+    messages = (
+        message
+        for file in files
+        for message in read_messages(file, Path(file.name).stem)
+    )
+    write = write_csv if csv else write_json_lines
+    write(values_of(messages), sys.stdout)

@@ -5,7 +5,9 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from connector.bemcom.actuators import ACTUATORS, command_from_value
 from connector.diagnosis.link import link_cause
@@ -23,12 +25,18 @@ from connector.keba.station.events import (
 )
 from connector.keba.station.station import StationOptions
 from connector.settings import Station
-from connector.tools.broker import BrokerVisit
-from connector.tools.broker_view import BrokerView, Reading
+from connector.tools import terminal
+from connector.tools.broker_client import BrokerClient
+from connector.tools.connector_view import ConnectorView, Reading
 from connector.tools.diagnosis import REASON_ADVICE
-from connector.tools.line import Line
-from connector.tools.problems import Problem, UsageProblem
-from connector.tools.tool_settings import ToolSettings
+from connector.tools.line import Line, PortTaken
+from connector.tools.problems import EXIT_FINDINGS, Problem, UsageProblem
+from connector.tools.terminal import AsJson, Yes, confirm
+from connector.tools.tool_settings import (
+    ToolSettings,
+    chosen_stations,
+    tool_settings,
+)
 
 PATIENCE_S = 40.0
 """Twice the answer's time, KEBA's pauses and two readings fit in."""
@@ -231,13 +239,13 @@ def _events(gateway: Gateway, patience_s: float) -> Iterator[Event]:
 
 
 def send_through_connector(
-    visit: BrokerVisit, name: str, word: str, value: Any, tell: Tell
+    broker: BrokerClient, name: str, word: str, value: Any, tell: Tell
 ) -> Result:
     """Write the actuator as BEMCom does, and wait for the result.
 
     Parameters
     ----------
-    visit
+    broker
         The broker.
     name, word
         Station and command.
@@ -251,7 +259,7 @@ def send_through_connector(
     Problem
         If no connector is there, or the actuator is not active.
     """
-    view = visit.look_around()
+    view = broker.look_around()
     if not view.is_online:
         raise Problem(
             f"no connector is online as {view.name}",
@@ -270,25 +278,125 @@ def send_through_connector(
     result_key = f"{name}__results__{word}"
     is_visible = result_key in view.active_sensors
     before = view.readings.get(result_key)
-    visit.write(topic, value)
+    broker.write(topic, value)
     tell(f">> {topic} {json.dumps(value)}")
     if not is_visible:
         detail = f"mark {result_key} as active to see what becomes of it"
         return Result("sent", detail, is_done=True)
-    return _wait_for_result(visit, result_key, before)
+    return _wait_for_result(broker, result_key, before)
 
 
 def _wait_for_result(
-    visit: BrokerVisit, key: str, before: Reading | None
+    broker: BrokerClient, key: str, before: Reading | None
 ) -> Result:
-    def has_result(view: BrokerView) -> bool:
+    def has_result(view: ConnectorView) -> bool:
         reading = view.readings.get(key)
         is_new = reading is not None and reading is not before
         # An older command of this kind makes room for ours.
         return is_new and view.value(key) != Outcome.SUPERSEDED
 
-    if not visit.wait_for(has_result, CONNECTOR_PATIENCE_S):
+    if not broker.wait_for(has_result, CONNECTOR_PATIENCE_S):
         detail = "the connector has told no result"
         return Result(Outcome.NO_REPLY, detail, is_done=False)
-    outcome, _, detail = str(visit.view.value(key)).partition(": ")
+    outcome, _, detail = str(broker.view.value(key)).partition(": ")
     return Result(outcome, detail, outcome in [*DONE])
+
+
+# --- the command ----------------------------------------------------------
+
+EPILOG = "Commands:\n\n" + "\n\n".join(
+    f"**{actuator.word}** {actuator.meaning}: {actuator.accepts}"
+    for actuator in ACTUATORS.values()
+)
+
+
+def command(
+    station: Annotated[
+        str, typer.Argument(help="Name of a station, or its address.")
+    ],
+    word: Annotated[
+        str,
+        typer.Argument(
+            metavar="COMMAND", help=f"One of {', '.join(ACTUATORS)}."
+        ),
+    ],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(help="What the command takes; null where it may be."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check it, send nothing.")
+    ] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send one command, and see what the station made of it.
+
+    The value is checked, shown and confirmed; afterwards report 2 is read,
+    because the station's TCH-OK means received, not done. When the running
+    connector holds the port, the command goes through it.
+
+    Example: `keba send garage curr 16000`, `keba send garage ena 0 --yes`
+    """
+    settings = tool_settings()
+    [(name, target)] = chosen_stations(settings, [station]).items()
+    value, checked = read_command(target, word, arguments or [])
+    tell = _teller(is_silent=as_json)
+    tell(f"{name} ({target.host}): {checked}; {proof_in_words(checked)}")
+    if dry_run:
+        tell("nothing is sent: --dry-run")
+        if as_json:
+            terminal.print_json({"datagram": str(checked), "sent": False})
+        return
+    if settings.read_only:
+        raise Problem(
+            "nothing is sent: READ_ONLY is TRUE",
+            "Set READ_ONLY=FALSE to let commands pass.",
+            "read_only",
+        )
+    confirm(f"Send `{checked}` to {name}?", is_confirmed=yes)
+    result = _send(settings, name, target, checked, value, tell)
+    if as_json:
+        terminal.print_json(
+            {
+                "datagram": str(checked),
+                "sent": True,
+                "outcome": result.outcome,
+                "detail": result.detail,
+            }
+        )
+    else:
+        _show_result(result)
+    if not result.is_done:
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _send(
+    settings: ToolSettings,
+    name: str,
+    target: Station,
+    command: Command,
+    value: Any,
+    tell: Callable[[str], None],
+) -> Result:
+    try:
+        return send_directly(settings, name, target, command, tell)
+    except PortTaken as problem:
+        if not settings.mqtt_broker_host:
+            raise
+        tell(f"{problem.text}: it goes through the running connector")
+    with BrokerClient(settings) as broker:
+        return send_through_connector(broker, name, command.word, value, tell)
+
+
+def _show_result(result: Result) -> None:
+    style = "bold green" if result.is_done else "bold red"
+    detail = f": {result.detail}" if result.detail else ""
+    words = result.outcome.replace("_", " ")
+    terminal.console().print(f"{words}{detail}", style=style, markup=False)
+
+
+def _teller(*, is_silent: bool) -> Callable[[str], None]:
+    """Return what shows a line: beside JSON, on the other stream."""
+    screen = terminal.console(stderr=is_silent)
+    return lambda line: screen.print(line, markup=False, soft_wrap=True)

@@ -1,16 +1,25 @@
 """`watch`: the stations as they are now, from MQTT."""
 
+import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from connector.keba.protocol.fields import Plug, State
-from connector.tools.broker_view import BrokerView, Reading
+from connector.tools import terminal
+from connector.tools.broker_client import BrokerClient
+from connector.tools.connector_view import ConnectorView, Reading
+from connector.tools.problems import EXIT_FINDINGS, Problem
+from connector.tools.terminal import AsJson
+from connector.tools.tool_settings import require_broker, tool_settings
 
 MISSING = "…"
 
@@ -60,12 +69,12 @@ class Row:
     last_seen: str | None
 
 
-def rows_of(view: BrokerView) -> list[Row]:
+def rows_of(view: ConnectorView) -> list[Row]:
     """Return a row for each station that the connector knows."""
     return [row_of(view, station) for station in view.stations]
 
 
-def row_of(view: BrokerView, station: str) -> Row:
+def row_of(view: ConnectorView, station: str) -> Row:
     """Return what is known of a station."""
 
     def value(key: str) -> Any:
@@ -88,7 +97,7 @@ def row_of(view: BrokerView, station: str) -> Row:
     )
 
 
-def newest_result(view: BrokerView, station: str) -> str | None:
+def newest_result(view: ConnectorView, station: str) -> str | None:
     """Return what became of the last command, as ``curr applied 14:03:20``."""
     prefix = f"{station}__results__"
     results = [
@@ -106,7 +115,7 @@ def _age_of(result: tuple[str, Reading]) -> int:
     return result[1].timestamp_ms
 
 
-def as_json(rows: list[Row]) -> list[dict[str, Any]]:
+def rows_as_json(rows: list[Row]) -> list[dict[str, Any]]:
     """Return rows for machines."""
     return [asdict(row) for row in rows]
 
@@ -179,3 +188,66 @@ def _time_of_day(timestamp_ms: Any) -> str | None:
         return None
     moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
     return f"{moment.astimezone():%H:%M:%S}"
+
+
+# --- the command ----------------------------------------------------------
+
+REFRESH_S = 1.0
+
+
+def command(
+    once: Annotated[
+        bool, typer.Option("--once", help="Show the table once and end.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show all stations, live, from MQTT; works beside the connector.
+
+    Ends with Ctrl-C. With `--once` or `--json` it shows what is known now;
+    the exit code is then 1 if a station is not online.
+
+    Example: `keba watch --once`
+    """
+    settings = tool_settings()
+    require_broker(settings)
+    with BrokerClient(settings) as broker:
+        broker.look_around()
+        _require_map(broker)
+        rows = rows_of(broker.view)
+        if as_json:
+            terminal.print_json(rows_as_json(rows))
+        elif once:
+            terminal.print_table(table_of(rows, _title(broker)))
+        else:
+            _watch_live(broker)
+            return
+    if any(row.connection != "ok" for row in rows):
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _watch_live(broker: BrokerClient) -> None:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Live(console=terminal.console(), auto_refresh=False) as live,
+    ):
+        while True:
+            rows = broker.read(rows_of)
+            live.update(table_of(rows, _title(broker)), refresh=True)
+            time.sleep(REFRESH_S)
+
+
+def _title(broker: BrokerClient) -> str:
+    online = {True: "online", False: "OFFLINE", None: ""}
+    return f"{broker.view.name} {online[broker.view.is_online]}".strip()
+
+
+def _require_map(broker: BrokerClient) -> None:
+    if broker.view.has_map:
+        return
+    raise Problem(
+        f"there is no datapoint map of {broker.view.name}: no value is "
+        "published",
+        "Add the connector in BEMCom's AdminUI and mark its datapoints as "
+        "active; CONNECTOR_NAME must be the same in both.",
+        "no_map",
+    )

@@ -55,7 +55,7 @@ class Call:
 
 
 class CommandLine:
-    """``python source/connector/cli.py``, configured by environment.
+    """The command `keba`, configured by environment.
 
     A call runs in this process, which saves a second of starting Python each
     time. `in_a_process` and `start` run the program itself; each subcommand
@@ -95,7 +95,7 @@ class CommandLine:
         with (
             contextlib.chdir(self._folder),
             mock.patch.dict(os.environ, self._environment, clear=True),
-            mock.patch.object(sys, "argv", ["cli.py", *map(str, arguments)]),
+            mock.patch.object(sys, "argv", ["keba", *map(str, arguments)]),
             mock.patch.object(sys, "stdin", _stream(stdin)),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),

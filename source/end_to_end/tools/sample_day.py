@@ -1,7 +1,7 @@
 """A day of four simulated stations, for the picture of the status page.
 
     python -m end_to_end.tools.sample_day day.jsonl
-    python connector/cli.py page --from day.jsonl --out day.html
+    ../.venv/bin/keba page --from day.jsonl --out day.html
 
 The connector's fleet talks to simulated stations on fake time, as it would
 over the network; what it learns is written as `replay` writes values.

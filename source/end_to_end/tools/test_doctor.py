@@ -223,7 +223,7 @@ def test_something_that_is_no_broker_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It never answers, however long one waits.
-    monkeypatch.setattr("connector.tools.broker.TIMEOUT_S", 0.2)
+    monkeypatch.setattr("connector.tools.broker_client.TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         verdict = broker_verdict(
             tmp_path,

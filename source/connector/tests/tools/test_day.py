@@ -10,7 +10,7 @@ from connector.tools.day import (
     StationDay,
     day_of,
 )
-from connector.tools.page import html_of
+from connector.tools.page_html import html_of
 
 END = 10 * DAY_MS
 BEGIN = END - DAY_MS

@@ -1,15 +1,43 @@
-"""What the commands have in common."""
+"""What is shown and asked: tables for people, JSON for machines."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
-from connector.tools import output
 from connector.tools.problems import Problem, UsageProblem
+
+PLAIN_WIDTH = 100
+"""Columns of texts where the output is no terminal but a pipe or a log."""
+
+TABLE_WIDTH = 300
+"""Columns of tables there: no line shall break."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return where people read."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else PLAIN_WIDTH
+    return Console(stderr=stderr, width=width, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Write a value for machines."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write(text + "\n")
+
+
+def print_table(table: Table) -> None:
+    """Write a table; on a terminal long cells are folded."""
+    width = None if sys.stdout.isatty() else TABLE_WIDTH
+    Console(width=width, highlight=False).print(table)
+
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Write JSON, for machines.")
@@ -22,7 +50,7 @@ Yes = Annotated[
 @contextmanager
 def working(text: str) -> Iterator[None]:
     """Show that something goes on, where somebody sits at a terminal."""
-    screen = output.console(stderr=True)
+    screen = console(stderr=True)
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),

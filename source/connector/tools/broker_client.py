@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from connector.tools.broker_view import BrokerView, Reading, ignore
+from connector.tools.connector_view import ConnectorView, Reading, ignore
 from connector.tools.problems import Problem
 from connector.tools.tool_settings import ToolSettings, login_of
 
@@ -41,7 +41,7 @@ _TLS_ADVICE = (
 )
 
 
-class BrokerVisit:
+class BrokerClient:
     """A connection to the broker, and what it tells of our connector.
 
     Parameters
@@ -53,7 +53,7 @@ class BrokerVisit:
 
     Attributes
     ----------
-    view : BrokerView
+    view : ConnectorView
         What is known; look at it through `wait_for` while messages come.
 
     Raises
@@ -67,7 +67,7 @@ class BrokerVisit:
         settings: ToolSettings,
         on_reading: Callable[[str, Reading], object] = ignore,
     ) -> None:
-        self.view = BrokerView(settings.connector_name, on_reading)
+        self.view = ConnectorView(settings.connector_name, on_reading)
         self._host = settings.mqtt_broker_host
         self._port = settings.mqtt_broker_port
         self._news = threading.Condition()
@@ -98,7 +98,7 @@ class BrokerVisit:
         self._leave()
 
     def wait_for(
-        self, condition: Callable[[BrokerView], object], timeout_s: float
+        self, condition: Callable[[ConnectorView], object], timeout_s: float
     ) -> bool:
         """Wait until something is true of the view; tell whether it is."""
         with self._news:
@@ -106,12 +106,12 @@ class BrokerVisit:
                 self._news.wait_for(lambda: condition(self.view), timeout_s)
             )
 
-    def read(self, look: Callable[[BrokerView], T]) -> T:
+    def read(self, look: Callable[[ConnectorView], T]) -> T:
         """Look at the view while no message changes it."""
         with self._news:
             return look(self.view)
 
-    def look_around(self) -> BrokerView:
+    def look_around(self) -> ConnectorView:
         """Wait until the retained messages are in; return what they tell."""
         ends_at = time.monotonic() + TIMEOUT_S
         with self._news:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from connector.tools.broker_view import Reading
+from connector.tools.connector_view import Reading
 from connector.tools.day import History, is_shown
 from connector.tools.files import write_whole
 from connector.tools.problems import Problem, UsageProblem
@@ -39,7 +39,7 @@ def load_values(lines: Iterable[str], history: History) -> None:
             ) from None
 
 
-class Logbook:
+class HistoryFile:
     """Keeps what happens in a file, so that a restart forgets nothing.
 
     Parameters

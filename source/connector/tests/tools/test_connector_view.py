@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from connector.tools.broker_view import BrokerView, Reading
+from connector.tools.connector_view import ConnectorView, Reading
 from connector.tools.doctor import second_hand_findings
 from connector.tools.watch import newest_result, row_of
 
@@ -21,8 +21,8 @@ MAP = {
 }
 
 
-def view_of(*messages: tuple[str, Any]) -> BrokerView:
-    view = BrokerView("keba")
+def view_of(*messages: tuple[str, Any]) -> ConnectorView:
+    view = ConnectorView("keba")
     for topic, content in messages:
         payload = json.dumps(content).encode()
         view.take(f"keba/{topic}", payload, is_retained=False)
@@ -41,7 +41,7 @@ def test_values_are_known_by_their_keys() -> None:
 
 def test_values_that_come_before_the_map_count_as_well() -> None:
     seen: dict[str, Reading] = {}
-    view = BrokerView("keba", seen.__setitem__)
+    view = ConnectorView("keba", seen.__setitem__)
     for topic, content in (
         ("messages/2/value", value(11)),
         ("datapoint_map", MAP),
@@ -57,7 +57,7 @@ def test_all_is_no_station() -> None:
 
 
 def test_nonsense_is_ignored() -> None:
-    view = BrokerView("keba")
+    view = ConnectorView("keba")
     for payload in (b"", b"\xff", b"[1]", b'"text"', b'{"value": 1}'):
         for kind in ("datapoint_map", "status", "messages/2/value"):
             view.take(f"keba/{kind}", payload, is_retained=False)
@@ -109,7 +109,7 @@ def test_what_is_unknown_stays_unknown_in_a_row() -> None:
     assert (row.power_kw, row.state, row.connection) == (None, None, None)
 
 
-def codes(view: BrokerView, now_ms: float = 2000) -> list[str]:
+def codes(view: ConnectorView, now_ms: float = 2000) -> list[str]:
     found = second_hand_findings(view, "garage", now_ms, 30.0)
     return [str(finding.code) for finding in found]
 

@@ -37,7 +37,7 @@ def ignore(_key: str, _reading: Reading) -> None:
     """Nobody listens."""
 
 
-class BrokerView:
+class ConnectorView:
     """One connector as it shows on MQTT.
 
     Parameters

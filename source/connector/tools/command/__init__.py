@@ -1,1 +1,0 @@
-"""What a person types and sees: one module for each command."""
