@@ -241,7 +241,12 @@ class SimulatedStation:
 
     def next_moment(self) -> float:
         """Return when something happens next by itself, or infinity."""
-        return self._outside(self._next_inside())
+        inside = self._next_inside()
+        moment = self._outside(inside)
+        # Rounded down it would be too early, and come again and again.
+        while self._inside(moment) < inside:
+            moment = math.nextafter(moment, math.inf)
+        return moment
 
     def _next_inside(self) -> float:
         return min(

@@ -30,6 +30,7 @@ from simulator.tests.talking import (
     reply,
     start_charging,
 )
+from simulator.vehicle import Vehicle
 from simulator.wire import KEBA_PORT, Outgoing
 
 
@@ -263,6 +264,19 @@ def test_inside_time_can_run_faster_than_the_conversation() -> None:
     assert look(garage, 1, now=110.0)["Sec"] == uptime + 600
     (out,) = garage.receive(b"i", 120.0, CLIENT)
     assert 0.002 <= out.at - 120.0 <= 0.010 + 1e-9
+
+
+@pytest.mark.parametrize("start", [-3600.0, 0.0, 1_700_000_000.3])
+@pytest.mark.parametrize("speed", [1.0, 10.0, 300.0])
+def test_at_its_next_moment_something_happens(
+    start: float, speed: float
+) -> None:
+    garage = SimulatedStation("garage", now=start, speed=speed)
+    garage.perform(PlugIn(Vehicle()), start)
+    for _ in range(1000):
+        moment = garage.next_moment()
+        garage.advance(moment)
+        assert garage.next_moment() > moment
 
 
 def test_a_fast_station_tells_its_next_moment_in_the_callers_time() -> None:
