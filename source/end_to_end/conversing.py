@@ -87,14 +87,18 @@ class Line:
     checker: PauseChecker
     violations: list[Violation] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
-    requests: int = 0
+    requests: list[Request] = field(default_factory=list)
     unanswered: int = 0
-    in_flight: Request | None = None
     overtaken: list[str] = field(default_factory=list)
     miscredited: list[str] = field(default_factory=list)
     reports: Counter[str] = field(default_factory=Counter)
     state: ConnectionState | None = None
     wakes_at: float = math.inf
+
+    @property
+    def in_flight(self) -> Request | None:
+        """The newest request."""
+        return self.requests[-1] if self.requests else None
 
     def order_of(self, command: Command) -> Order:
         """Return the order that an event speaks of."""
@@ -118,6 +122,11 @@ class Line:
         return fields
 
 
+def address_of(number: int) -> str:
+    """Return the address of the station with this number, from 0 on."""
+    return f"192.0.2.{number + 1}"
+
+
 class World:
     """Stations, a fleet that talks to them, and the time.
 
@@ -131,6 +140,8 @@ class World:
         Where its chance begins.
     poll_interval_s
         See `StationOptions`.
+    fleet
+        A fleet that is there already, whose stations have the same names.
     """
 
     def __init__(
@@ -141,6 +152,7 @@ class World:
         to_client: LinkFaults = NO_FAULTS,
         seed: int = 1,
         poll_interval_s: float = 30.0,
+        fleet: Fleet | None = None,
     ) -> None:
         self.now = 0.0
         self._seed = seed
@@ -151,12 +163,12 @@ class World:
         for number, station in enumerate(stations):
             self.lines[station.name] = Line(
                 station,
-                f"192.0.2.{number + 1}",
+                address_of(number),
                 self._link(to_station),
                 self._link(to_client),
                 PauseChecker(station.name),
             )
-        self._fleet = Fleet(
+        self._fleet = fleet or Fleet(
             Station(
                 name,
                 StationOptions(
@@ -268,11 +280,10 @@ class World:
     def _send(self, line: Line, data: bytes) -> None:
         text = data.decode("ascii")
         line.violations += line.checker.hear(data, self.now, CLIENT[0])
-        line.requests += 1
         previous = line.in_flight
         if previous and not (previous.is_answered or previous.is_given_up):
             line.overtaken.append(previous.text)
-        line.in_flight = Request(text, self.now)
+        line.requests.append(Request(text, self.now))
         for at, arriving in line.to_station.carry(data, self.now):
 
             def arrive(arriving: bytes = arriving) -> None:
@@ -350,7 +361,7 @@ class World:
             case CommandNotSent(station=name, word=word, outcome=outcome):
                 self.lines[name].newest(word).outcomes.append(outcome)
             case ConnectionState(station=name):
-                assert event.requests_sent == self.lines[name].requests
+                assert event.requests_sent == len(self.lines[name].requests)
                 self.lines[name].state = event
 
 

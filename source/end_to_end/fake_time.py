@@ -1,0 +1,274 @@
+"""The whole connector on fake time: no thread, no socket, no broker.
+
+What BEMCom writes goes into the connector's own handler of messages, what it
+reads is what the connector publishes. Between the two everything is real but
+the loops of the threads: settings, flows, gateway, fleet. The stations are
+simulated ones behind the network of `World`.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace, TracebackType
+from typing import Any, Self
+
+import pytest
+
+from connector.keba.io import gateway as gateway_module
+from connector.keba.station.events import Event
+from connector.main import Connector
+from connector.settings import Settings
+from end_to_end.conversing import World, address_of
+from pyconnector_template.logs import LOGGER_NAME
+from pyconnector_template.settings import read_settings
+from simulator import SimulatedStation
+from simulator.actions import Action
+from simulator.station import UNIX_AT_ZERO
+from testbed.connector_process import NAME, Controller
+from testbed.mosquitto import Observer, Received
+
+logger = logging.getLogger(LOGGER_NAME)
+
+LOOK_S = 0.25
+"""The flow looks after itself so often."""
+
+PATIENCE_S = 120.0
+"""Fake seconds in which everything that a test waits for must happen."""
+
+
+class FakeTime:
+    """Takes the place of the module `time` in the gateway's."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        """Return seconds."""
+        return self.now
+
+    def time(self) -> float:
+        """Return Unix seconds."""
+        return UNIX_AT_ZERO + self.now
+
+    def time_ns(self) -> int:
+        """Return Unix nanoseconds."""
+        return round(self.time() * 1e9)
+
+
+class ListeningObserver(Observer):
+    """Hears what the connector publishes; while it waits, time passes."""
+
+    def __init__(
+        self, connector: Connector, wait_until: Callable[..., None]
+    ) -> None:
+        self.messages: list[Received] = []
+        self._connector = connector
+        self._wait_until = wait_until
+
+    def publish(
+        self, topic: str, payload: object, *, retain: bool = False, qos: int = 1
+    ) -> None:
+        """Hand a message to the connector, as a new one."""
+        data = payload if isinstance(payload, bytes) else json.dumps(payload)
+        message = SimpleNamespace(topic=topic, payload=data, retain=False)
+        self._connector._handle_incoming_mqtt_msg(
+            None, {"self": self._connector}, message
+        )
+
+    def wait_for(
+        self, topic: str, is_it: Callable[[Received], object] = bool
+    ) -> Received:
+        """Wait for a message on a topic and return it; earlier ones count."""
+
+        def found() -> list[Received]:
+            return [one for one in self.on(topic) if is_it(one)]
+
+        self._wait_until(found, f"something fitting on {topic}")
+        return found()[0]
+
+    def hear(self, topic: str, payload: str, **_: object) -> None:
+        """Take what the connector publishes."""
+        self.messages.append(Received(topic, payload.encode(), False, 0))
+
+
+class _LogToObserver(logging.Handler):
+    """Publishes each line of the log, however many there are."""
+
+    def __init__(self, observer: ListeningObserver) -> None:
+        super().__init__()
+        self._observer = observer
+        self.exceptions: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            self.exceptions.append(record.getMessage())
+        text = json.dumps({"msg": record.getMessage()})
+        self._observer.hear(f"{NAME}/logs", text)
+
+
+class _WorldOfGateway(World):
+    """The world of the connector's own fleet; its flow gets the events."""
+
+    def __init__(
+        self,
+        stations: list[SimulatedStation],
+        connector: Connector,
+        clock: FakeTime,
+        **network: Any,
+    ) -> None:
+        self._connector = connector
+        self._clock = clock
+        fleet = connector.gateway._fleet
+        super().__init__(stations, fleet=fleet, **network)
+
+    def flow(self) -> None:
+        """Let the connector's threads do all they can at this moment."""
+        gateway = self._connector.gateway
+        self._clock.now = self.now
+        gateway._read_inbox()
+        gateway._hand_over()
+        while delivery := gateway.next_event(0.0):
+            self._connector._telemetry.handle(delivery)
+            gateway._read_inbox()
+            gateway._hand_over()
+
+    def _step(self) -> None:
+        self._clock.now = self.now
+        super()._step()
+        self.flow()
+
+    def _note(self, events: list[Event]) -> None:  # type: ignore[override]
+        self._connector.gateway._deliver(events)
+
+
+class Site:
+    """The connector and everything around it, for a `with` block.
+
+    Parameters
+    ----------
+    stations
+        The stations.
+    settings
+        Variables beside those that every connector needs.
+    options
+        What the settings say of a station beside its address.
+    network
+        See `World`.
+    """
+
+    def __init__(
+        self,
+        *stations: SimulatedStation,
+        settings: Mapping[str, str] | None = None,
+        options: Mapping[str, Mapping[str, object]] | None = None,
+        network: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._patch = pytest.MonkeyPatch()
+        self._time = FakeTime()
+        self._broker_is_there = True
+        self._patch.setattr(gateway_module, "time", self._time)
+        table = {
+            station.name: {
+                "host": address_of(number),
+                **(options or {}).get(station.name, {}),
+            }
+            for number, station in enumerate(stations)
+        }
+        variables = {
+            "CONNECTOR_NAME": NAME,
+            "MQTT_BROKER_HOST": "127.0.0.1",
+            "KEBA_P30_CHARGE_STATIONS": json.dumps(table),
+            "POLL_SECONDS": "5",
+            **(settings or {}),
+        }
+        self.connector = Connector(settings=read_settings(Settings, variables))
+        dispatcher = self.connector._dispatcher
+        dispatcher._clock = self._time.monotonic
+        dispatcher._last_command_at = 0.0
+        self.observer = ListeningObserver(self.connector, self.wait_until)
+        self.controller = Controller(self.observer)
+        self.connector.mqtt_client = SimpleNamespace(
+            publish=self._published, subscribe=_ignore, unsubscribe=_ignore
+        )
+        self._patch.setattr(
+            self.connector._link, "is_connected", lambda: self._broker_is_there
+        )
+        self._log = _LogToObserver(self.observer)
+        logger.addHandler(self._log)
+        self._world = _WorldOfGateway(
+            [*stations], self.connector, self._time, **(network or {})
+        )
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        until = self._world.now + seconds
+        while self._world.now < until:
+            # What was written meanwhile goes first.
+            self._world.flow()
+            self._world.advance(min(LOOK_S, until - self._world.now))
+            self._time.now = self._world.now
+            self.connector._look_around()
+        self._world.flow()
+
+    def wait_until(
+        self, is_true: Callable[[], object], what: str = "it"
+    ) -> None:
+        """Let time pass until something is true."""
+        until = self._world.now + PATIENCE_S
+        while not is_true():
+            assert self._world.now < until, f"{what} does not happen"
+            self.advance(LOOK_S)
+
+    def act(self, name: str, action: Action) -> None:
+        """Let something happen to a station."""
+        self._world.act(name, action)
+
+    def cut_broker(self) -> None:
+        """Let the broker be away."""
+        self._broker_is_there = False
+
+    def bring_broker_back(self) -> None:
+        """Let the broker be there again; it has forgotten everything."""
+        self._broker_is_there = True
+        self.observer.messages.clear()
+        self.connector._subscribe_and_announce()
+
+    def station(self, name: str) -> SimulatedStation:
+        """Return a station."""
+        return self._world.lines[name].station
+
+    def requests(self, name: str) -> list[str]:
+        """Return what was sent to a station."""
+        return [one.text for one in self._world.lines[name].requests]
+
+    def settings_sent(self, name: str) -> list[str]:
+        """Return what was sent to a station beside polls."""
+        return [
+            text
+            for text in self.requests(name)
+            if not text.startswith("report")
+        ]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        logger.removeHandler(self._log)
+        logger.setLevel(logging.NOTSET)
+        self._patch.undo()
+        if error is None:
+            assert self._log.exceptions == []
+            for name, line in self._world.lines.items():
+                assert line.violations == [], name
+
+    def _published(self, topic: str, payload: str, **_: object) -> None:
+        if self._broker_is_there:
+            self.observer.hear(topic, payload)
+
+
+def _ignore(**_: object) -> None:
+    """Subscribe to nothing: every message reaches the connector."""
