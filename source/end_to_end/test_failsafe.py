@@ -2,26 +2,118 @@
 
 import json
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from simulator import Simulator
+from end_to_end.fake_time import Site
+from simulator import SCENARIOS, SimulatedStation, Simulator
 from testbed.connector_process import ConnectorProcess, Controller
+from testbed.load import seconds_here
 from testbed.mosquitto import Mosquitto, wait_until
 from testbed.plain_station import free_udp_port
 
-pytestmark = pytest.mark.mosquitto
-
 HERE = "127.0.6.1"
 GARAGE = {"garage": "127.0.6.40"}
-SOMEBODY = "127.0.6.50"
+SOMEBODY = ("192.0.2.50", 50_000)
 FAILSAFE = {"timeout": 10, "current": 6000}
 ARMING = "failsafe 10 6000 0"
 DISARMING = "failsafe 0 0 0"
+LOST = "Lost the MQTT broker"
+TRIPPED = "garage was without commands for longer than its failsafe timeout"
+
+
+def select(controller: Controller) -> Controller:
+    controller.select(
+        "garage__readings__limited_by",
+        "garage__results__ena",
+        "garage__results__curr",
+        actuators=["garage__curr", "garage__display"],
+    )
+    return controller
+
+
+# --- on fake time ------------------------------------------------------------
+
+
+def station() -> SimulatedStation:
+    """A station at which a vehicle charges."""
+    scenario = SCENARIOS["always-charging"](Random(1))
+    return SimulatedStation("garage", scenario=scenario)
+
+
+def site(garage: SimulatedStation, **failsafe: float) -> Site:
+    text = json.dumps(FAILSAFE | failsafe)
+    return Site(garage, settings={"KEBA_P30_FAILSAFE": text})
+
+
+def has_tripped(garage: SimulatedStation) -> bool:
+    return garage.point.limits.failsafe.is_tripped
+
+
+def test_a_station_falls_back_without_the_broker_until_it_returns() -> None:
+    garage = station()
+    with site(garage) as here:
+        controller = select(here.controller)
+        here.wait_until(lambda: ARMING in here.settings_sent("garage"))
+        controller.write("garage__curr", 13_000)
+        for _ in range(300):
+            here.advance(1.0)
+            assert not has_tripped(garage)
+        # Written once, the limit is repeated as long as the broker is there.
+        assert here.settings_sent("garage").count("curr 13000") >= 30
+
+        here.cut_broker()
+
+        here.wait_until(lambda: has_tripped(garage))
+        sent = len(here.settings_sent("garage"))
+        here.advance(300.0)
+        assert len(here.settings_sent("garage")) == sent
+        assert has_tripped(garage)
+
+        here.bring_broker_back()
+
+        controller.wait_for_log(TRIPPED)
+        here.wait_until(lambda: not has_tripped(garage))
+        resumed = here.settings_sent("garage")[sent:]
+        assert resumed[:2] == ["ena 1", "curr 13000"]
+        controller.wait_for("garage__results__ena", "applied")
+        controller.wait_for("garage__results__curr", "applied")
+
+
+def test_a_station_that_was_left_armed_is_taken_over() -> None:
+    """It has fallen back, so it needs enable and current again."""
+    garage = station()
+    garage.receive(ARMING.encode(), 0.0, SOMEBODY)
+    garage.advance(20.0)
+    assert has_tripped(garage)
+
+    with site(garage) as here:
+        here.advance(60.0)
+
+        assert {"ena 1", "curr 63000"} <= {*here.settings_sent("garage")}
+        assert not has_tripped(garage)
+
+
+def test_a_controller_that_falls_silent_is_not_in_charge() -> None:
+    garage = station()
+    with site(garage, controller_timeout=0.5) as here:
+        controller = select(here.controller)
+        controller.wait_for("garage__readings__limited_by", "failsafe")
+        assert has_tripped(garage)
+        assert here.settings_sent("garage") == [ARMING]
+
+        controller.write("garage__display", "here I am")
+
+        here.wait_until(
+            lambda: {"ena 1", "curr 63000"} <= {*here.settings_sent("garage")}
+        )
+
+
+# --- with real processes -----------------------------------------------------
 
 
 @pytest.fixture
@@ -30,26 +122,13 @@ def port() -> int:
 
 
 @contextmanager
-def charging_garage(port: int, *, speed: float = 1.0) -> Iterator[Simulator]:
+def charging_garage(port: int, *, speed: float) -> Iterator[Simulator]:
     """A station at which a vehicle charges."""
     with Simulator(
         GARAGE, scenario="always-charging", port=port, speed=speed
     ) as simulator:
         yield simulator
         assert simulator.violations == []
-
-
-def _connector(
-    folder: Path, broker: Mosquitto, port: int, **failsafe: float
-) -> ConnectorProcess:
-    return ConnectorProcess(
-        folder,
-        broker.port,
-        GARAGE,
-        bind=HERE,
-        KEBA_P30_PORT=str(port),
-        KEBA_P30_FAILSAFE=json.dumps(FAILSAFE | failsafe),
-    )
 
 
 def _settings_sent(simulator: Simulator) -> list[str]:
@@ -60,123 +139,110 @@ def _settings_sent(simulator: Simulator) -> list[str]:
     ]
 
 
-def _has_fallen_back(simulator: Simulator) -> bool:
-    return simulator.stations["garage"].point.limits.failsafe.is_tripped
+def _wait_for_polls(simulator: Simulator, count: int) -> None:
+    """Wait until a round has begun so many times more."""
+
+    def rounds() -> int:
+        return sum(one.text == "report 1" for one in simulator.requests)
+
+    enough = rounds() + count
+    assert simulator.wait_until(lambda: rounds() >= enough, 30.0)
 
 
-def _controller(broker: Mosquitto) -> Controller:
-    controller = Controller(broker.observe("#"))
-    controller.select(
-        "garage__readings__limited_by",
-        "garage__results__ena",
-        "garage__results__curr",
-        actuators=["garage__curr", "garage__display"],
-    )
-    return controller
-
-
+@pytest.mark.mosquitto
 def test_a_broker_that_is_cut_makes_the_station_fall_back_until_it_returns(
-    tmp_path: Path, port: int
+    tmp_path: Path, port: int, hurry: dict[str, str]
 ) -> None:
+    """Here a keepalive leaves three times a second, when anybody is there."""
     broker = Mosquitto(tmp_path)
     with (
-        charging_garage(port) as garage,
+        charging_garage(port, speed=10.0) as garage,
         broker,
-        _connector(tmp_path, broker, port) as connector,
+        ConnectorProcess(
+            tmp_path,
+            broker.port,
+            GARAGE,
+            bind=HERE,
+            KEBA_P30_PORT=str(port),
+            KEBA_P30_FAILSAFE=json.dumps(FAILSAFE),
+            **hurry,
+        ) as connector,
     ):
-        controller = _controller(broker)
+        controller = select(Controller(broker.observe("#")))
         controller.write_until_logged("garage__display", "x", "x: TCH-OK")
-        assert garage.wait_until(lambda: ARMING in _settings_sent(garage))
+        assert garage.wait_until(lambda: ARMING in _settings_sent(garage), 30)
         controller.write("garage__curr", 13_000)
-        # Written once, the limit is repeated as long as the broker is there.
         assert garage.wait_until(
-            lambda: _settings_sent(garage).count("curr 13000") >= 3, 20
+            lambda: _settings_sent(garage).count("curr 13000") >= 3, 30
         )
-        assert not _has_fallen_back(garage)
 
         broker.kill()
 
-        assert garage.wait_until(lambda: _has_fallen_back(garage), 20)
+        connector.wait_for_output(LOST)
+        _wait_for_polls(garage, 2)
+        assert garage.wait_until(
+            lambda: has_tripped(garage.stations["garage"]), 30
+        )
         sent = len(_settings_sent(garage))
+        _wait_for_polls(garage, 1)
+        assert len(_settings_sent(garage)) == sent
 
         broker.start()
-        controller = _controller(broker)
+        controller = select(Controller(broker.observe("#")))
 
-        controller.wait_for_log(
-            "garage was without commands for longer than its failsafe timeout"
+        controller.wait_for_log(TRIPPED)
+        wait_until(
+            lambda: {"ena 1", "curr 13000"} <= {*_settings_sent(garage)[sent:]}
         )
-        wait_until(lambda: not _has_fallen_back(garage))
-        assert _settings_sent(garage)[sent:][:2] == ["ena 1", "curr 13000"]
+        wait_until(lambda: not has_tripped(garage.stations["garage"]))
         controller.wait_for("garage__results__ena", "applied")
         controller.wait_for("garage__results__curr", "applied")
 
         code, seconds = connector.end()
 
-        assert (code, seconds < 2.0) == (0, True)
-        assert _settings_sent(garage)[-1] == DISARMING
+        assert (code, seconds < seconds_here(2.0)) == (0, True)
+        assert DISARMING in _settings_sent(garage)
+        limits = garage.stations["garage"].point.limits
+        assert limits.failsafe.setting.timeout_s == 0
 
 
+@pytest.mark.mosquitto
 def test_a_connector_that_dies_leaves_the_station_to_itself(
     tmp_path: Path, broker: Mosquitto, port: int
 ) -> None:
-    """It neither disarms nor feeds any more."""
+    """It neither disarms nor keeps alive any more."""
     with (
         charging_garage(port, speed=20.0) as garage,
-        _connector(tmp_path, broker, port) as connector,
+        ConnectorProcess(
+            tmp_path,
+            broker.port,
+            GARAGE,
+            bind=HERE,
+            KEBA_P30_PORT=str(port),
+            KEBA_P30_FAILSAFE=json.dumps(FAILSAFE),
+        ) as connector,
     ):
-        garage.wait_until(lambda: ARMING in _settings_sent(garage))
+        assert garage.wait_until(lambda: ARMING in _settings_sent(garage), 30)
 
         connector.end(signal.SIGKILL)
 
-        assert garage.wait_until(lambda: _has_fallen_back(garage), 5)
+        assert garage.wait_until(
+            lambda: has_tripped(garage.stations["garage"]), 30
+        )
         assert DISARMING not in _settings_sent(garage)
 
 
-def test_a_station_that_was_left_armed_is_taken_over(
-    tmp_path: Path, broker: Mosquitto, port: int
-) -> None:
-    """It has fallen back, so it needs enable and current again."""
-    with charging_garage(port, speed=20.0) as garage:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.bind((SOMEBODY, 0))
-            client.sendto(ARMING.encode(), (GARAGE["garage"], port))
-            assert garage.wait_until(lambda: _has_fallen_back(garage), 5)
-
-        with _connector(tmp_path, broker, port):
-            assert garage.wait_until(
-                lambda: {"ena 1", "curr 63000"} <= {*_settings_sent(garage)}
-            )
-
-
-def test_a_controller_that_falls_silent_is_not_in_charge(
-    tmp_path: Path, broker: Mosquitto, port: int
-) -> None:
-    with (
-        charging_garage(port, speed=5.0) as garage,
-        _connector(tmp_path, broker, port, controller_timeout=0.5),
-    ):
-        controller = _controller(broker)
-        assert garage.wait_until(lambda: _has_fallen_back(garage))
-        controller.wait_for("garage__readings__limited_by", "failsafe")
-        assert _settings_sent(garage) == [ARMING]
-
-        controller.write("garage__display", "here I am")
-
-        assert garage.wait_until(
-            lambda: {"ena 1", "curr 63000"} <= {*_settings_sent(garage)}
-        )
-
-
+@pytest.mark.mosquitto
 def test_without_the_setting_no_station_is_armed(
     tmp_path: Path, broker: Mosquitto, port: int
 ) -> None:
     with (
-        charging_garage(port) as garage,
+        charging_garage(port, speed=1.0) as garage,
         ConnectorProcess(
             tmp_path, broker.port, GARAGE, bind=HERE, KEBA_P30_PORT=str(port)
         ) as connector,
     ):
-        assert garage.wait_until(lambda: len(garage.requests) >= 3)
+        assert garage.wait_until(lambda: len(garage.requests) >= 3, 30)
         connector.end()
 
         assert _settings_sent(garage) == []

@@ -7,7 +7,7 @@ not settings: no user may do that to a station.
 
 from pathlib import Path
 
-from connector.keba.station import pacing
+from connector.keba.station import failsafe, pacing
 from pyconnector_template.mqtt import link
 
 REPEAT_PAUSE_S = 0.5
@@ -15,6 +15,9 @@ REPEAT_PAUSE_S = 0.5
 
 RETRY_DELAY_S = 0.2
 """At most, between two attempts to connect to the broker."""
+
+KEEPALIVES_PER_TIMEOUT = 30
+"""KEBA's shortest failsafe timeout is ten seconds."""
 
 SOURCE = Path(__file__).resolve().parents[1]
 
@@ -42,4 +45,5 @@ def settings_for(folder: Path) -> dict[str, str]:
 def shorten() -> None:
     """Shorten the pauses of this process."""
     pacing.REPEAT_PAUSE_S = REPEAT_PAUSE_S
+    failsafe.KEEPALIVES_PER_TIMEOUT = KEEPALIVES_PER_TIMEOUT
     link.SHORTEST_DELAY_S = link.LONGEST_DELAY_S = RETRY_DELAY_S
