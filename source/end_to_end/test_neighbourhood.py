@@ -3,16 +3,14 @@
 import os
 import random
 import socket
-import statistics
-import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from simulator import NO_FAULTS, LinkFaults, Simulator
+from simulator import Simulator
 from simulator.actions import SetInput
 from simulator.server import HeardRequest
 from testbed.connector_process import ConnectorProcess, Controller
@@ -36,7 +34,8 @@ GARAGE = {"garage": "127.0.2.10"}
 LOUD = {"loud": "127.0.2.12"}
 STREET = {f"s{number}": f"127.0.4.{number}" for number in range(1, 101)}
 
-FLOOD_S = 3.0
+FLOOD_PUSHES = 5_000
+FLOOD_POLLS = 3
 MEGABYTE = 1024 * 1024
 
 
@@ -90,6 +89,7 @@ def test_noise_from_everywhere_costs_neither_values_nor_memory_nor_log_lines(
     broker: Mosquitto,
     controller: Controller,
     port: int,
+    hurry: dict[str, str],
 ) -> None:
     chance = random.Random(1)
     controller.select(
@@ -115,6 +115,7 @@ def test_noise_from_everywhere_costs_neither_values_nor_memory_nor_log_lines(
             GARAGE | LOUD,
             bind=HERE,
             KEBA_P30_PORT=str(port),
+            **hurry,
         ) as connector,
     ):
         controller.wait_for("garage__report 2__State", 1)
@@ -122,9 +123,13 @@ def test_noise_from_everywhere_costs_neither_values_nor_memory_nor_log_lines(
         memory_before = resident_bytes(connector)
         lines_before = connector.output.count("\n")
 
+        def polls() -> int:
+            return sum(one.text == "report 1" for one in stations.requests)
+
         pushes = 0
-        until = time.monotonic() + FLOOD_S
-        while time.monotonic() < until:
+        enough = polls() + FLOOD_POLLS
+        # It lasts until the other station was asked all the same.
+        while pushes < FLOOD_PUSHES or polls() < enough:
             for _ in range(100):
                 pushes += 1
                 loud.say(b'{"E pres": %d}' % pushes)
@@ -132,8 +137,10 @@ def test_noise_from_everywhere_costs_neither_values_nor_memory_nor_log_lines(
                 chance.choice(unknown).sendto(data, (HERE, port))
                 loud.say(data)
 
-        assert pushes > 1000 * FLOOD_S
-        controller.wait_for("loud__report 3__E pres", 77)
+        wait_until(
+            lambda: controller.values("loud__report 3__E pres")[-1] == 77,
+            "what the loud station answers, after all that it has said",
+        )
         stations.act("garage", SetInput(1))
         controller.wait_for("garage__report 2__Input", 1)
         assert connector.is_running()
@@ -145,39 +152,6 @@ def test_noise_from_everywhere_costs_neither_values_nor_memory_nor_log_lines(
 
     assert set(controller.values("garage__report 1__Serial")) == {serial}
     assert set(controller.values("garage__report 2__State")) == {1}
-
-
-def test_doubled_and_reordered_replies_leave_the_values_right(
-    tmp_path: Path, broker: Mosquitto, controller: Controller, port: int
-) -> None:
-    total = "garage__report 3__E total"
-    controller.select(total, "garage__report 1__Serial")
-    # Copies overtake each other: some come after the answers of the next round.
-    faults = LinkFaults(duplication=1.0, reordering=0.5, reordering_s=5.4)
-    with (
-        Simulator(
-            GARAGE,
-            scenario="always-charging",
-            port=port,
-            faults=NO_FAULTS,
-            faults_to_client=faults,
-        ) as stations,
-        ConnectorProcess(
-            tmp_path, broker.port, GARAGE, bind=HERE, KEBA_P30_PORT=str(port)
-        ) as connector,
-    ):
-        assert stations.wait_until(
-            lambda: len(stations.requests) >= 3 * 3 + 1, 20.0
-        )
-        wait_until(lambda: len(set(controller.values(total))) >= 2)
-        serial = stations.stations["garage"].serial
-
-        assert connector.is_running()
-        assert "restarted" not in connector.output
-        assert stations.violations == []
-    values = controller.values(total)
-    assert values == sorted(values), "an older value came after a newer one"
-    assert set(controller.values("garage__report 1__Serial")) == {serial}
 
 
 def rounds_of(
@@ -200,34 +174,28 @@ def test_a_hundred_stations_are_asked_side_by_side_and_lose_no_value(
     port: int,
 ) -> None:
     fields = {"report 1": "Serial", "report 2": "State", "report 3": "P"}
-    keys = {
-        (station, request): f"{station}__{request}__{field}"
+    keys = [
+        f"{station}__{request}__{field}"
         for station in STREET
         for request, field in fields.items()
-    }
-    controller.select(*keys.values())
+    ]
+    controller.select(*keys)
     with (
         Simulator(STREET, port=port) as stations,
         ConnectorProcess(
-            tmp_path, broker.port, STREET, bind=HERE, KEBA_P30_PORT=str(port)
+            tmp_path,
+            broker.port,
+            STREET,
+            bind=HERE,
+            KEBA_P30_PORT=str(port),
         ) as connector,
     ):
-        two_rounds = 2 * 3 * len(STREET)
-        assert stations.wait_until(
-            lambda: len(stations.requests) >= two_rounds, 20.0
+        topics = {controller.topic(key) for key in keys}
+        wait_until(
+            lambda: topics <= {one.topic for one in list(observer.messages)},
+            "a value for each request",
         )
-        requests = stations.requests
-        asked = Counter((one.station, one.text) for one in requests)
-
-        def is_complete() -> bool:
-            heard = Counter(message.topic for message in observer.messages)
-            # The map may have come after the first values.
-            return all(
-                heard[controller.topic(key)] >= asked[one] - 1 > 0
-                for one, key in keys.items()
-            )
-
-        wait_until(is_complete, "a value for each request")
+        requests = sorted(stations.requests, key=lambda one: one.at)
         serials = {name: one.serial for name, one in stations.stations.items()}
         assert stations.violations == []
         assert connector.is_running()
@@ -240,5 +208,6 @@ def test_a_hundred_stations_are_asked_side_by_side_and_lose_no_value(
     assert len(first_rounds) == len(STREET)
     for one in first_rounds:
         assert [request.text for request in one] == list(fields)
-    spans = [one[-1].at - one[0].at for one in first_rounds]
-    assert statistics.median(spans) <= 0.35
+    # Nobody waits until another one has answered.
+    texts = [request.text for request in requests]
+    assert texts[: texts.index("report 3")].count("report 1") > 50
