@@ -103,6 +103,8 @@ def visitor(chance: Random) -> Scenario:
     return Scenario("visitor", steps)
 
 
+# The long day takes a minute where others want the processor, too.
+@pytest.mark.timeout(600)
 def test_a_bad_day_of_ten_stations_breaks_no_promise() -> None:
     stations = [
         SimulatedStation(
