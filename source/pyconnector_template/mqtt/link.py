@@ -21,6 +21,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal
@@ -82,6 +83,8 @@ ECHO_INTERVAL_S = 1.0
 ANNOUNCEMENT_INTERVAL_S = 0.1
 ANNOUNCEMENT_DUTY = 0.05
 LONGEST_WAIT_S = 1.0
+
+GOODBYE_S = 0.1
 
 # However many last wills and goodbyes come: each answer is a message for all.
 STATUS_INTERVAL_S = 1.0
@@ -267,13 +270,7 @@ class BrokerLink:
 
     def subscribe(self, topic: str, qos: int = 0) -> None:
         """Subscribe now and after each CONNACK."""
-
-        def subscribe() -> None:
-            self._subscriptions.add(topic, qos)
-            if self._is_up:
-                self._ask_for([(topic, qos)])
-
-        self._hand_in(subscribe)
+        self._hand_in(lambda: self._subscriptions.add(topic, qos))
 
     def unsubscribe(self, topic: str) -> None:
         """Unsubscribe."""
@@ -437,11 +434,12 @@ class BrokerLink:
             self._client.loop_read()
 
     def _run_requests(self) -> None:
-        try:
+        with suppress(Empty):
             while True:
                 self._requests.get_nowait()()
-        except Empty:
-            return
+        if self._is_up:
+            for packet in self._subscriptions.new_packets():
+                self._ask_for(packet)
 
     def _take_connack(self, reason: ReasonCode) -> None:
         self._connack = None
@@ -577,8 +575,9 @@ class BrokerLink:
 
     def _say_goodbye(self) -> None:
         if self._is_up:
+            self._must_send_status = False
             self._send_status(OFFLINE)
-            self._push()
+            self._wait_for_own_goodbye(time.monotonic() + GOODBYE_S)
         self._client.disconnect()
         # Once, without waiting: a broker that does not read any more will
         # notice the end of the connection, and publish the last will.
@@ -591,6 +590,26 @@ class BrokerLink:
         self._must_send_status |= reaction.must_answer
         self._must_announce |= reaction.must_announce
         self._report.others(self._status.others)
+
+    def _wait_for_own_goodbye(self, until: float) -> None:
+        """
+        Read until our own goodbye has come back.
+
+        Then the broker has it, and nothing is left unread: closing a socket
+        with something unread resets the connection, and the broker would take
+        us for dead.
+        """
+        self._push()
+        # It asks for an answer, like any goodbye; this one gets none.
+        while not self._must_send_status:
+            sock = self._client.socket()
+            patience_s = until - time.monotonic()
+            if sock is None or patience_s <= 0:
+                return
+            writers = [sock] if self._unsent else []
+            if sock in select.select([sock], writers, [], patience_s)[0]:
+                self._read(sock)
+            self._push()
 
     def _lane_of(self, topic: str, qos: int) -> Lane:
         if qos > 0:

@@ -33,6 +33,7 @@ class Subscriptions:
     def __init__(self, echo_topic: str) -> None:
         self._echo_topic = echo_topic
         self._qos: dict[str, int] = {echo_topic: 1}
+        self._unasked: dict[str, None] = {}
         self._asked: dict[int, Sequence[str]] = {}
         self._refused: dict[str, None] = {}
         self._told: set[str] = set()
@@ -42,17 +43,25 @@ class Subscriptions:
     def add(self, topic: str, qos: int) -> None:
         """Wish for a topic, on this connection and all later ones."""
         self._qos[topic] = qos
+        self._unasked[topic] = None
 
     def remove(self, topic: str) -> None:
         """Wish no more."""
         self._qos.pop(topic, None)
+        self._unasked.pop(topic, None)
         self._refused.pop(topic, None)
 
     def all_packets(self) -> Iterator[list[tuple[str, int]]]:
         """Yield what to subscribe on a new connection."""
         self._asked.clear()
+        self._unasked.clear()
         self._echo_due_at = None
         yield from self._packets(self._qos)
+
+    def new_packets(self) -> Iterator[list[tuple[str, int]]]:
+        """Yield what was added since: a map may bring thousands at once."""
+        unasked, self._unasked = self._unasked, {}
+        yield from self._packets(unasked)
 
     def refused_packets(self) -> Iterator[list[tuple[str, int]]]:
         """Yield what to try once more."""

@@ -52,6 +52,18 @@ def test_many_topics_are_many_packets(subscriptions: Subscriptions) -> None:
     assert sum(sizes) == 252
 
 
+def test_what_is_added_later_is_asked_once_many_topics_together(
+    subscriptions: Subscriptions,
+) -> None:
+    answer(subscriptions)
+    for number in range(150):
+        subscriptions.add(f"demo/messages/{number}/value", 2)
+    subscriptions.remove("demo/messages/0/value")
+    sizes = [len(packet) for packet in subscriptions.new_packets()]
+    assert sizes == [TOPICS_PER_PACKET, 49]
+    assert [*subscriptions.new_packets()] == []
+
+
 def test_what_is_accepted_is_no_news(subscriptions: Subscriptions) -> None:
     assert answer(subscriptions) == []
     assert subscriptions.evidence == ""
