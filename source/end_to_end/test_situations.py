@@ -48,7 +48,9 @@ def controller(
                 stack.enter_context(station)
         settings = short_pauses.settings_for(folder) | {
             "KEBA_P30_PORT": str(port),
-            "KEBA_P30_REPLY_TIMEOUT": "0.5",
+            "KEBA_P30_REPLY_TIMEOUT": "0.3",
+            # A round of two reports that stay out must end before the next.
+            "POLL_SECONDS": "3",
         }
         process = ConnectorProcess(
             folder, broker.port, ADDRESSES, bind=HERE, **settings
