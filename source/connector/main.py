@@ -97,13 +97,6 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
         self.gateway = _gateway(settings)
         self._site = SiteFacts()
         tag_mask = _tag_mask(settings)
-        self._telemetry = Telemetry(
-            self.gateway,
-            self,
-            station_log=StationLog(),
-            tag_mask=tag_mask,
-            site=self._site,
-        )
         self._dispatcher = CommandDispatcher(
             self.gateway,
             settings.keba_p30_charge_stations,
@@ -111,6 +104,14 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
             controller_timeout_s=(failsafe and failsafe.controller_timeout)
             or math.inf,
             is_hash=tag_mask.is_hash,
+        )
+        self._telemetry = Telemetry(
+            self.gateway,
+            self,
+            station_log=StationLog(),
+            tag_mask=tag_mask,
+            site=self._site,
+            was_refused=self._dispatcher.was_refused,
         )
         self._diagnosis = DiagnosisTopic(self._site, self._findings)
         self._change_filter = ChangeFilter[Any](

@@ -37,7 +37,7 @@ OPTIONS: dict[str, dict[str, object]] = {
 OBEYED: dict[str, tuple[object, str]] = {
     "ena": (True, "applied"),
     "curr": (10_000, "applied"),
-    "currtime": ("16000 3600", "applied"),
+    "currtime": ("16000 3600", "waiting"),
     "setenergy": (100_000, "applied"),
     "output": (1, "applied"),
     "failsafe": ("600 6000", "applied"),

@@ -70,6 +70,12 @@ class CommandDispatcher:
         # Set by the actuator's thread, read by that of the sensor flow.
         self._last_command_at = clock()
         self._was_controlled = True
+        # Written by the actuator's thread, read by that of the sensor flow.
+        self._refused: set[tuple[str, str]] = set()
+
+    def was_refused(self, station: str, word: str) -> bool:
+        """Tell whether the newest value of an actuator was not sent."""
+        return (station, word) in self._refused
 
     def send_command(self, datapoint_key: str, value: Any) -> None:
         """Check a value and queue its command; returns at once.
@@ -98,7 +104,7 @@ class CommandDispatcher:
         """Tell that a command was too old to be sent."""
         target, word = _target_of(datapoint_key)
         for name in self._stations_of(target, word):
-            self._sink.emit(CommandNotSent(name, word, Outcome.EXPIRED))
+            self._refuse(CommandNotSent(name, word, Outcome.EXPIRED))
 
     def check_control(self, *, broker_is_connected: bool) -> None:
         """Tell the stations when control is lost or back; call it regularly.
@@ -125,17 +131,22 @@ class CommandDispatcher:
         try:
             command = command_from_value(word, value, max_curr, self._is_hash)
         except InvalidCommandError as error:
-            self._sink.emit(
+            self._refuse(
                 CommandNotSent(name, word, Outcome.INVALID, str(error))
             )
             return
         if self._is_read_only:
-            self._sink.emit(
+            self._refuse(
                 CommandNotSent(name, word, Outcome.READ_ONLY, str(command))
             )
             return
         logger_about(name).debug("%s: %s is queued", name, command)
+        self._refused.discard((name, word))
         self._sink.submit(name, command)
+
+    def _refuse(self, event: CommandNotSent) -> None:
+        self._refused.add((event.station, event.word))
+        self._sink.emit(event)
 
 
 def _target_of(datapoint_key: str) -> tuple[str, str]:

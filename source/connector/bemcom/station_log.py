@@ -108,15 +108,13 @@ class StationLog:
 
     def hint_at_another_client(self, station: str) -> None:
         """Tell that status messages seem to go to somebody else."""
+        clue = "Values change, but no status messages come here"
+        self.warn_of(station, Code.SECOND_CLIENT, clue)
+
+    def warn_of(self, station: str, code: Code, evidence: str) -> None:
+        """Tell of a cause, once an hour."""
         self._warn_at_times(
-            station,
-            "pushes",
-            "%s %s",
-            station,
-            sentence(
-                Code.SECOND_CLIENT,
-                "Values change, but no status messages come here",
-            ),
+            station, code, "%s %s", station, sentence(code, evidence)
         )
 
     def tell_unknown_keys(self, station: str) -> None:

@@ -19,7 +19,9 @@ from connector.bemcom.readings import Reading, renewed_readings
 from connector.bemcom.rfid import TagMask
 from connector.bemcom.station_log import StationLog
 from connector.bemcom.unknown_keys import UnknownKeys
+from connector.diagnosis.causes import Code
 from connector.diagnosis.facts import StationFacts
+from connector.diagnosis.findings import evidence_of, may_charge_again
 from connector.diagnosis.link import link_cause
 from connector.diagnosis.site import SiteFacts
 from connector.keba.io.gateway import Delivery
@@ -90,6 +92,8 @@ class Telemetry:
         Hides the tags of RFID cards.
     site
         Keeps what is known of the stations, for the diagnosis.
+    was_refused
+        Tells of a station and a word whether its newest value was not sent.
     """
 
     def __init__(
@@ -100,12 +104,14 @@ class Telemetry:
         station_log: StationLog,
         tag_mask: TagMask,
         site: SiteFacts,
+        was_refused: Callable[[str, str], bool] = lambda *_: False,
     ) -> None:
         self._stations = stations
         self._flow = flow
         self._station_log = station_log
         self._tag_mask = tag_mask
         self._site = site
+        self._was_refused = was_refused
         self._memory: defaultdict[str, _Memory] = defaultdict(_Memory)
 
     def follow_stations(
@@ -144,10 +150,25 @@ class Telemetry:
                     {station: {"connection": self._connection(event)}},
                     delivery.timestamp_ms,
                 )
-            case CommandFinished():
-                self._publish_result(delivery, event.command.word, event)
+            case CommandFinished(station=station, command=command):
+                self._warn_of_failsafe(event)
+                if not self._was_refused(station, command.word):
+                    # Else a newer value was refused: its result stands.
+                    self._publish_result(delivery, command.word, event)
             case CommandNotSent(word=word):
                 self._publish_result(delivery, word, event)
+
+    def _warn_of_failsafe(self, event: CommandFinished) -> None:
+        """Tell that a station that was just stopped may charge again."""
+        facts = self._site.station(event.station)
+        is_applied = event.outcome is Outcome.APPLIED
+        is_stop = event.command.disables_charging()
+        if is_applied and is_stop and may_charge_again(facts):
+            self._station_log.warn_of(
+                event.station,
+                Code.MAY_CHARGE_AGAIN,
+                evidence_of(facts, Code.MAY_CHARGE_AGAIN),
+            )
 
     def _publish_result(
         self,

@@ -8,7 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from connector.diagnosis.missed_pushes import PUSHED, MissedPushDetector
-from connector.keba.protocol.fields import REPORT_1, REPORT_2, REPORT_3
+from connector.keba.protocol.fields import (
+    REPORT_1,
+    REPORT_2,
+    REPORT_3,
+    VEHICLE_PLUGGED,
+)
 from connector.keba.protocol.numbers import whole_number
 from connector.keba.station.events import FailsafeFacts, LinkFacts
 
@@ -20,9 +25,6 @@ KNOWN_FIELDS = frozenset(one.key for one in REPORT_1 + REPORT_2 + REPORT_3)
 SETTINGS = 2
 MEASUREMENTS = 3
 """Numbers of the reports with both."""
-
-VEHICLE_PLUGGED = 4
-"""Bit of `Plug`: 5 and 7 are the values with a vehicle."""
 
 
 @dataclass(slots=True)

@@ -207,7 +207,7 @@ class SetCurrentTimed(Command):
         Where charging is still disabled, a limit had no effect.
         """
         is_shown = self.is_partly_shown_by(fields)
-        if not is_shown or self.limit == 0 or self._is_waiting(fields):
+        if not is_shown or self.limit == 0 or self.is_waiting(fields):
             return is_shown
         return not _equals(fields.get("Enable user"), 0)
 
@@ -215,7 +215,7 @@ class SetCurrentTimed(Command):
         """Tell the same, whether or not charging is enabled."""
         if self.cancels:
             return Command.is_shown_by(self, fields)
-        if self._is_waiting(fields):
+        if self.is_waiting(fields):
             return True
         if "Curr user" not in fields:
             return None
@@ -226,7 +226,23 @@ class SetCurrentTimed(Command):
             return True
         return _equals(fields["Curr user"], self.limit)
 
-    def _is_waiting(self, fields: Mapping[str, object]) -> bool:
+    def is_in_force(self, fields: Mapping[str, object]) -> bool | None:
+        """Tell whether what it has set still rules, or still waits.
+
+        A limit stays one while charging is disabled, by whomever.
+        """
+        if self.cancels or "Curr user" not in fields:
+            return None
+        if self.is_waiting(fields):
+            return True
+        if self.stops and _equals(fields.get("Enable user"), 0):
+            return True
+        return _equals(fields["Curr user"], self.limit)
+
+    def is_waiting(self, fields: Mapping[str, object]) -> bool:
+        """Tell whether its delay counts down."""
+        if self.cancels:
+            return False
         # `Curr timer` keeps its value after the delay (ioBroker.kecontact#125).
         return _equals(fields.get("Curr timer"), self.limit) and not _equals(
             fields.get("Tmo CT", 0), 0

@@ -231,6 +231,10 @@ class State(IntEnum):
     INTERRUPTED = 5
 
 
+VEHICLE_PLUGGED = 4
+"""Bit of `Plug`: 5 and 7 are the values with a vehicle."""
+
+
 class Plug(IntEnum):
     """Field `Plug` of report 2 (UDP guide V2.01, page 17)."""
 

@@ -10,7 +10,12 @@ import math
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
-from connector.keba.protocol.commands import Command, SetFailsafe
+from connector.keba.protocol.commands import (
+    Command,
+    SetCurrentTimed,
+    SetFailsafe,
+)
+from connector.keba.protocol.fields import VEHICLE_PLUGGED
 from connector.keba.protocol.ordering import is_overtaken
 from connector.keba.station.events import (
     Event,
@@ -24,6 +29,10 @@ from connector.keba.station.failsafe import FailsafeKeepalive
 REMEMBERED = frozenset({"ena", "curr", "failsafe"})
 """KEBA ends all other settings with the session (UDP guide V2.01, page 15):
 what belonged to a session is not put on the next one."""
+
+
+_LIMITING = frozenset({"ena", "curr", "currtime"})
+"""Words that change what a `currtime` has set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,7 @@ class DesiredState:
             None if failsafe is None else FailsafeKeepalive(failsafe)
         )
         self._set: dict[str, Command] = {}
+        self._timed: SetCurrentTimed | None = None
         self._was_interrupted = False
 
     def note_sent(self, command: Command, now: float) -> None:
@@ -81,10 +91,16 @@ class DesiredState:
         }
         if command.word in REMEMBERED:
             self._set[command.word] = command
+        if isinstance(command, SetCurrentTimed):
+            self._timed = None if command.cancels else command
+        elif self._timed is not None and is_overtaken(self._timed, command):
+            self._timed = None
 
     def note_not_applied(self, word: str) -> None:
         """A confirmed command had no effect."""
         self._set.pop(word, None)
+        if word == SetCurrentTimed.word:
+            self._timed = None
 
     def note_interruption(self) -> None:
         self._was_interrupted = True
@@ -133,7 +149,12 @@ class DesiredState:
 
         Commands of `pending_words` are on their way: their fields may change.
         """
+        timed = self._lost_timed(fields, pending_words)
         actions = self._reconcile_settings(fields, pending_words)
+        if timed is not None:
+            actions.events.append(
+                SettingChanged(self._station, timed, _seen(timed, fields))
+            )
         failsafe = self._failsafe
         if failsafe is None:
             return actions
@@ -157,6 +178,25 @@ class DesiredState:
             return
         actions.commands.extend(commands)
         actions.events.append(FailsafeTookOver(self._station))
+
+    def _lost_timed(
+        self, fields: Mapping[str, object], pending_words: Set[str]
+    ) -> SetCurrentTimed | None:
+        """Return the `currtime` that somebody else has replaced, if any.
+
+        It holds as long as the vehicle stays plugged in, and ends with a
+        restart (UDP guide V2.01, page 21): then nobody has changed it.
+        """
+        timed = self._timed
+        if timed is None or not pending_words.isdisjoint(_LIMITING):
+            return None
+        plug = fields.get("Plug")
+        is_over = isinstance(plug, int) and not plug & VEHICLE_PLUGGED
+        if is_over or timed.is_in_force(fields) is False:
+            self._timed = None
+            is_changed = not is_over and not self._was_interrupted
+            return timed if is_changed else None
+        return None
 
     def _reconcile_settings(
         self, fields: Mapping[str, object], pending_words: Set[str]

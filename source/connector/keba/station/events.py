@@ -16,6 +16,7 @@ class Outcome(StrEnum):
     APPLIED = "applied"
     NOT_APPLIED = "not_applied"
     RECEIVED = "received"
+    WAITING = "waiting"
     REJECTED = "rejected"
     NO_REPLY = "no_reply"
     SUPERSEDED = "superseded"

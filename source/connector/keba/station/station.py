@@ -460,7 +460,7 @@ class Station:
         results = self._verification.check(report.fields, asked_at)
         for result in results:
             self._exchange.mark_reported(result.command)
-            if result.outcome is Outcome.APPLIED:
+            if result.outcome in (Outcome.APPLIED, Outcome.WAITING):
                 self._desired_state.note_applied(result.command)
                 # Its repetition, if that waits, is needless.
                 self._commands.remove_command(result.command)

@@ -8,7 +8,7 @@ command, and had the time to carry it out, shows nothing.
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from connector.keba.protocol.commands import Command
+from connector.keba.protocol.commands import Command, SetCurrentTimed
 from connector.keba.protocol.ordering import is_overtaken
 from connector.keba.station.events import CommandFinished, Outcome
 
@@ -26,6 +26,17 @@ class _Watched:
     is_answered: bool
     readings_left: int = READINGS_BEFORE_NOT_APPLIED
     is_overtaken: bool = False
+    is_waiting: bool = False
+
+    def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
+        """Tell whether a reading shows its effect."""
+        command = self.command
+        if self.is_waiting and isinstance(command, SetCurrentTimed):
+            # Its delay has ended, or was ended by somebody else.
+            return command.is_in_force(fields)
+        if self.is_overtaken:
+            return command.is_partly_shown_by(fields)
+        return command.is_shown_by(fields)
 
 
 class Verification:
@@ -39,11 +50,19 @@ class Verification:
     @property
     def needs_reading(self) -> bool:
         """Whether a confirmed command still waits for a reading."""
-        return any(watched.is_answered for watched in self._watched.values())
+        return any(
+            watched.is_answered and not watched.is_waiting
+            for watched in self._watched.values()
+        )
 
     @property
     def words(self) -> Set[str]:
-        return self._watched.keys()
+        """Words of commands whose effect may show with any reading."""
+        return {
+            word
+            for word, watched in self._watched.items()
+            if not watched.is_waiting
+        }
 
     def watch(
         self, command: Command, now: float, *, is_answered: bool
@@ -90,7 +109,17 @@ class Verification:
         self._missing_readings += 1
         if self._missing_readings < MISSING_READINGS:
             return []
-        return self.abandon("report 2 does not come")
+        waiting = {
+            word: watched
+            for word, watched in self._watched.items()
+            if watched.is_waiting
+        }
+        for word in waiting:
+            del self._watched[word]
+        results = self.abandon("report 2 does not come")
+        # A delay goes on whether we see it or not.
+        self._watched = waiting
+        return results
 
     def abandon(self, why: str) -> list[CommandFinished]:
         """End all waiting: nothing more can be known."""
@@ -108,10 +137,9 @@ class Verification:
     ) -> list[CommandFinished]:
         """Return the result, if this reading shows one."""
         command = watched.command
-        if watched.is_overtaken:
-            is_shown = command.is_partly_shown_by(fields)
-        else:
-            is_shown = command.is_shown_by(fields)
+        if isinstance(command, SetCurrentTimed) and command.is_waiting(fields):
+            return self._note_waiting(watched)
+        is_shown = watched.is_shown_by(fields)
         if is_shown is False:
             watched.readings_left -= 1
             if watched.readings_left > 0:
@@ -129,6 +157,15 @@ class Verification:
             return [self._finished(command, Outcome.SUPERSEDED)]
         detail = _contradiction(command, fields)
         return [self._finished(command, Outcome.NOT_APPLIED, detail)]
+
+    def _note_waiting(self, watched: _Watched) -> list[CommandFinished]:
+        """Report once that a delay counts down; it is judged at its end."""
+        if watched.is_waiting:
+            return []
+        watched.is_waiting = True
+        # That it is shown answers for an answer that was lost.
+        watched.is_answered = True
+        return [self._finished(watched.command, Outcome.WAITING)]
 
     def _finished(
         self, command: Command, outcome: Outcome, detail: str = ""

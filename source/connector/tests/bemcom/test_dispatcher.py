@@ -234,3 +234,17 @@ def test_a_controller_that_stays_silent_is_not_in_control(
     dispatcher.check_control(broker_is_connected=True)
 
     assert gateway.control == [False, True]
+
+
+def test_who_asks_is_told_whether_the_newest_value_was_refused(
+    dispatcher: CommandDispatcher,
+) -> None:
+    dispatcher.send_command("garage__curr", 16_000)
+    assert not dispatcher.was_refused("garage", "curr")
+
+    dispatcher.send_command("garage__curr", 0)
+    assert dispatcher.was_refused("garage", "curr")
+    assert not dispatcher.was_refused("garage", "ena")
+
+    dispatcher.send_command("garage__curr", 16_000)
+    assert not dispatcher.was_refused("garage", "curr")

@@ -14,7 +14,11 @@ from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
 from connector.diagnosis.causes import Code
 from connector.diagnosis.site import SiteFacts
 from connector.keba.io.gateway import Delivery, GatewayError
-from connector.keba.protocol.commands import Enable
+from connector.keba.protocol.commands import (
+    Enable,
+    Milliampere,
+    SetCurrent,
+)
 from connector.keba.station.events import (
     CommandFinished,
     CommandNotSent,
@@ -66,6 +70,7 @@ class PlainFlow:
         *script: Delivery | GatewayError | None,
         tag_mask: TagMask | None = None,
     ) -> None:
+        self.refused: set[tuple[str, str]] = set()
         self.stations = ScriptedStations(*script)
         self.raw_messages: list[dict[str, Any]] = []
         self.published: list[tuple[dict[str, Any], int]] = []
@@ -75,6 +80,7 @@ class PlainFlow:
             station_log=StationLog(),
             tag_mask=tag_mask or TagMask(),
             site=SiteFacts(),
+            was_refused=lambda *newest: newest in self.refused,
         )
 
     def run_sensor_flow(self, raw_data: Any = None) -> None:
@@ -433,3 +439,59 @@ def test_events_that_were_dropped_are_told(
     follow(flow)
 
     assert "17 messages of stations were dropped" in caplog.text
+
+
+# --- what the diagnosis adds -------------------------------------------------
+
+
+SOMEBODY_ELSES_FAILSAFE = (
+    '{"ID": "2", "State": 5, "Enable user": 0, "Enable sys": 0, '
+    '"Tmo FS": 600, "Curr FS": %d}'
+)
+
+
+def test_the_verdict_of_an_older_command_does_not_replace_a_newer_refusal(
+    flow: PlainFlow,
+) -> None:
+    """`curr 16000`, then `curr 0`, which is refused at once."""
+    refusal = CommandNotSent("garage", "curr", Outcome.INVALID, "0 mA")
+    limit = SetCurrent(Milliampere(16_000))
+    flow.refused.add(("garage", "curr"))
+    handle(flow, refusal)
+    handle(flow, CommandFinished("garage", limit, Outcome.APPLIED))
+
+    assert flow.values()["garage__results__curr"] == "invalid: 0 mA"
+
+
+def test_a_status_message_brings_the_report_that_explains_it(
+    flow: PlainFlow,
+) -> None:
+    report_2 = '{"ID": "2", "State": 3, "Enable user": 1, "Enable sys": 1}'
+    handle(flow, ReportReceived("garage", "report 2", report_2))
+
+    handle(flow, StatusReceived("garage", '{"State": 5}'))
+
+    assert flow.stations.asked == [("garage", 2)]
+
+
+@pytest.mark.parametrize(("current", "warnings"), [(6_000, 1), (0, 0)])
+def test_a_station_that_may_charge_again_is_a_warning(
+    flow: PlainFlow,
+    caplog: pytest.LogCaptureFixture,
+    current: int,
+    warnings: int,
+) -> None:
+    """sem-community#763: it did so after 600 s, with 6 A."""
+    text = SOMEBODY_ELSES_FAILSAFE % current
+    handle(flow, ReportReceived("garage", "report 2", text))
+
+    off = Enable(on=False)
+    handle(flow, CommandFinished("garage", off, Outcome.APPLIED))
+
+    told = [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelname == "WARNING"
+    ]
+    assert len(told) == warnings
+    assert all("may charge again by itself" in line for line in told)

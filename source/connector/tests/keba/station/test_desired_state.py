@@ -349,3 +349,78 @@ def test_without_failsafe_nothing_is_kept_alive_or_sent_at_the_end(
 
     assert desired.keepalive(1000.0).keepalives == []
     assert desired.shutdown_commands() == []
+
+
+# --- currtime, as long as the vehicle is plugged in ---------------------------
+
+
+NOW_TEN = SetCurrentTimed(Milliampere(10_000), Seconds(1))
+NOW_STOP = SetCurrentTimed(Milliampere(0), Seconds(1))
+
+
+def test_who_overrides_a_currtime_is_reported(garage: ObeyingGarage) -> None:
+    _settle(garage, NOW_TEN)
+
+    garage.fields["Curr user"] = 16_000
+    garage.live(60.0)
+
+    (changed,) = garage.happened(SettingChanged)
+    assert changed.command == NOW_TEN
+    assert "Curr user 16000" in changed.seen
+
+
+def test_who_lifts_a_currtime_0_is_reported(garage: ObeyingGarage) -> None:
+    _settle(garage, NOW_STOP)
+
+    garage.fields["Enable user"] = 1
+    garage.live(60.0)
+
+    assert [one.command for one in garage.happened(SettingChanged)] == [
+        NOW_STOP
+    ]
+
+
+def test_unplugging_ends_a_currtime_and_nobody_has_changed_it(
+    garage: ObeyingGarage,
+) -> None:
+    _settle(garage, NOW_TEN)
+
+    garage.fields |= {"Plug": 3, "Curr user": 63_000}
+    garage.live(60.0)
+    garage.fields["Plug"] = 7
+    garage.live(60.0)
+
+    assert garage.happened(SettingChanged) == []
+
+
+def test_a_restart_ends_a_currtime_and_nobody_has_changed_it(
+    garage: ObeyingGarage,
+) -> None:
+    _settle(garage, NOW_TEN)
+
+    garage.reboot()
+    garage.live(90.0)
+
+    assert garage.happened(SettingChanged) == []
+
+
+@pytest.mark.parametrize("newer", [SIX_AMPERES, DISABLE], ids=str)
+def test_a_newer_command_of_ours_is_not_somebody_else(
+    garage: ObeyingGarage, newer: Command
+) -> None:
+    _settle(garage, NOW_TEN, newer)
+
+    garage.live(60.0)
+
+    assert garage.happened(SettingChanged) == []
+
+
+def test_a_reached_energy_limit_has_changed_no_currtime(
+    garage: ObeyingGarage,
+) -> None:
+    _settle(garage, NOW_TEN)
+
+    garage.fields |= {"Enable user": 0, "Enable sys": 0}
+    garage.live(60.0)
+
+    assert garage.happened(SettingChanged) == []

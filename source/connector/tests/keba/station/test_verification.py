@@ -298,3 +298,68 @@ def test_an_unanswered_command_is_in_question_for_two_readings(
 
     garage.check({"Curr user": 6000}, asked_at=8.2)
     assert garage.words == set()
+
+
+# --- what counts down -------------------------------------------------------
+
+
+LATER = SetCurrentTimed(Milliampere(10_000), Seconds(3600))
+COUNTING = {"Curr user": 63_000, "Curr timer": 10_000, "Tmo CT": 3590}
+RESET = {"Curr user": 63_000, "Curr timer": 63_000, "Tmo CT": 0}
+
+
+def _counting(garage: Verification) -> None:
+    garage.watch(LATER, 1.0, is_answered=True)
+    assert garage.check(COUNTING, asked_at=2.0) == [
+        finished(LATER, Outcome.WAITING)
+    ]
+
+
+def test_a_delay_that_counts_down_is_told_once_and_not_waited_for(
+    garage: Verification,
+) -> None:
+    _counting(garage)
+
+    assert garage.check(COUNTING, asked_at=32.0) == []
+    assert not garage.needs_reading
+    assert garage.words == set()
+
+
+def test_at_the_end_of_its_delay_a_limit_is_applied(
+    garage: Verification,
+) -> None:
+    _counting(garage)
+    ended = {"Curr user": 10_000, "Curr timer": 10_000, "Tmo CT": 0}
+
+    assert garage.check(ended, asked_at=3610.0) == [
+        finished(LATER, Outcome.APPLIED)
+    ]
+
+
+def test_a_delay_that_somebody_has_reset_ends_as_not_applied(
+    garage: Verification,
+) -> None:
+    _counting(garage)
+
+    assert garage.check(RESET, asked_at=32.0) == []
+    (verdict,) = garage.check(RESET, asked_at=38.0)
+
+    assert verdict.outcome is Outcome.NOT_APPLIED
+    assert "seen Curr user 63000" in verdict.detail
+
+
+def test_a_delay_goes_on_while_no_report_comes(garage: Verification) -> None:
+    _counting(garage)
+
+    for _ in range(10):
+        assert garage.note_missing_reading() == []
+
+    assert garage.check(COUNTING, asked_at=400.0) == []
+
+
+def test_a_newer_currtime_supersedes_one_that_counts_down(
+    garage: Verification,
+) -> None:
+    _counting(garage)
+
+    assert garage.supersede("currtime") == [finished(LATER, Outcome.SUPERSEDED)]
