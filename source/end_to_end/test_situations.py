@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import pytest
 
 from connector.tests.diagnosis.situation import Situation, all_situations
 from testbed import short_pauses
-from testbed.connector_process import ConnectorProcess, Controller
-from testbed.mosquitto import Mosquitto
+from testbed.connector_process import NAME, ConnectorProcess, Controller
+from testbed.mosquitto import Mosquitto, Observer, Received
 from testbed.plain_station import PlainStation, free_udp_port
 
 pytestmark = pytest.mark.mosquitto
@@ -32,10 +33,16 @@ def _answers(situation: Situation) -> dict[str, bytes]:
     }
 
 
+@dataclass(frozen=True)
+class Site:
+    """BEMCom's side, and who hears everything."""
+
+    controller: Controller
+    observer: Observer
+
+
 @pytest.fixture(scope="module")
-def controller(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Controller]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("situations")
     port = free_udp_port()
     with ExitStack() as stack:
@@ -56,7 +63,8 @@ def controller(
             folder, broker.port, ADDRESSES, bind=HERE, **settings
         )
         stack.enter_context(process)
-        controller = Controller(broker.observe("#"))
+        observer = broker.observe("#")
+        controller = Controller(observer)
         controller.select(
             *(
                 f"{name}__{key}"
@@ -64,7 +72,7 @@ def controller(
                 for key in situation.expected
             )
         )
-        yield controller
+        yield Site(controller, observer)
         assert process.is_running()
         assert "Traceback" not in process.output
 
@@ -75,10 +83,31 @@ def controller(
     ids=[one.name for one in SITUATIONS.values()],
 )
 def test_a_user_is_told_what_is_the_case(
-    controller: Controller, name: str, situation: Situation
+    site: Site, name: str, situation: Situation
 ) -> None:
+    controller = site.controller
     for key, value in situation.expected.items():
         controller.wait_for(f"{name}__{key}", value)
         if key.startswith("readings"):
             # Nothing else is told while the first reports come.
             assert set(controller.values(f"{name}__{key}")) == {value}
+
+
+def test_the_diagnosis_names_what_the_datapoints_name(site: Site) -> None:
+    causes = {
+        (name, value)
+        for name, situation in SITUATIONS.items()
+        for key, value in situation.expected.items()
+        # The limit is one fact more, and these are no findings.
+        if key != "readings__limited_by"
+        and value not in ("", "ok", "no_vehicle")
+    }
+
+    def names_all(message: Received) -> bool:
+        findings = message.json["findings"]
+        return causes <= {(one["about"], one["code"]) for one in findings}
+
+    message = site.observer.wait_for(f"{NAME}/diagnosis", names_all)
+
+    assert all(one["advice"] for one in message.json["findings"])
+    assert message.json["stations"].keys() == SITUATIONS.keys()
