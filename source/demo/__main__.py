@@ -176,10 +176,12 @@ def _show_lines(
     api: BemcomApi, connector: subprocess.Popen[bytes], ends_at: float
 ) -> None:
     pause = threading.Event()
-    while time.monotonic() < ends_at and connector.poll() is None:
+    while connector.poll() is None:
         print(plain_lines(api, [*STATIONS]), flush=True)
         wait_s = min(PLAIN_LINES_EVERY_S, ends_at - time.monotonic())
-        pause.wait(max(0, wait_s))
+        if wait_s <= 0:
+            return
+        pause.wait(wait_s)
 
 
 def _how_to_send(port: int) -> str:

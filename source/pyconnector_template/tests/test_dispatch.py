@@ -11,6 +11,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from pyconnector_template.dispatch import DispatchInInterval, DispatchOnce
+from testbed.load import seconds_here
 from testbed.mosquitto import DEADLINE_S
 
 both = pytest.mark.parametrize("kind", [DispatchOnce, DispatchInInterval])
@@ -135,9 +136,9 @@ def times_of_calls(duration_s: float, interval_s: float) -> list[float]:
 
 def test_the_interval_counts_from_start_to_start() -> None:
     for gap in times_of_calls(duration_s=0.08, interval_s=0.1):
-        assert 0.099 <= gap < 0.17
+        assert 0.099 <= gap < seconds_here(0.17)
 
 
 def test_a_long_call_is_followed_by_the_next_one_at_once() -> None:
     for gap in times_of_calls(duration_s=0.1, interval_s=0.09):
-        assert 0.099 <= gap < 0.18
+        assert 0.099 <= gap < seconds_here(0.18)

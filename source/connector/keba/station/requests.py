@@ -203,11 +203,16 @@ class PollSchedule:
         if self._next_round_at <= now:
             self._next_round_at = now + self._interval_s
 
-    def begin_round(self, now: float) -> None:
-        """Ask for all reports of a round."""
+    def begin_round(self, now: float, in_flight: int | None = None) -> None:
+        """Ask for all reports of a round but the one that is in flight.
+
+        Where replies may take longer than a round, a report that was asked for
+        anew each time would never count as unanswered.
+        """
         for number in self._reports:
             self._missing_in_round.add(number)
-            self.add(number, now)
+            if number != in_flight:
+                self.add(number, now)
 
     def add(self, number: int, now: float, *, delay_s: float = 0.0) -> None:
         """Ask for a report; equal requests are merged, into the later one.

@@ -316,7 +316,7 @@ class Station:
         self._polls.plan_next_round(now)
         if not self._availability.is_resolved:
             return self._state_after_round()
-        self._polls.begin_round(now)
+        self._polls.begin_round(now, in_flight=self._exchange.report)
         return []
 
     def _strike_off(self, number: int) -> list[Event]:

@@ -114,6 +114,19 @@ def test_rounds_that_were_missed_are_not_made_up_for(woken_at: float) -> None:
     assert garage.now == pytest.approx(woken_at + 30.0)
 
 
+@pytest.mark.parametrize("reply_timeout_s", [2.0, 4.9, 5.0, 6.0, 10.0])
+def test_a_station_that_dies_is_told_however_long_replies_may_take(
+    reply_timeout_s: float,
+) -> None:
+    """Also where the next round begins before a reply has timed out."""
+    garage = Conversation(poll_interval_s=5.0, reply_timeout_s=reply_timeout_s)
+    garage.answer_round()
+
+    garage.pass_time(12 * reply_timeout_s)
+
+    assert reasons(garage)[-1] is Code.NO_REPLY
+
+
 def test_a_report_becomes_an_event_with_its_text_as_received(
     garage: Conversation,
 ) -> None:
