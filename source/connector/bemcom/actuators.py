@@ -219,8 +219,13 @@ class Actuator:
         Makes the command from a value.
     example
         Example value for BEMCom's API.
-    unit, meaning, accepts
-        For people: unit, what it does, and which values.
+    unit, meaning
+        For people: unit, and what it does.
+    accepts
+        Which values, for people who write it through BEMCom's API: each of
+        them passes in the data format that is recommended (decision 10).
+    promised
+        One value of each form that `accepts` names, and the ends of ranges.
     low, high
         Range of a number.
     allowed
@@ -235,6 +240,7 @@ class Actuator:
     unit: str
     meaning: str
     accepts: str
+    promised: tuple[int | str | None, ...]
     low: int | None = None
     high: int | None = None
     allowed: tuple[int, ...] = ()
@@ -250,7 +256,8 @@ ACTUATORS: Mapping[str, Actuator] = {
             0,
             "",
             "enable or disable charging",
-            "0, 1, true, false; null is 0",
+            "0, 1; null is 0",
+            (0, 1, None),
             allowed=(0, 1),
         ),
         Actuator(
@@ -260,6 +267,7 @@ ACTUATORS: Mapping[str, Actuator] = {
             "mA",
             "limit of the charging current",
             "6000…63000; null is no limit of ours, 63000 or max_curr",
+            (6_000, 63_000, None),
             low=6_000,
             high=63_000,
         ),
@@ -270,6 +278,7 @@ ACTUATORS: Mapping[str, Actuator] = {
             "0.1 Wh",
             "energy at which the session stops",
             "0 (no limit)…999999999; null is 0",
+            (0, ENERGY_MAX_DWH, None),
             low=0,
             high=ENERGY_MAX_DWH,
         ),
@@ -279,8 +288,9 @@ ACTUATORS: Mapping[str, Actuator] = {
             "0 0 0 0 Hello$KEBA",
             "",
             "text on the display",
-            "up to 23 ASCII characters, alone or as "
+            "text of up to 23 ASCII characters, alone or as "
             "`1 <min s> <max s> 0 <text>`",
+            ("Hello", "1 5 20 0 Hello$KEBA"),
             is_text=True,
         ),
         Actuator(
@@ -291,6 +301,7 @@ ACTUATORS: Mapping[str, Actuator] = {
             "limit of the charging current until unplugged; 0 stops",
             "0 or 6000…63000, alone or as text `<mA> <s>` with a delay of "
             "0…860400 s; null is no limit of ours",
+            (0, 6_000, 63_000, "10000 7200", "0 860400", None),
         ),
         Actuator(
             "output",
@@ -298,7 +309,8 @@ ACTUATORS: Mapping[str, Actuator] = {
             0,
             "",
             "relay X2, or its pulses per kWh (stored in the station)",
-            "0, 1, true, false, 10…150; null is refused",
+            "0, 1, 10…150; null is refused",
+            (0, 1, 10, 150),
             low=0,
             high=150,
         ),
@@ -310,6 +322,11 @@ ACTUATORS: Mapping[str, Actuator] = {
             "authorise a session",
             "text: empty, `<tag>` or `<tag> <class>` in 16 and 20 "
             "hexadecimal digits",
+            (
+                "",
+                "e3f76b8d00000000",
+                "e3f76b8d00000000 01010400000000000000",
+            ),
             is_text=True,
         ),
         Actuator(
@@ -319,6 +336,7 @@ ACTUATORS: Mapping[str, Actuator] = {
             "",
             "end an authorised session",
             "text: empty or the tag that started it",
+            ("", "e3f76b8d00000000"),
             is_text=True,
         ),
         Actuator(
@@ -327,7 +345,8 @@ ACTUATORS: Mapping[str, Actuator] = {
             1,
             "",
             "unlock the socket; stop charging before",
-            "1 or true",
+            "1",
+            (1,),
             allowed=(1,),
         ),
         Actuator(
@@ -338,6 +357,7 @@ ACTUATORS: Mapping[str, Actuator] = {
             "limit when the station hears no command for a time",
             "text `<timeout s> <mA> [<1 to store it>]`: 10…600 s, 0 or "
             "6000…63000 mA; 0 or null is off",
+            ("10 6000", "600 63000 1", "60 0", 0, None),
             is_text=True,
         ),
         Actuator(
@@ -347,6 +367,7 @@ ACTUATORS: Mapping[str, Actuator] = {
             "s since 1970 UTC",
             "set the clock of the station",
             "Unix time; null is refused",
+            (1_800_000_000,),
             low=1,
             high=4_294_967_295,
         ),
@@ -357,6 +378,7 @@ ACTUATORS: Mapping[str, Actuator] = {
             "",
             "who may switch phases: 0 nobody, 1 OCPP, 2 REST, 3 Modbus, 4 UDP",
             "0…4; null is refused",
+            (0, 1, 2, 3, 4),
             allowed=(0, 1, 2, 3, 4),
         ),
         Actuator(
@@ -365,7 +387,8 @@ ACTUATORS: Mapping[str, Actuator] = {
             1,
             "",
             "charge with one (0) or three (1) phases; at most every 305 s",
-            "0, 1, true, false; null is refused",
+            "0, 1; null is refused",
+            (0, 1),
             allowed=(0, 1),
         ),
     )

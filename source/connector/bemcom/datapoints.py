@@ -37,6 +37,8 @@ class Datapoint:
         Range or allowed values, for people.
     data_format
         BEMCom's name for how the value is to be checked and stored.
+    is_unimportant
+        Whether nobody misses it: it never changes, or another one says it.
     """
 
     kind: str
@@ -45,6 +47,7 @@ class Datapoint:
     meaning: str
     values: str
     data_format: str
+    is_unimportant: bool = False
 
 
 CONNECTION = (
@@ -168,7 +171,7 @@ def all_datapoints() -> Iterator[Datapoint]:
             actuator.unit,
             actuator.meaning,
             actuator.accepts,
-            _data_format(actuator),
+            _format_of_actuator(actuator),
         )
 
 
@@ -206,6 +209,8 @@ def _of_field(number: int, field: Field) -> Datapoint:
         field.meaning,
         _values(field),
         _data_format(field),
+        is_unimportant=field.key in ("ID", "Sec")
+        or (field.key == "Serial" and number != 1),
     )
 
 
@@ -227,8 +232,57 @@ def _data_format(described: Field | Actuator) -> str:
     return "continuous_numeric"
 
 
+def _format_of_actuator(actuator: Actuator) -> str:
+    """Return the format in which BEMCom's API accepts all that is promised.
+
+    Numeric formats refuse texts and the other way round; `unknown` checks
+    nothing and leaves that to us.
+    """
+    values = [value for value in actuator.promised if value is not None]
+    texts = [value for value in values if isinstance(value, str)]
+    if texts and len(texts) < len(values):
+        return "unknown"
+    return _data_format(actuator)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Datapoints that belong together, as the AdminUI's search finds them.
+
+    Parameters
+    ----------
+    purpose
+        What somebody wants who selects them.
+    term
+        What to type into the search field. The AdminUI looks for each word,
+        in small or capital letters, in key, type and example.
+    """
+
+    purpose: str
+    term: str
+
+    def finds(self, key: str, kind: str) -> bool:
+        """Tell whether the AdminUI finds a datapoint."""
+        return all(
+            word in key.lower() or word in kind
+            for word in self.term.lower().split()
+        )
+
+
+SELECTIONS = (
+    Selection("to see what the stations do", "readings__"),
+    Selection("to see whether they answer", "connection__"),
+    Selection("to control: enable and disable", "actuator ena"),
+    Selection("to control: limit the current", "actuator curr"),
+    Selection("to control: what became of it", "results__"),
+    Selection("to bill: meter readings", "energy_total"),
+    Selection("to bill: sessions (with report 100)", "session__"),
+)
+
+
 def markdown(datapoints: Iterable[Datapoint]) -> str:
     """Return docs/datapoints.md."""
+    table = [*datapoints]
     lines = [
         "# Datapoints",
         "",
@@ -240,18 +294,60 @@ def markdown(datapoints: Iterable[Datapoint]) -> str:
         f"at most {MAX_UNKNOWN_KEYS} of each station become datapoints.",
         "",
         "`all__ena` and `all__curr` write to every station at once.",
+        "",
+        "In the data format that is named here, BEMCom's API accepts each",
+        "value that an actuator is said to take. `unknown` checks nothing:",
+        "texts and numbers pass, and the connector refuses what is wrong. A",
+        "`discrete_` format needs its allowed values as well, else it refuses",
+        "everything; `keba metadata` writes both. Switches take `true` and",
+        "`false` too, but the API lets them pass in the formats `unknown` and",
+        "`bool` only.",
+        "",
+        "## What to select",
+        "",
+        "Type the term into the search field of the AdminUI's list, see",
+        "[tools.md](tools.md#metadata-from-an-empty-adminui-to-described-datapoints).",
+        "",
+        *_selections(table),
     ]
     heading = ""
-    for datapoint in datapoints:
+    for datapoint in table:
         section = _section(datapoint)
         if section != heading:
             heading = section
             lines += ["", f"## {heading}", "", *_TABLE_HEAD]
         lines.append(
-            f"| `{datapoint.key}` | {datapoint.unit} | {datapoint.meaning} "
+            f"| `{datapoint.key}` | {datapoint.unit} | {_meaning(datapoint)} "
             f"| {datapoint.values} | {datapoint.data_format} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _selections(table: Iterable[Datapoint]) -> list[str]:
+    lines = [
+        "| to | search for | datapoints of a station |",
+        "| --- | --- | --- |",
+    ]
+    for selection in SELECTIONS:
+        keys = [
+            f"`{one.key}`"
+            for one in table
+            if selection.finds(one.key, one.kind)
+        ]
+        listed = ", ".join(keys) if len(keys) <= 3 else f"{len(keys)}"
+        purpose = selection.purpose.removeprefix("to ")
+        lines.append(f"| {purpose} | `{selection.term}` | {listed} |")
+    lines += [
+        "",
+        "The reports hold the same in KEBA's units, and more. Unimportant are",
+        "their numbers, repeated serial numbers and uptimes.",
+    ]
+    return lines
+
+
+def _meaning(datapoint: Datapoint) -> str:
+    mark = "; unimportant" if datapoint.is_unimportant else ""
+    return f"{datapoint.meaning}{mark}"
 
 
 _TABLE_HEAD = (

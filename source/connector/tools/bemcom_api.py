@@ -2,7 +2,12 @@
 
 Read from django-api 0.8: `GET datapoint/` lists the active datapoints of all
 connectors; `PUT datapoint/` takes a list, finds each by connector name and
-key, and changes all or none. Login is by Basic or by `Bearer` and a token.
+key, active or not, and changes all or none. A field that is missing stays as
+it is, and the answer has the rows whole. Login is by Basic or by `Bearer` and
+a token.
+
+Each active row that is saved makes the API publish a whole datapoint map;
+inactive ones are saved in silence.
 """
 
 import base64
@@ -10,18 +15,23 @@ import json
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from connector.tools.problems import Problem, UsageProblem
+
+T = TypeVar("T")
 
 Row = dict[str, Any]
 """A datapoint as the API has it: connector, key, type and what describes it."""
 
 TIMEOUT_S = 60.0
-"""The API saves row by row, and publishes a datapoint map after each."""
+"""For a portion of rows; the API saves them one by one."""
+
+INACTIVE_PORTION = 200
+"""Rows in a request; a busy API saves some hundred a second."""
 
 _ADVICE = {
     400: "The API has changed nothing.",
@@ -32,6 +42,15 @@ _ADVICE = {
     500: "A short name may be taken by a datapoint that is not active: try "
     "--no-short-names. The API's log tells more.",
 }
+
+IDENTITY = ("connector", "key_in_connector", "type")
+"""What a PUT must name; by the first two the API finds a datapoint."""
+
+
+def portions(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Cut rows into portions of a size at most."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +87,37 @@ class Api:
             raise Problem(f"{self.url} is no BEMCom API", _ADVICE[404], "api")
         return content
 
+    def inactive_datapoints(self, rows: Sequence[Row]) -> list[Row]:
+        """Return datapoints that `datapoints` does not list, as they are.
+
+        The API shows them in its answer to a PUT only: one that names them
+        and changes nothing. Those that it does not know are left out.
+
+        Parameters
+        ----------
+        rows
+            Their connector, key and type; more is not sent.
+
+        Raises
+        ------
+        Problem
+            If the API cannot be reached or refuses.
+        """
+        found: list[Row] = []
+        for portion in portions(rows, INACTIVE_PORTION):
+            names = [{name: row[name] for name in IDENTITY} for row in portion]
+            try:
+                found += self._call("PUT", names)
+            except _RefusedRows as refusal:
+                known = [
+                    name
+                    for name, error in zip(names, refusal.errors, strict=True)
+                    if not error
+                ]
+                if known:
+                    found += self._call("PUT", known)
+        return found
+
     def update(self, rows: Sequence[Row]) -> None:
         """Change the metadata of datapoints, all of them or none.
 
@@ -96,7 +146,7 @@ class Api:
             ) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
-            raise _refusal(error) from None
+            raise _refusal(error, len(rows or ())) from None
         except urllib.error.URLError as error:
             raise _unreachable(self.url, error.reason) from None
         except (OSError, ValueError) as error:
@@ -143,24 +193,41 @@ def api_at(
     return Api(url, authorization, ca_file, is_insecure)
 
 
-def _refusal(error: urllib.error.HTTPError) -> Problem:
+class _RefusedRows(Problem):
+    """The API refuses some rows of a PUT, and so has changed none.
+
+    Attributes
+    ----------
+    errors : list
+        What is wrong with each row, empty for those that are fine.
+    """
+
+    errors: list[Any]
+
+
+def _refusal(error: urllib.error.HTTPError, row_count: int) -> Problem:
     with error:
-        text = error.read(4000).decode("utf-8", "replace").strip()
+        text = error.read().decode("utf-8", "replace").strip()
     is_readable = "json" in error.headers.get("Content-Type", "")
-    said = f": {_shortened(text)}" if is_readable and text else ""
-    return Problem(
+    try:
+        content = json.loads(text) if is_readable else None
+    except ValueError:
+        content = text
+    said = f": {_shortened(content)}" if content else ""
+    problem = Problem(
         f"the API answers {error.code} {error.reason}{said}",
         _ADVICE.get(error.code, ""),
         f"api_{error.code}",
     )
+    if isinstance(content, list) and len(content) == row_count:
+        refused = _RefusedRows(problem.text, problem.advice, problem.code)
+        refused.errors = content
+        return refused
+    return problem
 
 
-def _shortened(text: str) -> str:
+def _shortened(content: Any) -> str:
     """Return what the API says, without the `{}` of rows that are fine."""
-    try:
-        content = json.loads(text)
-    except ValueError:
-        return text[:300]
     if isinstance(content, list):
         content = [row for row in content if row]
     return json.dumps(content, ensure_ascii=False)[:300]

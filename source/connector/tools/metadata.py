@@ -1,11 +1,15 @@
 """`metadata`: what people should know of each datapoint, for BEMCom's API.
 
-Pure: the table of our datapoints and what the API has go in, what should be
-changed comes out. What an admin has written stays, unless told otherwise.
+First what is pure: the table of our datapoints and what the API has go in, what
+should be changed comes out. What an admin has written stays, unless told
+otherwise. Then the command: inactive datapoints are described as fast as the
+API can, active ones slowly, since it publishes a whole datapoint map for each.
 """
 
 import json
+import math
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,22 +17,28 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
-from connector.bemcom.actuators import (
-    ACTUATORS,
-    FLEET,
-    FLEET_WORDS,
-    command_from_value,
-)
-from connector.bemcom.datapoints import Datapoint, all_datapoints
-from connector.keba.protocol.commands import InvalidCommandError
+from connector.bemcom.actuators import ACTUATORS, FLEET, FLEET_WORDS
+from connector.bemcom.datapoints import SELECTIONS, Datapoint, all_datapoints
 from connector.keba.protocol.fields import REPORTS, Field
 from connector.tools import bemcom_api, terminal
-from connector.tools.bemcom_api import Row
+from connector.tools.bemcom_api import (
+    IDENTITY,
+    INACTIVE_PORTION,
+    Api,
+    Row,
+    portions,
+)
+from connector.tools.broker_client import BrokerClient
 from connector.tools.files import write_whole
 from connector.tools.problems import Problem, UsageProblem
 from connector.tools.terminal import AsJson, Yes, confirm
-from connector.tools.tool_settings import chosen_stations, tool_settings
+from connector.tools.tool_settings import (
+    ToolSettings,
+    chosen_stations,
+    tool_settings,
+)
 
 SHORT_NAME_LENGTH = 30
 """What BEMCom's API accepts (django-api 0.8, message_format/models.py)."""
@@ -39,6 +49,18 @@ FIELDS = ("data_format", "short_name", "description", *LIMITS, "unit")
 _EMPTY: tuple[Any, ...] = (None, "", [], {}, "unknown")
 """What the API has where nobody has written anything; `unknown` is its
 default data format."""
+
+ACTIVE_PORTION = 10
+"""Active datapoints in a request."""
+
+PAUSE_PER_MAP_ENTRY_S = 0.0002
+"""So long per entry of each datapoint map that a request brings about. An API
+with one writer needed half of that on two cores, and is deaf meanwhile: twenty
+stations at once made values 241 s late."""
+
+SHORTEST_PAUSE_S = 0.5
+WORTH_A_HINT_S = 20.0
+ANNOUNCED_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +85,45 @@ class Change:
     def key(self) -> str:
         """Key of the datapoint."""
         return str(self.row["key_in_connector"])
+
+    @property
+    def refused_values(self) -> list[Any]:
+        """What the description promises and the API will refuse.
+
+        That comes of a data format that an admin has chosen.
+        """
+        word = self.key.rpartition("__")[2]
+        if self.row["type"] != "actuator":
+            return []
+        return [
+            value
+            for value in ACTUATORS[word].promised
+            if not api_accepts(self.row, value)
+        ]
+
+
+def api_accepts(row: Row, value: Any) -> bool:
+    """Tell whether BEMCom's API lets a value pass to an actuator.
+
+    As django-api 0.8 checks it (message_format/serializers.py).
+    """
+    data_format = row["data_format"]
+    if "_numeric" in data_format and type(value) not in (
+        int,
+        float,
+        type(None),
+    ):
+        return False
+    if "_text" in data_format and not isinstance(value, str | None):
+        return False
+    if data_format == "bool" and not isinstance(value, bool):
+        return False
+    if data_format == "continuous_numeric" and value is not None:
+        low, high = row["min_value"], row["max_value"]
+        return (low is None or value >= low) and (high is None or value <= high)
+    if "discrete_" in data_format:
+        return value in (row["allowed_values"] or ())
+    return True
 
 
 def rows_for(connector: str, stations: Iterable[str]) -> list[Row]:
@@ -159,6 +220,8 @@ def _description(station: str, datapoint: Datapoint) -> str:
     meaning = f"{who}: {datapoint.meaning}."
     if datapoint.kind == "actuator":
         return f"{meaning} Accepts {datapoint.values}."
+    if datapoint.is_unimportant:
+        meaning = f"Unimportant. {meaning}"
     group, _, field = datapoint.key.partition("__")
     if group.startswith("report "):
         return f"{meaning} Field {field} of KEBA's {group}."
@@ -178,7 +241,10 @@ def limits_of(
             return None, None, datapoint.values.split(", ")
         case "discrete_numeric":
             allowed: list[Any] = list(_described(datapoint).allowed)
-            if datapoint.kind == "actuator" and _accepts_null(datapoint.key):
+            if (
+                datapoint.kind == "actuator"
+                and None in ACTUATORS[datapoint.key].promised
+            ):
                 # The API refuses null unless it is in the list.
                 allowed.append(None)
             return None, None, allowed
@@ -200,14 +266,6 @@ _FIELDS: Mapping[str, Field] = {
     for number, fields in REPORTS.items()
     for field in fields
 }
-
-
-def _accepts_null(word: str) -> bool:
-    try:
-        command_from_value(word, None)
-    except InvalidCommandError:
-        return False
-    return True
 
 
 def _short_labels(table: Sequence[Datapoint]) -> dict[str, str]:
@@ -246,14 +304,15 @@ def _compare(wanted: Row, existing: Row, *, is_overwriting: bool) -> Change:
         wanted, existing, is_overwriting=is_overwriting
     ):
         old, new = existing.get(field), wanted[field]
-        if new in _EMPTY or old == new:
+        is_replaced = is_overwriting and field == "data_format"
+        if old == new or (new in _EMPTY and not is_replaced):
             continue
         if old not in _EMPTY and not is_overwriting:
             kept.append(field)
             continue
         changes[field] = (old, new)
         row[field] = new
-    for key in ("connector", "key_in_connector", "type"):
+    for key in IDENTITY:
         row[key] = wanted[key]
     return Change(row, changes, tuple(kept))
 
@@ -316,16 +375,17 @@ def command(
         bool, typer.Option(help="Give short names as well.")
     ] = True,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the changes, send nothing.")
+        bool, typer.Option("--dry-run", help="Show the changes, make none.")
     ] = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Describe all datapoints in BEMCom: text, unit, format, limits, name.
 
-    Mark the datapoints as active in the AdminUI first: the API shows no
-    others. Only fields that are still empty are written, unless you say
-    `--overwrite`.
+    Do it before you mark them as active in the AdminUI: active ones take
+    minutes, since the API publishes a whole datapoint map for each. Inactive
+    ones are found in what the connector announces on the broker. Only fields
+    that are still empty are written, unless you say `--overwrite`.
 
     Example: `keba metadata --api https://bemcom.local --user admin
     --dry-run`
@@ -354,21 +414,202 @@ def command(
         ca_file=ca_file,
         is_insecure=insecure,
     )
-    existing = bemcom.datapoints()
-    found = compare(rows, existing, is_overwriting=overwrite)
-    changes = [change for change in found if change.changes]
+    found = _Datapoints(settings, bemcom, rows)
+    listed = found.compare(is_overwriting=overwrite)
+    changes = [change for change in listed if change.changes]
     if as_json:
         terminal.print_json([_change_as_json(change) for change in changes])
     else:
-        _show_changes(settings.connector_name, found, changes)
-    _require_active(settings.connector_name, found)
-    if not changes or dry_run:
-        return
-    confirm(f"Change {len(changes)} datapoints?", is_confirmed=yes)
-    bemcom.update([change.row for change in changes])
-    terminal.console(stderr=as_json).print(
-        f"{len(changes)} datapoints changed", style="bold green"
-    )
+        _show_changes(changes)
+        _show_refused(listed)
+        found.show_summary(listed)
+    found.require_any()
+    screen = terminal.console(stderr=as_json)
+    if changes and not dry_run:
+        question = f"Change {len(changes)} datapoints?{found.hint(changes)}"
+        confirm(question, is_confirmed=yes)
+        found.write(changes)
+        screen.print(f"{len(changes)} datapoints changed", style="bold green")
+    if not as_json:
+        found.show_selections()
+
+
+class _Datapoints:
+    """The connector's datapoints in the API, active and inactive ones.
+
+    Parameters
+    ----------
+    settings
+        CONNECTOR_NAME, and the broker on which it announces its datapoints.
+    bemcom
+        BEMCom's API.
+    wanted
+        Our metadata.
+    """
+
+    def __init__(
+        self, settings: ToolSettings, bemcom: Api, wanted: Sequence[Row]
+    ) -> None:
+        self._connector = settings.connector_name
+        self._bemcom = bemcom
+        self._wanted = wanted
+        self._active = bemcom.datapoints()
+        self._active_keys = {
+            key
+            for connector, key in map(_identity, self._active)
+            if connector == self._connector
+        }
+        self._announced = _announced(settings)
+        self._inactive = bemcom.inactive_datapoints(
+            [
+                row
+                for row in wanted
+                if row["key_in_connector"] in (self._announced or ())
+                and row["key_in_connector"] not in self._active_keys
+            ]
+        )
+
+    def compare(self, *, is_overwriting: bool) -> list[Change]:
+        """Return what is to be done to each of them."""
+        return compare(
+            self._wanted,
+            [*self._active, *self._inactive],
+            is_overwriting=is_overwriting,
+        )
+
+    def require_any(self) -> None:
+        """Insist on something to describe.
+
+        Raises
+        ------
+        Problem
+            If the API has no datapoint of the connector that we can find.
+        """
+        if self._active_keys or self._inactive:
+            return
+        if self._announced:
+            raise Problem(
+                f"the API knows no datapoint of {self._connector}",
+                "Add the connector in the AdminUI (Connectors, Add) under "
+                "exactly this name, wait half a minute, then come again.",
+                "no_connector",
+            )
+        raise Problem(
+            f"no datapoint of {self._connector} is known: none is active, and "
+            "none is announced on the broker",
+            "Start the connector, and set MQTT_BROKER_HOST and CONNECTOR_NAME "
+            "as it has them.",
+            "nothing_announced",
+        )
+
+    def hint(self, changes: Sequence[Change]) -> str:
+        """Return how long it takes and what would be quicker, for a question.
+
+        Empty where it takes no time worth to be told.
+        """
+        count = len(self._active_of(changes))
+        seconds = 1.5 * self._pause_s(count)
+        if seconds < WORTH_A_HINT_S:
+            return ""
+        return (
+            f" {count} of them are active and take about "
+            f"{math.ceil(seconds / 60)} min. Quicker: say no, mark them as not "
+            "active in the AdminUI, come again, mark them as active."
+        )
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Make the changes: inactive datapoints first, active ones slowly.
+
+        Raises
+        ------
+        Problem
+            If the API cannot be reached or refuses; says what is done.
+        """
+        active = self._active_of(changes)
+        inactive = [one for one in changes if one.key not in self._active_keys]
+        done = 0
+        with terminal.progress(len(changes)) as advance:
+            try:
+                for portion in portions(inactive, INACTIVE_PORTION):
+                    self._bemcom.update([change.row for change in portion])
+                    advance(len(portion))
+                    done += len(portion)
+                for portion in portions(active, ACTIVE_PORTION):
+                    self._bemcom.update([change.row for change in portion])
+                    advance(len(portion))
+                    done += len(portion)
+                    if done < len(changes):
+                        time.sleep(self._pause_s(len(portion)))
+            except Problem as problem:
+                raise Problem(
+                    f"{done} of {len(changes)} datapoints are changed, then: "
+                    f"{problem.text}",
+                    problem.advice,
+                    problem.code,
+                ) from None
+
+    def show_summary(self, listed: Sequence[Change]) -> None:
+        """Count, in one line."""
+        screen = terminal.console()
+        changed = sum(bool(change.changes) for change in listed)
+        kept = sum(bool(change.kept) for change in listed)
+        screen.print(
+            f"{self._connector}: {len(self._active_keys)} active and "
+            f"{len(self._inactive)} inactive datapoints, {changed} to change, "
+            f"{kept} where an admin's words are kept",
+            style="dim",
+        )
+        if self._announced is None:
+            screen.print(
+                "inactive ones cannot be found: MQTT_BROKER_HOST is not set",
+                style="yellow",
+            )
+
+    def show_selections(self) -> None:
+        """Recommend what to mark as active, and how the AdminUI finds it."""
+        table = Table(box=None, header_style="bold")
+        for heading in ("what for", "search for", "datapoints"):
+            table.add_column(heading)
+        rows = self._wanted
+        if self._announced:
+            rows = [
+                row
+                for row in rows
+                if row["key_in_connector"] in self._announced
+            ]
+        for selection in SELECTIONS:
+            count = sum(
+                selection.finds(row["key_in_connector"], row["type"])
+                for row in rows
+            )
+            table.add_row(selection.purpose, selection.term, str(count))
+        terminal.console().print(
+            "\nTo mark datapoints as active, search in the AdminUI's list, "
+            "tick the box in the head and, beyond 100 rows, 'Select all …'; "
+            "then the action 'Mark datapoints as active', Go:"
+        )
+        terminal.print_table(table)
+
+    def _active_of(self, changes: Sequence[Change]) -> list[Change]:
+        return [one for one in changes if one.key in self._active_keys]
+
+    def _pause_s(self, row_count: int) -> float:
+        """Return how long the API is left alone after so many active rows."""
+        entries = row_count * len(self._active_keys)
+        return max(SHORTEST_PAUSE_S, entries * PAUSE_PER_MAP_ENTRY_S)
+
+
+def _announced(settings: ToolSettings) -> frozenset[str] | None:
+    """Return the keys in the retained message `available_datapoints`.
+
+    None where no broker is set; empty where it has no such message.
+    """
+    if not settings.mqtt_broker_host:
+        return None
+    with BrokerClient(settings) as broker:
+        broker.wait_for(lambda view: view.available, ANNOUNCED_WITHIN_S)
+        available = broker.read(lambda view: view.available) or {}
+    return frozenset(key for keys in available.values() for key in keys)
 
 
 def _ask_password(user: str) -> str:
@@ -377,16 +618,6 @@ def _ask_password(user: str) -> str:
             f"the password of {user} is missing: set BEMCOM_API_PASSWORD"
         )
     return str(typer.prompt(f"Password of {user}", hide_input=True))
-
-
-def _require_active(connector: str, found: list[Change]) -> None:
-    if not found:
-        raise Problem(
-            f"the API shows no active datapoint of {connector}",
-            "Add the connector in the AdminUI, open its datapoints and mark "
-            "them as active (list action), then come again.",
-            "nothing_active",
-        )
 
 
 def _change_as_json(change: Change) -> dict[str, Any]:
@@ -400,11 +631,7 @@ def _change_as_json(change: Change) -> dict[str, Any]:
     }
 
 
-def _show_changes(
-    connector: str,
-    found: list[Change],
-    changes: list[Change],
-) -> None:
+def _show_changes(changes: Iterable[Change]) -> None:
     screen = terminal.console()
     for change in changes:
         screen.print(change.key, style="bold", markup=False)
@@ -413,9 +640,19 @@ def _show_changes(
             screen.print(
                 f"  {field}: {was}{new!r}", markup=False, soft_wrap=True
             )
-    kept = sum(bool(change.kept) for change in found)
-    screen.print(
-        f"{connector}: {len(found)} active datapoints, {len(changes)} to "
-        f"change, {kept} where an admin's words are kept",
-        style="dim",
-    )
+
+
+def _show_refused(listed: Iterable[Change]) -> None:
+    """Warn of data formats with which the API refuses what we would take."""
+    screen = terminal.console()
+    for change in listed:
+        if refused := change.refused_values:
+            shown = ", ".join(json.dumps(value) for value in refused)
+            screen.print(
+                f"{change.key}: with the data format "
+                f"{change.row['data_format']}, as an admin has set it, the "
+                f"API refuses {shown}; --overwrite sets ours",
+                style="yellow",
+                markup=False,
+                soft_wrap=True,
+            )

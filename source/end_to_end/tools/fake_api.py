@@ -1,10 +1,13 @@
 """A double of BEMCom's REST API, as far as it knows datapoints.
 
 Written from the source of django-api 0.8: what it lists, how it finds the
-datapoints of a PUT, that it changes all or none, and how it refuses.
+datapoints of a PUT, that it changes all or none and leaves missing fields as
+they are, when it publishes a datapoint map, which values it lets pass to an
+actuator, and how it refuses.
 """
 
 import base64
+import copy
 import http.server
 import json
 import threading
@@ -42,11 +45,14 @@ class FakeApi:
         All datapoints; those without `is_active` are not listed.
     puts : list
         What was sent to it.
+    maps : int
+        How many datapoint maps it would have published.
     """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
         self.puts: list[list[dict[str, Any]]] = []
+        self.maps = 0
 
     def add(
         self, connector: str, key: str, kind: str = "sensor", **fields: Any
@@ -58,7 +64,7 @@ class FakeApi:
             "key_in_connector": key,
             "type": kind,
             "is_active": True,
-            **EMPTY,
+            **copy.deepcopy(EMPTY),
             **fields,
         }
         self.rows.append(row)
@@ -71,11 +77,13 @@ class FakeApi:
 
     def listed(self) -> list[dict[str, Any]]:
         """What GET shows."""
-        return [
-            {key: value for key, value in row.items() if key != "is_active"}
-            for row in self.rows
-            if row["is_active"]
-        ]
+        return [_shown(row) for row in self.rows if row["is_active"]]
+
+    def mark_as_active(self) -> None:
+        """What the list action of the AdminUI does to all of them."""
+        for row in self.rows:
+            row["is_active"] = True
+        self.maps += 1
 
     def update(self, body: Any) -> tuple[int, Any]:
         """What PUT does; returns status and answer."""
@@ -84,17 +92,30 @@ class FakeApi:
         if any(errors):
             return 400, errors
         for row in body:
-            self._find(row).update(row)
+            found = self._find(row)
+            found.update(row)
+            self.maps += found["is_active"]
         names = [row["short_name"] for row in self.rows if row["short_name"]]
         if len(names) != len(set(names)):
             # The database's own constraint: Django answers with a page.
             return 500, None
-        return 200, body
+        return 200, [_shown(self._find(row)) for row in body]
+
+    def write(self, key: str, text: str) -> int:
+        """What POST of a value to an actuator returns as status.
+
+        Parameters
+        ----------
+        text
+            The value as JSON, as the API wants it.
+        """
+        [row] = [one for one in self.rows if one["key_in_connector"] == key]
+        return 201 if _lets_pass(row, json.loads(text)) else 400
 
     def _errors_of(self, row: dict[str, Any]) -> dict[str, Any]:
         if self._find(row) is None:
             return {"datapoint": "No datapoint found matching query"}
-        if row.get("data_format") not in FORMATS:
+        if row.get("data_format", "unknown") not in FORMATS:
             return {"data_format": ["is not a valid choice."]}
         if len(row.get("short_name") or "") > 30:
             return {"short_name": ["has no more than 30 characters."]}
@@ -131,6 +152,28 @@ class FakeApi:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != "is_active"}
+
+
+def _lets_pass(row: dict[str, Any], value: Any) -> bool:
+    """The validator of values, check by check in its order."""
+    kind = row["data_format"]
+    numbers: tuple[type, ...] = (float, int, type(None))
+    if "_numeric" in kind and type(value) not in numbers:
+        return False
+    if "continuous_numeric" in kind and value is not None:
+        if row["min_value"] is not None and value < row["min_value"]:
+            return False
+        if row["max_value"] is not None and value > row["max_value"]:
+            return False
+    if "_text" in kind and type(value) not in (str, type(None)):
+        return False
+    if "bool" in kind and type(value) is not bool:
+        return False
+    return "discrete_" not in kind or value in (row["allowed_values"] or [])
 
 
 def _accepted() -> tuple[str, ...]:

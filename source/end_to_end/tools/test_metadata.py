@@ -1,5 +1,6 @@
 """`metadata`: from an empty AdminUI to described datapoints."""
 
+import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,13 @@ from typing import Any
 
 import pytest
 
+from connector.bemcom.actuators import ACTUATORS
+from connector.bemcom.datapoints import SELECTIONS
+from connector.tools import metadata
+from connector.tools.metadata import rows_for
 from end_to_end.tools.calling import NAME, Call, CommandLine
 from end_to_end.tools.fake_api import TOKEN, FakeApi
+from testbed.mosquitto import Mosquitto
 
 STATIONS = {"garage": "192.0.2.1"}
 
@@ -155,13 +161,192 @@ def test_a_short_name_taken_by_an_inactive_datapoint_is_explained(
     assert again.exit_code == 0
 
 
-def test_without_active_datapoints_it_says_what_to_click(
+def test_without_a_broker_only_active_datapoints_are_found(
     api: FakeApi, command_line: CommandLine
 ) -> None:
+    assert (
+        "MQTT_BROKER_HOST is not set"
+        in command_line("metadata", "--dry-run").out
+    )
     api.rows.clear()
     call = command_line("metadata", "--yes")
     assert call.exit_code == 1
-    assert "AdminUI" in words(call)
+    assert "MQTT_BROKER_HOST" in words(call)
+
+
+@pytest.fixture
+def announced(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker on which our connector has announced its datapoints."""
+    message: dict[str, dict[str, int]] = {"sensor": {}, "actuator": {}}
+    for row in rows_for(NAME, STATIONS):
+        message[row["type"]][row["key_in_connector"]] = 0
+    with Mosquitto(tmp_path) as broker:
+        broker.observe().publish(
+            f"{NAME}/available_datapoints", message, retain=True
+        )
+        yield broker
+
+
+@pytest.fixture
+def beside_the_broker(
+    tmp_path: Path, api: FakeApi, announced: Mosquitto
+) -> CommandLine:
+    """A command line that knows the API and the broker."""
+    return CommandLine(
+        tmp_path,
+        STATIONS,
+        BEMCOM_API_URL=api.url,
+        BEMCOM_API_TOKEN=TOKEN,
+        MQTT_BROKER_HOST="127.0.0.1",
+        MQTT_BROKER_PORT=announced.port,
+    )
+
+
+def add_inactive(api: FakeApi) -> None:
+    """Let the API know what the connector has announced, as it does."""
+    api.rows.clear()
+    for one in rows_for(NAME, STATIONS):
+        api.add(NAME, one["key_in_connector"], one["type"], is_active=False)
+
+
+def test_inactive_datapoints_are_described_before_they_are_marked_as_active(
+    api: FakeApi, beside_the_broker: CommandLine
+) -> None:
+    add_inactive(api)
+    call = beside_the_broker("metadata", "--yes")
+    assert call.exit_code == 0, call.err
+    assert f"{len(api.rows)} datapoints changed" in call.out
+    assert row(api, "garage__report 3__U1")["unit"] == "V"
+    assert {bool(one["description"]) for one in api.rows} == {True}
+    assert api.maps == 0
+    api.mark_as_active()
+    assert api.maps == 1
+    assert "0 to change" in beside_the_broker("metadata", "--yes").out
+
+
+def test_what_an_admin_has_written_on_an_inactive_datapoint_stays(
+    api: FakeApi, beside_the_broker: CommandLine
+) -> None:
+    add_inactive(api)
+    voltage = row(api, "garage__report 3__U1")
+    voltage.update(description="Mains, left", unit="kV")
+    call = beside_the_broker("metadata", "--yes")
+    assert (voltage["description"], voltage["unit"]) == ("Mains, left", "kV")
+    assert voltage["short_name"] == "garage U1"
+    assert "1 where an admin's words are kept" in call.out
+
+
+def test_a_dry_run_changes_no_inactive_datapoint(
+    api: FakeApi, beside_the_broker: CommandLine
+) -> None:
+    add_inactive(api)
+    before = copy.deepcopy(api.rows)
+    call = beside_the_broker("metadata", "--dry-run")
+    assert "unit: 'V'" in call.out
+    assert api.rows == before
+
+
+def test_announced_datapoints_that_the_api_does_not_know_are_left_out(
+    api: FakeApi, beside_the_broker: CommandLine
+) -> None:
+    add_inactive(api)
+    api.rows[:] = [
+        row(api, "garage__report 3__U1"),
+        row(api, "garage__report 3__U2"),
+    ]
+    call = beside_the_broker("metadata", "--yes")
+    assert call.exit_code == 0, call.err
+    assert "2 datapoints changed" in call.out
+
+
+def test_a_connector_that_nobody_has_added_is_told(
+    api: FakeApi, beside_the_broker: CommandLine
+) -> None:
+    api.rows.clear()
+    call = beside_the_broker("metadata", "--yes")
+    assert call.exit_code == 1
+    assert "Connectors, Add" in words(call)
+
+
+def test_active_datapoints_go_in_small_portions_with_a_pause(
+    api: FakeApi, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_inactive(api)
+    api.mark_as_active()
+    pauses: list[float] = []
+    monkeypatch.setattr("connector.tools.metadata.time.sleep", pauses.append)
+    assert command_line("metadata", "--yes").exit_code == 0
+    assert api.maps == 1 + len(api.rows)
+    assert {len(put) for put in api.puts[:-1]} == {metadata.ACTIVE_PORTION}
+    assert len(pauses) == len(api.puts) - 1
+    assert min(pauses) >= metadata.SHORTEST_PAUSE_S
+
+
+def test_many_active_datapoints_are_asked_about_with_the_time_they_take(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stations = {f"bay-{number}": f"192.0.2.{number}" for number in range(1, 11)}
+    api.rows.clear()
+    for one in rows_for(NAME, stations):
+        api.add(NAME, one["key_in_connector"], one["type"])
+    questions: list[str] = []
+    monkeypatch.setattr(
+        metadata, "confirm", lambda text, **_: questions.append(text)
+    )
+    monkeypatch.setattr("connector.tools.metadata.time.sleep", lambda _: None)
+    CommandLine(
+        tmp_path, stations, BEMCOM_API_URL=api.url, BEMCOM_API_TOKEN=TOKEN
+    )("metadata")
+    [question] = questions
+    assert f"{len(api.rows)} of them are active and take about" in question
+    assert "mark them as not active" in question
+
+
+def test_the_api_accepts_each_value_that_a_description_promises(
+    api: FakeApi, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_inactive(api)
+    api.mark_as_active()
+    monkeypatch.setattr("connector.tools.metadata.time.sleep", lambda _: None)
+    command_line("metadata", "--yes")
+    refused = [
+        (word, value)
+        for word, actuator in ACTUATORS.items()
+        for value in actuator.promised
+        if api.write(f"garage__{word}", json.dumps(value)) != 201
+    ]
+    assert refused == []
+    # And what nobody promises is refused where the format can tell.
+    assert api.write("garage__ena", "2") == 400
+    assert api.write("garage__ena", "true") == 400
+    assert api.write("garage__curr", "5999") == 400
+    assert api.write("garage__display", "1") == 400
+
+
+def test_a_data_format_that_refuses_what_is_promised_is_told(
+    api: FakeApi, command_line: CommandLine
+) -> None:
+    api.add(NAME, "garage__currtime", "actuator", data_format="generic_numeric")
+    row(api, "garage__ena").update(data_format="discrete_text")
+    out = " ".join(command_line("metadata", "--yes").out.split())
+    assert (
+        "garage__currtime: with the data format generic_numeric, as an admin "
+        'has set it, the API refuses "10000 7200"'
+    ) in out
+    assert "garage__ena: with the data format discrete_text" in out
+    command_line("metadata", "--yes", "--overwrite")
+    assert row(api, "garage__currtime")["data_format"] == "unknown"
+    assert api.write("garage__currtime", '"10000 7200"') == 201
+    assert api.write("garage__ena", "1") == 201
+
+
+def test_it_recommends_what_to_select_and_how_to_find_it(
+    command_line: CommandLine,
+) -> None:
+    out = command_line("metadata", "--dry-run").out
+    for selection in SELECTIONS:
+        assert selection.purpose in out
+        assert selection.term in out
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,12 @@ from collections import Counter
 import pytest
 
 from connector.bemcom.actuators import ACTUATORS
-from connector.bemcom.datapoints import Datapoint, all_datapoints, markdown
+from connector.bemcom.datapoints import (
+    SELECTIONS,
+    Datapoint,
+    all_datapoints,
+    markdown,
+)
 from connector.bemcom.raw_messages import parse_raw_message
 from connector.keba.station.events import Outcome
 from connector.tests.diagnosis.links import LINKS
@@ -16,6 +21,7 @@ BEMCOMS_FORMATS = {
     "generic_text",
     "discrete_text",
     "bool",
+    "unknown",
 }
 """What BEMCom's API offers (bemcom-contract.md, section 4)."""
 
@@ -73,14 +79,61 @@ def test_the_document_has_a_row_for_each_datapoint_under_its_heading() -> None:
     for datapoint in TABLE:
         assert f"| `{datapoint.key}` |" in page
     headings = [line for line in page.splitlines() if line.startswith("## ")]
-    assert headings[0] == "## Sensors: report 1"
+    assert headings[:2] == ["## What to select", "## Sensors: report 1"]
     assert headings[-1] == "## Actuators"
     assert len(set(headings)) == len(headings)
 
 
 def test_the_tables_of_the_document_are_well_formed() -> None:
-    rows = [
-        line for line in markdown(TABLE).splitlines() if line.startswith("|")
+    _, selections, *sections = markdown(TABLE).split("\n## ")
+
+    for section, bars in [(selections, 4), *((one, 6) for one in sections)]:
+        rows = [line for line in section.splitlines() if line.startswith("|")]
+        assert {line.replace("\\|", "").count("|") for line in rows} == {bars}
+
+
+@pytest.mark.parametrize(
+    ("term", "keys"),
+    [
+        ("energy_total", ["readings__energy_total"]),
+        ("actuator ena", ["ena"]),
+        ("actuator curr", ["curr", "currtime"]),
+    ],
+)
+def test_the_search_finds_the_recommended_datapoints_and_no_others(
+    term: str, keys: list[str]
+) -> None:
+    [selection] = [one for one in SELECTIONS if one.term == term]
+
+    found = [
+        one.key
+        for one in TABLE
+        if selection.finds(f"garage__{one.key}", one.kind)
     ]
 
-    assert {line.replace("\\|", "").count("|") for line in rows} == {6}
+    assert found == keys
+
+
+@pytest.mark.parametrize(
+    "group", ["readings", "connection", "results", "session"]
+)
+def test_the_search_finds_whole_groups(group: str) -> None:
+    [selection] = [one for one in SELECTIONS if one.term == f"{group}__"]
+
+    found = {one.key for one in TABLE if selection.finds(one.key, one.kind)}
+
+    assert found == {
+        one.key for one in TABLE if one.key.startswith(f"{group}_")
+    }
+
+
+def test_numbers_of_reports_repeated_serials_and_uptimes_are_unimportant() -> (
+    None
+):
+    unimportant = {one.key for one in TABLE if one.is_unimportant}
+
+    assert unimportant == {
+        f"report {number}__{field}"
+        for number in (1, 2, 3, 100)
+        for field in ("ID", "Serial", "Sec")
+    } - {"report 1__Serial"}

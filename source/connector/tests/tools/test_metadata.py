@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
+import pytest
+
 from connector.bemcom.actuators import ACTUATORS, command_from_value
 from connector.bemcom.datapoints import all_datapoints
 from connector.tools.metadata import (
     SHORT_NAME_LENGTH,
+    api_accepts,
     compare,
     rows_for,
 )
@@ -19,6 +22,7 @@ FORMATS = {
     "discrete_numeric",
     "generic_text",
     "discrete_text",
+    "unknown",
 }
 
 
@@ -52,6 +56,71 @@ def test_data_formats_come_with_the_limits_that_belong_to_them() -> None:
         assert json.loads(json.dumps(row)) == row
 
 
+ACTUATOR_ROWS = {
+    row["key_in_connector"].removeprefix("garage__"): row
+    for row in ROWS
+    if row["type"] == "actuator"
+    and row["key_in_connector"].startswith("garage__")
+}
+
+
+@pytest.mark.parametrize("word", ACTUATORS)
+def test_each_promised_value_can_be_sent_and_passes_the_api(word: str) -> None:
+    for value in ACTUATORS[word].promised:
+        assert command_from_value(word, value)
+        assert api_accepts(ACTUATOR_ROWS[word], value), value
+
+
+@pytest.mark.parametrize("word", ACTUATORS)
+def test_a_description_promises_nothing_that_the_api_refuses(word: str) -> None:
+    said = ACTUATORS[word].accepts
+    promised = ACTUATORS[word].promised
+    assert "true" not in said
+    assert ("null is" in said and "null is refused" not in said) == (
+        None in promised
+    )
+    takes_texts = any(isinstance(value, str) for value in promised)
+    assert ("text" in said) == takes_texts
+
+
+@pytest.mark.parametrize(
+    ("fields", "accepted", "refused"),
+    [
+        ({"data_format": "unknown"}, [0, "x", True, None, [1]], []),
+        ({"data_format": "generic_numeric"}, [0, 1.5, None], ["1", True]),
+        (
+            {"data_format": "continuous_numeric", "min_value": 1},
+            [1, 9, None],
+            [0, "1", False],
+        ),
+        (
+            {"data_format": "continuous_numeric", "max_value": 5},
+            [-1, 5, None],
+            [6],
+        ),
+        ({"data_format": "discrete_numeric"}, [], [0, None]),
+        (
+            {"data_format": "discrete_numeric", "allowed_values": [0, 1]},
+            [0, 1],
+            [2, None, True],
+        ),
+        ({"data_format": "generic_text"}, ["", "x", None], [1, True]),
+        (
+            {"data_format": "discrete_text", "allowed_values": ["a"]},
+            ["a"],
+            ["b", None],
+        ),
+        ({"data_format": "bool"}, [True, False], [0, None, "true"]),
+    ],
+)
+def test_the_api_checks_values_by_data_format(
+    fields: dict[str, Any], accepted: list[Any], refused: list[Any]
+) -> None:
+    row = existing("garage__ena", **fields)
+    assert [one for one in accepted if not api_accepts(row, one)] == []
+    assert [one for one in refused if api_accepts(row, one)] == []
+
+
 def test_every_allowed_value_of_an_actuator_can_be_sent() -> None:
     for row in ROWS:
         station, _, word = row["key_in_connector"].partition("__")
@@ -70,6 +139,13 @@ def test_descriptions_name_the_station_and_what_actuators_accept() -> None:
     assert "yard" in curr["description"]
     assert ACTUATORS["curr"].accepts in curr["description"]
     assert "All charge stations" in by_key["all__ena"]["description"]
+
+
+def test_descriptions_say_first_what_is_unimportant() -> None:
+    by_key = {row["key_in_connector"]: row["description"] for row in ROWS}
+    for key in ("report 2__ID", "report 3__Serial", "report 1__Sec"):
+        assert by_key[f"yard__{key}"].startswith("Unimportant. Charge station")
+    assert not by_key["yard__report 1__Serial"].startswith("Unimportant")
 
 
 def existing(key: str, **fields: Any) -> dict[str, Any]:
