@@ -582,7 +582,8 @@ class _Datapoints:
                 selection.finds(row["key_in_connector"], row["type"])
                 for row in rows
             )
-            table.add_row(selection.purpose, selection.term, str(count))
+            if count:
+                table.add_row(selection.purpose, selection.term, str(count))
         terminal.console().print(
             "\nTo mark datapoints as active, search in the AdminUI's list, "
             "tick the box in the head and, beyond 100 rows, 'Select all …'; "
