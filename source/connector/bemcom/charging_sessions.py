@@ -206,7 +206,7 @@ def _moment_ms(
         return None
     if seconds >= UNIX_TIME_FROM:
         return seconds * 1000
-    if uptime_s is None or seconds > uptime_s:
+    if uptime_s is None or not seconds <= uptime_s < UNIX_TIME_FROM:
         return None
     return arrived_at_ms - (uptime_s - seconds) * 1000
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.bemcom.charging_sessions import (
@@ -382,6 +382,7 @@ _SCALAR = (
 )
 
 
+@example(LATEST, {"Session ID": 1, "ended[s]": 1, "Sec": 63_735_606_802})
 @given(
     st.sampled_from([LATEST, NEWEST_FINISHED, OLDEST_FINISHED]),
     st.dictionaries(st.sampled_from(sorted(NO_SESSION)), _SCALAR),
