@@ -81,7 +81,7 @@ lock wheels audit licences sbom: ## see .ci/supply
 .PHONY: fuzz mutants
 
 fuzz: $(STAMP) ## a million mutated captures and MQTT messages
-	cd source && ../$(VENV)/bin/python -m end_to_end.fuzz
+	cd source && ../$(VENV)/bin/python -m fuzz
 
 mutants: ## change the core a thousand times; which change goes unnoticed?
 	.ci/mutants

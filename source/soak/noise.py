@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from connector.tests.recordings import all_texts
-from end_to_end.fuzz import mutate, samples
 from soak.invariants.attribution import FORGED
+from testbed.mutations import mutate, samples
+from testbed.recordings import all_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,8 +19,8 @@ from connector.diagnosis.causes import (
     Cause,
 )
 from connector.settings import Settings
-from connector.tests.recordings import all_recordings
 from pyconnector_template.settings import FROM_FILE
+from testbed.recordings import all_recordings
 from testbed.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,7 +52,7 @@ def devices() -> str:
             "",
             "Made by `make docs`. Recordings of these stations run through the",
             "parser in each test; they are in",
-            "`source/connector/tests/captures`.",
+            "`source/testbed/captures`.",
             "",
             markdown_table(("product", "firmware", "recording"), rows),
             "",

@@ -18,12 +18,11 @@ from connector.keba.protocol.messages import (
     parse_datagram,
     parse_text,
 )
-from connector.tests.make_snapshots import COMMAND
-from connector.tests.recordings import (
+from connector.tests.make_snapshots import COMMAND, snapshot_of
+from testbed.recordings import (
     FOLDER,
     Recording,
     all_recordings,
-    snapshot_of,
 )
 
 each_recording = pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from connector.bemcom.datapoints import (
 from connector.bemcom.raw_messages import parse_raw_message
 from connector.keba.station.events import Outcome
 from connector.tests.diagnosis.links import LINKS
-from connector.tests.recordings import Recording, all_recordings
+from testbed.recordings import Recording, all_recordings
 
 BEMCOMS_FORMATS = {
     "generic_numeric",

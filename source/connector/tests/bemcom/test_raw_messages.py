@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.bemcom.raw_messages import STATUS, parse_raw_message
-from connector.tests.recordings import all_texts
+from testbed.recordings import all_texts
 
 REPORT_2 = '{\n"ID": "2",\n"State": 3,\n"E Pres   ": 7\n}\n'
 

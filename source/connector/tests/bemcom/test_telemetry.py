@@ -31,7 +31,7 @@ from connector.keba.station.events import (
     UnknownSender,
 )
 from connector.tests.diagnosis.links import LINKS
-from connector.tests.recordings import all_texts
+from testbed.recordings import all_texts
 
 ARRIVED_AT_MS = 1_600_000_000_000
 REPORT_3 = '{"ID": "3", "U1": 230, "P": 5000}'

@@ -5,7 +5,7 @@ import pytest
 from connector.bemcom.raw_messages import ParsedStation, parse_raw_message
 from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS, UnknownKeys
 from connector.keba.protocol.messages import Value
-from connector.tests.recordings import Recording, all_recordings
+from testbed.recordings import Recording, all_recordings
 
 
 def _invented(count: int) -> dict[str, Value]:

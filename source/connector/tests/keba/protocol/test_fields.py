@@ -12,7 +12,7 @@ from connector.keba.protocol.fields import (
     report_of_field,
 )
 from connector.keba.protocol.messages import Report, Value, parse_text
-from connector.tests.recordings import all_recordings
+from testbed.recordings import all_recordings
 
 
 def _field(report: int, key: str) -> Field:

@@ -28,7 +28,7 @@ from connector.keba.protocol.messages import (
     parse_text,
 )
 from connector.tests.nesting import DEPTHS, low_stack
-from connector.tests.recordings import all_texts
+from testbed.recordings import all_texts
 
 STATE_3 = b'{\n"ID": "2",\n"State": 3,\n"Max curr": 16000\n}\n'
 AS_REPORT_2 = Report(2, {"ID": "2", "State": 3, "Max curr": 16000})

@@ -2,12 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from connector.bemcom.raw_messages import parse_raw_message
-from connector.keba.protocol.messages import parse_text
 
 FOLDER = Path(__file__).parent / "captures"
 _SNAPSHOT_SUFFIX = ".parsed.json"
@@ -60,26 +56,6 @@ def all_texts() -> list[str]:
         for recording in all_recordings()
         for text in recording.datagrams.values()
     ]
-
-
-def snapshot_of(recording: Recording) -> str:
-    """Return what the readers make of a recording, for people and `diff`."""
-    entries = {
-        request: _entry(request, text)
-        for request, text in recording.datagrams.items()
-    }
-    return json.dumps(entries, indent=2, sort_keys=True, allow_nan=False) + "\n"
-
-
-def _entry(request: str, text: str) -> dict[str, Any]:
-    """Name the message; fields that become datapoints stand in `values`."""
-    message = parse_text(text)
-    entry = {"message": type(message).__name__, **asdict(message)}
-    values = parse_raw_message({"station": {request: text}}).get("station")
-    if values is not None:
-        entry["values"] = values
-        del entry["fields"]
-    return entry
 
 
 def _load(path: Path, name: str) -> Recording:

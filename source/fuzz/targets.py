@@ -1,4 +1,4 @@
-"""What strangers can send us, and what must hold whatever they send.
+"""What anybody can send us, and what must hold whatever they send.
 
 Each target takes any bytes and raises if a promise is broken.
 """
@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from connector.bemcom.actuators import ACTUATORS
 from connector.bemcom.dispatcher import CommandDispatcher
 from connector.bemcom.raw_messages import parse_raw_message
 from connector.keba.protocol.commands import Command
@@ -26,14 +25,9 @@ from pyconnector_template.datapoint_map import (
     read_datapoint_map,
 )
 from pyconnector_template.pyconnector_template import ActuatorFlow
+from testbed.mutations import STATION, TOPICS
 
-STATION = "garage"
 LONGEST_COMMAND = 64
-
-TOPICS = {
-    f"keba/messages/{number}/value": f"{STATION}__{word}"
-    for number, word in enumerate(ACTUATORS)
-}
 
 
 class NotingGateway:

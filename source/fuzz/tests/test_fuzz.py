@@ -1,4 +1,4 @@
-"""Whatever strangers send: no promise is broken, nothing is thrown."""
+"""Whatever anybody sends: no promise is broken, nothing is thrown."""
 
 import json
 import logging
@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from connector.main import Connector
-from end_to_end import fuzz
-from end_to_end.fuzz_targets import TARGETS, TOPICS
+from fuzz import __main__ as fuzz
+from fuzz.targets import TARGETS
+from testbed.mutations import TOPICS, mutate, samples
 
 MAP_TOPIC = "keba/datapoint_map"
 
@@ -70,7 +71,7 @@ def test_what_once_was_trouble_is_none_any_more(path: Path) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_good_inputs_pass(target: str) -> None:
-    for data in fuzz.samples(target):
+    for data in samples(target):
         TARGETS[target](data)
 
 
@@ -78,8 +79,8 @@ def test_good_inputs_pass(target: str) -> None:
 @given(seed=st.integers(0, 2**32))
 def test_mutated_inputs_break_no_promise(target: str, seed: int) -> None:
     chance = Random(seed)
-    others = fuzz.samples(target)
-    TARGETS[target](fuzz.mutate(chance.choice(others), chance, others))
+    others = samples(target)
+    TARGETS[target](mutate(chance.choice(others), chance, others))
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -140,11 +141,11 @@ def test_a_crash_is_kept_as_a_test(
 
 
 def test_the_same_seed_gives_the_same_inputs() -> None:
-    others = fuzz.samples("datagram")
+    others = samples("datagram")
 
     def inputs(seed: int) -> list[bytes]:
         chance = Random(seed)
-        return [fuzz.mutate(others[0], chance, others) for _ in range(50)]
+        return [mutate(others[0], chance, others) for _ in range(50)]
 
     assert inputs(5) == inputs(5)
     assert inputs(5) != inputs(6)

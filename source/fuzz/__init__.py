@@ -1,0 +1,1 @@
+"""A million mutated captures and MQTT messages: `make fuzz`."""

@@ -1,0 +1,125 @@
+"""Good inputs of the connector, and how to make them a little wrong."""
+
+import json
+from collections.abc import Callable, Sequence
+from random import Random
+
+from connector.bemcom.actuators import ACTUATORS
+from testbed.recordings import all_texts
+
+STATION = "garage"
+
+TOPICS = {
+    f"keba/messages/{number}/value": f"{STATION}__{word}"
+    for number, word in enumerate(ACTUATORS)
+}
+
+MUTATIONS_AT_MOST = 6
+
+TOKENS = (
+    b"1e999",
+    b"-1e999",
+    b"NaN",
+    b"Infinity",
+    b"9" * 400,
+    b"-0",
+    b"0x26",
+    b"null",
+    b"true",
+    b'"\\ud800"',
+    b'"\\u0000"',
+    b"\0",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"[" * 2_000,
+    b'{"a":' * 500,
+    b'"ID": "2"',
+    b'"ID": 4294967296,',
+    b"TCH-OK :done\n",
+    b"TCH-ERR:",
+    b"}",
+    b",",
+    b"\r\n",
+)
+
+
+def samples(target: str) -> list[bytes]:
+    """Return good inputs for a target."""
+    if target == "datagram":
+        return [text.encode() for text in all_texts()]
+    if target == "value":
+        return [
+            json.dumps(
+                {"value": value, "timestamp": 1_600_000_000_000}
+            ).encode()
+            for actuator in ACTUATORS.values()
+            for value in (actuator.example, str(actuator.example), 0, None)
+        ]
+    datapoint_map = {
+        "sensor": {f"garage__report 3__U{n}": f"m/{n}" for n in (1, 2, 3)},
+        "actuator": TOPICS,
+    }
+    return [json.dumps(datapoint_map).encode(), b'{"sensor":{},"actuator":{}}']
+
+
+def mutate(data: bytes, chance: Random, others: Sequence[bytes]) -> bytes:
+    """Return an input with a few things wrong."""
+    for _ in range(chance.randrange(1, MUTATIONS_AT_MOST)):
+        data = chance.choice(_MUTATIONS)(data, chance, others)
+    return data
+
+
+def _flip(data: bytes, chance: Random, _: Sequence[bytes]) -> bytes:
+    if not data:
+        return data
+    place = chance.randrange(len(data))
+    flipped = bytes([data[place] ^ 1 << chance.randrange(8)])
+    return data[:place] + flipped + data[place + 1 :]
+
+
+def _insert(data: bytes, chance: Random, _: Sequence[bytes]) -> bytes:
+    place = chance.randrange(len(data) + 1)
+    token = chance.choice((chance.randbytes(3), chance.choice(TOKENS)))
+    return data[:place] + token + data[place:]
+
+
+def _cut(data: bytes, chance: Random, _: Sequence[bytes]) -> bytes:
+    begin, end = _slice(data, chance)
+    return data[:begin] + data[end:]
+
+
+def _double(data: bytes, chance: Random, _: Sequence[bytes]) -> bytes:
+    begin, end = _slice(data, chance)
+    return data[:end] + data[begin:]
+
+
+def _truncate(data: bytes, chance: Random, _: Sequence[bytes]) -> bytes:
+    return data[: chance.randrange(len(data) + 1)]
+
+
+def _splice(data: bytes, chance: Random, others: Sequence[bytes]) -> bytes:
+    begin, end = _slice(other := chance.choice(others), chance)
+    place = chance.randrange(len(data) + 1)
+    return data[:place] + other[begin:end] + data[place:]
+
+
+def _replace_word(data: bytes, chance: Random, _: Sequence[bytes]) -> bytes:
+    words = data.split(b" ")
+    words[chance.randrange(len(words))] = chance.choice(TOKENS)
+    return b" ".join(words)
+
+
+_MUTATIONS: tuple[Callable[[bytes, Random, Sequence[bytes]], bytes], ...] = (
+    _flip,
+    _insert,
+    _cut,
+    _double,
+    _truncate,
+    _splice,
+    _replace_word,
+)
+
+
+def _slice(data: bytes, chance: Random) -> tuple[int, int]:
+    begin = chance.randrange(len(data) + 1)
+    return begin, chance.randrange(begin, len(data) + 1)
