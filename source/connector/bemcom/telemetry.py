@@ -37,7 +37,7 @@ from connector.keba.station.events import (
     StatusReceived,
 )
 
-EVENT_TIMEOUT_S = 0.25
+EVENT_TIMEOUT_S = 0.5
 """How long to wait for an event before looking whether to end."""
 
 

@@ -77,7 +77,7 @@ BATCH = 500
 # than sending it.
 BATCH_PAUSE_S = 0.002
 RAW_IN_FLIGHT = 20
-ECHO_INTERVAL_S = 1.0
+ECHO_INTERVAL_S = 3.0
 # While the first poll of a large fleet comes in, nearly each report has new
 # keys: announcements that take long to make must not take all the time.
 ANNOUNCEMENT_INTERVAL_S = 0.1

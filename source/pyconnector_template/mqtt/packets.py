@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-PUBLISH = 0x30
-RETAIN = 0x01
+_NOT_RETAINED, _RETAINED = b"\x30", b"\x31"
+"""The first byte of a PUBLISH packet with QoS 0."""
+
+MAX_TOPICS = 100_000
+"""As many as a connector announces at most."""
 
 LONGEST_TOPIC = 65_535
 LARGEST_PACKET = 268_435_455
@@ -25,22 +28,24 @@ def publish_packet(topic: str, payload: str | bytes, *, retain: bool) -> bytes:
     ValueError
         If MQTT cannot carry the topic or the payload.
     """
+    name = _encoded_topic(topic)
+    data = payload.encode("utf-8") if isinstance(payload, str) else payload
+    length = len(name) + len(data)
+    if length > LARGEST_PACKET:
+        raise ValueError(f"a packet of {length} bytes is too large")
+    kind = _RETAINED if retain else _NOT_RETAINED
+    return kind + _encoded_length(length) + name + data
+
+
+@lru_cache(maxsize=MAX_TOPICS)
+def _encoded_topic(topic: str) -> bytes:
+    """Encode a topic behind its length; the same ones come with each poll."""
     name = topic.encode("utf-8")
     if not name or len(name) > LONGEST_TOPIC or b"\0" in name:
         raise ValueError("the topic is empty, too long, or holds a NUL")
     if "+" in topic or "#" in topic:
         raise ValueError("the topic holds a wildcard")
-    data = payload.encode("utf-8") if isinstance(payload, str) else payload
-    length = 2 + len(name) + len(data)
-    if length > LARGEST_PACKET:
-        raise ValueError(f"a packet of {length} bytes is too large")
-    return b"%c%b%b%b%b" % (
-        PUBLISH | RETAIN * retain,
-        _encoded_length(length),
-        len(name).to_bytes(2, "big"),
-        name,
-        data,
-    )
+    return len(name).to_bytes(2, "big") + name
 
 
 @lru_cache(maxsize=512)

@@ -10,7 +10,7 @@ import errno
 import ipaddress
 import logging
 import math
-import selectors
+import select
 import socket
 import threading
 import time
@@ -23,6 +23,7 @@ from connector.keba.fleet import (
     Fleet,
     Outgoing,
     UnknownStationError,
+    spread_rounds,
 )
 from connector.keba.io.fair_queue import FairQueue
 from connector.keba.io.resolver import NameLookup
@@ -54,10 +55,12 @@ READS_PER_LOOK = 500
 LATE_READING_S = 1.0
 """So long a flood may put off that a request counts as not answered."""
 
-SPREAD_S = 0.3
-"""The first round of a large fleet is spread over this time."""
+GATHERING_S = 0.003
+"""What comes within this time is read, handed over and published together: the
+answers of stations whose rounds began together. Each look wakes two threads."""
 
-SPREAD_PER_STATION_S = 0.0005
+DUE_TOGETHER_S = 0.001
+"""What becomes due within this time is sent with one look."""
 
 LOOK_INTERVAL_S = 1.0
 STUCK_AFTER_S = 15.0
@@ -117,24 +120,11 @@ class Gateway:
         self._port = port
         self._log = log
         self._clock = time.monotonic
-        started_at = self._clock()
-        spread_s = min(
-            SPREAD_PER_STATION_S, SPREAD_S / max(1, len(self._hosts))
-        )
-        members = [
-            Station(
-                station,
-                replace(
-                    options,
-                    first_round_at=started_at + index * spread_s,
-                    serial=(serials or {}).get(station),
-                ),
-            )
-            for index, station in enumerate(self._hosts)
-        ]
-        self._fleet = Fleet(members, port)
-        self._received_until = started_at
-        self._looked_at = started_at
+        self._serials = serials or {}
+        self._options = options
+        self._fleet = Fleet((), port)
+        self._received_until = self._clock()
+        self._looked_at = self._received_until
         self._inbox: SimpleQueue[FromOtherThread] = SimpleQueue()
         self._events: FairQueue[Delivery] = FairQueue(EVENTS_PER_LANE)
         self._fresh: list[Delivery] = []
@@ -164,10 +154,32 @@ class Gateway:
             end.setblocking(False)
         # For what was handed in before.
         self._wake()
+        self._fleet = self._make_fleet()
         for station, host in self._hosts.items():
             self._find(station, host)
         self._looked_at = self._clock()
         self._thread.start()
+
+    def _make_fleet(self) -> Fleet:
+        options = self._options
+        times = spread_rounds(
+            len(self._hosts), options.poll_interval_s, self._clock()
+        )
+        stations = [
+            Station(
+                name,
+                replace(
+                    options,
+                    first_round_at=first_at,
+                    phase_at=phase_at,
+                    serial=self._serials.get(name),
+                ),
+            )
+            for name, (first_at, phase_at) in zip(
+                self._hosts, times, strict=True
+            )
+        ]
+        return Fleet(stations, self._port)
 
     def close(self) -> None:
         """Disarm what was armed, end the thread and free the port.
@@ -287,22 +299,30 @@ class Gateway:
                 self._wake_writer.close()
 
     def _run(self) -> None:
-        # Two sockets need no epoll, whose timeout counts in milliseconds.
-        with selectors.SelectSelector() as selector:
-            selector.register(self._socket, selectors.EVENT_READ)
-            selector.register(self._wake_reader, selectors.EVENT_READ)
-            while not self._is_over():
-                selector.select(self._timeout_s())
-                self._is_at_work = True
-                self._looked_at = self._clock()
-                self._read_wake_bytes()
-                self._read_inbox()
-                # Before stations advance: what has come may answer a request
-                # that is about to time out.
-                self._read_socket()
-                self._advance()
-                self._hand_over()
+        while not self._is_over():
+            self._wait()
+            self._is_at_work = True
+            self._looked_at = self._clock()
+            self._read_wake_bytes()
+            self._read_inbox()
+            # Before stations advance: what has come may answer a request
+            # that is about to time out.
+            self._read_socket()
+            self._advance()
+            self._hand_over()
         self._warn_of_armed()
+
+    def _wait(self) -> None:
+        """Wait until something has come or is due, and for what comes with it.
+
+        Who hands in a command does not wait.
+        """
+        # Two sockets need no epoll, whose timeout counts in milliseconds.
+        ready, _, _ = select.select(
+            [self._socket, self._wake_reader], [], [], self._timeout_s()
+        )
+        if ready == [self._socket]:
+            select.select([self._wake_reader], [], [], GATHERING_S)
 
     def _warn_of_armed(self) -> None:
         armed = self._fleet.stations_left_armed
@@ -327,7 +347,7 @@ class Gateway:
         deadline = self._fleet.next_deadline()
         until = now + LOOK_INTERVAL_S
         if deadline is not None:
-            until = min(until, deadline)
+            until = min(until, deadline + DUE_TOGETHER_S)
         return max(0.0, min(until, self._closes_at) - now)
 
     def _read_wake_bytes(self) -> None:
@@ -344,7 +364,6 @@ class Gateway:
         """Read what has come, up to a limit: stations must get their turn."""
         looked_at = self._clock()
         is_behind = len(self._events) > EVENTS_BEHIND
-        self._read_errors()
         for _ in range(READS_PER_LOOK):
             try:
                 data, (address, port) = self._socket.recvfrom(

@@ -170,6 +170,9 @@ class PollSchedule:
         pause between equal requests is the shortest.
     first_round_at
         Moment of the first round.
+    phase_at
+        A moment from which all later rounds are whole intervals away. So the
+        first round may come at once, and the others when it suits all.
     """
 
     def __init__(
@@ -178,10 +181,12 @@ class PollSchedule:
         *,
         interval_s: float,
         first_round_at: float,
+        phase_at: float,
     ) -> None:
         self._reports = tuple(reports)
         self._interval_s = max(interval_s, REPEAT_PAUSE_S + MARGIN_S)
         self._next_round_at = first_round_at
+        self._phase_at = phase_at
         self._waiting: dict[int, Request[ReportRequest]] = {}
         self._missing_in_round: set[int] = set()
 
@@ -198,10 +203,15 @@ class PollSchedule:
         self._waiting.clear()
 
     def plan_next_round(self, now: float) -> None:
-        """Plan the round after the one that is due; none is made up for."""
-        self._next_round_at += self._interval_s
-        if self._next_round_at <= now:
-            self._next_round_at = now + self._interval_s
+        """Plan the round after the one that is due; none is made up for.
+
+        It keeps its phase: stations that slipped after a pause of the process
+        would otherwise go on in one burst for ever. Half an interval is far
+        enough away for a round that came late or before its phase.
+        """
+        earliest_at = now + self._interval_s / 2
+        intervals = math.ceil((earliest_at - self._phase_at) / self._interval_s)
+        self._next_round_at = self._phase_at + intervals * self._interval_s
 
     def begin_round(self, now: float, in_flight: int | None = None) -> None:
         """Ask for all reports of a round but the one that is in flight.

@@ -101,8 +101,9 @@ class StationOptions:
         Seconds from the start of one round to the start of the next.
     reply_timeout_s
         Seconds after which a request counts as not answered.
-    first_round_at
-        Moment of the first round.
+    first_round_at, phase_at
+        Moment of the first round, and one from which all later rounds are
+        whole intervals away; see `connector.keba.fleet.spread_rounds`.
     serial
         Serial number of the station that is meant; None takes any.
     restores
@@ -115,6 +116,7 @@ class StationOptions:
     poll_interval_s: float = 30.0
     reply_timeout_s: float = 2.0
     first_round_at: float = 0.0
+    phase_at: float = 0.0
     serial: str | None = None
     restores: bool = False
     failsafe: SetFailsafe | None = None
@@ -143,6 +145,7 @@ class Station:
             options.reports,
             interval_s=options.poll_interval_s,
             first_round_at=options.first_round_at,
+            phase_at=options.phase_at,
         )
         self._availability = Availability(name, options.serial)
         self._restart_detector = RestartDetector()

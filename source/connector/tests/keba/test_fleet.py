@@ -15,6 +15,7 @@ from connector.keba.fleet import (
     Fleet,
     Outgoing,
     UnknownStationError,
+    spread_rounds,
 )
 from connector.keba.protocol.commands import (
     Command,
@@ -652,3 +653,42 @@ def test_only_who_was_given_a_command_gets_one(
         if not text.startswith("report")
     }
     assert sent <= ordered
+
+
+# --- the beginnings of rounds -------------------------------------------------
+
+
+def test_rounds_begin_within_a_third_of_the_interval() -> None:
+    times = [*spread_rounds(1000, 30.0, begin_at=100.0)]
+
+    phases = [one.phase_at for one in times]
+    assert phases == sorted(phases)
+    assert 100.0 <= phases[0] < 100.1
+    assert 109.0 < phases[-1] < 110.0
+
+
+@pytest.mark.parametrize("count", [1, 10, 100, 1000])
+def test_few_stations_begin_together(count: int) -> None:
+    """A beginning of its own for each would wake three threads each time."""
+    times = spread_rounds(count, 5.0, begin_at=0.0)
+
+    together = Counter(one.phase_at for one in times)
+    assert max(together.values()) <= max(24, math.ceil(count / 83))
+    assert len(together) == max(1, min(count // 12, 83))
+
+
+@pytest.mark.parametrize("count", [2, 10, 100, 1000])
+def test_no_station_is_late_for_its_phase(count: int) -> None:
+    """KEBA's five seconds after its first round it may be asked again."""
+    for one in spread_rounds(count, 5.0, begin_at=0.0):
+        assert one.phase_at >= one.first_at
+
+
+@pytest.mark.parametrize(("count", "last_s"), [(10, 0.045), (1000, 1.665)])
+def test_first_rounds_come_sooner_than_their_phase(
+    count: int, last_s: float
+) -> None:
+    firsts = [one.first_at for one in spread_rounds(count, 5.0, begin_at=0.0)]
+
+    assert firsts[0] == 0.0
+    assert firsts[-1] == pytest.approx(last_s, abs=0.001)

@@ -129,7 +129,9 @@ def test_whether_a_command_was_appended_is_answered() -> None:
 
 @pytest.fixture
 def polls() -> PollSchedule:
-    return PollSchedule((1, 2, 3), interval_s=30.0, first_round_at=0.0)
+    return PollSchedule(
+        (1, 2, 3), interval_s=30.0, first_round_at=0.0, phase_at=0.0
+    )
 
 
 def _numbers(polls: PollSchedule) -> list[int]:
@@ -170,7 +172,26 @@ def test_rounds_that_were_missed_are_not_made_up_for(
     assert polls.next_round_at == 30.0
 
     polls.plan_next_round(100.0)
-    assert polls.next_round_at == 130.0
+    assert polls.next_round_at == 120.0
+
+
+def test_rounds_keep_their_phase_after_the_first_one() -> None:
+    polls = PollSchedule(
+        (1, 2, 3), interval_s=30.0, first_round_at=7.0, phase_at=9.0
+    )
+    assert polls.next_round_at == 7.0
+
+    for moment, following in [(7.0, 39.0), (39.0, 69.0), (70.5, 99.0)]:
+        polls.plan_next_round(moment)
+        assert polls.next_round_at == following
+
+
+def test_a_round_is_at_least_half_an_interval_after_the_one_before() -> None:
+    polls = PollSchedule(
+        (1, 2, 3), interval_s=30.0, first_round_at=0.0, phase_at=0.0
+    )
+    polls.plan_next_round(16.0)
+    assert polls.next_round_at == 60.0
 
 
 def test_equal_requests_are_merged_into_the_later_one(
@@ -194,6 +215,6 @@ def test_a_report_that_has_waited_long_is_put_off_no_more(
 
 
 def test_no_round_comes_within_kebas_pause_between_equal_requests() -> None:
-    polls = PollSchedule((1,), interval_s=1.0, first_round_at=0.0)
+    polls = PollSchedule((1,), interval_s=1.0, first_round_at=0.0, phase_at=0.0)
     polls.plan_next_round(0.0)
     assert polls.next_round_at == REPEAT_PAUSE_S + MARGIN_S
