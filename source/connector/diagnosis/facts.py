@@ -26,6 +26,9 @@ SETTINGS = 2
 MEASUREMENTS = 3
 """Numbers of the reports with both."""
 
+LATE_ANSWER_COUNTS_FOR = 100
+"""Reports after a late answer until that is history."""
+
 
 @dataclass(slots=True)
 class StationFacts:
@@ -48,7 +51,10 @@ class StationFacts:
     missing
         Reports that stay out while others come, and since when.
     late_by_s
-        The longest time by which an answer came after it was given up.
+        The longest time by which an answer came after it was given up, of
+        late.
+    foreign_request
+        What another client asked for at the station's address.
     pushes
         Whether status messages go to somebody else.
     outdated
@@ -64,9 +70,11 @@ class StationFacts:
     session: Fields = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)
     late_by_s: float = 0.0
+    foreign_request: str = ""
     pushes: MissedPushDetector = field(default_factory=MissedPushDetector)
     outdated: set[int] = field(default_factory=set)
     _energy_unplugged: int | None = None
+    _reports_since_late: int = 0
 
     def note_fields(self, fields: Fields, at_ms: int = 0) -> set[int]:
         """Take the fields of a report 1, 2 or 3, or of a status message.
@@ -95,6 +103,7 @@ class StationFacts:
         if number is not None:
             self.came_at_ms[f"report {number}"] = at_ms
             self.missing.pop(f"report {number}", None)
+            self._forgive_late_answer()
         if "E pres" in fields:
             self.outdated.discard(MEASUREMENTS)
         if number == SETTINGS:
@@ -137,6 +146,16 @@ class StationFacts:
             self._energy_unplugged = energy
         elif energy != self._energy_unplugged:
             self._energy_unplugged = None
+
+    def note_late_answer(self, late_by_s: float) -> None:
+        """Hear that an answer came after it was given up."""
+        self.late_by_s = max(self.late_by_s, late_by_s)
+        self._reports_since_late = 0
+
+    def _forgive_late_answer(self) -> None:
+        self._reports_since_late += 1
+        if self._reports_since_late > LATE_ANSWER_COUNTS_FOR:
+            self.late_by_s = 0.0
 
     def note_session(self, fields: Fields) -> None:
         """Take the fields of a report 100."""

@@ -144,6 +144,8 @@ def _hints(facts: StationFacts) -> Iterator[Finding]:
 
 
 def _clues_of_a_second_client(facts: StationFacts) -> Iterator[str]:
+    if facts.foreign_request:
+        yield f"a request came from its address: {facts.foreign_request!r}"
     if facts.pushes.is_found:
         yield "values change, but no status messages come here"
     if has_foreign_failsafe(facts) and facts.number("Enable sys") == 1:

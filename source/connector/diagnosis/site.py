@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.surroundings import SurroundingFacts
 from connector.keba.station.events import (
+    AnsweredLate,
     ConnectionState,
     Event,
+    ForeignRequestHeard,
     ReportUnanswered,
     UnknownSender,
 )
@@ -45,6 +47,10 @@ class SiteFacts:
             case ConnectionState(station=name, link=link, failsafe=failsafe):
                 facts = self.station(name)
                 facts.link, facts.failsafe = link, failsafe
+            case AnsweredLate(station=name, late_by_s=late_by_s):
+                self.station(name).note_late_answer(late_by_s)
+            case ForeignRequestHeard(station=name, request=request):
+                self.station(name).foreign_request = request
             case ReportUnanswered(station=name, request=request):
                 self.station(name).note_missing(request, at_ms)
             case UnknownSender(address=address, request=request) if request:

@@ -14,6 +14,7 @@ from connector.keba.protocol.commands import Command
 from connector.keba.protocol.fields import report_of_field
 from connector.keba.protocol.messages import (
     Acceptance,
+    FirmwareReply,
     ForeignRequest,
     Message,
     Report,
@@ -390,4 +391,4 @@ def _is_of_a_station(message: Message) -> bool:
     """Tell whether only a KEBA station says this."""
     if isinstance(message, StatusPush):
         return any(report_of_field(key) for key in message.fields)
-    return isinstance(message, Report | Acceptance)
+    return isinstance(message, Report | Acceptance | FirmwareReply)

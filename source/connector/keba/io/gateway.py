@@ -28,11 +28,12 @@ from connector.keba.fleet import (
 from connector.keba.io.fair_queue import FairQueue
 from connector.keba.io.resolver import NameLookup
 from connector.keba.io.undelivered import ask_for_errors, undelivered
-from connector.keba.protocol.commands import Command
+from connector.keba.protocol.commands import AskFirmware, Command
 from connector.keba.protocol.messages import MAX_DATAGRAM_BYTES
 from connector.keba.station.events import (
     ConnectionState,
     Event,
+    ForeignRequestHeard,
     OddDatagram,
     ReportReceived,
     StatusReceived,
@@ -69,7 +70,12 @@ STUCK_AFTER_S = 15.0
 SHUTDOWN_S = 0.5
 """So long the end may take for stations that are to be disarmed."""
 
-_DATAGRAMS = (ReportReceived, StatusReceived, OddDatagram)
+_DATAGRAMS = (
+    ReportReceived,
+    StatusReceived,
+    OddDatagram,
+    ForeignRequestHeard,
+)
 
 FromOtherThread = Callable[[float], Sequence[Event] | None]
 """What another thread wants done at the moment it is read."""
@@ -85,6 +91,10 @@ class Delivery:
 
 class GatewayError(Exception):
     """The UDP socket could not be opened, or its thread has died."""
+
+
+class PortTakenError(GatewayError):
+    """Another program on this host has the port."""
 
 
 class Gateway:
@@ -145,8 +155,10 @@ class Gateway:
 
         Raises
         ------
+        PortTakenError
+            If another program has the port.
         GatewayError
-            If the port cannot be bound.
+            If the port cannot be bound for another reason.
         """
         self._socket = _bind(self._bind_address, self._port)
         self._wake_reader, self._wake_writer = socket.socketpair()
@@ -218,6 +230,25 @@ class Gateway:
 
     def ask(self, station: str, report: int) -> None:
         self._hand_in(lambda now: self._fleet.ask(station, report, now))
+
+    def call_out(self, broadcast_address: str) -> None:
+        """Send `i` to all stations of a network; those unknown are told.
+
+        KEBA made `i` for this. No other request may be broadcast: every
+        station would carry it out (UDP guide V2.01, pages 14 and 15).
+
+        Raises
+        ------
+        OSError
+            If it cannot be sent.
+        """
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        try:
+            self._socket.sendto(
+                AskFirmware().encode(), (broadcast_address, self._port)
+            )
+        finally:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 0)
 
     def set_controlled(self, *, is_controlled: bool) -> None:
         """Tell whether the broker and the controller are there.
@@ -481,7 +512,9 @@ def _bind(address: str, port: int) -> socket.socket:
         udp.bind((address, port))
     except OSError as error:
         udp.close()
-        raise GatewayError(_bind_advice(address, port, error)) from error
+        is_taken = error.errno == errno.EADDRINUSE
+        kind = PortTakenError if is_taken else GatewayError
+        raise kind(_bind_advice(address, port, error)) from error
     return udp
 
 

@@ -113,6 +113,16 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class AskFirmware(Command):
+    """Ask for the firmware, the one question that is no report (page 15).
+
+    A command, because it has no number and one answer; it changes nothing.
+    """
+
+    word: ClassVar[str] = "i"
+
+
+@dataclass(frozen=True, slots=True)
 class Enable(Command):
     """Enable or disable charging (page 31).
 

@@ -155,6 +155,22 @@ class ReportUnanswered:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredLate:
+    """A report has come after its request was given up."""
+
+    station: str
+    late_by_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignRequestHeard:
+    """What another client asks for has come from a station's address."""
+
+    station: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
 class StationRestarted:
     """A station has restarted: it said so, or its uptime fell."""
 
@@ -282,6 +298,8 @@ Event = (
     | SettingRestored
     | FailsafeTookOver
     | ReportUnanswered
+    | AnsweredLate
+    | ForeignRequestHeard
     | StationRestarted
     | ConnectionState
 )

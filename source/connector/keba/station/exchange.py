@@ -95,7 +95,7 @@ class Exchange:
     """What is in flight to one station, and when more may leave."""
 
     def __init__(self, reply_timeout_s: float) -> None:
-        self._reply_timeout_s = reply_timeout_s
+        self.reply_timeout_s = reply_timeout_s
         self._pacer = Pacer()
         self._late_replies = LateReplyWindow()
         self._commands_sent_at: dict[Command, float] = {}
@@ -161,7 +161,7 @@ class Exchange:
         in_flight = self._in_flight
         if in_flight is None:
             return
-        in_flight.deadline = now + self._reply_timeout_s
+        in_flight.deadline = now + self.reply_timeout_s
         content = in_flight.request.content
         disables = False
         if isinstance(content, Command):

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from connector.keba.protocol.commands import (
+    AskFirmware,
     Command,
     ReportRequest,
     SetFailsafe,
@@ -29,6 +30,9 @@ from connector.keba.protocol.fields import SESSION_REPORTS, is_known_report
 from connector.keba.protocol.messages import (
     Acceptance,
     BootMessage,
+    FirmwareReply,
+    ForeignRequest,
+    Message,
     Refusal,
     Report,
     StartReply,
@@ -47,6 +51,7 @@ from connector.keba.station.availability import (
 )
 from connector.keba.station.desired_state import Actions, DesiredState
 from connector.keba.station.events import (
+    AnsweredLate,
     CommandAnswered,
     CommandFinished,
     CommandNotSent,
@@ -55,6 +60,7 @@ from connector.keba.station.events import (
     Elsewhere,
     Event,
     FailsafeFacts,
+    ForeignRequestHeard,
     LinkFacts,
     OddDatagram,
     Outcome,
@@ -96,7 +102,8 @@ class StationOptions:
     Parameters
     ----------
     reports
-        Numbers of the reports to poll, in this order.
+        Numbers of the reports to poll, in this order; none is asked for but
+        by `ask`.
     poll_interval_s
         Seconds from the start of one round to the start of the next.
     reply_timeout_s
@@ -230,9 +237,9 @@ class Station:
         match parse_datagram(data):
             case Report() as report:
                 return self._on_report(report, decode_datagram(data), now)
-            case StatusPush() if self._availability.wrong_serial:
-                return []
             case StatusPush():
+                if self._availability.wrong_serial:
+                    return []
                 return [StatusReceived(self.name, decode_datagram(data))]
             case Acceptance(text=text):
                 return self._on_reply(text, now, is_accepted=True)
@@ -240,13 +247,28 @@ class Station:
                 return self._on_reply("started", now, is_accepted=True)
             case Refusal(text=text):
                 return self._on_reply(text, now, is_accepted=False)
+            case message:
+                return self._on_rare(message, data, now)
+
+    def _on_rare(
+        self, message: Message, data: bytes, now: float
+    ) -> list[Event]:
+        match message:
             case BootMessage():
                 self._restart_detector.clear()
                 return self._on_restart(now)
+            case FirmwareReply() if self._awaits_firmware():
+                text = decode_datagram(data)
+                return self._on_reply(text, now, is_accepted=True)
+            case ForeignRequest(text=text):
+                return [ForeignRequestHeard(self.name, text)]
             case Unreadable(reason=reason):
                 return [OddDatagram(self.name, reason)]
             case _:
                 return []
+
+    def _awaits_firmware(self) -> bool:
+        return isinstance(self._exchange.command, AskFirmware)
 
     # --- what goes out ----------------------------------------------------
 
@@ -415,7 +437,11 @@ class Station:
                 return [OddDatagram(self.name, reason)]
             case UptimeStep.RESTART:
                 events += self._on_restart(now)
+        is_awaited = self._exchange.report == number
         asked_at = self._asked_at(number)
+        if asked_at is not None and not is_awaited:
+            late_by_s = now - asked_at - self._exchange.reply_timeout_s
+            events.append(AnsweredLate(self.name, late_by_s))
         if self._availability.is_silent:
             self._desired_state.note_interruption()
         self._availability.note_report(number, now)

@@ -5,9 +5,15 @@ from pathlib import Path
 import pytest
 
 from connector.diagnosis.causes import CAUSES, Code, Severity
-from connector.diagnosis.facts import StationFacts
+from connector.diagnosis.facts import LATE_ANSWER_COUNTS_FOR, StationFacts
 from connector.diagnosis.findings import Finding, diagnose, remember
-from connector.keba.station.events import FailsafeFacts, LinkFacts
+from connector.diagnosis.site import SiteFacts
+from connector.keba.station.events import (
+    AnsweredLate,
+    FailsafeFacts,
+    ForeignRequestHeard,
+    LinkFacts,
+)
 from connector.tests.diagnosis.test_charging import (
     DISABLED,
     PLUGGED,
@@ -92,6 +98,16 @@ def test_an_armed_failsafe_that_somebody_else_feeds_is_a_clue() -> None:
     assert "Tmo FS 30, Curr FS 16000" in finding.evidence
 
 
+def test_a_request_from_the_address_of_a_station_is_a_clue() -> None:
+    site = SiteFacts()
+    site.note(ForeignRequestHeard("garage", "report 2"), 0)
+
+    finding = _only(site.station("garage"))
+
+    assert finding.code is Code.SECOND_CLIENT
+    assert "'report 2'" in finding.evidence
+
+
 def test_our_own_failsafe_is_no_clue() -> None:
     facts = _station(Tmo_FS=30, Curr_FS=16_000)
     facts.failsafe = FailsafeFacts(is_ours=True)
@@ -100,6 +116,20 @@ def test_our_own_failsafe_is_no_clue() -> None:
 
 
 # --- more about a station ------------
+
+
+def test_an_answer_that_came_late_is_history_some_day() -> None:
+    site = SiteFacts()
+    site.note(AnsweredLate("garage", 1.5), 0)
+    facts = site.station("garage")
+    assert "An answer came 1.5 s too late" in {
+        finding.evidence for finding in diagnose([facts])
+    }
+
+    for _ in range(LATE_ANSWER_COUNTS_FOR + 1):
+        facts.note_fields({"ID": 2})
+
+    assert _codes(facts) == []
 
 
 def test_a_disabled_station_may_charge_again_by_its_failsafe() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from connector.diagnosis.causes import Code
 from connector.diagnosis.link import link_cause
 from connector.keba.protocol.commands import (
+    AskFirmware,
     Command,
     DeciWattHour,
     Display,
@@ -17,10 +18,12 @@ from connector.keba.protocol.commands import (
     Stop,
 )
 from connector.keba.station.events import (
+    AnsweredLate,
     CommandAnswered,
     CommandFinished,
     CommandUnanswered,
     ConnectionState,
+    ForeignRequestHeard,
     OddDatagram,
     Outcome,
     ReportReceived,
@@ -173,6 +176,8 @@ def test_a_late_report_is_welcome_and_saves_the_repetition(
     garage.receive(report(3))
 
     assert garage.happened(ReportReceived)[1].request == "report 2"
+    (late,) = garage.happened(AnsweredLate)
+    assert 0 < late.late_by_s < 1
     assert garage.next_datagram(until=29.9) is None
 
 
@@ -216,15 +221,46 @@ def test_a_push_is_data_and_no_answer(garage: Conversation) -> None:
     assert garage.advance() is None
 
 
+@pytest.mark.parametrize("request_of_others", ["report 1", "ena 1"])
+def test_what_another_client_asks_for_is_told(
+    garage: Conversation, request_of_others: str
+) -> None:
+    garage.advance()
+    garage.receive(request_of_others.encode())
+
+    assert garage.events == [ForeignRequestHeard("garage", request_of_others)]
+    assert garage.advance() is None
+    garage.receive(report(1))
+    assert len(garage.happened(ReportReceived)) == 1
+
+
+def test_a_station_is_asked_for_its_firmware_where_a_tool_wants_it() -> None:
+    garage = Conversation(reports=())
+    garage.submit(AskFirmware())
+
+    assert garage.advance() == "i"
+    garage.receive(b'"Firmware":"P30 v 3.10.27 (210105-174852)"\n')
+
+    (answer,) = garage.happened(CommandAnswered)
+    assert answer.text == '"Firmware":"P30 v 3.10.27 (210105-174852)"\n'
+
+
+def test_a_station_without_rounds_is_asked_for_what_is_wanted() -> None:
+    garage = Conversation(reports=())
+    assert garage.next_datagram(until=100.0) is None
+
+    garage.station.ask(2, garage.now)
+
+    assert garage.advance() == "report 2"
+
+
 @pytest.mark.parametrize(
     "datagram",
     [
         b" \r\n",
-        b"report 1",
-        b"ena 1",
         b'"Firmware":"P30 v 3.10.27 (210105-174852)"\n',
     ],
-    ids=["blank", "a report is asked for", "a command", "the reply to i"],
+    ids=["blank", "the reply to i"],
 )
 def test_what_is_meant_for_others_is_neither_data_nor_answer(
     garage: Conversation, datagram: bytes
