@@ -96,6 +96,8 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
         failsafe = None if settings.read_only else settings.keba_p30_failsafe
         self.gateway = _gateway(settings)
         self._site = SiteFacts()
+        for station in settings.keba_p30_charge_stations:
+            self._site.station(station)
         tag_mask = _tag_mask(settings)
         self._dispatcher = CommandDispatcher(
             self.gateway,

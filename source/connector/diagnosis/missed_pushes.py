@@ -24,6 +24,7 @@ class MissedPushDetector:
     def __init__(self) -> None:
         self._fields: dict[str, object] = {}
         self._energy_dwh: int | None = None
+        self._energy_pushes = 0
         self._unannounced = 0
         self._is_found = False
 
@@ -32,11 +33,22 @@ class MissedPushDetector:
         """Whether status messages seem to go elsewhere now."""
         return self._is_found
 
+    @property
+    def is_suspected(self) -> bool:
+        """Whether a change came without its message, which proves nothing."""
+        return self._unannounced > 0
+
     def note_push(self, fields: Mapping[str, object]) -> None:
         """A status message has come."""
         self._fields.update(fields)
+        if "E pres" in fields:
+            # One of many proves little: they go to whoever spoke last.
+            self._energy_pushes += 1
+        else:
+            self._note_all_is_well()
+
+    def _note_all_is_well(self) -> None:
         self._unannounced = 0
-        self._energy_dwh = None
         self._is_found = False
 
     def note_report(self, fields: Mapping[str, object]) -> bool:
@@ -65,8 +77,15 @@ class MissedPushDetector:
         known = self._energy_dwh
         if known is None or energy < known:
             # The first look, or a new session.
-            self._energy_dwh = energy
-        elif energy - known >= 2 * ENERGY_STEP_DWH:
-            # Two: the message of the last step may be on its way.
-            self._energy_dwh = energy
+            self._energy_dwh, self._energy_pushes = energy, 0
+            return
+        steps = (energy - known) // ENERGY_STEP_DWH
+        if steps < 2:
+            # The message of the last step may be on its way.
+            return
+        missed = steps - self._energy_pushes
+        self._energy_dwh, self._energy_pushes = energy, 0
+        if missed >= 2 and missed > steps / 2:
             self._unannounced += 1
+        else:
+            self._note_all_is_well()

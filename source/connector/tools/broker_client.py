@@ -3,7 +3,6 @@
 import contextlib
 import json
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -15,9 +14,17 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from connector.diagnosis.causes import CAUSES, Code
 from connector.tools.connector_view import ConnectorView, Reading, ignore
 from connector.tools.problems import Problem
 from connector.tools.tool_settings import ToolSettings, login_of
+from pyconnector_template.mqtt.greeting import (
+    Trouble,
+    closed_without_answer,
+    connect_trouble,
+    refused_login,
+    tls_context,
+)
 
 T = TypeVar("T")
 
@@ -30,14 +37,6 @@ _BROKER_ADVICE = (
     "See that the broker runs, and that MQTT_BROKER_HOST and "
     "MQTT_BROKER_PORT are right; inside a container localhost is the "
     "container itself."
-)
-_LOGIN_ADVICE = (
-    "Correct MQTT_USERNAME and MQTT_PASSWORD, or give this user access at the "
-    "broker."
-)
-_TLS_ADVICE = (
-    "See whether the broker speaks TLS at this port, and whether "
-    "MQTT_CA_FILE is the authority that signed its certificate."
 )
 
 
@@ -73,14 +72,17 @@ class BrokerClient:
         self._news = threading.Condition()
         self._refusal: ReasonCode | None = None
         self._is_accepted = False
+        self._is_closed = False
+        self._login = login_of(settings)
         self._last_message_at = time.monotonic()
-        self._client = self._make_client(settings)
+        self._client = self._make_client()
 
     def __enter__(self) -> Self:
         try:
             self._client.connect(self._host, self._port)
         except (OSError, ValueError) as error:
-            raise _connect_problem(self._where, error) from None
+            trouble = connect_trouble(error, self._login)
+            raise _problem(self._where, trouble, _code_of(error)) from None
         self._client.loop_start()
         try:
             self._wait_for_connack()
@@ -134,40 +136,36 @@ class BrokerClient:
     def _where(self) -> str:
         return f"{self._host}:{self._port}"
 
-    def _make_client(self, settings: ToolSettings) -> Client:
+    def _make_client(self) -> Client:
         client = Client(CallbackAPIVersion.VERSION2)
         client.connect_timeout = TIMEOUT_S
-        login = login_of(settings)
+        login = self._login
         if login.username is not None:
             client.username_pw_set(login.username, login.password)
         if login.tls:
-            client.tls_set(
-                ca_certs=_path(login.ca_file),
-                certfile=_path(login.cert_file),
-                keyfile=_path(login.key_file),
-            )
+            client.tls_set_context(tls_context(login))
         client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
         return client
 
     def _wait_for_connack(self) -> None:
         with self._news:
             self._news.wait_for(
-                lambda: self._is_accepted or self._refusal, TIMEOUT_S
+                lambda: self._is_accepted or self._refusal or self._is_closed,
+                TIMEOUT_S,
             )
+        if self._is_accepted:
+            return
         if self._refusal is not None:
-            raise Problem(
-                f"the broker {self._where} refuses the login: {self._refusal}",
-                _LOGIN_ADVICE,
-                "broker_login",
+            trouble = refused_login(self._refusal, self._login)
+        elif self._is_closed:
+            trouble = closed_without_answer(None, self._login)
+        else:
+            trouble = Trouble(
+                "it accepts connections, but is no MQTT broker that answers"
             )
-        if not self._is_accepted:
-            raise Problem(
-                f"{self._where} accepts connections, but is no MQTT broker "
-                "that answers",
-                _TLS_ADVICE,
-                "broker_silent",
-            )
+        raise _problem(self._where, trouble, "broker_silent")
 
     def _leave(self) -> None:
         self._client.disconnect()
@@ -175,6 +173,7 @@ class BrokerClient:
         # Without this circle paho closes its sockets at once, not when the
         # garbage collector comes by.
         self._client.on_connect = None
+        self._client.on_disconnect = None
         self._client.on_message = None
 
     # paho's callbacks, in its thread.
@@ -196,6 +195,11 @@ class BrokerClient:
             self._refusal = reason if reason.is_failure else None
             self._news.notify_all()
 
+    def _on_disconnect(self, *_: object) -> None:
+        with self._news:
+            self._is_closed = True
+            self._news.notify_all()
+
     def _on_message(
         self, _client: Client, _userdata: object, message: MQTTMessage
     ) -> None:
@@ -211,24 +215,24 @@ class BrokerClient:
             self._news.notify_all()
 
 
-def _connect_problem(where: str, error: OSError | ValueError) -> Problem:
+def _problem(where: str, trouble: Trouble, code: str) -> Problem:
+    """Say what is wrong in the connector's words for it."""
+    advice = ""
+    if trouble.cause is not None:
+        code = str(trouble.cause)
+        advice = CAUSES[Code(code)].advice
+    return Problem(
+        f"broker {where}: {trouble.text}", advice or _BROKER_ADVICE, code
+    )
+
+
+def _code_of(error: OSError | ValueError) -> str:
     match error:
         case socket.gaierror():
-            text, code = "its name does not resolve", "broker_unresolved"
-        case ssl.SSLCertVerificationError():
-            text = f"its certificate is not valid: {error.verify_message}"
-            return Problem(f"broker {where}: {text}", _TLS_ADVICE, "broker_tls")
-        case ssl.SSLError():
-            text = f"TLS fails: {error.reason}"
-            return Problem(f"broker {where}: {text}", _TLS_ADVICE, "broker_tls")
+            return "broker_unresolved"
         case ConnectionRefusedError():
-            text, code = "nobody listens there", "broker_down"
+            return "broker_down"
         case TimeoutError():
-            text, code = "it does not answer", "broker_silent"
+            return "broker_silent"
         case _:
-            text, code = str(error), "broker_unreachable"
-    return Problem(f"broker {where}: {text}", _BROKER_ADVICE, code)
-
-
-def _path(path: object) -> str | None:
-    return None if path is None else str(path)
+            return "broker_unreachable"

@@ -1,4 +1,4 @@
-"""What the messages of one connector tell, as clockwork.
+"""What the messages of one connector tell, sans-I/O.
 
 Messages go in as they come; what is known of the connector can be asked for.
 """
@@ -55,6 +55,10 @@ class ConnectorView:
         The message `available_datapoints`, once it came.
     status : dict or None
         The retained status of the connector, once it came.
+    diagnosis : dict or None
+        What the connector has found, once it came.
+    other_maps : set
+        Names of other connectors that have a datapoint map.
     """
 
     def __init__(
@@ -67,7 +71,10 @@ class ConnectorView:
         self.readings: dict[str, Reading] = {}
         self.available: dict[str, dict[str, Any]] | None = None
         self.status: dict[str, Any] | None = None
+        self.diagnosis: dict[str, Any] | None = None
+        self.other_maps: set[str] = set()
         self.has_map = False
+        self._is_heard = False
         self._heartbeats: list[tuple[int, int]] = []
         self._topic_of_actuator: dict[str, str] = {}
         self._key_of_topic: dict[str, str] = {}
@@ -77,21 +84,25 @@ class ConnectorView:
     def topics(self) -> tuple[str, ...]:
         """What to subscribe to."""
         kinds = (
-            "datapoint_map",
             "available_datapoints",
             "status",
+            "diagnosis",
             "heartbeat",
             "messages/+/value",
         )
-        return tuple(f"{self.name}/{kind}" for kind in kinds)
+        own = (f"{self.name}/{kind}" for kind in kinds)
+        # All maps: the name may only be written differently.
+        return ("+/datapoint_map", *own)
 
     def take(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
         """Take a message; nonsense is ignored."""
         content = _object_of(payload)
         if content is None:
             return
-        kind = topic.removeprefix(f"{self.name}/")
-        if kind == "datapoint_map":
+        name, _, kind = topic.partition("/")
+        if name != self.name:
+            self.other_maps.add(name)
+        elif kind == "datapoint_map":
             self._take_map(content)
         elif kind == "available_datapoints":
             self.available = {
@@ -100,7 +111,10 @@ class ConnectorView:
             }
         elif kind == "status":
             self.status = content
+        elif kind == "diagnosis":
+            self.diagnosis = content
         elif kind == "heartbeat":
+            self._is_heard |= not is_retained
             self._take_heartbeat(content)
         elif kind.startswith("messages/"):
             self._take_value(topic, content, is_retained=is_retained)
@@ -110,10 +124,25 @@ class ConnectorView:
         """Whether a connector of this name is connected.
 
         None where that is not known: the published connector has no status.
+        A heartbeat counts for more than a status: the last will of an old
+        session may say "offline" for ever.
         """
+        if self._is_heard:
+            return True
         if self.status is not None:
             return self.status.get("status") == "online"
         return True if self._heartbeats else None
+
+    @property
+    def findings(self) -> list[dict[str, Any]]:
+        """What the connector has found, the root cause first."""
+        found = (self.diagnosis or {}).get("findings")
+        return [one for one in found or () if isinstance(one, dict)]
+
+    @property
+    def facts_of_stations(self) -> dict[str, dict[str, Any]]:
+        """What the connector knows of each station."""
+        return _dict((self.diagnosis or {}).get("stations"))
 
     @property
     def version(self) -> str:

@@ -4,7 +4,7 @@ import ipaddress
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, NoReturn
 
@@ -12,22 +12,30 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from connector.diagnosis.facts import StationFacts
+from connector.diagnosis.site import SiteFacts
+from connector.keba.io.gateway import Gateway
 from connector.keba.protocol.dip_switches import UDP_ON, is_on
+from connector.keba.station.events import Event, ReportReceived, UnknownSender
 from connector.settings import Station
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
-from connector.tools.diagnosis import has_meter
-from connector.tools.interview import Interview
-from connector.tools.line import Line, PortTaken
 from connector.tools.problems import EXIT_FINDINGS, UsageProblem
+from connector.tools.stations import (
+    PATIENCE_S,
+    PortTaken,
+    deliveries,
+    learn,
+    open_gateway,
+)
 from connector.tools.terminal import AsJson, working
 from connector.tools.tool_settings import ToolSettings, tool_settings
 
-QUESTIONS = ("report 1", "report 2", "report 3")
-
 SPREAD_S = 0.01
 """Between the first questions to two addresses: a network is no target."""
+
+LOOK_S = 0.2
 
 MOST_ADDRESSES = 1024
 BROADCAST_PATIENCE_S = 3.0
@@ -88,104 +96,117 @@ def addresses_of(networks: Iterable[str]) -> list[str]:
 
 
 def sweep(
-    line: Line,
-    addresses: Iterable[str],
+    gateway: Gateway,
+    addresses: Sequence[str],
     on_progress: Callable[[int, int], None],
-    reply_timeout_s: float,
-) -> dict[str, Interview]:
+) -> dict[str, StationFacts]:
     """Ask each address for its reports; return who answered.
 
     Parameters
     ----------
-    line
-        Where to ask.
+    gateway
+        Knows each address as a station of this name.
     addresses
-        Whom.
+        Whom to ask.
     on_progress
         Called with how many addresses are done and how many answered.
-    reply_timeout_s
-        How long the connector would wait for an answer.
     """
-    now = time.monotonic()
-    interviews = {
-        address: Interview(
-            QUESTIONS,
-            begins_at=now + number * SPREAD_S,
-            reply_timeout_s=reply_timeout_s,
+    site = SiteFacts()
+    began_at = time.monotonic()
+    until = began_at + len(addresses) * SPREAD_S + PATIENCE_S
+    asked = 0
+    while not _all_told(site, addresses) and time.monotonic() < until:
+        while asked < len(addresses) and (
+            time.monotonic() >= began_at + asked * SPREAD_S
+        ):
+            gateway.ask(addresses[asked], 1)
+            asked += 1
+        delivery = gateway.next_event(
+            SPREAD_S if asked < len(addresses) else LOOK_S
         )
-        for number, address in enumerate(addresses)
-    }
-    everybody = interviews.values()
-
-    def tell() -> None:
-        done = sum(one.is_over for one in everybody)
-        on_progress(done, sum(bool(one.answers) for one in everybody))
-
-    line.conduct(interviews, on_progress=tell)
+        if delivery is None:
+            continue
+        _ask_further(gateway, delivery.event)
+        learn(site, delivery)
+        told = [site.station(one) for one in addresses]
+        on_progress(
+            sum(map(_is_told, told)),
+            sum(bool(facts.came_at_ms) for facts in told),
+        )
     return {
-        address: interview
-        for address, interview in interviews.items()
-        if interview.answer_to("report 1")
+        name: facts for name, facts in site.stations.items() if facts.came_at_ms
     }
 
 
-def call_out(line: Line, broadcast_address: str) -> list[str]:
-    """Send a broadcast `i`; return the addresses that answered.
+def _all_told(site: SiteFacts, addresses: Iterable[str]) -> bool:
+    return all(_is_told(site.station(address)) for address in addresses)
 
-    KEBA made `i` for this; other requests must not be broadcast, since every
-    station would carry them out (UDP guide V2.01, pages 14 and 15).
+
+def _is_told(facts: StationFacts) -> bool:
+    """Tell whether all that was asked has come, or will not."""
+    if "report 1" not in facts.came_at_ms:
+        return "report 1" in facts.missing
+    return {"report 2", "report 3"} <= {*facts.came_at_ms, *facts.missing}
+
+
+def _ask_further(gateway: Gateway, event: Event) -> None:
+    if isinstance(event, ReportReceived) and event.request == "report 1":
+        gateway.ask(event.station, 2)
+        gateway.ask(event.station, 3)
+
+
+def call_out(gateway: Gateway, broadcast_address: str) -> list[str]:
+    """Send a broadcast `i`; return the addresses that answered.
 
     Raises
     ------
     UsageProblem
         If the broadcast cannot be sent.
     """
-    line.allow_broadcasts()
     try:
-        line.send(broadcast_address, b"i")
+        gateway.call_out(broadcast_address)
     except OSError as error:
         raise UsageProblem(
             f"cannot send to {broadcast_address}: {error.strerror}"
         ) from None
-    line.listen({}, BROADCAST_PATIENCE_S)
+    until = time.monotonic() + BROADCAST_PATIENCE_S
     return [
-        address
-        for address, data in line.strangers.items()
-        if data.startswith(b'"Firmware"')
+        delivery.event.address
+        for delivery in deliveries(gateway, until)
+        if isinstance(delivery.event, UnknownSender) and delivery.event.is_keba
     ]
 
 
 def describe(
-    interviews: Mapping[str, Interview], configured: Mapping[str, Station]
+    found: Mapping[str, StationFacts], configured: Mapping[str, Station]
 ) -> list[Discovery]:
     """Return who was found, sorted by address.
 
     Parameters
     ----------
-    interviews
-        Those that answered, by address.
+    found
+        What those have told that answered, by address.
     configured
         The stations of the settings.
     """
-    found = [
-        _describe(address, interview, configured)
-        for address, interview in interviews.items()
+    discoveries = [
+        _describe(address, facts, configured)
+        for address, facts in found.items()
     ]
-    return sorted(found, key=lambda one: ipaddress.IPv4Address(one.address))
+    return sorted(
+        discoveries, key=lambda one: ipaddress.IPv4Address(one.address)
+    )
 
 
 def _describe(
-    address: str, interview: Interview, configured: Mapping[str, Station]
+    address: str, facts: StationFacts, configured: Mapping[str, Station]
 ) -> Discovery:
-    answer = interview.answer_to("report 1")
-    report = answer.report if answer else None
-    fields = report.fields if report else {}
+    fields = facts.fields
     serial = str(fields.get("Serial", ""))
     name, remark = _name_of(address, serial, configured)
-    energy = interview.answer_to("report 3")
     meter = None
-    if energy is not None and energy.report is not None:
-        meter = has_meter(energy.report.fields)
+    if "report 3" in facts.came_at_ms:
+        meter = has_meter(fields.get("E total"))
     elif is_on(fields, UDP_ON) is not True:
         remark = ", ".join(filter(None, (remark, "DSW1.3 is off")))
     else:
@@ -199,6 +220,11 @@ def _describe(
         has_meter=meter,
         remark=remark,
     )
+
+
+def has_meter(total: object) -> bool:
+    """Tell whether a station measures: its total is above zero."""
+    return isinstance(total, int | float) and total > 0
 
 
 def _name_of(
@@ -236,26 +262,27 @@ def known_through_connector(
 ) -> list[Discovery]:
     """Return the stations that the running connector hears."""
     return [
-        Discovery(
-            name=name,
-            address=configured[name].host if name in configured else "",
-            serial=_text(view, f"{name}__report 1__Serial"),
-            product=_text(view, f"{name}__report 1__Product"),
-            firmware=_text(view, f"{name}__report 1__Firmware"),
-            has_meter=_meter_through(view, name),
-        )
-        for name in view.stations
+        _known(view, name, facts, configured)
+        for name, facts in view.facts_of_stations.items()
     ]
 
 
-def _text(view: ConnectorView, key: str) -> str:
-    value = view.value(key)
-    return "" if value is None else str(value)
-
-
-def _meter_through(view: ConnectorView, name: str) -> bool | None:
+def _known(
+    view: ConnectorView,
+    name: str,
+    facts: Mapping[str, Any],
+    configured: Mapping[str, Station],
+) -> Discovery:
+    fields = facts.get("fields", {})
     total = view.value(f"{name}__report 3__E total")
-    return None if total is None else has_meter({"E total": total})
+    return Discovery(
+        name=name,
+        address=configured[name].host if name in configured else "",
+        serial=str(fields.get("Serial", "")),
+        product=str(fields.get("Product", "")),
+        firmware=str(fields.get("Firmware", "")),
+        has_meter=None if total is None else has_meter(total),
+    )
 
 
 # --- the command ----------------------------------------------------------
@@ -292,12 +319,7 @@ def command(
     addresses = addresses_of(networks or [])
     configured = settings.keba_p30_charge_stations
     try:
-        with Line(
-            settings.keba_p30_bind_address, settings.keba_p30_port
-        ) as line:
-            found = _look_for_stations(
-                line, addresses, broadcast, settings.keba_p30_reply_timeout
-            )
+        found = _look_for_stations(settings, addresses, broadcast)
     except PortTaken as problem:
         _tell_what_connector_knows(settings, problem, as_json=as_json)
     stations = describe(found, configured)
@@ -318,32 +340,33 @@ def command(
 
 
 def _look_for_stations(
-    line: Line,
-    addresses: list[str],
-    broadcast: str,
-    reply_timeout_s: float,
-) -> dict[str, Interview]:
+    settings: ToolSettings, addresses: list[str], broadcast: str
+) -> dict[str, StationFacts]:
     if broadcast:
-        with working(f"calling {broadcast}"):
-            heard = call_out(line, broadcast)
+        with (
+            open_gateway(settings, {}) as gateway,
+            working(f"calling {broadcast}"),
+        ):
+            heard = call_out(gateway, broadcast)
         addresses = list(dict.fromkeys([*addresses, *heard]))
-    if not addresses:
-        return {}
     screen = terminal.console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total} addresses"),
-        console=screen,
-        transient=True,
-        disable=not screen.is_terminal,
-    ) as progress:
+    with (
+        open_gateway(settings, {one: one for one in addresses}) as gateway,
+        Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} addresses"),
+            console=screen,
+            transient=True,
+            disable=not screen.is_terminal,
+        ) as progress,
+    ):
         task = progress.add_task("looking", total=len(addresses))
 
         def show(done: int, found: int) -> None:
             progress.update(task, completed=done, description=f"{found} found")
 
-        return sweep(line, addresses, show, reply_timeout_s)
+        return sweep(gateway, addresses, show)
 
 
 def _tell_what_connector_knows(
@@ -360,15 +383,8 @@ def _tell_what_connector_knows(
                 )
     if known and not as_json:
         _show_discoveries(known)
-    raise PortTaken(
-        f"{problem.text}: {'the running connector' if known else 'a program'} "
-        "has it, and would get all answers",
-        "Stop the connector while you look for stations, or run this on "
-        "another host. The stations above are those that it knows."
-        if known
-        else "End that program; `doctor` tells more.",
-        problem.code,
-    )
+        problem.advice += " The stations above are those that it knows."
+    raise problem
 
 
 def _show_discoveries(stations: list[Discovery]) -> None:

@@ -1,10 +1,16 @@
-"""`doctor`: what is wrong between here, the stations and the broker."""
+"""`doctor`: what is wrong between here, the stations and the broker.
+
+What is found, and the words for it, come from `connector.diagnosis`: from the
+running connector by its topic, or else from stations that are asked here, by
+the same engine.
+"""
 
 import contextlib
+import socket
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 import typer
@@ -12,78 +18,85 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from connector.diagnosis.causes import Code
+from connector.bemcom.diagnosis_topic import DiagnosisTopic
+from connector.diagnosis.causes import CAUSES, CHARGING, LINK, Code, Severity
+from connector.diagnosis.facts import StationFacts
+from connector.diagnosis.findings import Finding
+from connector.diagnosis.link import link_cause
+from connector.diagnosis.site import SiteFacts
+from connector.keba.station.events import ReportReceived
 from connector.settings import Station
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
-from connector.tools.diagnosis import (
-    QUESTIONS,
-    REASON_ADVICE,
-    Evidence,
-    Finding,
-    Level,
-    diagnose,
-    worst,
-)
-from connector.tools.interview import Interview
-from connector.tools.line import (
-    Line,
-    PortTaken,
-    holder_of_port,
-    local_address_towards,
-    resolve,
-)
+from connector.tools.host import is_container, rewritten_ports
 from connector.tools.problems import EXIT_FINDINGS, Problem
+from connector.tools.station_rows import Row, moment_in_words, station_rows
+from connector.tools.stations import (
+    PATIENCE_S,
+    PortTaken,
+    learn,
+    open_gateway,
+)
 from connector.tools.terminal import AsJson, working
 from connector.tools.tool_settings import (
     ToolSettings,
     chosen_stations,
     tool_settings,
 )
+from pyconnector_template.missing_map import MissingMap
 
-CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
-"""Files that Docker and Podman put into their containers."""
+POLLS = (1, 2, 3)
 
-STALE_AFTER_POLLS = 3
-"""A value older than so many polls says that the connector hangs."""
+LOOKS = 2
+"""How often each report is read. What changes in between should have been
+told by a status message."""
+
+LOOKS_AT_SUSPECTS = 4
+"""The same, where something has changed without one."""
 
 
 @dataclass(slots=True)
-class Report:
+class Examination:
     """All that the doctor has found.
 
     Attributes
     ----------
     host
-        Findings about this host.
+        About this host.
     stations
-        Findings about each station.
+        About each station.
     broker
-        Findings about the broker and what is known there.
+        About the broker, BEMCom and the connector.
     """
 
-    host: list[Finding] = field(default_factory=list)
-    stations: dict[str, list[Finding]] = field(default_factory=dict)
-    broker: list[Finding] = field(default_factory=list)
+    host: list[Row] = field(default_factory=list)
+    stations: dict[str, list[Row]] = field(default_factory=dict)
+    broker: list[Row] = field(default_factory=list)
 
     @property
-    def sections(self) -> dict[str, list[Finding]]:
-        """Return all findings under the heading they belong to."""
+    def sections(self) -> dict[str, list[Row]]:
+        """Return all rows under the heading they belong to."""
         named = {"this host": self.host, **self.stations, "broker": self.broker}
-        return {name: found for name, found in named.items() if found}
+        return {name: rows for name, rows in named.items() if rows}
 
     @property
     def is_fine(self) -> bool:
         """Whether nothing is worth a warning."""
-        return all(worst(found) is None for found in self.sections.values())
+        return all(worst(rows) is None for rows in self.sections.values())
+
+
+def worst(rows: Sequence[Row]) -> Row | None:
+    """Return the first of the gravest rows; None if all is fine."""
+    graver = [one for one in rows if one.severity > Severity.NOTE]
+    return max(graver, key=lambda one: one.severity, default=None)
 
 
 def examine(
     settings: ToolSettings,
     stations: Mapping[str, Station],
     listen_s: float = 0.0,
-) -> Report:
+) -> Examination:
     """Look at this host, all stations and the broker.
 
     Parameters
@@ -95,280 +108,322 @@ def examine(
     listen_s
         How long to listen afterwards, to status messages and heartbeats.
     """
-    report = Report()
+    exam = Examination()
     with contextlib.ExitStack() as stack:
-        broker = _enter_broker(settings, stack, report)
+        broker = _enter_broker(settings, stack, exam)
         view = None if broker is None else broker.look_around()
-        bind_address = settings.keba_p30_bind_address
-        try:
-            with Line(bind_address, settings.keba_p30_port) as line:
-                report.host.append(
-                    Finding(
-                        "port",
-                        Level.FINE,
-                        f"UDP port {settings.keba_p30_port} of {bind_address} "
-                        "is free for this program",
-                    )
-                )
-                exams = [
-                    _prepare(name, station, settings)
-                    for name, station in stations.items()
-                ]
-                _ask_stations(line, exams, listen_s)
-            report.stations = _findings_of(exams, stations)
-            report.host += _detour_findings(report, view)
-            report.host += _container_findings(report)
-        except PortTaken as problem:
-            report.host.append(_port_finding(problem, settings, view))
-            report.stations = _ask_through_connector(stations, view, settings)
-        except Problem as problem:
-            report.host.append(_as_finding("port", problem))
-        if view is not None:
-            report.broker += _broker_findings(view, stations)
-    return report
+        strangers = stations
+        if view is not None and view.is_online and view.diagnosis is not None:
+            strangers = read_diagnosis(exam, view, stations)
+        if strangers:
+            _ask(exam, settings, strangers, listen_s, view)
+        elif broker is not None and listen_s:
+            broker.wait_for(lambda _: False, listen_s)
+        _name_owners(exam, settings)
+        if broker is not None:
+            exam.broker += broker.read(
+                lambda now: [*_rows_of_broker(now, stations, exam.broker)]
+            )
+    return exam
 
 
-def report_as_json(report: Report) -> dict[str, Any]:
-    """Return a report for machines."""
+def as_json_of(exam: Examination) -> dict[str, Any]:
+    """Return an examination for machines."""
     return {
-        "fine": report.is_fine,
-        "host": _section_as_json(report.host),
+        "fine": exam.is_fine,
+        "host": _section_as_json(exam.host),
         "stations": {
-            name: _section_as_json(found)
-            for name, found in report.stations.items()
+            name: _section_as_json(rows) for name, rows in exam.stations.items()
         },
-        "broker": _section_as_json(report.broker),
+        "broker": _section_as_json(exam.broker),
     }
 
 
-def _section_as_json(findings: list[Finding]) -> dict[str, Any]:
-    gravest = worst(findings)
+def _section_as_json(rows: list[Row]) -> dict[str, Any]:
+    gravest = worst(rows)
     return {
-        "verdict": "ok" if gravest is None else str(gravest.code),
+        "verdict": "ok" if gravest is None else gravest.code,
         "findings": [
             {
                 "check": one.check,
-                "level": one.level.name.lower(),
-                "code": str(one.code),
+                "level": one.severity.name.lower(),
+                "code": one.code,
                 "text": one.text,
                 "advice": one.advice,
             }
-            for one in findings
+            for one in rows
         ],
     }
 
 
-# --- stations ----------------------------------------------------------------
+# --- beside the running connector ---------------------------------------------
 
 
-def _ask_stations(line: Line, exams: list[Evidence], listen_s: float) -> None:
-    interviews = {
-        exam.address: exam.interview
-        for exam in exams
-        if exam.address is not None and exam.interview is not None
+def read_diagnosis(
+    exam: Examination, view: ConnectorView, stations: Mapping[str, Station]
+) -> dict[str, Station]:
+    """Take what the connector has found; return whom it does not know."""
+    known = view.facts_of_stations
+    exam.host.append(
+        Row(
+            "connector",
+            Severity.FINE,
+            f"{view.name} is online; what follows is what it has found",
+            "told_by_connector",
+        )
+    )
+    _take_content(exam, stations, known, view.findings)
+    return {
+        name: station for name, station in stations.items() if name not in known
     }
-    if interviews:
-        line.conduct(interviews)
-    line.listen(interviews, listen_s)
 
 
-def _prepare(name: str, station: Station, settings: ToolSettings) -> Evidence:
-    address = local = None
-    reply_timeout_s = settings.keba_p30_reply_timeout
-    with contextlib.suppress(OSError):
-        address = resolve(station.host)
-        local = local_address_towards(address)
-    bound = settings.keba_p30_bind_address
-    if local is not None and bound != "0.0.0.0":  # noqa: S104 - compared only
-        local = bound
-    return Evidence(
-        name=name,
-        host=station.host,
-        address=address,
-        local_address=local,
-        interview=None
-        if local is None
-        else Interview(QUESTIONS, reply_timeout_s=reply_timeout_s),
-        expected_serial=station.serial,
-        reply_timeout_s=reply_timeout_s,
+def _take_content(
+    exam: Examination,
+    stations: Iterable[str],
+    known: Mapping[str, Mapping[str, Any]],
+    findings: Iterable[Mapping[str, Any]],
+) -> None:
+    """Sort what the topic holds into the sections."""
+    by_name: dict[str, list[Row]] = {}
+    for finding in findings:
+        about = str(finding.get("about"))
+        by_name.setdefault(about, []).append(_row_of(finding))
+    for name in stations:
+        if name in known:
+            rows = station_rows(known[name], by_name.get(name, []))
+            exam.stations[name] = rows
+    exam.host += by_name.get("udp", [])
+    exam.broker += by_name.get("broker", []) + by_name.get("bemcom", [])
+
+
+def _row_of(finding: Mapping[str, Any]) -> Row:
+    """Make a row of a finding as the topic has it.
+
+    An older or a newer connector may know other causes than this tool.
+    """
+    code = str(finding.get("code", ""))
+    try:
+        severity = Severity[str(finding.get("severity")).upper()]
+    except KeyError:
+        severity = Severity.WARNING
+    parts = [str(finding.get(key) or "") for key in ("meaning", "evidence")]
+    text = ". ".join(part for part in parts if part)
+    since = finding.get("since")
+    if isinstance(since, int):
+        text = f"{text} (since {moment_in_words(since)})"
+    return Row(
+        _check_of(code), severity, text, code, str(finding.get("advice") or "")
     )
 
 
-def _findings_of(
-    exams: list[Evidence], stations: Mapping[str, Station]
-) -> dict[str, list[Finding]]:
+def _check_of(code: str) -> str:
+    if code in {str(cause.code) for cause in LINK}:
+        return "link"
+    if code in {str(cause.code) for cause in CHARGING}:
+        return "charging"
+    return code.split("_")[0]
+
+
+def _name_owners(exam: Examination, settings: ToolSettings) -> None:
+    """Where another station answers, say which one of ours it is."""
     owners = {
         station.serial: name
-        for name, station in stations.items()
+        for name, station in settings.keba_p30_charge_stations.items()
         if station.serial
     }
-    return {exam.name: diagnose(exam, owners) for exam in exams}
+    for name, rows in exam.stations.items():
+        exam.stations[name] = [
+            _with_owner(row, name, owner)
+            if row.code == Code.WRONG_SERIAL
+            and (owner := _owner_in(row.text, owners)) is not None
+            else row
+            for row in rows
+        ]
 
 
-def _detour_findings(
-    report: Report, view: ConnectorView | None
-) -> list[Finding]:
-    """Notice that the answers go to the connector instead of to us."""
-    if view is None or not view.is_online:
-        return []
-    reached = [
-        name
-        for name, found in report.stations.items()
-        if view.value(f"{name}__connection__online") is True
-        and (gravest := worst(found)) is not None
-        and gravest.code == Code.NO_REPLY
-    ]
-    if not reached:
-        return []
-    return [
-        Finding(
-            "answers",
-            Level.WARNING,
-            f"the running connector hears {', '.join(reached)}, this program "
-            "does not: the answers go to the connector",
-            "answers_go_elsewhere",
-            "Believe the connector. To look for yourself, stop it first, and "
-            "run this program where port 7090 comes in (host networking).",
-        )
-    ]
-
-
-def _container_findings(report: Report) -> list[Finding]:
-    """Notice that a container may hear nothing at all."""
-    is_inside = any(Path(mark).exists() for mark in CONTAINER_MARKS)
-    gravest = [worst(found) for found in report.stations.values()]
-    are_silent = all(
-        one is not None and one.code == Code.NO_REPLY for one in gravest
-    )
-    if not (is_inside and gravest and are_silent):
-        return []
-    return [
-        Finding(
-            "container",
-            Level.WARNING,
-            "this program runs in a container and no station is heard",
-            "container",
-            "Answers come to port 7090 of the host. Publish it for this run "
-            "as well: docker compose run --rm --service-ports connector "
-            "doctor",
-        )
-    ]
-
-
-# --- through the running connector -------------------------------------------
-
-
-def _port_finding(
-    problem: PortTaken, settings: ToolSettings, view: ConnectorView | None
-) -> Finding:
-    port = settings.keba_p30_port
-    holder = holder_of_port(settings.keba_p30_bind_address, port)
-    who = f" ({holder})" if holder else ""
-    if view is not None and view.is_online:
-        return Finding(
-            "port",
-            Level.NOTE,
-            f"the running connector {view.name} holds UDP port {port}{who}; "
-            "what follows is what it tells through MQTT",
-            "connector_holds_port",
-        )
-    return Finding(
-        "port",
-        Level.ERROR,
-        f"{problem.text}: another program has it{who}",
-        problem.code,
-        "End that program (a connector without broker, evcc, Home "
-        "Assistant…): stations answer to this port only. If it is the "
-        "connector, see why it is not at the broker.",
+def _owner_in(text: str, owners: Mapping[str, str]) -> str | None:
+    return next(
+        (name for serial, name in owners.items() if f"says {serial}" in text),
+        None,
     )
 
 
-def _ask_through_connector(
-    stations: Mapping[str, Station],
-    view: ConnectorView | None,
+def _with_owner(row: Row, name: str, owner: str) -> Row:
+    return replace(
+        row,
+        text=f"{row.text}, which is that of {owner}",
+        advice=f"Have {owner} and {name} swapped addresses? {row.advice}",
+    )
+
+
+# --- alone --------------------------------------------------------------------
+
+
+def _ask(
+    exam: Examination,
     settings: ToolSettings,
-) -> dict[str, list[Finding]]:
-    if view is None or not view.is_online:
-        return {}
-    now_ms = time.time() * 1000
-    return {
-        name: second_hand_findings(view, name, now_ms, settings.poll_seconds)
-        for name in stations
-    }
-
-
-def second_hand_findings(
-    view: ConnectorView, station: str, now_ms: float, poll_s: float
-) -> list[Finding]:
-    """Return what the running connector tells about a station.
-
-    Parameters
-    ----------
-    view
-        What is known at the broker.
-    station
-        Its name.
-    now_ms
-        The moment, in ms since 1970 UTC.
-    poll_s
-        How often the connector polls.
-    """
-    key = f"{station}__connection__reason"
-    reading = view.readings.get(key)
-    if reading is None:
-        text = "is not marked as active in BEMCom, or has no value yet"
-        return [
-            Finding(
-                "connection",
-                Level.WARNING,
-                f"{key} {text}",
-                "not_active",
-                "Mark it as active in the AdminUI; or stop the connector, so "
-                "that this program can ask the station itself.",
-            )
-        ]
-    age_s = (now_ms - reading.timestamp_ms) / 1000
-    if age_s > STALE_AFTER_POLLS * max(poll_s, 10.0):
-        return [
-            Finding(
-                "connection",
-                Level.WARNING,
-                f"the last word of the connector is {age_s:.0f} s old",
-                "stale",
-                "Look at the connector's log; restart it.",
-            )
-        ]
-    reason = str(reading.value)
-    if reason == Code.OK:
-        text = f"online, told {age_s:.0f} s ago"
-        return [Finding("connection", Level.FINE, text)]
-    advice = REASON_ADVICE.get(Code(reason), "") if _is_known(reason) else ""
-    return [
-        Finding(
-            "connection",
-            Level.ERROR,
-            f"offline: {reason}",
-            reason,
-            advice,
+    stations: Mapping[str, Station],
+    listen_s: float,
+    view: ConnectorView | None,
+) -> None:
+    """Ask the stations from here, unless somebody has the port."""
+    where = f"UDP port {settings.keba_p30_port}"
+    try:
+        site = look(settings, stations, listen_s)
+    except PortTaken as problem:
+        if view is None or not view.is_online:
+            exam.host.append(_row_of_problem("port", problem))
+            return
+        row = Row(
+            "link",
+            Severity.WARNING,
+            f"{view.name} has {where}, and tells nothing of this station",
+            "not_told",
+            "See that its settings name the station and that it is not older "
+            "than this tool; or stop it while this runs.",
         )
-    ]
+        exam.stations |= {name: [row] for name in stations}
+        return
+    except Problem as problem:
+        exam.host.append(_row_of_problem("port", problem))
+        return
+    bound = settings.keba_p30_bind_address
+    exam.host.append(
+        Row("port", Severity.FINE, f"{where} of {bound} is free for this tool")
+    )
+    content = DiagnosisTopic(site).due(0.0, _now_ms()) or {}
+    known = {
+        name: {**facts, "fields": site.station(name).fields}
+        for name, facts in content["stations"].items()
+    }
+    findings = [{**one, "since": None} for one in content["findings"]]
+    _take_content(exam, stations, known, findings)
+    _explain_silence(exam, settings, stations)
 
 
-def _is_known(reason: str) -> bool:
-    return reason in [*Code]
+def look(
+    settings: ToolSettings,
+    stations: Mapping[str, Station],
+    listen_s: float = 0.0,
+) -> SiteFacts:
+    """Let the connector's engine look at the stations for some rounds.
+
+    Raises
+    ------
+    Problem
+        If the port cannot be bound.
+    """
+    site = SiteFacts()
+    looks: Counter[tuple[str, str]] = Counter()
+    with open_gateway(
+        settings,
+        {name: station.host for name, station in stations.items()},
+        serials={
+            name: station.serial
+            for name, station in stations.items()
+            if station.serial
+        },
+        polls=POLLS,
+    ) as gateway:
+        is_done = not stations
+        until = time.monotonic() + PATIENCE_S
+        while (left_s := until - time.monotonic()) > 0:
+            delivery = gateway.next_event(left_s)
+            if delivery is None:
+                continue
+            event = delivery.event
+            for number in learn(site, delivery):
+                gateway.ask(getattr(event, "station", ""), number)
+            if isinstance(event, ReportReceived):
+                looks[event.station, event.request] += 1
+            if not is_done and all(
+                _is_decided(site.station(name), looks) for name in stations
+            ):
+                is_done = True
+                until = time.monotonic() + listen_s
+    return site
 
 
-# --- broker ------------------------------------------------------------------
+def _is_decided(
+    facts: StationFacts, looks: Mapping[tuple[str, str], int]
+) -> bool:
+    """Tell whether further looks would show nothing new."""
+    if link_cause(facts.link) is not Code.OK:
+        return True
+    wanted = LOOKS_AT_SUSPECTS if facts.pushes.is_suspected else LOOKS
+    data = ("report 2", "report 3")
+    if all(request in facts.missing for request in data):
+        # Report 1 will tell whether it is silent or deaf.
+        return False
+    return not facts.outdated and all(
+        request in facts.missing
+        or looks.get((facts.station, request), 0) >= wanted
+        for request in data
+    )
+
+
+def _explain_silence(
+    exam: Examination, settings: ToolSettings, stations: Mapping[str, Station]
+) -> None:
+    """Where nobody answers, look at this host before the stations."""
+    count = len(exam.stations)
+    gravest = [worst(rows) for rows in exam.stations.values()]
+    silent = [one for one in gravest if one and one.code == Code.NO_REPLY]
+    if not silent or len(silent) < count:
+        return
+    clues = rewritten_ports(
+        {*map(_address_of, stations.values())}, settings.keba_p30_port
+    )
+    if is_container():
+        clues.append("this tool runs in a container")
+    if count > 1:
+        clues.append(f"{count} stations are silent")
+    exam.host = [one for one in exam.host if one.code != Code.ALL_SILENT]
+    if clues:
+        finding = Finding("udp", Code.ALL_SILENT, "; ".join(clues))
+        exam.host.append(_row_of_finding("silence", finding))
+
+
+def _address_of(station: Station) -> str:
+    try:
+        return socket.gethostbyname(station.host)
+    except OSError:
+        return station.host
+
+
+def _row_of_finding(check: str, finding: Finding) -> Row:
+    parts = (finding.meaning, finding.evidence)
+    return Row(
+        check,
+        finding.severity,
+        ". ".join(part for part in parts if part),
+        str(finding.code),
+        finding.advice,
+    )
+
+
+def _row_of_problem(check: str, problem: Problem) -> Row:
+    return Row(
+        check, Severity.ERROR, problem.text, problem.code, problem.advice
+    )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+# --- broker -------------------------------------------------------------------
 
 
 def _enter_broker(
-    settings: ToolSettings, stack: contextlib.ExitStack, report: Report
+    settings: ToolSettings, stack: contextlib.ExitStack, exam: Examination
 ) -> BrokerClient | None:
     if not settings.mqtt_broker_host:
-        report.broker.append(
-            Finding(
+        exam.broker.append(
+            Row(
                 "broker",
-                Level.NOTE,
+                Severity.NOTE,
                 "not looked at: MQTT_BROKER_HOST is not set",
                 "broker_not_set",
             )
@@ -377,108 +432,95 @@ def _enter_broker(
     try:
         broker = stack.enter_context(BrokerClient(settings))
     except Problem as problem:
-        report.broker.append(_as_finding("broker", problem))
+        exam.broker.append(_row_of_problem("broker", problem))
         return None
     where = f"{settings.mqtt_broker_host}:{settings.mqtt_broker_port}"
     login = settings.mqtt_username
     how = f"logged in as {login}" if login else "connected without login"
-    report.broker.append(Finding("broker", Level.FINE, f"{where}: {how}"))
+    exam.broker.append(Row("broker", Severity.FINE, f"{where}: {how}"))
     return broker
 
 
-def _broker_findings(
-    view: ConnectorView, stations: Mapping[str, Station]
-) -> list[Finding]:
-    return [_name_finding(view), _map_finding(view, stations)]
-
-
-def _name_finding(view: ConnectorView) -> Finding:
-    name = view.name
-    if view.has_rival:
-        return Finding(
-            "connector",
-            Level.ERROR,
-            f"two connectors send heartbeats as {name}",
-            "name_used_twice",
-            "Give each connector a CONNECTOR_NAME of its own.",
+def _rows_of_broker(
+    view: ConnectorView, stations: Iterable[str], told: Sequence[Row]
+) -> Iterator[Row]:
+    """Yield what is seen at the broker and not told by the connector."""
+    codes = {row.code for row in told}
+    yield _connector_row(view)
+    if view.has_rival and Code.NAME_USED_TWICE not in codes:
+        finding = Finding(
+            "broker", Code.NAME_USED_TWICE, "Their heartbeats come by turns"
         )
+        yield _row_of_finding("connector", finding)
+    if not {Code.NO_MAP, Code.WRONG_NAME, Code.NOTHING_ACTIVE} & codes:
+        yield _map_row(view, stations)
+
+
+def _connector_row(view: ConnectorView) -> Row:
+    name = view.name
     if view.is_online:
         version = f", version {view.version}" if view.version else ""
-        return Finding(
-            "connector",
-            Level.FINE,
-            f"one is online as {name}{version}; start no second one under "
-            "this name",
-        )
+        text = f"one is online as {name}{version}"
+        return Row("connector", Severity.FINE, text)
     if view.is_online is None and view.has_map:
-        return Finding(
-            "connector",
-            Level.NOTE,
-            f"nothing tells whether one is online as {name}",
-            "connector_unknown",
-        )
-    return Finding(
-        "connector", Level.NOTE, f"none is online as {name}", "connector_off"
-    )
+        text = f"nothing tells whether one is online as {name}"
+        return Row("connector", Severity.NOTE, text, "connector_unknown")
+    text = f"none is online as {name}"
+    return Row("connector", Severity.NOTE, text, "connector_off")
 
 
-def _map_finding(
-    view: ConnectorView, stations: Mapping[str, Station]
-) -> Finding:
+def _map_row(view: ConnectorView, stations: Iterable[str]) -> Row:
+    check = "datapoints"
     if not view.has_map:
-        return Finding(
-            "datapoint map",
-            Level.WARNING,
-            f"there is none for {view.name}: no value would be published, "
-            "no command would arrive",
-            "no_map",
-            f"Add the connector {view.name} in the AdminUI (Connectors, "
-            "Add), mark its datapoints as active, and see that the API runs. "
-            "A broker without persistence forgets the map when it restarts: "
-            "restart the API then.",
-        )
-    sensors, actuators = view.active_sensors, view.active_actuators
+        return _row_of_finding(check, _missing_map(view))
+    active = (*view.active_sensors, *view.active_actuators)
+    text = (
+        f"{len(view.active_sensors)} sensors and "
+        f"{len(view.active_actuators)} actuators are active"
+    )
     without = [
         name
         for name in stations
-        if not any(
-            key.startswith(f"{name}__") for key in (*sensors, *actuators)
-        )
+        if not any(key.startswith(f"{name}__") for key in active)
     ]
-    text = f"{len(sensors)} sensors and {len(actuators)} actuators are active"
     if without and "." not in "".join(without):
-        return Finding(
-            "datapoint map",
-            Level.WARNING,
+        return Row(
+            check,
+            CAUSES[Code.NOTHING_ACTIVE].severity,
             f"{text}, none of {', '.join(without)}",
-            "nothing_active",
-            "Mark the station's datapoints as active in the AdminUI.",
+            Code.NOTHING_ACTIVE,
+            CAUSES[Code.NOTHING_ACTIVE].advice,
         )
-    return Finding("datapoint map", Level.FINE, text)
+    return Row(check, Severity.FINE, text)
 
 
-def _as_finding(check: str, problem: Problem) -> Finding:
-    return Finding(
-        check, Level.ERROR, problem.text, problem.code, problem.advice
-    )
+def _missing_map(view: ConnectorView) -> Finding:
+    names = MissingMap(view.name)
+    for other in view.other_maps:
+        names.note_other(other)
+    similar = names.similar_name()
+    if similar is None:
+        return Finding("bemcom", Code.NO_MAP, f"The name is {view.name}")
+    evidence = f"Here it is {view.name}, there it is {similar}"
+    return Finding("bemcom", Code.WRONG_NAME, evidence)
 
 
-# --- what is shown ---------------------------------------------------------
+# --- what is shown ------------------------------------------------------------
 
 MARKS = {
-    Level.FINE: Text("✓", "green"),
-    Level.NOTE: Text("·", "cyan"),
-    Level.WARNING: Text("!", "bold yellow"),
-    Level.ERROR: Text("✗", "bold red"),
+    Severity.FINE: Text("✓", "green"),
+    Severity.NOTE: Text("·", "cyan"),
+    Severity.WARNING: Text("!", "bold yellow"),
+    Severity.ERROR: Text("✗", "bold red"),
 }
 
 
-def doctor_view(report: Report, *, is_full: bool) -> RenderableType:
+def view_of(exam: Examination, *, is_full: bool) -> RenderableType:
     """Return the doctor's table and, below, what to do next.
 
     Parameters
     ----------
-    report
+    exam
         What was found.
     is_full
         Whether to list also what is fine about stations that are well.
@@ -488,50 +530,56 @@ def doctor_view(report: Report, *, is_full: bool) -> RenderableType:
         table.add_column(no_wrap=True)
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
-    for name, findings in report.sections.items():
+    for name, rows in exam.sections.items():
         heading = Text(name, "bold")
-        is_short = name in report.stations and not is_full
-        for finding in _in_short(findings) if is_short else findings:
-            table.add_row(
-                heading, MARKS[finding.level], finding.check, finding.text
-            )
+        is_short = name in exam.stations and not is_full
+        for row in _in_short(rows) if is_short else rows:
+            table.add_row(heading, MARKS[row.severity], row.check, row.text)
             heading = Text("")
         table.add_section()
-    return Group(table, Text(""), *_next_steps(report))
+    return Group(table, Text(""), *_next_steps(exam))
 
 
-def _in_short(findings: list[Finding]) -> list[Finding]:
+def _in_short(rows: list[Row]) -> list[Row]:
     """Return one line, where all is fine."""
-    if worst(findings) is not None:
-        return findings
+    if worst(rows) is not None:
+        return rows
     texts = [
-        finding.text
-        for finding in findings
-        if finding.check in ("report 1", "report 2", "report 3")
+        row.text
+        for row in rows
+        if row.check in ("model", "state", "meter") or row.code == Code.VEHICLE
     ]
-    if not texts:
-        return findings
-    text = "; ".join(texts)
-    return [Finding("all checks", Level.FINE, text)]
+    return [Row("all checks", Severity.FINE, "; ".join(texts))]
 
 
-def _next_steps(report: Report) -> list[Text]:
-    if report.is_fine:
+def _next_steps(exam: Examination) -> list[Text]:
+    """Say what to do, the root cause first, and once for all it concerns."""
+    if exam.is_fine:
         return [Text("All is well.", "bold green")]
-    steps = [Text("What to do next", "bold")]
-    steps += [
-        _step(name, gravest)
-        for name, findings in report.sections.items()
-        if (gravest := worst(findings)) is not None
+    concerned: dict[tuple[str, str], list[str]] = {}
+    marks: dict[tuple[str, str], Severity] = {}
+    is_host_suspected = any(row.code == Code.ALL_SILENT for row in exam.host)
+    for name, rows in exam.sections.items():
+        gravest = worst(rows)
+        if gravest is None:
+            continue
+        if is_host_suspected and gravest.code == Code.NO_REPLY:
+            continue
+        key = (gravest.code, gravest.advice)
+        concerned.setdefault(key, []).append(name)
+        marks[key] = gravest.severity
+    return [
+        Text("What to do next", "bold"),
+        *(
+            Text.assemble(
+                MARKS[marks[code, advice]],
+                f" {', '.join(names)}",
+                (f" {code}: ", "dim"),
+                advice,
+            )
+            for (code, advice), names in concerned.items()
+        ),
     ]
-    return steps
-
-
-def _step(name: str, finding: Finding) -> Text:
-    verdict = f" {finding.code}: " if finding.code else ": "
-    return Text.assemble(
-        MARKS[finding.level], f" {name}", (verdict, "dim"), finding.advice
-    )
 
 
 # --- the command ----------------------------------------------------------
@@ -573,12 +621,12 @@ def command(
     chosen = chosen_stations(settings, stations or [])
     names = ", ".join(chosen) if len(chosen) < 6 else f"{len(chosen)} stations"
     with working(f"asking {names}"):
-        report = examine(settings, chosen, listen)
+        exam = examine(settings, chosen, listen)
     if as_json:
-        terminal.print_json(report_as_json(report))
+        terminal.print_json(as_json_of(exam))
     else:
         terminal.console().print(
-            doctor_view(report, is_full=full or len(chosen) == 1)
+            view_of(exam, is_full=full or len(chosen) == 1)
         )
-    if not report.is_fine:
+    if not exam.is_fine:
         raise typer.Exit(EXIT_FINDINGS)

@@ -4,117 +4,176 @@ import json
 import re
 import sys
 import time
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from connector.settings import Station
+from connector.keba.io.gateway import Gateway
+from connector.keba.protocol.commands import AskFirmware
+from connector.keba.protocol.messages import Report, parse_text
+from connector.keba.station.events import (
+    CommandAnswered,
+    CommandFinished,
+    Event,
+    ReportReceived,
+    ReportUnanswered,
+    StatusReceived,
+)
 from connector.tools import terminal
-from connector.tools.files import write_whole
-from connector.tools.interview import Interview
-from connector.tools.line import Line, resolve
-from connector.tools.problems import Problem
+from connector.tools.files import require_writable, write_whole
+from connector.tools.stations import await_identity, deliveries, open_gateway
 from connector.tools.terminal import working
 from connector.tools.tool_settings import chosen_stations, tool_settings
 
-QUESTIONS = ("report 1", "i", "report 2", "report 3", "report 100")
-ENDED_SESSIONS = tuple(f"report {number}" for number in range(101, 131))
+NUMBERS = (2, 3, 100)
+"""Reports to ask for, after report 1 and `i`."""
+ENDED_SESSIONS = tuple(range(101, 131))
+REQUESTS = (
+    "report 1",
+    "i",
+    *(f"report {number}" for number in (*NUMBERS, *ENDED_SESSIONS)),
+)
+"""In the order of a capture."""
+
+PATIENCE_S = 120.0
 
 # Any digits, but always the same ones: reports of one station fit together.
 MASKED_SERIAL = "12345678"
 MASKED_CARD = "0123456789abcdef0123"
 
-_SERIAL = re.compile(r'("Serial"\s*:\s*"?)(\d+)')
-_CARD = re.compile(
-    r'("RFID (?:tag|class)\s*"\s*:\s*")([0-9a-fA-F]+)', re.IGNORECASE
+_SECRETS = (
+    (re.compile(r'("Serial"\s*:\s*"?)(\d+)'), MASKED_SERIAL),
+    # The device number in the answer to `i` of old firmware (guide V2.00,
+    # page 7).
+    (re.compile(r'("Firmware"\s*:\s*"[^"]*\):)(\d+)'), MASKED_SERIAL),
+    (
+        re.compile(
+            r'("RFID (?:tag|class)\s*"\s*:\s*")([0-9a-fA-F]+)', re.IGNORECASE
+        ),
+        MASKED_CARD,
+    ),
 )
 
 
 def record(
-    line: Line,
-    address: str,
+    gateway: Gateway,
+    station: str,
+    host: str,
     *,
     with_sessions: bool,
     listen_s: float,
-    reply_timeout_s: float,
-) -> Interview:
+) -> dict[str, str]:
     """Ask for everything that changes nothing, then listen.
 
     Parameters
     ----------
-    line
-        Where to ask.
-    address
-        The station.
+    gateway
+        Knows the station.
+    station, host
+        Its name and its address.
     with_sessions
         Whether to ask for reports 101 to 130 as well.
     listen_s
         How long to wait for status messages afterwards.
-    reply_timeout_s
-        How long the connector would wait for an answer.
+
+    Returns
+    -------
+    dict
+        What was said, by request; ``push 1`` and so on came by themselves.
 
     Raises
     ------
     Problem
-        If nothing at all was answered.
+        If the station does not answer.
     """
-    questions = QUESTIONS + (ENDED_SESSIONS if with_sessions else ())
-    interview = Interview(questions, reply_timeout_s=reply_timeout_s)
-    interviews = {address: interview}
-    line.conduct(interviews)
-    if not interview.answers:
-        raise Problem(
-            f"{address} does not answer",
-            "`doctor` tells why.",
-            "no_reply",
-        )
-    line.listen(interviews, listen_s)
-    return interview
+    texts = {"report 1": await_identity(gateway, station, host)}
+    numbers = NUMBERS + (ENDED_SESSIONS if with_sessions else ())
+    gateway.submit(station, AskFirmware())
+    for number in numbers:
+        gateway.ask(station, number)
+    missing = {"i", *(f"report {number}" for number in numbers)}
+    pushes: list[str] = []
+    for delivery in deliveries(gateway, time.monotonic() + PATIENCE_S):
+        _file(delivery.event, texts, pushes, missing)
+        if not missing:
+            break
+    for delivery in deliveries(gateway, time.monotonic() + listen_s):
+        _file(delivery.event, texts, pushes, missing)
+    ordered = {one: texts[one] for one in REQUESTS if one in texts}
+    return ordered | {
+        f"push {number}": text for number, text in enumerate(pushes, 1)
+    }
+
+
+def _file(
+    event: Event, texts: dict[str, str], pushes: list[str], missing: set[str]
+) -> None:
+    """File what was said under its request."""
+    match event:
+        case ReportReceived(request=request, text=text):
+            texts.setdefault(request, text)
+            missing.discard(request)
+        case StatusReceived(text=text):
+            pushes.append(text)
+        case CommandAnswered(text=text):
+            texts["i"] = text
+        case CommandFinished():
+            missing.discard("i")
+        case ReportUnanswered(request=request):
+            missing.discard(request)
 
 
 def capture_of(
-    interview: Interview, *, note: str, is_masked: bool
+    datagrams: Mapping[str, str], *, note: str, is_masked: bool
 ) -> dict[str, Any]:
     """Return a capture: notes and the text of each datagram.
 
     Parameters
     ----------
-    interview
-        What was answered.
+    datagrams
+        What was said, by request.
     note
         For people.
     is_masked
         Whether to replace serial numbers and cards.
     """
-    identity = interview.answer_to("report 1")
-    report = identity.report if identity else None
-    fields = report.fields if report else {}
-    texts = {one.request: one.text for one in interview.answers}
-    pushes = [heard.text for heard in interview.pushes()]
-    texts |= {f"push {number}": text for number, text in enumerate(pushes, 1)}
-    masks = f"serial {MASKED_SERIAL} and cards are dummies" if is_masked else ""
+    report = parse_text(datagrams["report 1"])
+    fields = report.fields if isinstance(report, Report) else {}
+    silent = [
+        one
+        for one in ("i", *(f"report {number}" for number in NUMBERS))
+        if one not in datagrams
+    ]
+    notes = (
+        note,
+        f"serial {MASKED_SERIAL} and cards are dummies" if is_masked else "",
+        f"not answered: {', '.join(silent)}" if silent else "",
+    )
     return {
         "source": "recorded by the connector's tool",
         "model": fields.get("Product", "unknown"),
         "firmware": fields.get("Firmware", "unknown"),
         "fidelity": "exact",
-        "note": "; ".join(filter(None, (note, masks))),
+        "note": "; ".join(filter(None, notes)),
         "recorded_at": time.time_ns() // 1_000_000,
         "datagrams": {
             request: mask(text) if is_masked else text
-            for request, text in texts.items()
+            for request, text in datagrams.items()
         },
     }
 
 
 def mask(text: str) -> str:
     """Replace serial numbers and cards, keeping their lengths."""
-    text = _SERIAL.sub(lambda found: _masked(found, MASKED_SERIAL), text)
-    return _CARD.sub(lambda found: _masked(found, MASKED_CARD), text)
+    for pattern, dummy in _SECRETS:
+        text = pattern.sub(partial(_masked, dummy), text)
+    return text
 
 
-def _masked(found: re.Match[str], dummy: str) -> str:
+def _masked(dummy: str, found: re.Match[str]) -> str:
     key, secret = found.groups()
     if not secret.strip("0"):
         # No card at all is no secret, but a fact.
@@ -163,37 +222,26 @@ def command(
     Example: `keba record garage --listen 60 --out garage.json`
     """
     settings = tool_settings()
-    [(_, target)] = chosen_stations(settings, [station]).items()
-    address = _address_of(target)
+    [(name, target)] = chosen_stations(settings, [station]).items()
+    if out is not None:
+        require_writable(out)
     with (
-        Line(settings.keba_p30_bind_address, settings.keba_p30_port) as line,
-        working(f"recording {address}"),
+        open_gateway(settings, {name: target.host}) as gateway,
+        working(f"recording {target.host}"),
     ):
-        interview = record(
-            line,
-            address,
+        datagrams = record(
+            gateway,
+            name,
+            target.host,
             with_sessions=sessions,
             listen_s=listen,
-            reply_timeout_s=settings.keba_p30_reply_timeout,
         )
-    capture = capture_of(interview, note=note, is_masked=not unmasked)
+    capture = capture_of(datagrams, note=note, is_masked=not unmasked)
     text = json.dumps(capture, indent=1, ensure_ascii=False) + "\n"
     if out is None:
         sys.stdout.write(text)
         return
     write_whole(out, text)
-    count = len(capture["datagrams"])
     terminal.console().print(
-        f"{count} datagrams written to {out}", markup=False
+        f"{len(datagrams)} datagrams written to {out}", markup=False
     )
-
-
-def _address_of(station: Station) -> str:
-    try:
-        return resolve(station.host)
-    except OSError:
-        raise Problem(
-            f"{station.host} does not resolve to an address",
-            "Correct the name, or give the IPv4 address.",
-            "name_unresolved",
-        ) from None

@@ -1,16 +1,14 @@
 """`send`: one command to one station, and what became of it."""
 
 import json
-import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
 from connector.bemcom.actuators import ACTUATORS, command_from_value
-from connector.diagnosis.link import link_cause
 from connector.keba.io.gateway import Gateway
 from connector.keba.protocol.commands import Command, InvalidCommandError
 from connector.keba.protocol.messages import Report, parse_text
@@ -18,19 +16,20 @@ from connector.keba.station.events import (
     CommandAnswered,
     CommandFinished,
     CommandUnanswered,
-    ConnectionState,
-    Event,
     Outcome,
-    ReportReceived,
 )
-from connector.keba.station.station import StationOptions
 from connector.settings import Station
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView, Reading
-from connector.tools.diagnosis import REASON_ADVICE
-from connector.tools.line import Line, PortTaken
 from connector.tools.problems import EXIT_FINDINGS, Problem, UsageProblem
+from connector.tools.stations import (
+    PATIENCE_S,
+    PortTaken,
+    await_identity,
+    deliveries,
+    open_gateway,
+)
 from connector.tools.terminal import AsJson, Yes, confirm
 from connector.tools.tool_settings import (
     ToolSettings,
@@ -38,10 +37,7 @@ from connector.tools.tool_settings import (
     tool_settings,
 )
 
-PATIENCE_S = 40.0
-"""Twice the answer's time, KEBA's pauses and two readings fit in."""
-
-CONNECTOR_PATIENCE_S = 40.0
+CONNECTOR_PATIENCE_S = PATIENCE_S
 DONE = (Outcome.APPLIED, Outcome.RECEIVED)
 
 Tell = Callable[[str], None]
@@ -155,67 +151,30 @@ def send_directly(
     Problem
         If the station cannot be reached, or is another one.
     """
-    with Line(settings.keba_p30_bind_address, settings.keba_p30_port):
-        # Only to see whether the port is free, and to say so in our words.
-        pass
-    gateway = Gateway(
-        {name: station.host},
-        options=StationOptions(
-            # Report 1 tells whether it is the right station. Report 2 is
-            # asked for as the proof; polled as well it would wait for 5 s.
-            reports=(1,),
-            poll_interval_s=3600.0,
-            reply_timeout_s=settings.keba_p30_reply_timeout,
-        ),
-        bind_address=settings.keba_p30_bind_address,
-        port=settings.keba_p30_port,
-        log=logging.getLogger("switchboard"),
-    )
-    gateway.open()
-    try:
-        _greet(gateway, station, tell)
+    serials = {name: station.serial} if station.serial else {}
+    hosts = {name: station.host}
+    with open_gateway(settings, hosts, serials=serials) as gateway:
+        try:
+            text = await_identity(gateway, name, station.host)
+        except Problem as problem:
+            problem.text = f"{problem.text}; nothing was sent"
+            raise
+        tell(f"<< {_identity_in_words(text)}")
         gateway.submit(name, command)
         tell(f">> {command}")
         return _watch(gateway, command, tell)
-    finally:
-        gateway.close()
 
 
-def _greet(gateway: Gateway, station: Station, tell: Tell) -> None:
-    """Wait for report 1, and see who it is that answers."""
-    for event in _events(gateway, PATIENCE_S):
-        match event:
-            case ReportReceived(text=text):
-                _require_serial(text, station, tell)
-                return
-            case ConnectionState(online=False, link=link):
-                reason = link_cause(link)
-                words = str(reason).replace("_", " ")
-                raise Problem(
-                    f"{station.host}: {words}; nothing was sent",
-                    REASON_ADVICE.get(reason, ""),
-                    reason,
-                )
-    raise Problem(f"{station.host} does not answer; nothing was sent")
-
-
-def _require_serial(text: str, station: Station, tell: Tell) -> None:
+def _identity_in_words(text: str) -> str:
     message = parse_text(text)
     fields = message.fields if isinstance(message, Report) else {}
-    serial = str(fields.get("Serial", ""))
-    tell(f"<< {fields.get('Product', 'a station')}, serial {serial}")
-    if station.serial and serial and serial != station.serial:
-        raise Problem(
-            f"{station.host} has serial number {serial}, configured is "
-            f"{station.serial}; nothing was sent",
-            "Correct KEBA_P30_CHARGE_STATIONS; `doctor` tells more.",
-            "wrong_serial",
-        )
+    product = fields.get("Product", "a station")
+    return f"{product}, serial {fields.get('Serial', '?')}"
 
 
 def _watch(gateway: Gateway, command: Command, tell: Tell) -> Result:
-    for event in _events(gateway, PATIENCE_S):
-        match event:
+    for delivery in deliveries(gateway, time.monotonic() + PATIENCE_S):
+        match delivery.event:
             case CommandAnswered(accepted=accepted, text=text):
                 tell(f"<< TCH-{'OK' if accepted else 'ERR'} {text}")
             case CommandUnanswered(will_repeat=True):
@@ -225,14 +184,6 @@ def _watch(gateway: Gateway, command: Command, tell: Tell) -> Result:
             ) if finished == command:
                 return Result(outcome, detail, outcome in DONE)
     return Result(Outcome.NO_REPLY, "nothing more is heard", is_done=False)
-
-
-def _events(gateway: Gateway, patience_s: float) -> Iterator[Event]:
-    ends_at = time.monotonic() + patience_s
-    while (left_s := ends_at - time.monotonic()) > 0:
-        delivery = gateway.next_event(left_s)
-        if delivery is not None:
-            yield delivery.event
 
 
 # --- through the running connector -------------------------------------------

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.keba.station import pacing
+from connector.keba.station import pacing, requests
 from simulator import pauses
 
 BETWEEN_EQUAL_REPORTS_S = 1.25
@@ -16,7 +16,8 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     That the tools keep the true ones is shown on fake time, by the tests of
     what decides when to send. Processes of their own keep the true ones too.
     """
-    monkeypatch.setattr(pacing, "REPEAT_PAUSE_S", BETWEEN_EQUAL_REPORTS_S)
+    for module in (pacing, requests):
+        monkeypatch.setattr(module, "REPEAT_PAUSE_S", BETWEEN_EQUAL_REPORTS_S)
     monkeypatch.setattr(
         pauses, "BETWEEN_EQUAL_REPORTS_S", BETWEEN_EQUAL_REPORTS_S
     )

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.tools.calling import HERE, CommandLine
+from end_to_end.tools.calling import HERE, NAME, CommandLine
 from simulator import Simulator
 from testbed.connector_process import ConnectorProcess, Controller
-from testbed.mosquitto import Mosquitto, free_port
+from testbed.mosquitto import Mosquitto, Observer, free_port, wait_until
 
 ADDRESSES = {
     "garage": "127.0.3.82",
@@ -33,6 +33,16 @@ SHOWN = (
     "results__curr",
     "readings__limited_by",
 )
+
+
+def is_told(observer: Observer) -> bool:
+    """Tell whether the diagnosis has what the datapoints have."""
+    stations = observer.on(f"{NAME}/diagnosis")[-1].json["stations"]
+    fields = stations["garage"]["fields"]
+    return bool(
+        fields.get("Max curr") == fields.get("Curr user") == 16000
+        and stations["cellar"]["reports"]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +70,8 @@ def command_line(
             lambda: garage.mains.power > MILLIWATTS_PER_KILOWATT
         )
         with ConnectorProcess(folder, broker.port, stations, bind=HERE):
-            controller = Controller(broker.observe("#"))
+            observer = broker.observe("#")
+            controller = Controller(observer)
             controller.select(
                 *(f"{name}__{key}" for name in ADDRESSES for key in SHOWN),
                 "garage__results__display",
@@ -71,6 +82,7 @@ def command_line(
             controller.wait_for("yard__connection__reason", "wrong_serial")
             controller.write_until_logged("garage__curr", 16000, "curr 16000")
             controller.wait_for("garage__results__curr", "applied")
+            wait_until(lambda: is_told(observer), "the diagnosis")
             yield CommandLine(
                 folder,
                 stations,
@@ -84,10 +96,39 @@ def test_the_doctor_asks_the_connector_through_mqtt(
     command_line: CommandLine,
 ) -> None:
     call = command_line("doctor", "--json")
-    assert call.codes("host") == {"connector_holds_port"}
+    assert call.codes("host") == {"told_by_connector"}
     assert call.json["broker"]["verdict"] == "ok"
     assert call.verdict("garage") == "ok"
     assert call.verdict("yard") == "wrong_serial"
+
+
+def test_the_doctor_knows_what_the_connector_knows(
+    command_line: CommandLine,
+) -> None:
+    out = " ".join(command_line("doctor", "--full").out.split())
+    for part in (
+        "KC-P30-EC240422-E00, serial",
+        "DSW1.3 (UDP) is on",
+        "state 3 (charging), plug 7 (vehicle locked)",
+        "wanted 16 A, offered 16 A, hardware 32 A",
+        "configured is 11111111",
+        # An installation with a zone that is not the reader's.
+        "UTC",
+    ):
+        assert part in out
+
+
+@pytest.mark.parametrize(
+    "tool", [("discover", "127.0.3.80/29"), ("record", "garage")]
+)
+def test_what_needs_the_port_says_what_to_stop(
+    command_line: CommandLine, tool: tuple[str, ...]
+) -> None:
+    call = command_line(*tool)
+    assert call.exit_code == 1
+    assert "connector/main.py" in "".join(call.err.split())
+    assert "docker compose stop connector" in " ".join(call.err.split())
+    assert ("garage" in call.out) == (tool[0] == "discover")
 
 
 def test_watch_shows_stations_states_power_and_results_with_units(

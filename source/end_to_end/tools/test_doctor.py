@@ -87,10 +87,10 @@ def test_each_fault_gets_its_verdict_and_the_next_thing_to_do(
         "late": "late_answers",
         "wrong_serial": "wrong_serial",
         "swapped": "wrong_serial",
-        "broken": "station_error",
+        "broken": "error",
         "nobody": "nothing_listens",
         "unknown_name": "name_unresolved",
-        "unroutable": "no_route",
+        "unroutable": "send_error",
     }
     assert call.exit_code == 1
     assert call.json["fine"] is False

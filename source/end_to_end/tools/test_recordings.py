@@ -74,10 +74,35 @@ def test_a_recording_can_be_replayed(tmp_path: Path) -> None:
 
 def test_a_silent_station_gives_no_recording(tmp_path: Path) -> None:
     out = tmp_path / "nobody.json"
-    call = CommandLine(tmp_path)("record", ADDRESS, "--out", out)
+    with Simulator({"garage": ADDRESS}) as simulator:
+        simulator.silence("garage")
+        call = CommandLine(tmp_path, KEBA_P30_REPLY_TIMEOUT=0.3)(
+            "record", ADDRESS, "--out", out
+        )
     assert call.exit_code == 1
     assert "does not answer" in call.err
     assert not out.exists()
+
+
+@pytest.mark.parametrize("path", [".", "nowhere/garage.json"])
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_asked(
+    tmp_path: Path, path: str
+) -> None:
+    out = tmp_path / path
+    with Simulator({"garage": ADDRESS}) as simulator:
+        call = CommandLine(tmp_path)("record", ADDRESS, "--out", out)
+        assert simulator.requests == []
+    assert call.exit_code == 1
+    assert str(out) in "".join(call.err.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_answered_is_noted(tmp_path: Path) -> None:
+    with Simulator({"garage": ADDRESS}, profile="p20"):
+        call = CommandLine(tmp_path, KEBA_P30_REPLY_TIMEOUT=0.3)(
+            "record", ADDRESS
+        )
+    assert "not answered: report 100" in call.json["note"]
 
 
 EXPORTS = {

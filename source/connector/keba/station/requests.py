@@ -239,8 +239,17 @@ class PollSchedule:
         self._waiting[number] = request
 
     def add_repetition(self, request: Request[ReportRequest]) -> None:
-        """Ask once more, unless the report was asked for anew meanwhile."""
-        self._waiting.setdefault(request.content.number, request)
+        """Ask once more.
+
+        If the report was wanted anew meanwhile, that is the repetition: else
+        rounds that are shorter than the timeout would never see a station
+        fall silent.
+        """
+        number = request.content.number
+        anew = self._waiting.get(number)
+        if anew is not None:
+            request = replace(anew, attempts_left=request.attempts_left)
+        self._waiting[number] = request
 
     def remove(self, number: int) -> None:
         del self._waiting[number]

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from connector.tools.connector_view import ConnectorView, Reading
-from connector.tools.doctor import second_hand_findings
 from connector.tools.watch import newest_result, row_of
 
 MAP = {
@@ -109,24 +108,25 @@ def test_what_is_unknown_stays_unknown_in_a_row() -> None:
     assert (row.power_kw, row.state, row.connection) == (None, None, None)
 
 
-def codes(view: ConnectorView, now_ms: float = 2000) -> list[str]:
-    found = second_hand_findings(view, "garage", now_ms, 30.0)
-    return [str(finding.code) for finding in found]
+def test_a_heartbeat_counts_for_more_than_an_old_last_will() -> None:
+    view = view_of(("status", {"status": "offline"}), heartbeat(0))
+    assert view.is_online is True
 
 
-def test_the_word_of_the_connector_is_taken_unless_it_is_old() -> None:
-    ok = view_of(("datapoint_map", MAP), ("messages/1/value", value("ok")))
-    assert codes(ok) == [""]
-    assert codes(ok, now_ms=500_000) == ["stale"]
-    bad = view_of(
-        ("datapoint_map", MAP), ("messages/1/value", value("no_reply"))
-    )
-    assert codes(bad) == ["no_reply"]
-    assert codes(view_of(("datapoint_map", MAP))) == ["not_active"]
+def test_maps_of_other_connectors_are_known_by_name() -> None:
+    view = view_of(("datapoint_map", MAP))
+    view.take("keba-p30/datapoint_map", b"{}", is_retained=True)
+    assert view.other_maps == {"keba-p30"}
+    assert view.stations == ("garage",)
 
 
-def test_reasons_of_tomorrow_are_shown_as_they_are() -> None:
+def test_what_the_connector_has_found_is_known_by_station() -> None:
+    finding = {"about": "garage", "code": "no_reply"}
     view = view_of(
-        ("datapoint_map", MAP), ("messages/1/value", value("on_holiday"))
+        (
+            "diagnosis",
+            {"findings": [finding, "nonsense"], "stations": {"garage": {}}},
+        )
     )
-    assert codes(view) == ["on_holiday"]
+    assert view.findings == [finding]
+    assert view.facts_of_stations == {"garage": {}}

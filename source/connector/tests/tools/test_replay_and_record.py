@@ -13,6 +13,10 @@ from connector.tools.replay import read_messages, values_of
     [
         ('"Serial": "17643683"', '"Serial": "12345678"'),
         ('"Serial": 17643683', '"Serial": 12345678'),
+        (
+            '"Firmware":"KEBA P20 v 2.5a3 (160613-061001):29309:143.0"',
+            '"Firmware":"KEBA P20 v 2.5a3 (160613-061001):12345:143.0"',
+        ),
         ('"RFID tag": "e3f76b8d00000000"', '"RFID tag": "0123456789abcdef"'),
         ('"RFID Tag  ": "E3F7"', '"RFID Tag  ": "0123"'),
         (

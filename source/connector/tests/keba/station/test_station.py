@@ -164,6 +164,16 @@ def test_a_poll_is_repeated_once_and_then_counts_as_unanswered(
     ]
 
 
+def test_silence_is_seen_where_rounds_are_shorter_than_the_timeout() -> None:
+    garage = Conversation(poll_interval_s=5.0, reply_timeout_s=10.0)
+
+    garage.pass_time(until=45.0)
+
+    assert ReportUnanswered("garage", "report 1") in garage.happened(
+        ReportUnanswered
+    )
+
+
 def test_a_late_report_is_welcome_and_saves_the_repetition(
     garage: Conversation,
 ) -> None:

@@ -1,0 +1,88 @@
+"""What can be seen of the host, or the container, that a tool runs on."""
+
+import contextlib
+import re
+import socket
+import sys
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
+"""Files that Docker and Podman put into their containers."""
+
+CONNTRACK = Path("/proc/net/nf_conntrack")
+"""Flows that the kernel remembers; only root may read it."""
+
+_ADDRESSES = re.compile(r"\b(src|dst|sport|dport)=(\S+)")
+
+
+def is_container() -> bool:
+    """Tell whether this runs in a container."""
+    return any(Path(mark).exists() for mark in CONTAINER_MARKS)
+
+
+def rewritten_ports(addresses: Collection[str], port: int) -> list[str]:
+    """Tell whose requests leave this host from another port than KEBA's.
+
+    Connection tracking does that while it remembers the flow of an older
+    container to the same station: two flows need two ports.
+    """
+    try:
+        lines = CONNTRACK.read_text("ascii", "replace").splitlines()
+    except OSError:
+        return []
+    return [*_rewritten(lines, addresses, port)]
+
+
+def _rewritten(
+    lines: Collection[str], addresses: Collection[str], port: int
+) -> Iterator[str]:
+    for line in lines:
+        fields = _ADDRESSES.findall(line)
+        # Each flow twice: as it was sent, and as its answers come.
+        if "udp" not in line.split() or len(fields) != 8:
+            continue
+        sent, answered = dict(fields[:4]), dict(fields[4:])
+        if (
+            sent["dst"] in addresses
+            and sent["sport"] == sent["dport"] == str(port)
+            and answered["dport"] != str(port)
+        ):
+            yield (
+                f"requests to {sent['dst']} leave from port "
+                f"{answered['dport']} instead of {port}"
+            )
+
+
+def holder_of_port(bind_address: str, port: int) -> str | None:
+    """Name the process that keeps us from binding, if we may look.
+
+    Returns
+    -------
+    str or None
+        Its number and command line; None where that cannot be seen, as from
+        inside a container or without permission.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        rows = Path("/proc/net/udp").read_text("ascii").splitlines()[1:]
+    except OSError:
+        return None
+    # See proc(5): the address as a number of this machine, then the port.
+    own = int.from_bytes(socket.inet_aton(bind_address), sys.byteorder)
+    inodes = {
+        f"socket:[{fields[9]}]"
+        for fields in map(str.split, rows)
+        if fields[1].endswith(f":{port:04X}")
+        and (own == 0 or int(fields[1].partition(":")[0], 16) in (0, own))
+    }
+    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if str(descriptor.readlink()) not in inodes:
+                continue
+            process = descriptor.parents[1]
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            line = b" ".join(words).decode("utf-8", "replace").strip()
+            return f"process {process.name}: {line}"
+    return None

@@ -1,0 +1,139 @@
+"""What `doctor` says of one station, out of its facts and findings."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any
+
+from connector.diagnosis.causes import CAUSES, LINK, Code, Severity
+from connector.diagnosis.models import model_notes
+from connector.keba.protocol.dip_switches import UDP_ON, is_on
+from connector.keba.protocol.fields import Plug, State
+
+Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    check
+        What was looked at.
+    severity
+        How much it matters.
+    text
+        What was seen.
+    code
+        A word for machines; empty where all is fine.
+    advice
+        The next thing to do.
+    """
+
+    check: str
+    severity: Severity
+    text: str
+    code: str = ""
+    advice: str = ""
+
+
+def station_rows(
+    facts: Mapping[str, Any], findings: Sequence[Row]
+) -> list[Row]:
+    """Return what is known of a station, the root cause first.
+
+    Parameters
+    ----------
+    facts
+        As the topic ``<name>/diagnosis`` holds them.
+    findings
+        What was found about it.
+    """
+    fields = facts.get("fields", {})
+    codes = {finding.code for finding in findings}
+    links = {str(cause.code) for cause in LINK}
+    if codes & links:
+        # What it said before is old, but tells who it is.
+        return [*findings, *_identity_rows(fields or _who_answers(facts))]
+    if not findings and not facts.get("reports"):
+        text = "nothing has come from it yet"
+        return [Row("link", Severity.NOTE, text, "nothing_yet")]
+    fine = CAUSES[Code.OK]
+    return [
+        *(one for one in findings if one.severity > Severity.NOTE),
+        Row("link", fine.severity, fine.meaning),
+        *_identity_rows(fields),
+        *_switch_rows(fields),
+        *_state_rows(fields),
+        *(one for one in findings if one.severity <= Severity.NOTE),
+        *_meter_rows(fields),
+    ]
+
+
+def _who_answers(facts: Mapping[str, Any]) -> Fields:
+    """Return what a station that is not believed says of itself."""
+    link = facts.get("link", {})
+    return {"Product": link.get("product"), "Serial": link.get("serial")}
+
+
+def _identity_rows(fields: Fields) -> Iterator[Row]:
+    product = str(fields.get("Product") or "")
+    if not product:
+        return
+    firmware = str(fields.get("Firmware", "?"))
+    serial = fields.get("Serial", "?")
+    text = f"{product}, serial {serial}, {firmware}"
+    yield Row("model", Severity.FINE, text)
+    for code, note in model_notes(product, firmware):
+        yield Row("model", Severity.NOTE, note, code)
+
+
+def _switch_rows(fields: Fields) -> Iterator[Row]:
+    if is_on(fields, UDP_ON):
+        yield Row("DIP switch", Severity.FINE, "DSW1.3 (UDP) is on")
+
+
+def _state_rows(fields: Fields) -> Iterator[Row]:
+    if "State" not in fields:
+        return
+    state = _named(State, fields["State"])
+    plug = _named(Plug, fields.get("Plug"))
+    yield Row("state", Severity.FINE, f"state {state}, plug {plug}")
+    limits = [
+        f"{word} {fields[key] / 1000:g} A"
+        for word, key in (
+            ("wanted", "Curr user"),
+            ("offered", "Max curr"),
+            ("hardware", "Curr HW"),
+        )
+        if isinstance(fields.get(key), int)
+    ]
+    if limits:
+        yield Row("limits", Severity.FINE, ", ".join(limits))
+
+
+def _meter_rows(fields: Fields) -> Iterator[Row]:
+    """Say what it measures; beside the connector that is a datapoint."""
+    power, total = fields.get("P"), fields.get("E total")
+    if total == 0:
+        text = "all zeros: no meter, or nothing was ever charged"
+        yield Row("meter", Severity.NOTE, text, "no_energy")
+    elif isinstance(power, int | float) and isinstance(total, int | float):
+        text = f"power {power / 1e6:.2f} kW, total {total / 1e4:.1f} kWh"
+        yield Row("meter", Severity.FINE, text)
+
+
+def _named(names: type[IntEnum], value: object) -> str:
+    try:
+        name = names(value)  # type: ignore[arg-type]
+    except ValueError:
+        return str(value)
+    return f"{value} ({name.name.lower().replace('_', ' ')})"
+
+
+def moment_in_words(timestamp_ms: int) -> str:
+    """Return day, time and zone of a moment in ms since 1970 UTC."""
+    moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}"

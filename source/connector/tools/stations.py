@@ -1,0 +1,158 @@
+"""The connector's own engine, for a tool that speaks to stations itself."""
+
+import errno
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from connector.diagnosis.causes import CAUSES, Code
+from connector.diagnosis.findings import Finding
+from connector.diagnosis.link import link_cause, link_evidence
+from connector.diagnosis.site import SiteFacts
+from connector.keba.io.gateway import (
+    Delivery,
+    Gateway,
+    GatewayError,
+    PortTakenError,
+)
+from connector.keba.protocol.messages import Report, StatusPush, parse_text
+from connector.keba.station.events import (
+    ConnectionState,
+    LinkFacts,
+    ReportReceived,
+    StatusReceived,
+)
+from connector.keba.station.station import StationOptions
+from connector.tools.host import holder_of_port
+from connector.tools.problems import Problem
+from connector.tools.tool_settings import ToolSettings
+
+NEVER_S = 3600.0
+PATIENCE_S = 40.0
+"""Twice the answer's time, KEBA's pauses and two readings fit in."""
+
+
+class PortTaken(Problem):
+    """Another program on this host has KEBA's port."""
+
+
+@contextmanager
+def open_gateway(
+    settings: ToolSettings,
+    hosts: Mapping[str, str],
+    *,
+    serials: Mapping[str, str] | None = None,
+    polls: tuple[int, ...] = (),
+) -> Iterator[Gateway]:
+    """Bind KEBA's port and look after stations until the block is left.
+
+    Parameters
+    ----------
+    settings
+        Of the connector.
+    hosts
+        Name and address of each station.
+    serials
+        Serial numbers, where they are known.
+    polls
+        Numbers of the reports to poll as often as KEBA allows; without them
+        nothing is asked for but by `Gateway.ask`.
+
+    Raises
+    ------
+    PortTaken
+        If another program has the port.
+    Problem
+        If it cannot be bound for another reason.
+    """
+    gateway = Gateway(
+        hosts,
+        serials=serials,
+        options=StationOptions(
+            reports=polls,
+            poll_interval_s=0.0 if polls else NEVER_S,
+            reply_timeout_s=settings.keba_p30_reply_timeout,
+        ),
+        bind_address=settings.keba_p30_bind_address,
+        port=settings.keba_p30_port,
+        log=logging.getLogger("keba"),
+    )
+    try:
+        gateway.open()
+    except PortTakenError:
+        raise _port_taken(settings) from None
+    except GatewayError as error:
+        raise Problem(str(error), code=_code_of(error.__cause__)) from None
+    try:
+        yield gateway
+    finally:
+        gateway.close()
+
+
+def _code_of(error: BaseException | None) -> str:
+    number = getattr(error, "errno", None)
+    return "bind_address" if number == errno.EADDRNOTAVAIL else "bind_failed"
+
+
+def _port_taken(settings: ToolSettings) -> PortTaken:
+    port = settings.keba_p30_port
+    holder = holder_of_port(settings.keba_p30_bind_address, port)
+    return PortTaken(
+        f"{CAUSES[Code.PORT_TAKEN].meaning}{f': {holder}' if holder else ''}",
+        f"{CAUSES[Code.PORT_TAKEN].advice} Stop that one while this runs; the "
+        "connector by `docker compose stop connector`.",
+        Code.PORT_TAKEN,
+    )
+
+
+def deliveries(gateway: Gateway, until: float) -> Iterator[Delivery]:
+    """Yield what happens until a moment of `time.monotonic`."""
+    while (left_s := until - time.monotonic()) > 0:
+        delivery = gateway.next_event(left_s)
+        if delivery is not None:
+            yield delivery
+
+
+def learn(site: SiteFacts, delivery: Delivery) -> set[int]:
+    """Take all that an event tells; return the reports to ask for now."""
+    event, at_ms = delivery.event, delivery.timestamp_ms
+    site.note(event, at_ms)
+    if not isinstance(event, ReportReceived | StatusReceived):
+        return set()
+    facts = site.station(event.station)
+    match parse_text(event.text):
+        case Report(fields=fields):
+            facts.pushes.note_report(fields)
+        case StatusPush(fields=fields):
+            facts.pushes.note_push(fields)
+        case _:
+            return set()
+    return facts.note_fields(fields, at_ms)
+
+
+def await_identity(gateway: Gateway, station: str, host: str) -> str:
+    """Ask who is there; return the text of report 1.
+
+    Raises
+    ------
+    Problem
+        If the station does not answer, or another one does.
+    """
+    gateway.ask(station, 1)
+    for delivery in deliveries(gateway, time.monotonic() + PATIENCE_S):
+        match delivery.event:
+            case ReportReceived(text=text):
+                return text
+            case ConnectionState(online=False, link=link):
+                raise not_reached(host, link)
+    raise Problem(f"{host} does not answer", code=Code.NO_REPLY)
+
+
+def not_reached(host: str, link: LinkFacts) -> Problem:
+    """Say in the words of the table why a station cannot be spoken to."""
+    finding = Finding(host, link_cause(link), link_evidence(link))
+    text = f"{host} {finding.meaning}"
+    if finding.evidence:
+        text = f"{text}. {finding.evidence}"
+    return Problem(text, finding.advice, finding.code)
