@@ -19,7 +19,6 @@ FROM base AS demo
 COPY source/simulator simulator
 COPY source/demo demo
 COPY source/testbed testbed
-COPY docker/demo/show_values.py ./
 USER 65532:65532
 
 FROM base AS runtime

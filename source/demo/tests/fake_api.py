@@ -1,6 +1,6 @@
 """Values without a broker."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -20,8 +20,6 @@ class FakeApi:
         """Return the value of a datapoint, None without one."""
         return self._values.get(key)
 
-    def wait_until(
-        self, is_true: Callable[[], object], _seconds: float
-    ) -> bool:
-        """Tell at once whether it is true; nothing new comes."""
-        return bool(is_true())
+    def topic(self, key: str) -> str:
+        """Return the topic of a datapoint."""
+        return f"{key}/value"

@@ -2,18 +2,17 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
-from unittest.mock import Mock
 
 import pytest
 
-from demo.__main__ import STATIONS, _show
-from demo.table import cells_of
 from demo.tests.fake_api import FakeApi
+from demo.values import STATIONS, cells_of, show
 from testbed import short_pauses
 
 if TYPE_CHECKING:
@@ -39,23 +38,16 @@ def test_the_demo_shows_values_obeys_a_command_and_ends_at_ctrl_c(
         text=True,
     ) as demo:
         shown = _read_until(demo, "garage: online yes")
-        port = re.search(r"--port (\d+)", shown)
-        assert port is not None, shown
-        sent = subprocess.run(
+        command = re.search("amqtt_pub (.*10000.*)", shown)
+        assert command is not None, shown
+        subprocess.run(
             [
-                sys.executable,
-                str(SOURCE / "demo" / "send.py"),
-                "--port",
-                port.group(1),
-                "garage__curr",
-                "10000",
+                Path(sys.executable).with_name("amqtt_pub"),
+                *shlex.split(command.group(1)),
             ],
-            capture_output=True,
-            text=True,
-            check=False,
+            check=True,
         )
-        assert sent.returncode == 0, sent.stdout + sent.stderr
-        _read_until(demo, "limit offered 10.0 A")
+        _read_until(demo, "limit offered 10.00 A")
         # Twice, as people do.
         demo.send_signal(signal.SIGINT)
         demo.send_signal(signal.SIGINT)
@@ -65,15 +57,19 @@ def test_the_demo_shows_values_obeys_a_command_and_ends_at_ctrl_c(
     assert demo.returncode == 0
 
 
-def test_the_demo_ends_by_itself_after_the_seconds_it_was_given(
+def test_values_and_a_command_are_shown_until_the_time_is_over(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     api = FakeApi({f"{name}__report 3__P": 1_000_000 for name in STATIONS})
-    connector = Mock(spec=subprocess.Popen)
-    connector.poll.return_value = None
 
-    assert _show(cast("BemcomApi", api), connector, 1883, seconds=0.01)
-    assert "garage: " in capsys.readouterr().out
+    assert show(cast("BemcomApi", api), "amqtt_pub", lambda _wait_s: True)
+    shown = capsys.readouterr().out
+    assert "garage: online …, " in shown
+    assert "amqtt_pub -t garage__curr/value " in shown
+
+
+def test_values_that_never_come_are_told_by_the_exit_code() -> None:
+    assert not show(cast("BemcomApi", FakeApi({})), "", lambda _wait_s: True)
 
 
 def _read_until(demo: subprocess.Popen[str], text: str) -> str:
@@ -87,27 +83,6 @@ def _read_until(demo: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"it ended without {text!r}: {lines}")
 
 
-@pytest.mark.io
-def test_writing_to_a_broker_that_is_not_there_is_told_in_one_line() -> None:
-    sent = subprocess.run(
-        [
-            sys.executable,
-            str(SOURCE / "demo" / "send.py"),
-            "--port",
-            "1",
-            "garage__curr",
-            "10000",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert sent.returncode == 1
-    assert sent.stdout.startswith("No broker at 127.0.0.1:1")
-    assert sent.stderr == ""
-
-
 @pytest.mark.parametrize(
     ("key", "value", "title", "shown"),
     [
@@ -115,7 +90,7 @@ def test_writing_to_a_broker_that_is_not_there_is_told_in_one_line() -> None:
         ("report 2__State", 3, "state", "charging"),
         ("report 3__P", 11_000_000, "power", "11.00 kW"),
         ("report 3__E pres", 123_400, "this session", "12.34 kWh"),
-        ("report 2__Curr user", 63_000, "limit wanted", "63.0 A"),
+        ("report 2__Curr user", 63_000, "limit wanted", "63.00 A"),
         ("report 3__P", None, "power", "…"),
     ],
 )
@@ -124,4 +99,4 @@ def test_values_are_shown_with_their_units(
 ) -> None:
     api = FakeApi({f"garage__{key}": value})
 
-    assert dict(cells_of(api, "garage"))[title] == shown
+    assert cells_of(cast("BemcomApi", api), "garage")[title] == shown
