@@ -1,8 +1,11 @@
 """Measure the connector: ``make bench``.
 
 Runs a broker, bare stations and the connector again and again, says what it
-is doing, and ends with a table of goals. The exit code is 1 if one was missed,
-2 if it was called in a wrong way, 130 if it was interrupted.
+is doing, and ends with a table of goals. With ``--against`` it measures another
+version in turn with this one, and ends with a table of both.
+
+The exit code is 1 if a goal was missed, 2 if it was called in a wrong way or
+cannot set the limits it was asked for, 130 if it was interrupted.
 """
 
 from __future__ import annotations
@@ -18,11 +21,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from bench import experiments, report
+from bench.checkout import other_main
 from bench.fleet import MOST_STATIONS
+from bench.limits import Limits, NoLimitsError
 from bench.results import from_json, to_json
-from bench.stack import learn_sensors
+from bench.stack import POLL_S, Stack, learn_sensors
 from connector.main import __version__
 from testbed import own_network
+from testbed.connector_process import MAIN
 from testbed.machine import machine
 
 if TYPE_CHECKING:
@@ -34,8 +40,12 @@ COMMANDS = 400
 PUSHES_PER_S = (10.0, 100.0, 1000.0)
 PUSH_FOR_S = 10.0
 BUILDING_FOR_S = 90.0
+LIMITED_ROUNDS = 2
+PAIRS = 2
+"""How often two versions are measured, in turn."""
 
 EXIT_MISSED = 1
+EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 RESULTS = "benchmarks.json"
@@ -49,23 +59,66 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, or draw what was measured before; return an exit code."""
     options = read_options(arguments)
     if options.again:
-        results = options.results
-    else:
-        own_network.enter("bench", sys.argv[1:])
-        # A shell in the background has switched Ctrl-C off.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.default_int_handler)
-        try:
-            results = _measure(options)
-        except KeyboardInterrupt:
-            print("bench: interrupted, nothing is written", file=sys.stderr)
-            return EXIT_INTERRUPTED
+        return _write(options, options.results)
+    own_network.enter("bench", sys.argv[1:])
+    # A shell in the background has switched Ctrl-C off.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        if options.limits:
+            with Limits():
+                pass
+        if options.against is not None:
+            return _compare(options)
+        return _write(options, _measure(options))
+    except (NoLimitsError, LookupError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        print("bench: interrupted, nothing is written", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _write(options: argparse.Namespace, results: dict[str, Any]) -> int:
     (options.out / RESULTS).write_text(to_json(results), "utf-8")
     (options.out / PAGE).write_text(report.markdown(results), "utf-8")
     report.draw(results, options.out / PICTURE)
     console.print(report.table_of_goals(results))
     console.print(f"{options.out / PAGE}, {RESULTS}, {PICTURE}")
     return EXIT_MISSED if report.missed(results) else 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """Measure this version and another one in turn; show both."""
+    with other_main(options.against) as other:
+        known = learn_sensors(other)
+        sensors = [one for one in learn_sensors() if one in known]
+        if options.limits:
+            sizes: Sequence[int] = [100]
+            rounds, poll_s = LIMITED_ROUNDS, experiments.BUILDING_POLL_S
+        else:
+            sizes, rounds, poll_s = options.stations, options.rounds, POLL_S
+        pairs: dict[int, list[tuple[Any, Any]]] = {size: [] for size in sizes}
+        for size in sizes:
+            for number in range(PAIRS):
+                _tell(f"{size} stations, pair {number + 1} of {PAIRS}")
+                this, its_rival = (
+                    experiments.measure_rounds(
+                        Stack(
+                            size,
+                            poll_s=poll_s,
+                            sensors=sensors,
+                            has_limits=options.limits,
+                            main=main,
+                        ),
+                        rounds,
+                    )
+                    for main in (MAIN, other)
+                )
+                pairs[size].append((_told(this), _told(its_rival)))
+    table, is_missed = report.comparison(pairs)
+    console.print(table)
+    return EXIT_MISSED if is_missed else 0
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
@@ -77,22 +130,41 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         "pushes": [],
     }
     sensors = learn_sensors()
+
+    def rounds_of(
+        stations: int, rounds: int = options.rounds, **others: Any
+    ) -> dict[str, Any]:
+        stack = Stack(stations, sensors=sensors, **others)
+        return experiments.measure_rounds(stack, rounds)
+
     for size in options.stations:
         _tell(f"{size} stations, {options.rounds} rounds")
-        fleet = experiments.measure_rounds(size, options.rounds, sensors)
-        results["fleets"].append(_told(fleet))
+        results["fleets"].append(_told(rounds_of(size)))
+    if options.connectors > 1:
+        size = options.stations[-1]
+        _tell(f"{size} stations, shared by {options.connectors} connectors")
+        shared = rounds_of(size, connectors=options.connectors)
+        results["shared"] = _told(shared | {"connectors": options.connectors})
+    if options.limits:
+        _tell(f"100 stations at 0.1 CPU, {LIMITED_ROUNDS} rounds")
+        results["limited"] = _told(
+            rounds_of(
+                100,
+                LIMITED_ROUNDS,
+                poll_s=experiments.BUILDING_POLL_S,
+                has_limits=True,
+            )
+        )
     if options.only_fleets:
         return results
     steps: dict[str, tuple[str, Callable[[], Any]]] = {
         "dead": (
             "100 stations, 30 of them dead",
-            lambda: experiments.measure_rounds(
-                100, options.rounds, sensors, dead=30
-            ),
+            lambda: rounds_of(100, dead=30),
         ),
         "start": (
             "start with 50 stations, 10 of them dead",
-            lambda: experiments.measure_rounds(50, 1, sensors, dead=10),
+            lambda: rounds_of(50, 1, dead=10),
         ),
         "commands_idle": (
             f"{COMMANDS} commands on an idle line",
@@ -103,12 +175,16 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         "commands_polling": (
             f"{4 * COMMANDS} commands, 100 stations being polled",
             lambda: experiments.measure_commands(
-                100, 4 * COMMANDS, sensors, poll_s=experiments.POLL_S
+                100, 4 * COMMANDS, sensors, poll_s=POLL_S
             ),
         ),
         "stop": (
             "one station is told `ena 0`",
             lambda: experiments.measure_stop(100, sensors),
+        ),
+        "building": (
+            f"ten stations at 30 s, for {BUILDING_FOR_S:g} s",
+            lambda: experiments.measure_building(10, BUILDING_FOR_S, sensors),
         ),
     }
     for name, (what, measure) in steps.items():
@@ -119,10 +195,6 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         results["pushes"].append(
             _told(experiments.measure_pushes(100, per_s, PUSH_FOR_S, sensors))
         )
-    _tell(f"ten stations at 30 s, for {BUILDING_FOR_S:g} s")
-    results["building"] = _told(
-        experiments.measure_building(10, BUILDING_FOR_S, sensors)
-    )
     return results
 
 
@@ -141,7 +213,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--rounds",
-        type=_rounds,
+        type=_at_least_one,
         default=ROUNDS,
         help=f"rounds to measure for each fleet (default {ROUNDS})",
     )
@@ -149,6 +221,23 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--only-fleets",
         action="store_true",
         help="leave out commands, pushes and the building",
+    )
+    parser.add_argument(
+        "--limits",
+        action="store_true",
+        help="measure 100 stations at 0.1 CPU and 128 MiB as well; needs root",
+    )
+    parser.add_argument(
+        "--connectors",
+        type=_at_least_one,
+        default=1,
+        metavar="N",
+        help="let N connectors share the last fleet on one broker as well",
+    )
+    parser.add_argument(
+        "--against",
+        metavar="COMMIT|FOLDER",
+        help="measure another version in turn with this one, and nothing else",
     )
     parser.add_argument(
         "--out",
@@ -185,11 +274,11 @@ def _sizes(text: str) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def _rounds(text: str) -> int:
-    rounds = _number(text)
-    if rounds < 1:
+def _at_least_one(text: str) -> int:
+    number = _number(text)
+    if number < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: a number, at least 1")
-    return rounds
+    return number
 
 
 def _number(text: str) -> int:

@@ -19,62 +19,61 @@ if TYPE_CHECKING:
 
 Figures = dict[str, Any]
 
-POLL_S = 5.0
 SLOW_POLL_S = 300.0
+"""For an idle line: no poll comes while a measurement lasts."""
+
+BUILDING_POLL_S = 30.0
+"""The connector's own default."""
+
 SETTLE_S = 4.0
 """After the first round all new datapoints are announced once more."""
 
+FIRST_ROUND_S = 60.0
+LAST_VALUES_S = 2.0
+LAST_COMMANDS_S = 3.0
 COMMAND_GAP_S = 0.025
 LOOK_S = 0.05
 
 PUSHED_KEY = "report 3__E pres"
 
 
-def measure_rounds(
-    stations: int, rounds: int, sensors: Sequence[str], *, dead: int = 0
-) -> Figures:
-    """Poll a fleet as often as KEBA allows.
-
-    Parameters
-    ----------
-    stations, dead
-        How many there are, and how many of them do not answer.
-    rounds
-        How many rounds to measure.
-    sensors
-        The selected datapoints.
-    """
-    with Stack(stations, dead=dead, sensors=sensors) as stack:
-        first_values = _measure_start(stack, sensors)
-        cpu_before_s = stack.cpu_s()
-        time.sleep(rounds * POLL_S)
-        cpu_s = stack.cpu_s() - cpu_before_s
-        # The last values may be on their way.
-        time.sleep(1.0)
+def measure_rounds(stack: Stack, rounds: int) -> Figures:
+    """Poll a fleet for so many rounds."""
+    with stack:
+        first_values = _measure_start(stack)
+        _take(stack)
+        begun_at, cpu_before_s = time.time(), stack.cpu_s()
+        time.sleep(rounds * stack.poll_s)
+        ended_at, cpu_s = time.time(), stack.cpu_s() - cpu_before_s
+        time.sleep(LAST_VALUES_S)
         traffic, arrivals = _take(stack)
+        cpu_share = figures.highest_cpu_share(stack.recorder.cpu_samples)
         dropped = stack.dropped_datagrams()
         memory_mib = stack.memory_mib()
-    groups = figures.group_values(arrivals, stack.keys)
-    by_station = figures.station_rounds(traffic.heard, traffic.said)
-    whole = figures.of_whole_rounds(traffic.said, by_station)
-    pairs = figures.find_groups(whole, groups)
-    values = figures.count_values(
-        traffic.said, groups, arrivals, stack.keys, whole
+    # A later poll has had no time to reach MQTT.
+    in_time = [one for one in traffic.heard if one.at < ended_at]
+    by_station = figures.station_rounds(in_time, traffic.said)
+    said, arrivals = figures.without_earlier(
+        traffic.said, arrivals, stack.keys, by_station
     )
+    groups = figures.group_values(arrivals, stack.keys)
+    whole = figures.of_whole_rounds(said, by_station)
+    pairs = figures.find_groups(whole, groups)
+    values = figures.count_values(said, groups, arrivals, stack.keys, whole)
     polls = sum(map(len, by_station.values()))
+    missing = figures.missing_polls(
+        by_station, stack.alive, begun_at, ended_at, stack.poll_s
+    )
     return {
-        "stations": stations,
-        "dead": dead,
+        "stations": stack.stations,
+        "dead": stack.stations - stack.alive,
         "polls": polls,
-        "polls_expected": rounds * stack.alive,
+        "polls_expected": polls + missing,
         "first_values_s": first_values,
         "station_round_s": figures.spread(
             one.ended_at - one.begun_at
             for rounds_of_one in by_station.values()
             for one in rounds_of_one
-        )._asdict(),
-        "fleet_round_s": figures.spread(
-            figures.fleet_rounds(by_station)
         )._asdict(),
         "latency_s": figures.spread(
             group.last_at - one.at for one, group in pairs
@@ -82,10 +81,11 @@ def measure_rounds(
         "values_expected": values.due,
         "values_received": values.came,
         "values_doubled": values.doubled,
-        "datapoints": len(sensors),
+        "datapoints": len(stack.sensors),
         "datagrams_dropped": dropped,
         "pauses_broken": stack.pauses.broken,
-        "cpu_s_per_poll": cpu_s / max(1, polls),
+        "cpu_s_per_poll": cpu_s / max(1, rounds * stack.alive),
+        "cpu_share_in_100_ms": cpu_share,
         "memory_mib": memory_mib,
     }
 
@@ -93,24 +93,14 @@ def measure_rounds(
 def measure_commands(
     stations: int, commands: int, sensors: Sequence[str], *, poll_s: float
 ) -> Figures:
-    """Write setpoints while a fleet is polled, or is not.
-
-    Parameters
-    ----------
-    stations, commands
-        How many there are, and how many commands are sent.
-    sensors
-        The selected datapoints.
-    poll_s
-        Between two polls; `SLOW_POLL_S` for an idle line.
-    """
+    """Write setpoints while a fleet is polled, or is not."""
     with Stack(
         stations, poll_s=poll_s, sensors=sensors, actuators=["currtime"]
     ) as stack:
-        _wait_for_first_round(stack, stations)
+        _wait_for_first_round(stack)
         stack.take_traffic()
-        sent = _send_commands(stack, stations, commands)
-        time.sleep(1.0)
+        sent = _send_commands(stack, commands)
+        time.sleep(LAST_VALUES_S)
         traffic, _ = _take(stack)
     latencies = figures.command_latencies(sent, traffic.heard)
     return {
@@ -127,22 +117,15 @@ def measure_stop(stations: int, sensors: Sequence[str]) -> Figures:
     """Stop one station by ``ena 0`` and compare the others' setpoints.
 
     KEBA wants two seconds of silence after it, for this station alone.
-
-    Parameters
-    ----------
-    stations
-        How many there are.
-    sensors
-        The selected datapoints.
     """
     with Stack(
         stations, sensors=sensors, actuators=["currtime", "ena"]
     ) as stack:
-        _wait_for_first_round(stack, stations)
+        _wait_for_first_round(stack)
         stack.take_traffic()
         stack.write(0, "ena", 0)
-        sent = _send_commands(stack, stations, stations)
-        time.sleep(3.0)
+        sent = _send_commands(stack, stations)
+        time.sleep(LAST_COMMANDS_S)
         traffic, _ = _take(stack)
     waits = figures.command_latencies(sent, traffic.heard)
     arrived = len(waits)
@@ -159,23 +142,13 @@ def measure_stop(stations: int, sensors: Sequence[str]) -> Figures:
 def measure_pushes(
     stations: int, per_s: float, seconds: float, sensors: Sequence[str]
 ) -> Figures:
-    """Let stations push; follow each push to MQTT.
-
-    Parameters
-    ----------
-    stations
-        How many there are.
-    per_s, seconds
-        How many pushes of all stations, and for how long.
-    sensors
-        The selected datapoints.
-    """
+    """Let stations push so often in total; follow each push to MQTT."""
     with Stack(stations, poll_s=SLOW_POLL_S, sensors=sensors) as stack:
-        _wait_for_first_round(stack, stations)
+        _wait_for_first_round(stack)
         _take(stack)
         cpu_before_s = stack.cpu_s()
         stack.fleet.push(per_s, seconds)
-        time.sleep(seconds + 1.0)
+        time.sleep(seconds + LAST_VALUES_S)
         cpu_s = stack.cpu_s() - cpu_before_s
         traffic, arrivals = _take(stack)
         dropped = stack.dropped_datagrams()
@@ -206,8 +179,8 @@ def measure_building(
     stations: int, seconds: float, sensors: Sequence[str]
 ) -> Figures:
     """Run a usual building: few stations, the default interval."""
-    with Stack(stations, poll_s=30.0, sensors=sensors) as stack:
-        _wait_for_first_round(stack, stations)
+    with Stack(stations, poll_s=BUILDING_POLL_S, sensors=sensors) as stack:
+        _wait_for_first_round(stack)
         cpu_before_s, begun_at = stack.cpu_s(), time.monotonic()
         time.sleep(seconds)
         took_s = time.monotonic() - begun_at
@@ -222,12 +195,13 @@ def measure_building(
         }
 
 
-def _measure_start(stack: Stack, sensors: Sequence[str]) -> Figures:
+def _measure_start(stack: Stack) -> Figures:
     """Wait for the first round; tell when values came after the start."""
-    wanted = sum(name.startswith("report ") for name in sensors) * stack.alive
+    reports = [one for one in stack.sensors if one.startswith("report ")]
+    wanted = len(reports) * stack.alive
     first: dict[int, float] = {}
     seen: dict[figures.Key, float] = {}
-    until = time.time() + 30.0
+    until = time.time() + FIRST_ROUND_S
     while len(seen) < wanted and time.time() < until:
         time.sleep(LOOK_S)
         for arrival in stack.recorder.take():
@@ -236,12 +210,10 @@ def _measure_start(stack: Stack, sensors: Sequence[str]) -> Figures:
                 continue
             seen.setdefault(key, arrival.at)
             first.setdefault(key.station, arrival.at)
-    # From the middle between two rounds on.
-    rest_s = stack.started_at + POLL_S * 0.6 - time.time()
-    time.sleep(rest_s % POLL_S)
-    _take(stack)
+    time.sleep(SETTLE_S)
     return {
         "stations": len(first),
+        "first_s": min(first.values(), default=math.nan) - stack.started_at,
         "first_of_all_s": _last(first.values()) - stack.started_at,
         "values": len(seen),
         "values_expected": wanted,
@@ -253,27 +225,25 @@ def _last(moments: Iterable[float]) -> float:
     return max(moments, default=math.nan)
 
 
-def _wait_for_first_round(stack: Stack, stations: int) -> None:
+def _wait_for_first_round(stack: Stack) -> None:
     """Return when each station has been polled, and nothing is going on."""
     polled: set[int] = set()
-    until = time.time() + 30.0
-    while len(polled) < stations and time.time() < until:
+    until = time.time() + FIRST_ROUND_S
+    while len(polled) < stack.stations and time.time() < until:
         time.sleep(LOOK_S)
         said = stack.take_traffic().said
         polled |= {one.station for one in said if one.report == 3}
-    if len(polled) < stations:
-        raise TimeoutError(f"{len(polled)} of {stations} were polled")
+    if len(polled) < stack.stations:
+        raise TimeoutError(f"{len(polled)} of {stack.stations} were polled")
     time.sleep(SETTLE_S)
 
 
-def _send_commands(
-    stack: Stack, stations: int, commands: int
-) -> dict[tuple[int, str], float]:
+def _send_commands(stack: Stack, commands: int) -> dict[tuple[int, str], float]:
     """Write setpoints at random moments, each of them another one."""
     random = Random(7)  # noqa: S311 - not a secret
     sent: dict[tuple[int, str], float] = {}
     for number in range(commands):
-        station = number % stations
+        station = number % stack.stations
         limit_ma = 6_000 + number
         at = stack.write(station, "currtime", limit_ma)
         sent[station, f"currtime {limit_ma} 1"] = at

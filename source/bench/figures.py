@@ -6,6 +6,7 @@ import json
 import math
 import statistics
 from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.pauses import PauseChecker
@@ -14,30 +15,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from bench.fleet import Heard, Said
-    from bench.recorder import Arrival
+    from bench.recorder import Arrival, CpuSamples
 
 REPORTS = (1, 2, 3)
 UDP_PAUSE_S = 0.1
 LIMIT_S = (len(REPORTS) - 1) * UDP_PAUSE_S
 """KEBA's pauses within a round; what the replies take comes on top."""
 
-BETWEEN_ROUNDS_S = 2.0
+SAMPLES_IN_100_MS = 5
+"""The recorder's are 20 ms apart, or a little more."""
 
 READINGS = {
-    "readings__state": 2,
-    "readings__plug": 2,
-    "readings__error": 2,
-    "readings__limited_by": 2,
-    "readings__current_limit": 2,
-    "readings__power": 3,
-    "readings__energy_session": 3,
-    "readings__energy_total": 3,
-    "readings__current_1": 3,
-    "readings__current_2": 3,
-    "readings__current_3": 3,
-    "readings__power_factor": 3,
+    "readings__state": (2,),
+    "readings__plug": (2,),
+    "readings__error": (2,),
+    "readings__current_limit": (2,),
+    # DIP switches stand in report 1, the session's energy in report 3.
+    "readings__limited_by": (1, 2, 3),
+    "readings__not_charging_reason": (1, 2, 3),
+    "readings__power": (3,),
+    "readings__energy_session": (3,),
+    "readings__energy_total": (3,),
+    "readings__current_1": (3,),
+    "readings__current_2": (3,),
+    "readings__current_3": (3,),
+    "readings__power_factor": (3,),
 }
-"""The report that brings each reading. Not taken from the connector: it is what
+"""The reports that bring each reading. Not taken from the connector: it is what
 is measured."""
 
 
@@ -90,13 +94,17 @@ def spread(numbers: Iterable[float]) -> Spread:
     """Summarise numbers; without any, all figures are NaN."""
     ranked = sorted(numbers)
     if not ranked:
-        return Spread(0, *[math.nan] * 5)
+        return Spread(0, math.nan, math.nan, math.nan, math.nan, math.nan)
+    if len(ranked) == 1:
+        # It has no quantiles before Python 3.13.
+        return Spread(1, ranked[0], ranked[0], ranked[0], ranked[0], ranked[0])
+    percents = statistics.quantiles(ranked, n=100, method="inclusive")
     return Spread(
         len(ranked),
         statistics.fmean(ranked),
-        statistics.median(ranked),
-        _at(ranked, 0.95),
-        _at(ranked, 0.99),
+        percents[49],
+        percents[94],
+        percents[98],
         ranked[-1],
     )
 
@@ -104,13 +112,7 @@ def spread(numbers: Iterable[float]) -> Spread:
 def station_rounds(
     heard: Iterable[Heard], said: Iterable[Said]
 ) -> dict[int, list[Round]]:
-    """Find the polls of each station that were answered to their end.
-
-    Parameters
-    ----------
-    heard, said
-        Requests and answers in the order of time.
-    """
+    """Find the polls of each station that were answered to their end."""
     begun: dict[int, float] = {}
     rounds: dict[int, list[Round]] = defaultdict(list)
     first, last = f"report {REPORTS[0]}", REPORTS[-1]
@@ -126,36 +128,78 @@ def station_rounds(
     return rounds
 
 
+def missing_polls(
+    rounds: Mapping[int, Sequence[Round]],
+    stations: int,
+    begun_at: float,
+    ended_at: float,
+    poll_s: float,
+) -> int:
+    """Tell how many polls are missing from a span of time.
+
+    Stations are polled at different moments, so that a poll is missing where
+    far more than `poll_s` lie between two of a station, or before the first or
+    after the last one.
+    """
+    missing = 0
+    for station in range(stations):
+        moments = [one.begun_at for one in rounds.get(station, ())]
+        if not moments:
+            missing += max(1, round((ended_at - begun_at) / poll_s))
+            continue
+        for earlier, later in pairwise([begun_at, *moments, ended_at]):
+            missing += max(0, round((later - earlier) / poll_s) - 1)
+    return missing
+
+
 def of_whole_rounds(
     said: Iterable[Said], rounds: Mapping[int, Sequence[Round]]
 ) -> list[Said]:
     """Leave out answers of polls that a measurement has cut in two."""
-    spans = {
-        station: (polls[0].begun_at, polls[-1].ended_at)
-        for station, polls in rounds.items()
-    }
+    return [
+        one
+        for one in _since_first_round(said, rounds)
+        if one.at <= rounds[one.station][-1].ended_at
+    ]
+
+
+def without_earlier(
+    said: Iterable[Said],
+    arrivals: Iterable[Arrival],
+    keys: Mapping[str, Key],
+    rounds: Mapping[int, Sequence[Round]],
+) -> tuple[list[Said], list[Arrival]]:
+    """Leave out what belongs to polls from before the measurement."""
+    return _since_first_round(said, rounds), [
+        one
+        for one in arrivals
+        if (key := keys.get(one.topic)) is not None
+        and key.station in rounds
+        and one.at >= rounds[key.station][0].begun_at
+    ]
+
+
+def _since_first_round(
+    said: Iterable[Said], rounds: Mapping[int, Sequence[Round]]
+) -> list[Said]:
     return [
         one
         for one in said
-        if one.station in spans
-        and spans[one.station][0] <= one.at <= spans[one.station][1]
+        if one.station in rounds and one.at >= rounds[one.station][0].begun_at
     ]
 
 
-def fleet_rounds(rounds: Mapping[int, Sequence[Round]]) -> list[float]:
-    """Tell how long each round over the whole fleet took, in seconds.
-
-    A round of the fleet is the stations' n-th; one that is not complete for
-    all stations does not count.
-    """
-    if not rounds:
-        return []
-    complete = min(map(len, rounds.values()))
-    return [
-        max(of_one[number].ended_at for of_one in rounds.values())
-        - min(of_one[number].begun_at for of_one in rounds.values())
-        for number in range(complete)
-    ]
+def highest_cpu_share(samples: CpuSamples) -> float:
+    """Return the largest part of a core that was taken for 100 ms."""
+    return max(
+        (
+            (cpu_s - cpu_before_s) / (at - before)
+            for (before, cpu_before_s), (at, cpu_s) in zip(
+                samples, samples[SAMPLES_IN_100_MS:], strict=False
+            )
+        ),
+        default=math.nan,
+    )
 
 
 def group_values(
@@ -163,12 +207,7 @@ def group_values(
 ) -> Groups:
     """Bring together what came in one datagram.
 
-    Parameters
-    ----------
-    arrivals
-        Messages from the broker.
-    keys
-        The datapoint behind each topic; other topics are passed over.
+    `keys` has the datapoint behind each topic; others are passed over.
     """
     groups: Groups = {}
     known: Group | None
@@ -225,15 +264,13 @@ def count_values(
         What they brought.
     arrivals
         The messages from the broker, to find values that came twice.
-    keys
-        The selected datapoint behind each topic.
     whole
         Those of the answers whose values must have come; None for all.
     """
     whole = said if whole is None else whole
     said_often, due = _brought_by(said, keys), _brought_by(whole, keys)
     came = sum(
-        _report_of(name) == one.report
+        one.report in _reports_of(name)
         for one, group in find_groups(whole, groups)
         for name in group.values
     )
@@ -250,9 +287,9 @@ def _brought_by(
     """Tell how often each datapoint is due after these answers."""
     answers = Counter((one.station, one.report) for one in said)
     return {
-        key: answers[key.station, report]
+        key: sum(answers[key.station, report] for report in reports)
         for key in keys.values()
-        if (report := _report_of(key.name)) is not None
+        if (reports := _reports_of(key.name))
     }
 
 
@@ -261,12 +298,7 @@ def command_latencies(
 ) -> dict[tuple[int, str], float]:
     """Tell how long each command took to its station; lost ones are left out.
 
-    Parameters
-    ----------
-    sent
-        When each was sent, by station and text.
-    heard
-        Requests in the order of time.
+    Commands are named by station and text.
     """
     # The first counts, should one arrive twice.
     arrived = {(one.station, one.text): one.at for one in reversed(heard)}
@@ -292,14 +324,10 @@ class PauseWatch:
             self.broken += len(found)
 
 
-def _report_of(name: str) -> int | None:
-    """Return the report that brings a datapoint; None if no report does."""
+def _reports_of(name: str) -> tuple[int, ...]:
+    """Return the reports that bring a datapoint."""
     if name in READINGS:
         return READINGS[name]
     report, _, _ = name.partition("__")
     word, _, number = report.partition(" ")
-    return int(number) if word == "report" else None
-
-
-def _at(ranked: Sequence[float], share: float) -> float:
-    return ranked[min(len(ranked) - 1, math.ceil(share * len(ranked)) - 1)]
+    return (int(number),) if word == "report" else ()

@@ -1,12 +1,14 @@
 """Everything that goes through the broker, noted at little cost.
 
-The recorder's process only reads bytes and notes when; what they mean is found
-out afterwards, so that its work does not compete with what is measured. paho
-does the greeting, its socket does the rest.
+The recorder's process only reads bytes and notes when, and now and then the
+connector's CPU time. What they mean is found out afterwards, so that its work
+does not compete with what is measured. paho connects and subscribes; then its
+socket is read without it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import selectors
 import threading
 import time
@@ -25,7 +27,11 @@ PUBLISH = 3
 HOUR_S = 3600
 CHUNK_BYTES = 1 << 20
 
+CPU_SAMPLE_S = 0.02
+
 Chunks = list[tuple[float, bytes]]
+CpuSamples = list[tuple[float, float]]
+"""Unix seconds, and the CPU time so far in seconds."""
 
 
 class Arrival(NamedTuple):
@@ -37,41 +43,44 @@ class Arrival(NamedTuple):
 
 
 class Recorder(Worker):
-    """Notes all messages of some topics, for the time of a `with` block.
-
-    Parameters
-    ----------
-    port
-        Of a broker on 127.0.0.1.
-    topics
-        What to subscribe to.
-    """
+    """Notes all messages of some topics, for the time of a `with` block."""
 
     def __init__(self, port: int, topics: Sequence[str]) -> None:
         super().__init__(_record, port, tuple(topics))
         self._rest = b""
+        self.cpu_samples: CpuSamples = []
+        """Those between the last two calls of `take`."""
+
+    def watch_cpu(self, pid: int) -> None:
+        """Note the CPU time of a process from now on."""
+        self._tell(pid)
 
     def take(self) -> list[Arrival]:
         """Return what has arrived since the last call."""
-        chunks: Chunks = self._ask()
+        chunks, self.cpu_samples = self._ask()
         arrivals, self._rest = split(chunks, self._rest)
         return arrivals
 
 
+def cpu_clock(pid: int) -> int:
+    """Return the clock of a process's CPU time, for `time.clock_gettime`.
+
+    Raises
+    ------
+    ProcessLookupError
+        If there is no such process.
+    """
+    clock = ctypes.c_int()
+    # POSIX has it, Python does not.
+    if ctypes.CDLL(None).clock_getcpuclockid(pid, ctypes.byref(clock)) != 0:
+        raise ProcessLookupError(pid)
+    return clock.value
+
+
 def split(chunks: Chunks, rest: bytes = b"") -> tuple[list[Arrival], bytes]:
-    """Find the messages in what was read.
+    """Return the messages in pieces of the stream, and what is left.
 
-    Parameters
-    ----------
-    chunks
-        Pieces of the stream, each with the moment of its arrival.
-    rest
-        The beginning of a packet, from the call before.
-
-    Returns
-    -------
-    tuple
-        The messages, and the beginning of one that is not complete.
+    That is the beginning of a message; it goes before the next pieces.
     """
     arrivals: list[Arrival] = []
     for at, chunk in chunks:
@@ -117,21 +126,32 @@ def _record(line: Connection, port: int, topics: Sequence[str]) -> None:
     if sock is None:
         raise ConnectionError("the broker has hung up")
     chunks: Chunks = []
-    line.send(chunks)
+    samples: CpuSamples = []
+    clock: int | None = None
+    line.send(None)
     with selectors.DefaultSelector() as selector:
         selector.register(sock, selectors.EVENT_READ)
         selector.register(line, selectors.EVENT_READ)
         while True:
-            ready = [key.fileobj for key, _ in selector.select()]
+            wait_s = None
+            if clock is not None:
+                now = time.time()
+                if not samples or now - samples[-1][0] >= CPU_SAMPLE_S:
+                    samples.append((now, time.clock_gettime(clock)))
+                wait_s = samples[-1][0] + CPU_SAMPLE_S - now
+            ready = [key.fileobj for key, _ in selector.select(wait_s)]
             if sock in ready:
                 data = sock.recv(CHUNK_BYTES)
                 if not data:
                     return
                 chunks.append((time.time(), data))
             if line in ready:
-                line.recv()
-                line.send(chunks)
-                chunks = []
+                pid = line.recv()
+                if pid is None:
+                    line.send((chunks, samples))
+                    chunks, samples = [], []
+                else:
+                    clock = cpu_clock(pid)
 
 
 def _subscribe(port: int, topics: Sequence[str]) -> Client:

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import math
+import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from bench.figures import LIMIT_S
-from bench.goals import COMPETITORS, GOALS, Goal, fleet_of
+from bench.goals import CPU_RATIO_GOALS, GOALS, Goal, fleet_of
 from testbed.tables import markdown_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 MS = 1000.0
+
+CPU = "CPU per poll"
+
+COMPARED: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float]], ...] = (
+    (CPU, "s", lambda f: f["cpu_s_per_poll"]),
+    ("answer → value, p95", "s", lambda f: f["latency_s"]["p95"]),
+    ("memory", "MiB", lambda f: f["memory_mib"]),
+    ("start → first value", "s", lambda f: f["first_values_s"]["first_s"]),
+)
+"""What two versions are compared by: name, unit, where it is."""
 
 _PAGE = Path(__file__).with_name("page.md")
 
@@ -47,7 +58,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         version=results["version"],
         day=results["day"],
         goals=_rows(_goal_rows(results)),
-        fleets=_rows(map(_fleet_row, results["fleets"])),
+        fleets=_rows(_fleet_rows(results)),
         pushes=_rows(map(_push_row, results["pushes"])),
         commands=_rows(_command_rows(results)),
         alive=_found(fleet_of(results, 100), "station_round_s", "p50"),
@@ -55,14 +66,45 @@ def markdown(results: Mapping[str, Any]) -> str:
         start=_found(results, "start", "first_values_s", "first_of_all_s"),
         stopped=_found(results, "stop", "stopped_s"),
         others=_found(results, "stop", "others_s", "worst"),
-        competitors=_rows(_competitor_rows(results)),
         limit=f"{LIMIT_S:g}",
         values=results["fleets"][-1]["datapoints"],
     )
 
 
+def comparison(
+    pairs: Mapping[int, Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]],
+) -> tuple[Table, bool]:
+    """Return figures of this and another version; tell if a goal was missed.
+
+    Parameters
+    ----------
+    pairs
+        Measurements of both, made in turn, by the number of stations.
+    """
+    table = Table("stations", "what", "this", "other", "ratio", "goal")
+    is_missed = False
+    for stations, runs in pairs.items():
+        for what, unit, read in COMPARED:
+            this, other = (
+                statistics.fmean(read(run[side]) for run in runs)
+                for side in (0, 1)
+            )
+            ratio = this / other
+            goal = CPU_RATIO_GOALS.get(stations) if what == CPU else None
+            is_missed |= goal is not None and not ratio <= goal
+            table.add_row(
+                str(stations),
+                what,
+                _shown(this, unit),
+                _shown(other, unit),
+                f"{ratio:.2f}",
+                "" if goal is None else f"{goal:g}",
+            )
+    return table, is_missed
+
+
 def draw(results: Mapping[str, Any], path: Path) -> None:
-    """Draw rounds, latencies and cost by the size of the fleet."""
+    """Draw rounds, latencies and cost by the number of stations."""
     # Heavy, and needed for the picture only.
     import matplotlib as mpl
 
@@ -73,27 +115,16 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     sizes = [one["stations"] for one in fleets]
     figure, (rounds, latency, cost) = plt.subplots(1, 3, figsize=(13, 5.5))
 
-    rounds.set_title("a round over the whole fleet, s\n(dashed: another run)")
-    for competitor in COMPETITORS:
+    rounds.set_title("a station's round, s")
+    for name in ("p50", "p95"):
         rounds.plot(
-            *zip(*competitor.round_s.items(), strict=True),
-            "--",
-            label=competitor.name,
+            sizes,
+            [f["station_round_s"][name] for f in fleets],
+            "o-",
+            label=name,
         )
-    rounds.plot(
-        sizes,
-        [f["fleet_round_s"]["p50"] for f in fleets],
-        "o-",
-        label="fleet, median",
-    )
-    rounds.plot(
-        sizes,
-        [f["station_round_s"]["p95"] for f in fleets],
-        "o-",
-        label="one station, p95",
-    )
     rounds.axhline(LIMIT_S, color="grey", label="KEBA's two pauses")
-    rounds.set_yscale("log")
+    rounds.set_ylim(bottom=0)
 
     latency.set_title("station's answer → value on MQTT, ms")
     for name in ("p50", "p95", "p99"):
@@ -106,7 +137,6 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     cost.plot(
         sizes, [f["cpu_s_per_poll"] * MS for f in fleets], "o-", label="CPU"
     )
-    cost.axhline(1.5, color="grey", label="goal")
     cost.set_ylim(bottom=0)
 
     for axes in (rounds, latency, cost):
@@ -143,26 +173,30 @@ def _goal_rows(
         )
 
 
-def _fleet_row(fleet: Mapping[str, Any]) -> tuple[str, ...]:
-    latency = fleet["latency_s"]
+def _fleet_rows(results: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
+    for fleet in results["fleets"]:
+        yield str(fleet["stations"]), *_fleet_cells(fleet)
+    for name, what in (
+        ("limited", "{stations} at 0.1 CPU, each 30 s"),
+        ("shared", "{stations}, shared by {connectors} connectors"),
+    ):
+        if name in results:
+            yield what.format(**results[name]), *_fleet_cells(results[name])
+
+
+def _fleet_cells(fleet: Mapping[str, Any]) -> tuple[str, ...]:
+    rounds, start = fleet["station_round_s"], fleet["first_values_s"]
     return (
-        str(fleet["stations"]),
-        _pair(
-            fleet["station_round_s"]["p50"] / LIMIT_S,
-            fleet["station_round_s"]["p95"] / LIMIT_S,
-        ),
-        _ms(fleet["fleet_round_s"]["p50"]),
-        _three(latency),
+        f"{rounds['p50'] / LIMIT_S:.2f} / {rounds['p95'] / LIMIT_S:.2f}",
+        _three(fleet["latency_s"]),
         f"{fleet['values_received']} of {fleet['values_expected']}",
-        str(fleet.get("values_doubled", "–")),
+        str(fleet["values_doubled"]),
         str(fleet["datagrams_dropped"]),
         str(fleet["pauses_broken"]),
         f"{fleet['cpu_s_per_poll'] * MS:.2f}",
+        f"{fleet['cpu_share_in_100_ms']:.0%}",
         f"{fleet['memory_mib']:.0f}",
-        _pair(
-            fleet["first_values_s"]["first_of_all_s"],
-            fleet["first_values_s"]["all_s"],
-        ),
+        f"{start['first_of_all_s']:.2f} / {start['all_s']:.2f}",
     )
 
 
@@ -193,30 +227,6 @@ def _push_row(pushes: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _competitor_rows(results: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
-    sizes = sorted(
-        {size for competitor in COMPETITORS for size in competitor.round_s}
-    )
-    for competitor in COMPETITORS:
-        rounds = []
-        for size in sizes:
-            fleet = fleet_of(results, size)
-            took_s = competitor.round_s[size]
-            ratio = (
-                ""
-                if fleet is None
-                else f" ({_ratio(took_s / fleet['fleet_round_s']['p50'])} ×)"
-            )
-            rounds.append(f"{took_s:g} s{ratio}")
-        yield (
-            competitor.name,
-            " / ".join(rounds),
-            _ms_if_known(competitor.command_idle_s),
-            _ms_if_known(competitor.command_polling_s),
-            _ms_if_known(competitor.cpu_s_per_poll),
-        )
-
-
 def _three(seconds: Mapping[str, float]) -> str:
     return " / ".join(_ms(seconds[name]) for name in ("p50", "p95", "p99"))
 
@@ -231,21 +241,9 @@ def _found(results: Any, *path: str) -> str:
     return _ms(results)
 
 
-def _pair(first: float, second: float) -> str:
-    return f"{first:.2f} / {second:.2f}"
-
-
 def _rows(rows: Iterable[Sequence[str]]) -> str:
     """Return the rows of a table whose head is in the page."""
     return "\n".join(map(markdown_row, rows))
-
-
-def _ratio(ratio: float) -> str:
-    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"
-
-
-def _ms_if_known(seconds: float | None) -> str:
-    return "–" if seconds is None else _ms(seconds)
 
 
 def _ms(seconds: float) -> str:

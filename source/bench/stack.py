@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,9 +13,10 @@ import psutil
 
 from bench.figures import READINGS, Key, PauseWatch
 from bench.fleet import BareFleet
-from bench.recorder import Recorder
+from bench.limits import Limits
+from bench.recorder import Recorder, cpu_clock
 from testbed.bemcom_api import BemcomApi
-from testbed.connector_process import NAME, ConnectorProcess
+from testbed.connector_process import MAIN, NAME, ConnectorProcess
 from testbed.mosquitto import Mosquitto
 
 if TYPE_CHECKING:
@@ -23,13 +25,13 @@ if TYPE_CHECKING:
 
     from bench.fleet import Traffic
 
-CLIENT = "127.0.0.1"
-PORT_OF_STATIONS = ":1BB2"
+OUR_SOCKETS = re.compile(r"..00007F:1BB2")
+"""Port 7090 of 127.0.0.x, as ``/proc/net/udp`` writes it: the connectors."""
 
+POLL_S = 5.0
 
-def addresses(number: int) -> list[str]:
-    """Return so many loopback addresses."""
-    return [f"127.0.{1 + n // 250}.{1 + n % 250}" for n in range(number)]
+OUTPUT_SHOWN = 2000
+"""Characters of what a connector wrote before it failed."""
 
 
 class Stack:
@@ -42,9 +44,15 @@ class Stack:
     dead
         How many of them are not there; the last ones.
     poll_s
-        Seconds between two polls.
+        Between two polls of a station.
     sensors, actuators
         Names of the datapoints that are selected of each station.
+    connectors
+        How many share the stations.
+    has_limits
+        Whether a connector has no more than `Limits` allow.
+    main
+        The connector's program, perhaps another version's.
     """
 
     def __init__(
@@ -52,18 +60,24 @@ class Stack:
         stations: int,
         *,
         dead: int = 0,
-        poll_s: float = 5.0,
+        poll_s: float = POLL_S,
         sensors: Sequence[str] = (),
         actuators: Sequence[str] = (),
+        connectors: int = 1,
+        has_limits: bool = False,
+        main: Path = MAIN,
     ) -> None:
         self.stations = stations
         self.alive = stations - dead
+        self.poll_s = poll_s
+        self.sensors = sensors
         self.keys: dict[str, Key] = {}
         self.pauses = PauseWatch()
         self.started_at = 0.0
-        self._poll_s = poll_s
-        self._sensors = sensors
         self._actuators = actuators
+        self._number = connectors
+        self._has_limits = has_limits
+        self._main = main
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -75,29 +89,56 @@ class Stack:
                     log_types="warning",
                 )
             )
-            # One address, one name each; only those alive are bound.
-            everyone = addresses(self.stations)
             self.fleet = stack.enter_context(
-                BareFleet(everyone[: self.alive], CLIENT)
+                BareFleet(
+                    [_address(one) for one in range(self.alive)], "127.0.0.1"
+                )
             )
+            names = [f"{NAME}-{one}" for one in range(self._number)]
             self.recorder = stack.enter_context(
-                Recorder(self.broker.port, [f"{NAME}/messages/#"])
+                Recorder(
+                    self.broker.port, [f"{name}/messages/#" for name in names]
+                )
             )
-            self._api = stack.enter_context(
-                BemcomApi(NAME, self.broker.port, listens=False)
+            within = (
+                stack.enter_context(Limits()).command
+                if self._has_limits
+                else ()
             )
+            self._apis = [
+                stack.enter_context(
+                    BemcomApi(name, self.broker.port, listens=False)
+                )
+                for name in names
+            ]
             self._select()
-            self.connector = ConnectorProcess(
-                folder,
-                self.broker.port,
-                {_name(n): address for n, address in enumerate(everyone)},
-                POLL_SECONDS=str(self._poll_s),
-            )
             self.started_at = time.time()
-            stack.enter_context(self.connector)
-            self.process = psutil.Process(self.connector.process.pid)
+            self.connectors = [
+                stack.enter_context(
+                    self._connector(folder, number, name, within)
+                )
+                for number, name in enumerate(names)
+            ]
+            self._pids = [one.process.pid for one in self.connectors]
+            self._clocks = [cpu_clock(pid) for pid in self._pids]
+            self.recorder.watch_cpu(self._pids[0])
             self._stack = stack.pop_all()
         return self
+
+    def _connector(
+        self, folder: Path, number: int, name: str, within: Sequence[str]
+    ) -> ConnectorProcess:
+        (folder / name).mkdir()
+        return ConnectorProcess(
+            folder / name,
+            self.broker.port,
+            {_name(one): _address(one) for one in self._stations_of(number)},
+            bind=f"127.0.0.{1 + number}",
+            within=within,
+            main=self._main,
+            CONNECTOR_NAME=name,
+            POLL_SECONDS=str(self.poll_s),
+        )
 
     def __exit__(
         self,
@@ -105,13 +146,17 @@ class Stack:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is None and not self.connector.is_running():
-            raise RuntimeError(f"it ended: {self.connector.output[-2000:]}")
-        self._stack.close()
+        with self._stack:
+            for one in self.connectors:
+                if kind is None and not one.is_running():
+                    raise RuntimeError(
+                        f"it ended: {one.output[-OUTPUT_SHOWN:]}"
+                    )
 
     def write(self, station: int, actuator: str, value: object) -> float:
         """Write an actuator; return when, in Unix seconds."""
-        return self._api.write(f"{_name(station)}__{actuator}", value)
+        api = self._apis[station % self._number]
+        return api.write(f"{_name(station)}__{actuator}", value)
 
     def take_traffic(self) -> Traffic:
         """Return what went over the wire since the last call.
@@ -123,42 +168,44 @@ class Stack:
         return traffic
 
     def cpu_s(self) -> float:
-        """Return the CPU time of the connector so far."""
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
+        """Return the CPU time of all connectors so far."""
+        return sum(map(time.clock_gettime, self._clocks))
 
     def memory_mib(self) -> float:
-        """Return what the connector holds in memory."""
-        return float(self.process.memory_info().rss) / 2**20
+        """Return what the largest connector holds in memory."""
+        memory = [psutil.Process(pid).memory_info().rss for pid in self._pids]
+        return float(max(memory)) / 2**20
 
     def dropped_datagrams(self) -> int:
-        """Return how many datagrams the kernel dropped at our socket."""
+        """Return how many datagrams the kernel dropped at our sockets."""
         table = Path("/proc/net/udp").read_text("ascii").splitlines()[1:]
-        mine = "0100007F" + PORT_OF_STATIONS
-        return sum(int(row.split()[-1]) for row in table if mine in row.split())
+        rows = [row.split() for row in table]
+        return sum(int(row[-1]) for row in rows if OUR_SOCKETS.match(row[1]))
+
+    def _stations_of(self, connector: int) -> range:
+        return range(connector, self.stations, self._number)
 
     def _select(self) -> None:
         """Mark the wanted datapoints of all stations as active."""
-        everyone = range(self.stations)
-        sensors = [Key(one, name) for one in everyone for name in self._sensors]
-        self._api.select(
-            [f"{_name(key.station)}__{key.name}" for key in sensors],
-            [
+        for number, api in enumerate(self._apis):
+            sensors = {
+                f"{_name(one)}__{name}": Key(one, name)
+                for one in self._stations_of(number)
+                for name in self.sensors
+            }
+            actuators = [
                 f"{_name(one)}__{name}"
-                for one in everyone
+                for one in self._stations_of(number)
                 for name in self._actuators
-            ],
-        )
-        self.keys = {
-            self._api.topic(f"{_name(key.station)}__{key.name}"): key
-            for key in sensors
-        }
+            ]
+            api.select(sensors, actuators)
+            self.keys |= {api.topic(key): sensors[key] for key in sensors}
 
 
-def learn_sensors() -> list[str]:
+def learn_sensors(main: Path = MAIN) -> list[str]:
     """Ask a connector with one station which values it has."""
-    with Stack(1) as stack:
-        topic = f"{NAME}/available_datapoints"
+    with Stack(1, main=main) as stack:
+        topic = f"{NAME}-0/available_datapoints"
         message = stack.broker.observe(topic).wait_for(
             topic,
             lambda one: all(
@@ -172,3 +219,7 @@ def learn_sensors() -> list[str]:
 
 def _name(station: int) -> str:
     return f"s{station:04}"
+
+
+def _address(station: int) -> str:
+    return f"127.0.{1 + station // 250}.{1 + station % 250}"

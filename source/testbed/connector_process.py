@@ -34,6 +34,8 @@ class ConnectorProcess:
         Local address for UDP.
     within
         A command that starts it, as ``unshare`` does.
+    main
+        The program, perhaps another version's.
     settings
         Further variables.
     """
@@ -46,11 +48,12 @@ class ConnectorProcess:
         *,
         bind: str = "127.0.0.1",
         within: Sequence[str] = (),
+        main: str | Path = MAIN,
         **settings: str,
     ) -> None:
         self._output = folder / "connector.log"
         self._folder = folder
-        self._command = [*within, sys.executable, str(MAIN)]
+        self._command = [*within, sys.executable, str(main)]
         self._environment = {
             "PATH": os.environ["PATH"],
             "CONNECTOR_NAME": NAME,

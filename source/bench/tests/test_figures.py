@@ -60,14 +60,41 @@ def test_polls_that_the_measurement_has_cut_are_left_out() -> None:
     assert figures.of_whole_rounds(cut, rounds) == said
 
 
-def test_the_round_of_a_fleet_lasts_from_the_first_to_the_last_station() -> (
-    None
-):
-    rounds = {
-        0: [Round(0.0, 0.2), Round(5.0, 5.3)],
-        1: [Round(0.3, 0.5), Round(5.1, 5.2), Round(9.0, 9.2)],
-    }
-    assert figures.fleet_rounds(rounds) == pytest.approx([0.5, 0.3])
+def test_what_earlier_polls_brought_is_left_out() -> None:
+    heard, said = a_poll(0, 10.0)
+    rounds = figures.station_rounds(heard, said)
+    early, due = arrival(9.99, "topic/1", 6, 1), arrival(10.3, "topic/1", 7, 2)
+
+    assert figures.without_earlier(
+        [Said(9.9, 0, 3, 0), *said], [early, due], KEYS, rounds
+    ) == (said, [due])
+
+
+def begun(*moments: float) -> list[Round]:
+    return [Round(at, at + 0.2) for at in moments]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "missing"),
+    [
+        ({0: begun(0.1, 5.1, 10.1), 1: begun(4.9, 9.9, 14.9)}, 0),
+        ({0: begun(0.1, 10.1), 1: begun(4.9, 9.9, 14.9)}, 1),
+        ({0: begun(0.1, 5.1, 10.1), 1: begun(14.9)}, 2),
+        ({0: begun(0.1, 5.1, 10.1), 1: begun(4.9)}, 1),
+        ({0: begun(0.1, 5.1, 10.1)}, 3),
+    ],
+)
+def test_a_poll_is_missing_where_two_are_too_far_apart(
+    rounds: dict[int, list[Round]], missing: int
+) -> None:
+    assert figures.missing_polls(rounds, 2, 0.0, 15.0, 5.0) == missing
+
+
+def test_the_highest_cpu_share_is_that_of_the_worst_100_ms() -> None:
+    idle = [(0.02 * n, 0.0) for n in range(10)]
+    busy = [(0.2 + 0.02 * n, 0.01 * n) for n in range(6)]
+    assert figures.highest_cpu_share([*idle, *busy]) == pytest.approx(0.5)
+    assert math.isnan(figures.highest_cpu_share(idle[:5]))
 
 
 def test_values_of_one_datagram_are_found_by_station_and_timestamp() -> None:
@@ -130,6 +157,12 @@ def test_an_answer_without_any_value_is_missed() -> None:
     assert count(said, a_full_answer(7)) == (8, 4, 0)
 
 
+def test_a_reading_of_several_reports_is_due_with_each_of_them() -> None:
+    keys = {"topic": Key(0, "readings__limited_by")}
+    said = [Said(0.0, 0, 1, 6), Said(0.2, 0, 2, 7)]
+    assert figures.count_values(said, {}, [], keys).due == 2
+
+
 def test_values_of_a_neighbour_are_missed() -> None:
     said = [Said(0.0, 0, 3, 7), Said(0.0, 1, 3, 100_007)]
     exchanged = [
@@ -168,7 +201,12 @@ def test_broken_pauses_are_counted_for_each_station_alone() -> None:
 def test_a_spread_names_the_value_below_which_so_many_are() -> None:
     spread = figures.spread(range(1, 101))
     assert (spread.number, spread.mean, spread.p50) == (100, 50.5, 50.5)
-    assert (spread.p95, spread.p99, spread.worst) == (95, 99, 100)
+    assert (spread.p95, spread.p99) == pytest.approx((95.05, 99.01))
+    assert spread.worst == 100
+
+
+def test_a_single_number_does_not_spread() -> None:
+    assert figures.spread([3.0]) == (1, 3.0, 3.0, 3.0, 3.0, 3.0)
 
 
 def test_nothing_has_no_spread() -> None:

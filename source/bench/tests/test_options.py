@@ -31,12 +31,13 @@ def test_a_fleet_has_stations(
     assert "1 to 10000" in told
 
 
+@pytest.mark.parametrize("option", ["--rounds", "--connectors"])
 @pytest.mark.parametrize("text", ["0", "-1", "a"])
-def test_there_is_a_round(
-    capsys: pytest.CaptureFixture[str], text: str
+def test_there_is_a_round_and_a_connector(
+    capsys: pytest.CaptureFixture[str], option: str, text: str
 ) -> None:
-    told = refusal(capsys, f"--rounds={text}")
-    assert "--rounds" in told
+    told = refusal(capsys, f"{option}={text}")
+    assert option in told
     assert "at least 1" in told
 
 

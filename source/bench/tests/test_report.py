@@ -28,11 +28,11 @@ def a_fleet(stations: int) -> dict[str, Any]:
         "polls_expected": 100,
         "first_values_s": {
             "stations": stations,
+            "first_s": 0.4,
             "first_of_all_s": 0.5,
             "all_s": 0.8,
         },
         "station_round_s": dict(SPREAD),
-        "fleet_round_s": dict(SPREAD),
         "latency_s": dict(QUICK),
         "values_expected": 6600,
         "values_received": 6600,
@@ -41,7 +41,8 @@ def a_fleet(stations: int) -> dict[str, Any]:
         "datagrams_dropped": 0,
         "pauses_broken": 0,
         "cpu_s_per_poll": 0.001,
-        "memory_mib": 40.0,
+        "cpu_share_in_100_ms": 0.35,
+        "memory_mib": 33.0,
     }
 
 
@@ -87,7 +88,8 @@ def results() -> dict[str, Any]:
             "stopped_s": 2.0,
         },
         "pushes": [pushes_at(rate) for rate in (10, 100, 1000)],
-        "building": {"cpu_share": 0.001, "memory_mib": 40.0},
+        "limited": a_fleet(100),
+        "building": {"cpu_share": 0.001, "memory_mib": 33.0},
     }
 
 
@@ -99,14 +101,17 @@ def test_every_goal_finds_its_figure(results: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "what"),
     [
-        (("fleets", 0, "station_round_s", "p95"), 0.24, "a station's round"),
-        (("fleets", 1, "fleet_round_s", "worst"), 0.61, "the fleet's round"),
+        (("fleets", 0, "station_round_s", "p95"), 0.225, "a station's round"),
+        (("fleets", 1, "station_round_s", "p95"), 0.225, "1000 stations"),
         (("fleets", 0, "values_received"), 6599, "values missing"),
         (("fleets", 1, "values_doubled"), 1, "values doubled"),
         (("fleets", 1, "datagrams_dropped"), 1, "datagrams dropped"),
         (("fleets", 0, "pauses_broken"), 1, "pauses broken"),
-        (("fleets", 0, "latency_s", "p95"), 0.051, "answer → value"),
-        (("fleets", 1, "cpu_s_per_poll"), 0.0016, "CPU per poll"),
+        (("fleets", 0, "latency_s", "p95"), 0.011, "answer → value"),
+        (("fleets", 1, "latency_s", "p95"), 0.026, "answer → value"),
+        (("limited", "latency_s", "p95"), 0.16, "128 MiB"),
+        (("limited", "first_values_s", "first_s"), 4.1, "start with 0.1"),
+        (("limited", "first_values_s", "first_s"), math.nan, "start with"),
         (("fleets", 1, "polls"), 99, "polls missing"),
         (("pushes", 1, "pauses_broken"), 1, "pauses broken"),
         (("commands_idle", "commands_arrived"), 39, "commands lost"),
@@ -122,7 +127,7 @@ def test_every_goal_finds_its_figure(results: dict[str, Any]) -> None:
         (("pushes", 1, "latency_s", "p99"), 0.011, "100 pushes/s"),
         (("pushes", 2, "arrived"), 99, "pushes lost"),
         (("building", "cpu_share"), 0.011, "ten stations"),
-        (("building", "memory_mib"), 65.0, "memory"),
+        (("building", "memory_mib"), 34.1, "memory"),
     ],
     ids=str,
 )
@@ -144,7 +149,7 @@ def test_what_was_not_measured_is_not_called_reached(
     del results["building"]
     results["pushes"] = []
     page = report.markdown(results)
-    assert "| memory of ten stations | 64 MiB | – |  |" in page
+    assert "| memory of ten stations | 34 MiB | – |  |" in page
     assert report.missed(results) == []
 
 
@@ -155,5 +160,33 @@ def test_the_page_names_machine_figures_and_others(
     assert "a processor, 2 cores" in page
     assert "6600 of 6600" in page
     assert "| idle line | 40 of 40 | 1.0 / 2.0 / 3.0 |" in page
+    assert "| 35% | 33 | 0.50 / 0.80 |" in page
     assert "keba-kecontact" in page
     assert "{" not in page
+
+
+def test_fleets_with_limits_and_with_several_connectors_have_rows(
+    results: dict[str, Any],
+) -> None:
+    results["shared"] = a_fleet(1000) | {"connectors": 4}
+    page = report.markdown(results)
+    assert "| 100 at 0.1 CPU, each 30 s | 1.00 / 1.05 |" in page
+    assert "| 1000, shared by 4 connectors | 1.00 / 1.05 |" in page
+
+
+def test_versions_are_compared_by_the_mean_of_their_runs() -> None:
+    this, slower = a_fleet(100), a_fleet(100)
+    slower["cpu_s_per_poll"] = 0.003
+    table, is_missed = report.comparison({100: [(this, this), (this, slower)]})
+    cells = [[*column.cells] for column in table.columns]
+    assert [column[0] for column in cells] == [
+        "100", "CPU per poll", "1.0 ms", "2.0 ms", "0.50", "0.9",
+    ]  # fmt: skip
+    assert not is_missed
+
+
+@pytest.mark.parametrize("cpu_s", [0.00091, math.nan])
+def test_a_goal_of_cpu_against_another_version_is_missed(cpu_s: float) -> None:
+    this, other = a_fleet(100), a_fleet(100)
+    this["cpu_s_per_poll"] = cpu_s
+    assert report.comparison({100: [(this, other)]})[1]
