@@ -20,7 +20,7 @@ from simulator.pauses import PauseChecker, Violation
 from simulator.profiles import PROFILES, Profile
 from simulator.scenario import SCENARIOS, Scenario, Step
 from simulator.scenario_file import load_scenario
-from simulator.server import HeardRequest, Witness
+from simulator.server import HeardRequest, Observer
 from simulator.station import SimulatedStation
 from simulator.vehicle import Vehicle
 from simulator.wire import Address, Outgoing
@@ -37,6 +37,7 @@ __all__ = [
     "FaultyLink",
     "HeardRequest",
     "LinkFaults",
+    "Observer",
     "Outgoing",
     "PauseChecker",
     "Profile",
@@ -46,6 +47,5 @@ __all__ = [
     "Step",
     "Vehicle",
     "Violation",
-    "Witness",
     "load_scenario",
 ]

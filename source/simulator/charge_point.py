@@ -71,19 +71,7 @@ class Mains(NamedTuple):
 
 
 class ChargePoint:
-    """Vehicle, authorisation, limits, meter and sessions as one machine.
-
-    Parameters
-    ----------
-    profile
-        The hardware and its habits.
-    random
-        Where chance comes from.
-    clock
-        The station's own clock.
-    now
-        The present moment, in seconds.
-    """
+    """Vehicle, authorisation, limits, meter and sessions as one machine."""
 
     def __init__(
         self,

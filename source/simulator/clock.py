@@ -15,10 +15,6 @@ class StationClock:
 
     Parameters
     ----------
-    now
-        The present moment.
-    uptime_s
-        Seconds that the station has been running already.
     unix_at_zero
         The true Unix time at the moment 0.
     synchronised

@@ -45,13 +45,6 @@ Answer = bytes | None
 def obey(point: ChargePoint, words: list[str]) -> Answer:
     """Do what a command says.
 
-    Parameters
-    ----------
-    point
-        The station that is told.
-    words
-        The command and its arguments.
-
     Returns
     -------
     bytes or None

@@ -62,8 +62,6 @@ class Failsafe:
 
         Parameters
         ----------
-        now
-            The present moment.
         says
             What the command says: `current`, `enable`, or both.
         """

@@ -93,8 +93,6 @@ class FaultyLink:
 
     Parameters
     ----------
-    faults
-        What is wrong with it.
     seed
         The same seed and the same datagrams give the same faults.
     start
@@ -117,13 +115,6 @@ class FaultyLink:
 
     def carry(self, data: bytes, at: float) -> list[tuple[float, bytes]]:
         """Send a datagram.
-
-        Parameters
-        ----------
-        data
-            The datagram.
-        at
-            When it is sent, in seconds.
 
         Returns
         -------

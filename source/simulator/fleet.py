@@ -14,7 +14,7 @@ from simulator.faults import NO_FAULTS, FaultyLink, LinkFaults
 from simulator.pauses import PauseChecker, Violation
 from simulator.profiles import PROFILES, Profile
 from simulator.scenario import SCENARIOS, Scenario
-from simulator.server import HeardRequest, Seat, Server, Witness
+from simulator.server import Endpoint, HeardRequest, Observer, Server
 from simulator.station import SimulatedStation
 from simulator.wire import KEBA_PORT, Station
 
@@ -57,7 +57,7 @@ class Simulator:
         The port of stations and clients; KEBA's, unless a test cannot use it.
     broadcast
         An address at which all stations hear as well.
-    witness
+    observer
         Who sees each datagram, in the server's thread.
     others
         Stations made by other means (a replay, for instance), by the name
@@ -95,16 +95,16 @@ class Simulator:
         strict: bool = True,
         port: int = KEBA_PORT,
         broadcast: str | None = None,
-        witness: Witness | None = None,
+        observer: Observer | None = None,
         others: Mapping[str, Station] | None = None,
     ) -> None:
         self._port = port
-        self._witness = witness
+        self._observer = observer
         self._broadcast = broadcast
         back = faults if faults_to_client is None else faults_to_client
         now = time.monotonic()
         self.stations: dict[str, SimulatedStation] = {}
-        self._seats: dict[str, Seat] = {}
+        self._endpoints: dict[str, Endpoint] = {}
         for name, address in stations.items():
             model: Profile | str = _pick(profile, name)
             plot: Scenario | str = _pick(scenario, name)
@@ -122,7 +122,7 @@ class Simulator:
                     port=port,
                     unix_at_zero=time.time() - now,
                 )
-            self._seats[name] = Seat(
+            self._endpoints[name] = Endpoint(
                 station,
                 address,
                 FaultyLink(_pick(faults, name), f"{seed} {name} there", now),
@@ -133,10 +133,10 @@ class Simulator:
 
     def __enter__(self) -> Self:
         self._server = Server(
-            list(self._seats.values()),
+            list(self._endpoints.values()),
             port=self._port,
             broadcast=self._broadcast,
-            witness=self._witness,
+            observer=self._observer,
         )
         self._thread = threading.Thread(target=self._serve, name="simulator")
         self._thread.start()
@@ -174,34 +174,13 @@ class Simulator:
     def wait_until(
         self, condition: Callable[[], bool], timeout_s: float = PATIENCE_S
     ) -> bool:
-        """Wait until something is true of the stations or the requests.
-
-        Parameters
-        ----------
-        condition
-            Looked at after each event.
-        timeout_s
-            When to give up.
-
-        Returns
-        -------
-        bool
-            Whether it became true.
-        """
+        """Wait until something is true of the stations or the requests."""
         return self._server.wait_until(condition, timeout_s=timeout_s)
 
     # What to do to stations ------------------------------------------------
 
     def act(self, name: str, action: Action) -> None:
-        """Let something happen to a station; return when it has.
-
-        Parameters
-        ----------
-        name
-            The station.
-        action
-            Any of ``simulator.actions``.
-        """
+        """Let something happen to a station; return when it has."""
         self._check(name)
         self._server.act(name, action).result(PATIENCE_S)
 
@@ -217,7 +196,7 @@ class Simulator:
         done.result(PATIENCE_S)
 
     def _check(self, name: str) -> None:
-        if name not in self._seats:
+        if name not in self._endpoints:
             raise ValueError(f"there is no station {name!r}")
         if self._failure is not None:
             raise self._failure
@@ -263,13 +242,6 @@ def find_profile(profile: Profile | str) -> Profile:
 
 def find_scenario(scenario: Scenario | str, seed: str) -> Scenario:
     """Return a scenario, by its name if it is one.
-
-    Parameters
-    ----------
-    scenario
-        A scenario, or the name of one that is built in.
-    seed
-        Where the chance in it begins.
 
     Raises
     ------

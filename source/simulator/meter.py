@@ -21,8 +21,6 @@ class Meter:
     ----------
     energy
         What it shows at the beginning, in 0.1 Wh.
-    now
-        The moment of the beginning.
     """
 
     def __init__(self, energy: float, now: float) -> None:

@@ -107,8 +107,6 @@ class ModbusStation:
 
     Parameters
     ----------
-    station
-        The station; its UDP side goes on as before.
     is_p40
         Whether it codes product, firmware and phases as a P40 does.
     """
@@ -245,15 +243,7 @@ class ModbusStation:
 
 
 class ModbusServer(socketserver.TCPServer):
-    """Serves one client after the other, as the stations do.
-
-    Parameters
-    ----------
-    where
-        Address and port to listen at.
-    station
-        Who answers.
-    """
+    """Serves one client after the other, as the stations do."""
 
     allow_reuse_address = True
 

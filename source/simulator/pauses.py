@@ -29,12 +29,6 @@ class Violation:
     ----------
     at
         When it came, in Unix seconds.
-    station
-        The station that got it.
-    source
-        The address that sent it.
-    text
-        What it said.
     rule
         Which pause was broken, in words.
     gap_s
@@ -56,13 +50,7 @@ class Violation:
 
 
 class PauseChecker:
-    """Watches the requests to one station.
-
-    Parameters
-    ----------
-    station
-        The name of the station.
-    """
+    """Watches the requests to one station."""
 
     def __init__(self, station: str) -> None:
         self._station = station
@@ -71,17 +59,7 @@ class PauseChecker:
         self._asked_at: dict[str, float] = {}
 
     def hear(self, data: bytes, at: float, source: str) -> list[Violation]:
-        """Note a datagram and return what it breaks.
-
-        Parameters
-        ----------
-        data
-            The datagram.
-        at
-            When it came, in seconds.
-        source
-            The address that sent it.
-        """
+        """Note a datagram and return what it breaks."""
         words = read_words(data)
         text = " ".join(words)
         rules = [

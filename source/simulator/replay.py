@@ -43,15 +43,6 @@ class ReplayedStation:
     After the last recorded answer to a request the first comes again. What
     was not recorded is not answered. Status messages (`push 1`, ...) are left
     out: a recording does not tell when they came.
-
-    Parameters
-    ----------
-    name
-        How logs call it.
-    answers
-        Recorded answers by request.
-    port
-        The port that it sends to.
     """
 
     def __init__(
@@ -118,7 +109,7 @@ class ReplayedStation:
                 self._mute = frozenset()
         return []
 
-    def take_news(self) -> list[str]:
+    def take_log_lines(self) -> list[str]:
         """Return nothing: nothing happens by itself."""
         return []
 
@@ -129,8 +120,6 @@ class Recording:
 
     Parameters
     ----------
-    source
-        What the file is called.
     stations
         Recorded answers by request, by station. A capture does not tell whose
         answers it has: they are found under None.
@@ -146,8 +135,6 @@ class Recording:
         ----------
         name
             The station; a capture may have any.
-        port
-            The port that it sends to.
 
         Raises
         ------
@@ -173,12 +160,8 @@ def load_replay(
 
     Parameters
     ----------
-    path
-        A capture or raw messages.
     name
         The station's name, in raw messages the one that it has there.
-    port
-        The port that it sends to.
 
     Raises
     ------

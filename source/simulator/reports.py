@@ -31,10 +31,6 @@ def report(point: ChargePoint, serial: str, number: int) -> bytes | None:
 
     Parameters
     ----------
-    point
-        The station's state.
-    serial
-        Its serial number.
     number
         1, 2, 3 or 100 to 130.
     """

@@ -40,10 +40,6 @@ class Scenario:
 
     Parameters
     ----------
-    name
-        How logs call it.
-    steps
-        What happens.
     repeat_s
         After so many seconds it starts again; None means never.
     """
@@ -72,8 +68,6 @@ class Script:
 
     Parameters
     ----------
-    scenario
-        What to play.
     start
         The moment of its second 0.
     """

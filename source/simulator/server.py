@@ -57,12 +57,6 @@ class HeardRequest:
     ----------
     at
         When, in Unix seconds; the kernel's stamp where it gives one.
-    station
-        The name of the station.
-    source
-        Where it came from.
-    text
-        What it said.
     """
 
     at: float
@@ -71,7 +65,7 @@ class HeardRequest:
     text: str
 
 
-class Witness(Protocol):
+class Observer(Protocol):
     """Sees each datagram, in the server's thread, which must not wait."""
 
     def heard(self, request: HeardRequest) -> None:
@@ -82,17 +76,11 @@ class Witness(Protocol):
 
 
 @dataclass(slots=True)
-class Seat:
+class Endpoint:
     """A station's place in the network.
 
     Parameters
     ----------
-    station
-        Who sits there.
-    address
-        The address that its socket is bound to.
-    to_station, to_client
-        The links in both directions.
     checker
         Who watches the pauses, if anybody does.
     """
@@ -110,13 +98,9 @@ class Server:
 
     Parameters
     ----------
-    seats
-        The stations and their places.
-    port
-        The port that their sockets are bound to.
     broadcast
         An address at which all of them hear as well.
-    witness
+    observer
         Who sees each datagram, if anybody does.
 
     Raises
@@ -127,16 +111,18 @@ class Server:
 
     def __init__(
         self,
-        seats: Sequence[Seat],
+        endpoints: Sequence[Endpoint],
         *,
         port: int,
         broadcast: str | None,
-        witness: Witness | None = None,
+        observer: Observer | None = None,
     ) -> None:
-        self._witness = witness
+        self._observer = observer
         self.requests: deque[HeardRequest] = deque(maxlen=KEPT_ENTRIES)
         self.violations: deque[Violation] = deque(maxlen=KEPT_ENTRIES)
-        self._seats = {seat.station.name: seat for seat in seats}
+        self._endpoints = {
+            endpoint.station.name: endpoint for endpoint in endpoints
+        }
         self._sockets: dict[str, socket.socket] = {}
         self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = itertools.count()
@@ -148,7 +134,7 @@ class Server:
         self._selector = selectors.DefaultSelector()
         self._waker, self._wakee = socket.socketpair()
         try:
-            self._open(seats, port, broadcast)
+            self._open(endpoints, port, broadcast)
         except OSError:
             self.close()
             raise
@@ -157,18 +143,20 @@ class Server:
 
     def act(self, name: str, action: Action) -> Future[None]:
         """Let something happen to a station, soon; the result tells when."""
-        return self._enqueue(lambda: self._perform(self._seats[name], action))
+        return self._enqueue(
+            lambda: self._perform(self._endpoints[name], action)
+        )
 
     def disturb(
         self, name: str, to_station: LinkFaults, to_client: LinkFaults
     ) -> Future[None]:
         """Let something else be wrong with a station's links, soon."""
-        seat = self._seats[name]
+        endpoint = self._endpoints[name]
 
         def change() -> None:
             now = time.monotonic()
-            seat.to_station.change(to_station, now)
-            seat.to_client.change(to_client, now)
+            endpoint.to_station.change(to_station, now)
+            endpoint.to_client.change(to_client, now)
 
         return self._enqueue(change)
 
@@ -199,8 +187,8 @@ class Server:
 
     def run(self) -> None:
         """Serve until `stop` is called."""
-        for seat in self._seats.values():
-            self._plan_waking(seat)
+        for endpoint in self._endpoints.values():
+            self._plan_waking(endpoint)
         while not self._is_ending.is_set():
             self._work_off()
             for key, _ in self._selector.select(self._patience_s()):
@@ -217,31 +205,33 @@ class Server:
         self._wakee.close()
 
     def _open(
-        self, seats: Sequence[Seat], port: int, broadcast: str | None
+        self, endpoints: Sequence[Endpoint], port: int, broadcast: str | None
     ) -> None:
-        _allow_files(len(seats) + SPARE_FILES)
+        _allow_files(len(endpoints) + SPARE_FILES)
         self._wakee.setblocking(False)
         self._selector.register(
             self._wakee, selectors.EVENT_READ, self._take_orders
         )
-        for seat in seats:
-            sock = self._listen(seat.address, port, [seat], is_broadcast=False)
-            self._sockets[seat.station.name] = sock
+        for endpoint in endpoints:
+            sock = self._listen(
+                endpoint.address, port, [endpoint], is_broadcast=False
+            )
+            self._sockets[endpoint.station.name] = sock
         if broadcast is not None:
-            self._listen(broadcast, port, seats, is_broadcast=True)
+            self._listen(broadcast, port, endpoints, is_broadcast=True)
 
     def _listen(
         self,
         address: str,
         port: int,
-        seats: Sequence[Seat],
+        endpoints: Sequence[Endpoint],
         *,
         is_broadcast: bool,
     ) -> socket.socket:
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
         def read() -> None:
-            self._read(sock, seats, is_broadcast=is_broadcast)
+            self._read(sock, endpoints, is_broadcast=is_broadcast)
 
         self._selector.register(sock, selectors.EVENT_READ, read)
         sock.setblocking(False)
@@ -273,14 +263,14 @@ class Server:
             else:
                 done.set_result(None)
 
-    def _perform(self, seat: Seat, action: Action) -> None:
+    def _perform(self, endpoint: Endpoint, action: Action) -> None:
         now = time.monotonic()
-        self._take(seat, seat.station.perform(action, now), now)
+        self._take(endpoint, endpoint.station.perform(action, now), now)
 
     def _read(
         self,
         sock: socket.socket,
-        seats: Sequence[Seat],
+        endpoints: Sequence[Endpoint],
         *,
         is_broadcast: bool,
     ) -> None:
@@ -293,80 +283,82 @@ class Server:
                 # The kernel's note that an earlier datagram found nobody.
                 logger.debug("receiving: %s", error)
                 continue
-            for seat in seats:
-                self._arrive(seat, data, at, sender, is_broadcast=is_broadcast)
+            for endpoint in endpoints:
+                self._arrive(
+                    endpoint, data, at, sender, is_broadcast=is_broadcast
+                )
 
     def _arrive(
         self,
-        seat: Seat,
+        endpoint: Endpoint,
         data: bytes,
         at: float,
         sender: Address,
         *,
         is_broadcast: bool,
     ) -> None:
-        name = seat.station.name
+        name = endpoint.station.name
         text = _readable(data)
         logger.info("%s << %s (from %s:%d)", name, text, *sender)
         request = HeardRequest(at, name, sender, text)
         self.requests.append(request)
-        if self._witness:
-            self._witness.heard(request)
-        if seat.checker:
-            for violation in seat.checker.hear(data, at, sender[0]):
+        if self._observer:
+            self._observer.heard(request)
+        if endpoint.checker:
+            for violation in endpoint.checker.hear(data, at, sender[0]):
                 logger.warning("%s !! %s", name, violation)
                 self.violations.append(violation)
 
-        for due, arriving in seat.to_station.carry(data, time.monotonic()):
+        for due, arriving in endpoint.to_station.carry(data, time.monotonic()):
 
             def deliver(now: float, arriving: bytes = arriving) -> None:
-                leaving = seat.station.receive(
+                leaving = endpoint.station.receive(
                     arriving, now, sender, broadcast=is_broadcast
                 )
-                self._take(seat, leaving, now)
+                self._take(endpoint, leaving, now)
 
             self._plan(due, deliver)
 
     def _take(
-        self, seat: Seat, leaving: Iterable[Outgoing], now: float
+        self, endpoint: Endpoint, leaving: Iterable[Outgoing], now: float
     ) -> None:
         """Pass on what leaves a station and plan its next moment."""
-        name = seat.station.name
-        for line in seat.station.take_news():
+        name = endpoint.station.name
+        for line in endpoint.station.take_log_lines():
             logger.info("%s %s", name, line)
         sock = self._sockets[name]
         for outgoing in leaving:
             at = max(outgoing.at, now)
-            for due, data in seat.to_client.carry(outgoing.data, at):
+            for due, data in endpoint.to_client.carry(outgoing.data, at):
 
                 def send(
                     _now: float,
                     data: bytes = data,
                     to: Address = outgoing.to,
                 ) -> None:
-                    if self._witness:
-                        self._witness.said(name, data)
+                    if self._observer:
+                        self._observer.said(name, data)
                     _send(name, sock, data, to)
 
                 self._plan(due, send)
-        self._plan_waking(seat)
+        self._plan_waking(endpoint)
 
     # The agenda ------------------------------------------------------------
 
     def _plan(self, at: float, job: Callable[[float], None]) -> None:
         heapq.heappush(self._agenda, (at, next(self._order), job))
 
-    def _plan_waking(self, seat: Seat) -> None:
-        moment = seat.station.next_moment()
-        if moment >= seat.wakes_at or moment == math.inf:
+    def _plan_waking(self, endpoint: Endpoint) -> None:
+        moment = endpoint.station.next_moment()
+        if moment >= endpoint.wakes_at or moment == math.inf:
             return
-        seat.wakes_at = moment
+        endpoint.wakes_at = moment
 
         def wake(now: float) -> None:
-            if seat.wakes_at != moment:
+            if endpoint.wakes_at != moment:
                 return
-            seat.wakes_at = math.inf
-            self._take(seat, seat.station.advance(now), now)
+            endpoint.wakes_at = math.inf
+            self._take(endpoint, endpoint.station.advance(now), now)
 
         self._plan(moment, wake)
 

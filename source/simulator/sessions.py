@@ -42,11 +42,6 @@ class SessionLog:
     UDP guide V2.01, pages 19 to 21: a session is entered when it begins; at
     its end the end values are added and it is copied to 101, so that 100 and
     101 are equal until the next one begins.
-
-    Parameters
-    ----------
-    last_number
-        The counter's value before the first session.
     """
 
     def __init__(self, last_number: int) -> None:

@@ -24,7 +24,7 @@ from simulator.actions import (
 from simulator.charge_point import Change, ChargePoint
 from simulator.clock import StationClock
 from simulator.commands import is_command, obey
-from simulator.news import of_settings
+from simulator.log_lines import changed_settings
 from simulator.profiles import P30_C, Profile
 from simulator.reports import report, settings
 from simulator.scenario import Scenario, Script
@@ -51,8 +51,8 @@ BOOT_MESSAGE = b"started ..."
 COPY_PORT = 7092
 COPY_DELAY_S = 0.001
 
-# For callers that never ask for news.
-KEPT_NEWS = 1_000
+# For callers that never take them.
+KEPT_LOG_LINES = 1_000
 
 LONG_RUNNING_S = 100_000.0
 UNIX_AT_ZERO = 1_700_000_000.0
@@ -67,14 +67,8 @@ class SimulatedStation:
 
     Parameters
     ----------
-    name
-        How logs call it.
-    profile
-        Model, firmware and habits.
     seed
         The same seed, name and calls give the same answers.
-    scenario
-        What happens to it by itself.
     speed
         Seconds that pass inside in one second outside.
     now
@@ -124,7 +118,7 @@ class SimulatedStation:
         self._late_s = 0.0
         self._answered_at: dict[str, float] = {}
         self._report_at = -math.inf
-        self._news: deque[str] = deque(maxlen=KEPT_NEWS)
+        self._log_lines: deque[str] = deque(maxlen=KEPT_LOG_LINES)
         self._settings = settings(self.point)
 
     # From the network ------------------------------------------------------
@@ -147,10 +141,6 @@ class SimulatedStation:
         data
             The datagram. What is no request is not answered, so that two
             stations can never answer each other.
-        now
-            When it arrives, in seconds on the caller's clock.
-        sender
-            Where it comes from.
         broadcast
             Whether it was sent to all. Stations answer that as well (guide
             V2.01, pages 10 and 14).
@@ -167,7 +157,7 @@ class SimulatedStation:
         answer = None if reason else self._answer(words)
         if answer is None:
             reason = reason or "not a request that it knows"
-            self._news.append(f"-- no answer to {request!r}: {reason}")
+            self._log_lines.append(f"-- no answer to {request!r}: {reason}")
             return leaving
         self._client = sender[0]
         at = now + self._reply_delay_s(words[0], now)
@@ -221,11 +211,7 @@ class SimulatedStation:
     def advance(self, now: float) -> list[Outgoing]:
         """Let time pass and return the status messages that it brings.
 
-        Parameters
-        ----------
-        now
-            The present moment on the caller's clock; an earlier one than
-            before is ignored.
+        A moment before the last one is ignored.
         """
         target = self._inside(now)
         leaving: list[Outgoing] = []
@@ -264,25 +250,17 @@ class SimulatedStation:
     # From outside ----------------------------------------------------------
 
     def perform(self, action: Action, now: float) -> list[Outgoing]:
-        """Let something happen to the station.
-
-        Parameters
-        ----------
-        action
-            What happens.
-        now
-            The present moment on the caller's clock.
-        """
+        """Let something happen to the station."""
         return self.advance(now) + self._do(action)
 
-    def take_news(self) -> list[str]:
+    def take_log_lines(self) -> list[str]:
         """Return what happened since the last call, one line each."""
-        news = list(self._news)
-        self._news.clear()
-        return news
+        lines = list(self._log_lines)
+        self._log_lines.clear()
+        return lines
 
     def _do(self, action: Action) -> list[Outgoing]:
-        self._news.append(f"-- {action}")
+        self._log_lines.append(f"-- {action}")
         match action:
             case Reboot():
                 self._go_down()
@@ -344,7 +322,7 @@ class SimulatedStation:
     def _pushes(self) -> list[Outgoing]:
         changes = self.point.take_changes()
         before, self._settings = self._settings, settings(self.point)
-        self._news.extend(of_settings(before, self._settings))
+        self._log_lines.extend(changed_settings(before, self._settings))
         if self._client is None or self._is_dead() or not self._may_push():
             return []
         return list(self._told(changes, self._client))

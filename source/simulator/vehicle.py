@@ -48,11 +48,6 @@ class Charger:
 
     The current climbs in stairs of one second and falls at once. Between two
     stairs it is constant, so that energy can be reckoned exactly.
-
-    Parameters
-    ----------
-    vehicle
-        The vehicle that it sits in.
     """
 
     def __init__(self, vehicle: Vehicle) -> None:

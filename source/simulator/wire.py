@@ -24,14 +24,10 @@ class Outgoing:
 
     Parameters
     ----------
-    data
-        The datagram.
     at
         The moment it leaves, on the clock that the caller passes to the
         station. Not earlier than the moment of the call's own news, but a
         reply may lie in the future.
-    to
-        Where it goes.
     """
 
     data: bytes
@@ -65,7 +61,7 @@ class Station(Protocol):
     def perform(self, action: Action, now: float) -> list[Outgoing]:
         """Let something happen to the station from outside."""
 
-    def take_news(self) -> list[str]:
+    def take_log_lines(self) -> list[str]:
         """Return what happened since the last call, one line each."""
 
 

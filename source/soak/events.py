@@ -88,13 +88,8 @@ def settings_of(station: SimulatedStation) -> Settings:
     return Settings(limits.curr_user, limits.enable_user)
 
 
-class StationsWitness:
+class StationsObserver:
     """Notes what stations hear and say, in their thread.
-
-    Parameters
-    ----------
-    queue
-        Where it is noted.
 
     Attributes
     ----------

@@ -40,19 +40,7 @@ STEPS_S = (-7200.0, -600.0, -5.0, 5.0, 600.0, 3600.0, 86_400.0)
 
 
 class FaultContext:
-    """What a fault gets to play with.
-
-    Parameters
-    ----------
-    testbed
-        All pieces of the run.
-    writer
-        Who writes setpoints, and remembers them.
-    phase
-        The fault's place in the timeline.
-    chance
-        The same seed gives the same fault.
-    """
+    """What a fault gets to play with."""
 
     def __init__(
         self, testbed: Testbed, writer: Writer, phase: Phase, chance: Random

@@ -36,12 +36,6 @@ class Judge:
 
     Parameters
     ----------
-    name
-        Name of the connector.
-    stations
-        The stations by name.
-    serials
-        Their serial numbers.
     sensor_of
         Returns the sensor that is published on a topic.
     is_ours

@@ -40,13 +40,7 @@ def plain_nonsense(chance: Random) -> bytes:
 
 
 class Mutants:
-    """Recordings of real stations with a few things wrong.
-
-    Parameters
-    ----------
-    chance
-        The same seed gives the same datagrams.
-    """
+    """Recordings of real stations with a few things wrong."""
 
     def __init__(self, chance: Random) -> None:
         self._chance = chance

@@ -26,10 +26,6 @@ class FaultTally:
 
     Parameters
     ----------
-    name
-        Which fault.
-    times, total_s
-        How often it came and how long it lasted in all.
     slowest_recovery_s
         The slowest time from its end until the stations that it was about
         were online with fresh values; other faults may have gone on. None
@@ -48,28 +44,16 @@ class Report:
 
     Parameters
     ----------
-    machine
-        What it ran on.
-    date, seed, stations
-        Of the run.
     is_armed
         Whether stations were armed and their settings restored.
-    asked_s, lasted_s
-        How long it should run, and did.
     was_interrupted
         Whether somebody ended it early.
     is_alone
         Whether it had a network namespace of its own.
     began_at
         The moment by the monotonic clock from which all others count.
-    faults, findings, breaches, samples
-        What happened and what was measured.
     slowest_calm_s
         The slowest recovery of all stations after the last fault of a cycle.
-    to_stations, from_stations, from_unknown_senders
-        Datagrams.
-    values, messages
-        What was judged.
     lives
         How many processes of the connector there were.
     failure

@@ -51,12 +51,8 @@ class Run:
 
     Parameters
     ----------
-    testbed
-        All pieces, running.
     seconds
         How long it should last; it ends with the calm that is due then.
-    seed
-        Where chance begins.
     sample
         Looks at the connector's process; None if it is not there.
     tell

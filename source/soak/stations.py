@@ -50,10 +50,6 @@ class Station:
     ----------
     number
         Its number, from 0; its values follow from it.
-    name, address
-        As in the connector's settings.
-    profile
-        What it is.
     """
 
     number: int
@@ -85,13 +81,7 @@ class Station:
         return LOWEST_SETPOINT + self.number + _STRIDE * step
 
     def right_results(self, *, is_in_force: bool) -> frozenset[str]:
-        """Return what may become of a command in calm.
-
-        Parameters
-        ----------
-        is_in_force
-            Whether the station has what it was told.
-        """
+        """Return what may become of a command in calm."""
         if self.profile.refuses:
             return frozenset({"rejected"})
         if self.profile.confirms_only and not is_in_force:

@@ -13,7 +13,7 @@ from soak.events import (
     LinkChanged,
     Published,
     Settings,
-    StationsWitness,
+    StationsObserver,
     settings_of,
 )
 from soak.stations import CONNECTOR, Station
@@ -41,12 +41,6 @@ class Testbed:
 
     Parameters
     ----------
-    folder
-        For files of broker and connector.
-    stations
-        The stations.
-    seed
-        Where chance begins in the stations.
     is_armed
         Whether the connector arms the stations' failsafe mode and restores
         what a restart has undone.
@@ -77,16 +71,16 @@ class Testbed:
         self.is_connector_down = True
         self._folder = folder
         self._stack = ExitStack()
-        witness = StationsWitness(self.queue)
+        observer = StationsObserver(self.queue)
         self.simulator = Simulator(
             {one.name: one.address for one in stations},
             profile={one.name: one.profile for one in stations},
             scenario="always-charging",
             seed=seed,
             strict=False,
-            witness=witness,
+            observer=observer,
         )
-        witness.stations = self.simulator.stations
+        observer.stations = self.simulator.stations
         self.clock = SteppedClock(folder)
         self.broker = Mosquitto(folder, BROKER, has_memory=True)
         self.connector = ConnectorProcess(

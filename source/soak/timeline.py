@@ -46,12 +46,6 @@ class Kind:
 
     Parameters
     ----------
-    name
-        How the report calls it.
-    family
-        What it is about.
-    least_s, most_s
-        How long it lasts.
     is_rare
         Comes in every fourth round of all faults only.
     is_about_one
@@ -108,8 +102,6 @@ class Phase:
     start_s, duration_s
         When it begins, counted from the start of the run, and how long it
         lasts.
-    kind
-        Which fault.
     stations
         The stations that it is about; none where it is about something else.
     """
@@ -135,8 +127,6 @@ class Cycle:
 
     Parameters
     ----------
-    phases
-        The faults in order of their start.
     calm_at_s, end_s
         When the last fault has ended, and when the calm is over.
     """
@@ -156,10 +146,6 @@ def plan(
     seconds
         How long the run is to be; a run too short for a whole cycle gets a
         short one.
-    stations
-        All stations.
-    chance
-        The same seed gives the same timeline.
     """
     deck = _Deck(chance)
     begin = WARM_UP_S

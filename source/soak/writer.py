@@ -17,10 +17,6 @@ class Writer:
 
     Parameters
     ----------
-    stations
-        The stations by name.
-    chance
-        The same seed gives the same setpoints.
     note
         Called with station, word and value before each is written.
     send

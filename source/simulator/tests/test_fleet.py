@@ -224,7 +224,7 @@ def test_a_station_that_is_not_there_cannot_be_disturbed() -> None:
 
 
 class Notes:
-    """A witness that remembers."""
+    """A observer that remembers."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -236,10 +236,10 @@ class Notes:
         self.lines.append(f"{station} >> {data.decode().strip()}")
 
 
-def test_a_witness_sees_each_datagram_before_anybody_else() -> None:
+def test_an_observer_sees_each_datagram_before_anybody_else() -> None:
     notes = Notes()
     with (
-        Simulator(BOTH, port=PORT, witness=notes) as sim,
+        Simulator(BOTH, port=PORT, observer=notes) as sim,
         Client() as client,
     ):
         assert client.ask("curr 10000", GARAGE) == "TCH-OK :done\n"
@@ -253,13 +253,13 @@ def test_a_witness_sees_each_datagram_before_anybody_else() -> None:
         assert notes.lines[2] == "garage >> nonsense"
 
 
-def test_a_witness_does_not_see_what_the_way_has_swallowed() -> None:
+def test_an_observer_does_not_see_what_the_way_has_swallowed() -> None:
     notes = Notes()
     with (
         Simulator(
             BOTH,
             port=PORT,
-            witness=notes,
+            observer=notes,
             faults=LinkFaults(),
             faults_to_client=LinkFaults(loss=1.0),
         ) as sim,

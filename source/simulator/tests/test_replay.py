@@ -164,7 +164,7 @@ def test_nothing_else_happens_to_a_replayed_station() -> None:
     assert garage.perform(PlugIn(), 0.0) == []
     assert garage.advance(1e6) == []
     assert garage.next_moment() == math.inf
-    assert garage.take_news() == []
+    assert garage.take_log_lines() == []
 
 
 def test_bytes_that_were_no_text_are_sent_as_they_were(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from simulator.actions import PlugIn, Unplug
 from simulator.faults import NO_FAULTS, FaultyLink
-from simulator.server import Seat, Server
+from simulator.server import Endpoint, Server
 from simulator.station import SimulatedStation
 from simulator.tests.client import PATIENCE_S, PORT, Client
 from simulator.tests.talking import BRISK
@@ -25,13 +25,13 @@ GARAGE = "127.0.1.2"
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    seat = Seat(
+    endpoint = Endpoint(
         SimulatedStation("garage", port=PORT),
         GARAGE,
         FaultyLink(NO_FAULTS, 1),
         FaultyLink(NO_FAULTS, 1),
     )
-    server = Server([seat], port=PORT, broadcast=None)
+    server = Server([endpoint], port=PORT, broadcast=None)
     thread = threading.Thread(target=server.run, name="server under test")
     thread.start()
     yield server
@@ -75,7 +75,7 @@ def test_waiting_ends_in_vain_after_its_time(server: Server) -> None:
 
 def test_a_taken_address_is_refused_by_name(server: Server) -> None:
     with pytest.raises(OSError, match=rf"in use: {GARAGE}:{PORT}"):
-        Server(list(server._seats.values()), port=PORT, broadcast=None)
+        Server(list(server._endpoints.values()), port=PORT, broadcast=None)
 
 
 def test_a_client_on_all_addresses_that_shares_its_port_may_sit_beside(

@@ -309,11 +309,11 @@ def test_the_news_tell_what_happened_and_what_got_no_answer(
     garage.perform(PlugIn(BRISK), 0.0)
     ask(garage, "hello", now=1.0)
     garage.perform(Unplug(), 2.0)
-    news = garage.take_news()
-    assert "-- Plug 7, vehicle plugged in and locked" in news
-    assert "-- no answer to 'hello': not a request that it knows" in news
-    assert "-- the vehicle is unplugged" in news
-    assert garage.take_news() == []
+    lines = garage.take_log_lines()
+    assert "-- Plug 7, vehicle plugged in and locked" in lines
+    assert "-- no answer to 'hello': not a request that it knows" in lines
+    assert "-- the vehicle is unplugged" in lines
+    assert garage.take_log_lines() == []
 
 
 def test_a_station_can_be_made_to_say_anything(

@@ -45,13 +45,6 @@ class Attribution(Invariant):
     """Each field of a report under a station is one that it has said.
 
     So is what follows from fields: of that, only the meter's total is judged.
-
-    Parameters
-    ----------
-    stations
-        All stations by name.
-    serials
-        Their serial numbers.
     """
 
     name = "No wrong attribution"

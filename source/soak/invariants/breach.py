@@ -14,12 +14,8 @@ class Breach:
 
     Parameters
     ----------
-    invariant
-        Which one.
     at
         When, by the monotonic clock.
-    evidence
-        What was seen.
     """
 
     invariant: str
@@ -33,12 +29,8 @@ class Finding:
 
     Parameters
     ----------
-    invariant
-        Its name.
     measured, limit
         What was seen, and what may be.
-    breaches
-        How often the promise was broken.
     is_judged
         Whether there was anything to judge.
     """

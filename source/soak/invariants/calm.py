@@ -23,13 +23,7 @@ and one more of each where an older command was in doubt."""
 
 
 class Recovery(Invariant):
-    """After a fault all stations are online and their values flow.
-
-    Parameters
-    ----------
-    stations
-        Names of all stations.
-    """
+    """After a fault all stations are online and their values flow."""
 
     name = "Recovery after each fault"
     limit = f"{RECOVERY_S:g} s after the last fault has ended"
@@ -101,11 +95,6 @@ class Settled(Invariant):
     Commands that were written while the broker or the connector was down are
     lost, as MQTT has it; so one more is written in each calm, and that one
     counts.
-
-    Parameters
-    ----------
-    stations
-        All stations by name.
     """
 
     name = "Newest setpoint in force in each calm"

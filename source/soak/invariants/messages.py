@@ -157,11 +157,6 @@ class LogRows(Invariant):
     others are about faults: each fault may cost a few for each station that
     it touches, each start a few and one for each station. A row that is
     published once more because the broker came back counts once.
-
-    Parameters
-    ----------
-    stations
-        How many there are.
     """
 
     name = "Log rows"

@@ -45,10 +45,6 @@ class Sample:
         How long it has been running.
     rss
         Resident memory, in bytes.
-    threads, files
-        How many it has.
-    cpu_s
-        CPU seconds that it has used.
     """
 
     at: float
@@ -66,8 +62,6 @@ class Slope:
 
     Parameters
     ----------
-    mib_per_hour
-        How fast memory grows.
     sigma
         How far chance may have moved it.
     """

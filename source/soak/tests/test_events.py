@@ -3,7 +3,7 @@ from queue import SimpleQueue
 import pytest
 
 from simulator import HeardRequest, SimulatedStation
-from soak.events import Event, Heard, Said, Settings, StationsWitness
+from soak.events import Event, Heard, Said, Settings, StationsObserver
 
 
 @pytest.mark.parametrize(
@@ -22,16 +22,16 @@ def test_settings_show_what_is_in_force(
     assert Settings(6100, enable_user=True).shows(word, value) is is_shown
 
 
-def test_the_witness_notes_what_is_in_force_at_each_datagram() -> None:
+def test_the_observer_notes_what_is_in_force_at_each_datagram() -> None:
     queue: SimpleQueue[Event] = SimpleQueue()
-    witness = StationsWitness(queue)
+    observer = StationsObserver(queue)
     station = SimulatedStation("s00")
-    witness.stations = {"s00": station}
+    observer.stations = {"s00": station}
     client = ("127.0.6.1", 7090)
 
-    witness.heard(HeardRequest(17.0, "s00", client, "curr 6100"))
+    observer.heard(HeardRequest(17.0, "s00", client, "curr 6100"))
     station.receive(b"curr 6100", 1.0)
-    witness.said("s00", b"TCH-OK :done\n")
+    observer.said("s00", b"TCH-OK :done\n")
 
     before, after = queue.get(), queue.get()
     assert isinstance(before, Heard)

@@ -42,16 +42,10 @@ _UNITS = {
 _UNREMARKABLE = frozenset({"Max curr %", "Tmo CT"})
 
 
-def of_settings(
+def changed_settings(
     before: Mapping[str, int], after: Mapping[str, int]
 ) -> list[str]:
-    """Return a line for each setting that changed.
-
-    Parameters
-    ----------
-    before, after
-        Fields of report 2.
-    """
+    """Return a line for each setting that changed."""
     return [
         f"-- {field} {value}{_meaning(field, value)}"
         for field, value in after.items()
