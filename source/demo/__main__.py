@@ -23,8 +23,8 @@ from testbed.connector_process import ConnectorProcess
 ADDRESSES = {"garage": "127.0.0.2", "yard": "127.0.0.3"}
 SCENARIOS = {"garage": "always-charging", "yard": "idle"}
 CONNECTOR = "keba-p30-connector"
-# QoS 1: with 0 it hangs up before the message has left.
 AMQTT_PUB = ".venv/bin/amqtt_pub -q 1 --url mqtt://{}:{}"
+"""QoS 1: with 0 it hangs up before the message has left."""
 
 SPEED = 5.0
 """Time in the stations passes so much faster: energy should be seen to grow."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Faster, a station has more to tell than anybody reads.
 LARGEST_SPEED = 3600.0
+"""Faster, a station has more to tell than anybody reads."""
+
 SMALLEST_SPEED = 0.001
 
 LARGEST_FLEET = 65_536

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from simulator.wire import Address
 
-# Python names this option on no version we support; the number is that of
-# Linux on all machines but a few historic ones (socket(7)).
 _SO_TIMESTAMPNS = 35
+"""Python names this option on no version we support; the number is that of
+Linux on all machines but a few historic ones (socket(7))."""
+
 _TIMESPEC = struct.Struct("@ll")
 _LARGEST_DATAGRAM = 65_535
 _NANOSECONDS = 1e-9

@@ -29,22 +29,24 @@ STARTING, NOT_READY, READY, CHARGING, ERROR, INTERRUPTED = range(6)
 NOTHING, CABLE_LOCKED = 0, 3
 PLUGGED, PLUGGED_AND_LOCKED = 5, 7
 
-# UDP guide V2.01, page 13: while charging, another current is offered to the
-# vehicle only after so many seconds.
 CURRENT_DELAY_S = (6.0, 7.0)
+"""UDP guide V2.01, page 13: while charging, another current is offered to the
+vehicle only after so many seconds."""
 
-# Guessed: a socket closes its lock so soon after the plug is in.
 LOCK_DELAY_S = 2.0
+"""Guessed: a socket closes its lock so soon after the plug is in."""
 
-# Guessed. State 0 was captured 237 s and 3478 s after the start; most stations
-# leave it soon.
 START_UP_S = 10.0
+"""Guessed. State 0 was captured 237 s and 3478 s after the start; most
+stations leave it soon."""
 
-# UDP guide V2.00, page 6: a status message for each 10 Wh.
 ENERGY_PUSH_UNITS = 100
+"""UDP guide V2.00, page 6: a status message for each 10 Wh."""
 
-# At exactly 300 s it was still refused (ioBroker.kecontact pull request 242).
 PHASE_SWITCH_PAUSE_S = 300.0
+"""At exactly 300 s it was still refused (ioBroker.kecontact pull request 242).
+"""
+
 PHASES_BY_UDP = 4
 
 MAINS_CHANGE_S = 20.0

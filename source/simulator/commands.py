@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 DONE = b"TCH-OK :done\n"
 NOTHING_TO_STOP = b"TCH-ERR:nothing to stop\n"
 X2_NOT_ALLOWED = b"TCH-ERR:X2 : not allowed now\n"
-# Invented, for the profile that refuses everything.
 REFUSED = b"TCH-ERR:not allowed now\n"
+"""Invented, for the profile that refuses everything."""
 
 LONGEST_TIMER_S = 860_400
 LARGEST_ENERGY = 999_999_999

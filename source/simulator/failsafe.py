@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-# What must be sent after it has tripped.
 BOTH = frozenset({"current", "enable"})
+"""What must be sent after it has tripped."""
 
 
 @dataclass(frozen=True, slots=True)

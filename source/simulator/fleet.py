@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("simulator")
 
-# For a thread that has nothing to wait for itself.
 PATIENCE_S = 10.0
+"""For a thread that has nothing to wait for itself."""
 
 _T = TypeVar("_T", "Profile | str", "Scenario | str", LinkFaults)
-# The same for all stations, or a table with an entry for each.
 PerStation: TypeAlias = "_T | Mapping[str, _T]"
+"""The same for all stations, or a table with an entry for each."""
 
 
 class Simulator:

@@ -9,8 +9,8 @@ from simulator.failsafe import Failsafe, FailsafeSetting
 NO_LIMIT = 63_000
 LOWEST_CURRENT = 6_000
 
-# UDP guide V2.01, page 31: `ena` takes about one second.
 ENABLE_DELAY_S = 1.0
+"""UDP guide V2.01, page 31: `ena` takes about one second."""
 
 
 def is_current(milliampere: int) -> bool:

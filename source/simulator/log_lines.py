@@ -38,8 +38,8 @@ _UNITS = {
     "Setenergy": "x 0.1 Wh",
 }
 
-# They follow from others, or change all the time.
 _UNREMARKABLE = frozenset({"Max curr %", "Tmo CT"})
+"""They follow from others, or change all the time."""
 
 
 def changed_settings(

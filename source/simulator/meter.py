@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-# 0.1 Wh = 360 J = 360 000 mW s: KEBA's unit of energy and KEBA's unit of power.
 MILLIWATT_SECONDS = 360_000.0
+"""0.1 Wh = 360 J = 360 000 mW s: KEBA's unit of energy and KEBA's unit of
+power."""
 
-# Floating point noise, far below one unit of 0.1 Wh.
 NOISE = 1e-3
+"""Floating point noise, far below one unit of 0.1 Wh."""
 
 
 class Meter:

@@ -38,8 +38,9 @@ ILLEGAL_FUNCTION = 1
 ILLEGAL_ADDRESS = 2
 IS_EXCEPTION = 0x80
 
-# Transaction, protocol, length; unit and function belong to the length.
 _HEADER = struct.Struct(">HHHBB")
+"""Transaction, protocol, length; unit and function belong to the length."""
+
 _UNCOUNTED_BYTES = 6
 
 P30_FIRST_DIGIT = 3

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 
 from simulator.wire import read_words
 
-# Between any two datagrams to a station (t_UDP_pause).
 BETWEEN_ANY_S = 0.100
-# Between two equal requests for a report (t_COM_pause).
-BETWEEN_EQUAL_REPORTS_S = 5.0
-# After a command that stops charging (t_DIS_pause).
-AFTER_STOP_S = 2.0
+"""Between any two datagrams to a station (t_UDP_pause)."""
 
-# Floating point noise of times since 1970, in seconds.
+BETWEEN_EQUAL_REPORTS_S = 5.0
+"""Between two equal requests for a report (t_COM_pause)."""
+
+AFTER_STOP_S = 2.0
+"""After a command that stops charging (t_DIS_pause)."""
+
 NOISE_S = 1e-6
+"""Floating point noise of times since 1970, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ logger = logging.getLogger("simulator")
 
 REPLY_DELAY_S = 0.005
 
-# The texts that were answered to each request, in turn.
 Answers = dict[str, list[str]]
+"""The texts that were answered to each request, in turn."""
 
 
 class ReplayError(ValueError):

@@ -14,16 +14,16 @@ Fields = dict[str, int | str]
 
 SESSION_REPORTS = range(100, 131)
 
-# UDP guide V2.01, page 12: the COM-module needs about five minutes; that the
-# field says so is guessed.
 COM_MODULE_READY_S = 300
+"""UDP guide V2.01, page 12: the COM-module needs about five minutes; that the
+field says so is guessed."""
 
-# UDP guide V2.01, page 19: larger totals overflow.
 ENERGY_OVERFLOW = 1_000_000_000
+"""UDP guide V2.01, page 19: larger totals overflow."""
 
-# Keys of reports 100 to 130 in guide V2.00, page 11.
 CAPITALS = {"E start": "E Start", "E pres": "E Pres"}
 NEVER_PADDED = frozenset({"ID", "Session ID", "Serial", "Sec"})
+"""Keys of reports 100 to 130 in guide V2.00, page 11."""
 
 
 def report(point: ChargePoint, serial: str, number: int) -> bytes | None:

@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     # Turns the value of a file into that of an action, or says why not.
     Reader = Callable[[object], Any]
 
-# A station that begins again more often does nothing else.
 LEAST_REPEAT_S = 1.0
+"""A station that begins again more often does nothing else."""
 
-# The most that UDP over IPv4 carries.
 LONGEST_DATAGRAM = 65_507
+"""The most that UDP over IPv4 carries."""
 
 LARGEST_ERROR = 2**32 - 1
 SHOWN_CHARACTERS = 60

@@ -34,19 +34,19 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("simulator")
 
-# Older entries are dropped, so that a long run does not fill the memory.
 KEPT_ENTRIES = 100_000
+"""Older entries are dropped, so that a long run does not fill the memory."""
 
-# The selector knows no longer waits than some weeks.
 LONGEST_PATIENCE_S = 3600.0
+"""The selector knows no longer waits than some weeks."""
 
-# Datagrams taken from one socket before the others have their turn.
 FAIR_SHARE = 20
+"""Datagrams taken from one socket before the others have their turn."""
 
 _REPORT = re.compile(rb'\{\s*"ID": "?(\d+)')
 
-# Files that a process needs besides the stations' sockets.
 SPARE_FILES = 64
+"""Files that a process needs besides the stations' sockets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,20 +39,21 @@ from simulator.wire import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Guessed: so long nothing is heard from a station whose power was off and on.
 BOOT_S = 2.0
+"""Guessed: so long nothing is heard from a station whose power was off and on.
+"""
 
-# ioBroker.kecontact knows a boot message of this form. That it goes to the
-# last client is guessed, and so is that all other messages go on to that one
-# after the power was off.
 BOOT_MESSAGE = b"started ..."
+"""ioBroker.kecontact knows a boot message of this form. That it goes to the
+last client is guessed, and so is that all other messages go on to that one
+after the power was off."""
 
-# ioBroker.kecontact#125: the copy came within 2 ms.
 COPY_PORT = 7092
 COPY_DELAY_S = 0.001
+"""ioBroker.kecontact#125: the copy came within 2 ms."""
 
-# For callers that never take them.
 KEPT_LOG_LINES = 1_000
+"""For callers that never take them."""
 
 LONG_RUNNING_S = 100_000.0
 UNIX_AT_ZERO = 1_700_000_000.0

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 Address = tuple[str, int]
 
-# UDP guide V2.01, page 14: sent from and received on this port.
 KEBA_PORT = 7090
+"""UDP guide V2.01, page 14: sent from and received on this port."""
 
-# The longest command is `display` with 23 characters of text; a station's
-# buffer is 512 bytes (UDP guide V2.01, page 14).
 LONGEST_REQUEST = 512
+"""The longest command is `display` with 23 characters of text; a station's
+buffer is 512 bytes (UDP guide V2.01, page 14)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,9 @@ LOWEST_SETPOINT = 6_100
 SETPOINTS = 569
 _STRIDE = 100
 
-# E total overflows at 10^9 (UDP guide V2.01, page 19).
 _FIRST_TOTAL = 1_000_000
 _TOTALS_EACH = 9_900_000
+"""E total overflows at 10^9 (UDP guide V2.01, page 19)."""
 
 
 @dataclass(frozen=True, slots=True)

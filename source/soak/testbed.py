@@ -32,8 +32,8 @@ ARMED = {
     "KEBA_P30_FAILSAFE": '{"timeout": 10, "current": 6000}',
 }
 
-# A log of each message would fill the disk.
 BROKER = "allow_anonymous true\nlog_dest none"
+"""A log of each message would fill the disk."""
 
 
 class Testbed:

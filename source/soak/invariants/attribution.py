@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from soak.events import Said
     from soak.stations import Station
 
-# A report is told at once; what a broker's outage held back comes later.
 REMEMBERED_S = 600.0
+"""A report is told at once; what a broker's outage held back comes later."""
 
-# After damaged datagrams nobody can tell what a station has said; values
-# that were on their way, or kept for the broker, come later.
 UNCERTAIN_S = 60.0
+"""After damaged datagrams nobody can tell what a station has said; values that
+were on their way, or kept for the broker, come later."""
 
-# Our own reading, more tolerant than any station is wrong on purpose.
 _PAIR = re.compile(rb'"([^"{}:]*)"\s*:\s*("[^"]*"|[^",}\s][^,}\n]*)')
+"""Our own reading, more tolerant than any station is wrong on purpose."""
 
 FORGED = frozenset({1_666_600_001, 1_666_600_002, 1_666_600_003})
 """Numbers that only forged reports hold: no meter goes so far."""

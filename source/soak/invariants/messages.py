@@ -128,26 +128,28 @@ class Heartbeats(Invariant):
         return f"{self.kept} kept, the closest {self._closest_s:.1f} s early"
 
 
-# What somebody has written is answered by a row: who writes decides how many.
 _ABOUT_MESSAGES = re.compile(
     r"TCH-OK|TCH-ERR|confirmed|did not answer (ena|curr|currtime) "
     r"|Refused a value|Ignored a|datapoint_map|Too many commands"
     r"|somebody else has changed"
 )
+"""What somebody has written is answered by a row: who writes decides how many.
+"""
 
-# The connector's own promise: a hundred at once, then one a second; and as
-# many warnings.
 AT_ONCE = 200
 PER_SECOND = 2.0
+"""The connector's own promise: a hundred at once, then one a second; and as
+many warnings."""
 
 ROWS_PER_START = 10
 ROWS_PER_STATION_AND_FAULT = 2
 ROWS_PER_FAULT = 4
 ROWS_PER_HOUR = 20
 
-# What a broker has not provably read is published once more when it is back.
 REPEATED_WITHIN_S = 60.0
 ROWS_REMEMBERED = 1_000
+"""What a broker has not provably read is published once more when it is back.
+"""
 
 
 class LogRows(Invariant):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 WORDS = ("curr", "currtime", "ena")
 
-# A command that got no result in this time will get none.
 PENDING_S = 120.0
+"""A command that got no result in this time will get none."""
 
 
 @dataclass(slots=True)
