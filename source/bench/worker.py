@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-PATIENCE_S = 60.0
+ANSWER_TIMEOUT_S = 60.0
 
 
 class Worker:
@@ -40,7 +40,7 @@ class Worker:
         return self._answer()
 
     def _answer(self) -> Any:
-        if not self._line.poll(PATIENCE_S):
+        if not self._line.poll(ANSWER_TIMEOUT_S):
             raise TimeoutError(f"{type(self).__name__} does not answer")
         return self._line.recv()
 

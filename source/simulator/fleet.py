@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("simulator")
 
-PATIENCE_S = 10.0
+ACTION_TIMEOUT_S = 10.0
 """For a thread that has nothing to wait for itself."""
 
 _T = TypeVar("_T", "Profile | str", "Scenario | str", LinkFaults)
@@ -172,7 +172,7 @@ class Simulator:
         return self._failure
 
     def wait_until(
-        self, condition: Callable[[], bool], timeout_s: float = PATIENCE_S
+        self, condition: Callable[[], bool], timeout_s: float = ACTION_TIMEOUT_S
     ) -> bool:
         """Wait until something is true of the stations or the requests."""
         return self._server.wait_until(condition, timeout_s=timeout_s)
@@ -182,7 +182,7 @@ class Simulator:
     def act(self, name: str, action: Action) -> None:
         """Let something happen to a station; return when it has."""
         self._check(name)
-        self._server.act(name, action).result(PATIENCE_S)
+        self._server.act(name, action).result(ACTION_TIMEOUT_S)
 
     def disturb(
         self,
@@ -193,7 +193,7 @@ class Simulator:
         """Let something else be wrong with the way to a station, and back."""
         self._check(name)
         done = self._server.disturb(name, to_station, to_client)
-        done.result(PATIENCE_S)
+        done.result(ACTION_TIMEOUT_S)
 
     def _check(self, name: str) -> None:
         if name not in self._endpoints:

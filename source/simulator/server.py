@@ -37,7 +37,7 @@ logger = logging.getLogger("simulator")
 KEPT_ENTRIES = 100_000
 """Older entries are dropped, so that a long run does not fill the memory."""
 
-LONGEST_PATIENCE_S = 3600.0
+LONGEST_WAIT_S = 3600.0
 """The selector knows no longer waits than some weeks."""
 
 FAIR_SHARE = 20
@@ -191,7 +191,7 @@ class Server:
             self._plan_waking(endpoint)
         while not self._is_ending.is_set():
             self._work_off()
-            for key, _ in self._selector.select(self._patience_s()):
+            for key, _ in self._selector.select(self._wait_s()):
                 key.data()
             self._work_off()
             self.announce()
@@ -371,11 +371,11 @@ class Server:
             _, _, job = heapq.heappop(self._agenda)
             job(now)
 
-    def _patience_s(self) -> float | None:
+    def _wait_s(self) -> float | None:
         if not self._agenda:
             return None
         left_s = self._agenda[0][0] - time.monotonic()
-        return min(max(0.0, left_s), LONGEST_PATIENCE_S)
+        return min(max(0.0, left_s), LONGEST_WAIT_S)
 
 
 def _send(name: str, sock: socket.socket, data: bytes, to: Address) -> None:

@@ -9,7 +9,7 @@ from typing import Self
 
 TCH_OK = b"TCH-OK :done\n"
 
-PATIENCE_S = 5.0
+THREAD_END_S = 5.0
 LARGEST_DATAGRAM = 65_507
 
 
@@ -86,7 +86,7 @@ class PlainStation:
         trace: TracebackType | None,
     ) -> None:
         self._end.send(b"!")
-        self._thread.join(PATIENCE_S)
+        self._thread.join(THREAD_END_S)
         for one in (self._socket, self._is_ending, self._end):
             one.close()
         assert not self._thread.is_alive()

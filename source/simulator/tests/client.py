@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 # Long enough for a busy machine; nobody waits for it when all is well.
-PATIENCE_S = 10.0
+ANSWER_TIMEOUT_S = 10.0
 
 # Not KEBA's, so that the tests do not disturb others on this machine.
 PORT = 17090
@@ -21,7 +21,7 @@ class Client:
     def __init__(self, address: str = "127.0.1.1") -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        self._socket.settimeout(PATIENCE_S)
+        self._socket.settimeout(ANSWER_TIMEOUT_S)
         self._socket.bind((address, PORT))
 
     def __enter__(self) -> Self:

@@ -12,7 +12,7 @@ from simulator.actions import PlugIn, Unplug
 from simulator.faults import NO_FAULTS, FaultyLink
 from simulator.server import Endpoint, Server
 from simulator.station import SimulatedStation
-from simulator.tests.client import PATIENCE_S, PORT, Client
+from simulator.tests.client import ANSWER_TIMEOUT_S, PORT, Client
 from simulator.tests.talking import BRISK
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_a_client_on_all_addresses_that_shares_its_port_may_sit_beside(
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         client.bind(("0.0.0.0", PORT))
-        client.settimeout(PATIENCE_S)
+        client.settimeout(ANSWER_TIMEOUT_S)
         client.sendto(b"i", (GARAGE, PORT))
         data, sender = client.recvfrom(512)
     assert data.startswith(b'"Firmware"')

@@ -73,7 +73,7 @@ class Payloads(Invariant):
         return f"{self.judged} messages"
 
 
-PATIENCE_S = 1.0
+LATE_HEARTBEAT_S = 1.0
 """For the way of a heartbeat on a busy machine."""
 
 
@@ -85,7 +85,7 @@ class Heartbeats(Invariant):
     """
 
     name = "Heartbeats keep their promise"
-    limit = f"the next one within the promised time and {PATIENCE_S:g} s"
+    limit = f"the next one within the promised time and {LATE_HEARTBEAT_S:g} s"
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class Heartbeats(Invariant):
     def look(self, now: float) -> None:
         """Complain about a promise that was broken."""
         promised_at = self._promised_at
-        if promised_at is not None and now > promised_at + PATIENCE_S:
+        if promised_at is not None and now > promised_at + LATE_HEARTBEAT_S:
             self.breach(now, f"{now - promised_at:.1f} s later than promised")
             self._promised_at = None
 

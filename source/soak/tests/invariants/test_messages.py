@@ -4,7 +4,7 @@ import pytest
 
 from soak.invariants.messages import (
     AT_ONCE,
-    PATIENCE_S,
+    LATE_HEARTBEAT_S,
     REPEATED_WITHIN_S,
     ROWS_PER_FAULT,
     ROWS_PER_HOUR,
@@ -82,10 +82,10 @@ def test_a_heartbeat_in_time_keeps_the_promise() -> None:
 def test_a_heartbeat_that_does_not_come_is_one_breach() -> None:
     heartbeats = Heartbeats()
     heartbeats.beat(0.0, PROMISE)
-    heartbeats.look(30.0 + PATIENCE_S)
+    heartbeats.look(30.0 + LATE_HEARTBEAT_S)
     assert heartbeats.broken == 0
 
-    heartbeats.look(30.1 + PATIENCE_S)
+    heartbeats.look(30.1 + LATE_HEARTBEAT_S)
     heartbeats.look(99.0)
 
     assert heartbeats.broken == 1
