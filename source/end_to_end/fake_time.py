@@ -117,7 +117,7 @@ class _WorldOfGateway(World):
     ) -> None:
         self._connector = connector
         self._clock = clock
-        fleet = connector.gateway._fleet
+        fleet = connector.gateway._fleet = connector.gateway._make_fleet()
         super().__init__(stations, fleet=fleet, **network)
 
     def flow(self) -> None:

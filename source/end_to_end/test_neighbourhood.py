@@ -208,6 +208,7 @@ def test_a_hundred_stations_are_asked_side_by_side_and_lose_no_value(
     assert len(first_rounds) == len(STREET)
     for one in first_rounds:
         assert [request.text for request in one] == list(fields)
-    # Nobody waits until another one has answered.
+    # Nobody waits until another one has answered: a round takes 0.2 s, the
+    # first ones begin 5 ms apart.
     texts = [request.text for request in requests]
-    assert texts[: texts.index("report 3")].count("report 1") > 50
+    assert texts[: texts.index("report 3")].count("report 1") > 20
