@@ -55,7 +55,7 @@ from pyconnector_template.settings import (
     read_settings,
 )
 
-__version__ = "1.1.0"
+__version__ = "1.2.0"
 
 SWITCH_INTERVAL_S = 0.001
 """After so long a thread lets another one run: with Python's five milliseconds
