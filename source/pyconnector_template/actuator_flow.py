@@ -23,17 +23,16 @@ LAST_TIMESTAMP_MS = 253_402_300_799_999
 
 
 class ActuatorFlow:
-    """
-    Takes actuator value messages and sends them as commands.
+    """Takes actuator value messages and sends them as commands.
 
     A connector overrides `send_command`.
 
     Attributes
     ----------
-    datapoint_map : dict
+    datapoint_map
         Set by the connector; ``datapoint_map["actuator"]`` maps topics to
         datapoint keys.
-    actuator_max_age_s : float
+    actuator_max_age_s
         Older commands are refused; 0 accepts all, the default, because
         BEMCom's own documentation shows timestamps in the past.
     """
@@ -44,16 +43,15 @@ class ActuatorFlow:
     def run_actuator_flow(
         self, topic: str, value_msg_json: str | bytes
     ) -> None:
-        """
-        Send the command that a value message asks for.
+        """Send the command that a value message asks for.
 
         Messages that are no commands are ignored with a warning.
 
         Parameters
         ----------
-        topic : str
+        topic
             Where the message came from.
-        value_msg_json : str or bytes
+        value_msg_json
             ``{"value": <any JSON>, "timestamp": <ms since 1970>}``
         """
         datapoint_key = self.datapoint_map["actuator"].get(topic)
@@ -95,19 +93,18 @@ class ActuatorFlow:
         datapoint_value: Any,
         datapoint_timestamp: int | None,
     ) -> None:
-        """
-        Send a command to the device; to be overridden.
+        """Send a command to the device; to be overridden.
 
         Connectors written before template 0.7.0 have no third parameter; they
         get two arguments.
 
         Parameters
         ----------
-        datapoint_key : str
+        datapoint_key
             The connector's own name of the datapoint.
-        datapoint_value : any JSON value
+        datapoint_value
             As it came: null, NaN, lists and objects are possible.
-        datapoint_timestamp : int or None
+        datapoint_timestamp
             Milliseconds since 1970 as given by the sender; None if the message
             had none, or nonsense.
         """

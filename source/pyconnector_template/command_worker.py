@@ -19,15 +19,14 @@ Command = tuple[str, str | bytes]
 
 
 class CommandWorker:
-    """
-    Runs commands one after the other, away from the broker's thread.
+    """Runs commands one after the other, away from the broker's thread.
 
     A device that answers slowly delays the next command, never the receiving
     of messages.
 
     Parameters
     ----------
-    run_command : callable
+    run_command
         Called with topic and payload in the worker's thread.
     """
 

@@ -77,8 +77,7 @@ JOIN_BROKER_S = 0.9
 
 
 class CannotStartError(Exception):
-    """
-    Something outside of the connector has to be mended before it can work.
+    """Something outside of the connector has to be mended before it can work.
 
     Its text says what and how; a traceback would only hide that.
     """
@@ -89,8 +88,7 @@ Datapoints = dict[str, dict[str, Any]]
 
 
 class Connector:
-    """
-    What all connectors have in common.
+    """What all connectors have in common.
 
     A connector is made as ``class MyConnector(Connector, SensorFlow,
     ActuatorFlow)`` and started with `run`. It may override `is_healthy`,
@@ -98,34 +96,34 @@ class Connector:
 
     Parameters
     ----------
-    version : str
+    version
         Version of the connector.
-    datapoint_map : dict, optional
+    datapoint_map
         The map until the first one arrives from BEMCom's API.
-    available_datapoints : dict, optional
+    available_datapoints
         Datapoints known from the start: actuators have to be given.
-    DeviceDispatcher : type, optional
+    DeviceDispatcher
         A dispatcher that triggers the sensor flow. None polls nothing.
-    device_dispatcher_kwargs : dict, optional
+    device_dispatcher_kwargs
         Its arguments. Without ``target_func`` it gets ``run_sensor_flow``.
-    MqttClient : type
+    MqttClient
         paho's Client. Other classes with its interface serve for tests.
-    heartbeat_interval : float
+    heartbeat_interval
         Seconds between heartbeats.
-    settings : TemplateSettings, optional
+    settings
         None reads them from the environment and from `dotenv_files`. What is
         wrong with them is told by `run`: tests of connectors make them without
         any.
 
     Attributes
     ----------
-    available_datapoints : dict
+    available_datapoints
         All datapoints known, with an example each.
-    datapoint_map : dict
+    datapoint_map
         The selected datapoints with their topics; replaced as a whole.
-    settings : TemplateSettings
+    settings
         What is set in the environment.
-    broker_findings : Findings
+    broker_findings
         What is wrong between connector, broker and BEMCom at the moment.
 
     """
@@ -176,8 +174,7 @@ class Connector:
         self._calls: SimpleQueue[bool] = SimpleQueue()
 
     def run(self) -> None:
-        """
-        Run until a signal, SystemExit or KeyboardInterrupt ends the connector.
+        """Run until a signal, SystemExit or KeyboardInterrupt ends it.
 
         Raises
         ------
@@ -212,8 +209,7 @@ class Connector:
         self._calls.put(True)
 
     def is_healthy(self) -> bool:
-        """
-        Whether the connector does its work; may be overridden.
+        """Whether the connector does its work; may be overridden.
 
         While it is false no heartbeat is sent. Called in the main thread.
         """
@@ -225,8 +221,7 @@ class Connector:
         return self._link is not None and self._link.is_connected()
 
     def open_device(self) -> None:
-        """
-        Open what the device needs; may be overridden.
+        """Open what the device needs; may be overridden.
 
         Called once in the main thread, before the connector says that it is
         online; the connection to the broker is on its way by then.
@@ -238,22 +233,20 @@ class Connector:
         """
 
     def on_connected(self) -> None:
-        """
-        Learn that the broker has accepted a connection; may be overridden.
+        """Learn that the broker has accepted a connection; may be overridden.
 
         Called in the broker's thread after each CONNACK: what the broker
         retained may be lost.
         """
 
     def on_datapoint_map(self, *, is_new: bool) -> None:
-        """
-        Learn that a usable datapoint map has come; may be overridden.
+        """Learn that a usable datapoint map has come; may be overridden.
 
         Called in the broker's thread.
 
         Parameters
         ----------
-        is_new : bool
+        is_new
             Whether it differs from the one in use before.
         """
 
@@ -262,8 +255,7 @@ class Connector:
         self._require_link().publish_messages(messages)
 
     def publish_retained(self, name: str, value: object) -> None:
-        """
-        Publish a state under ``<CONNECTOR_NAME>/<name>``, as JSON.
+        """Publish a state under ``<CONNECTOR_NAME>/<name>``, as JSON.
 
         The newest is kept and sent again after each CONNACK, since a broker
         may forget what it retained. It needs no datapoint map.
@@ -559,16 +551,15 @@ class Connector:
         userdata: Mapping[str, Connector],
         msg: Any,
     ) -> None:
-        """
-        Sort a message that came from the broker; never raises, never waits.
+        """Sort a message that came from the broker; never raises, never waits.
 
         Parameters
         ----------
-        client : object
+        client
             The MQTT client.
-        userdata : mapping
+        userdata
             ``{"self": <the connector>}``
-        msg : paho.mqtt.client.MQTTMessage
+        msg
             The message.
         """
         self = userdata["self"]
@@ -611,12 +602,11 @@ class Connector:
     def _validate_and_update_datapoint_map(
         self, datapoint_map_json: str | bytes
     ) -> None:
-        """
-        Install a new datapoint map; an unusable one leaves the old in place.
+        """Install a new datapoint map; an unusable one leaves the old in place.
 
         Parameters
         ----------
-        datapoint_map_json : str or bytes
+        datapoint_map_json
             ``{"sensor": {key: topic}, "actuator": {topic: key}}``
         """
         try:
@@ -664,12 +654,11 @@ class Connector:
     def _update_available_datapoints(
         self, available_datapoints: Datapoints
     ) -> None:
-        """
-        Note examples; announce the datapoints when new ones are among them.
+        """Note examples; announce the datapoints when new ones are among them.
 
         Parameters
         ----------
-        available_datapoints : dict
+        available_datapoints
             ``{"sensor": {key: example}, "actuator": {key: example}}``
         """
         has_grown = False

@@ -23,12 +23,11 @@ def empty_map() -> DatapointMap:
 
 
 def read_datapoint_map(text: str | bytes) -> tuple[DatapointMap, list[str]]:
-    """
-    Read a datapoint map as BEMCom's API publishes it.
+    """Read a datapoint map as BEMCom's API publishes it.
 
     Parameters
     ----------
-    text : str or bytes
+    text
         The message, JSON.
 
     Returns

@@ -17,30 +17,29 @@ if TYPE_CHECKING:
 
 
 class DispatchOnce(threading.Thread):
-    """
-    Runs a function once in a thread that can be asked to end.
+    """Runs a function once in a thread that can be asked to end.
 
     Parameters
     ----------
-    target_func : callable, optional
+    target_func
         Called in the thread. If it has a parameter ``termination_event`` it
         gets the event that asks it to return.
-    target_args, target_kwargs : sequence, mapping, optional
+    target_args, target_kwargs
         Arguments of ``target_func``.
-    cleanup_func : callable, optional
+    cleanup_func
         Called in the thread after the target has ended, however it ended.
-    cleanup_args, cleanup_kwargs : sequence, mapping, optional
+    cleanup_args, cleanup_kwargs
         Arguments of ``cleanup_func``.
 
     Attributes
     ----------
-    termination_event : threading.Event
+    termination_event
         Set by ``terminate``.
-    exception : BaseException or None
+    exception
         What ended the thread, SystemExit and KeyboardInterrupt included.
-    has_ended : bool
+    has_ended
         Whether the work is over; the thread may live a moment longer.
-    end_listener : callable or None
+    end_listener
         Called in the thread as its last act; may be set before the start.
     """
 
@@ -95,16 +94,15 @@ class DispatchOnce(threading.Thread):
 
 
 class DispatchInInterval(DispatchOnce):
-    """
-    Runs a function in a thread in regular intervals, never overlapping.
+    """Runs a function in a thread in regular intervals, never overlapping.
 
     Parameters
     ----------
-    target_func, target_args, target_kwargs : optional
+    target_func, target_args, target_kwargs
         See ``DispatchOnce``.
-    cleanup_func, cleanup_args, cleanup_kwargs : optional
+    cleanup_func, cleanup_args, cleanup_kwargs
         See ``DispatchOnce``.
-    call_interval : float
+    call_interval
         Seconds from start to start. A call that takes longer is followed by
         the next one at once.
     """

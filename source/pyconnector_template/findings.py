@@ -31,16 +31,15 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """
-    One thing that is wrong.
+    """One thing that is wrong.
 
     Parameters
     ----------
-    cause : Cause
+    cause
         What it is.
-    since_ms : int
+    since_ms
         Since when, in milliseconds since 1970 UTC.
-    evidence : str
+    evidence
         What shows it, in words; may be empty.
     """
 
@@ -50,12 +49,11 @@ class Finding:
 
 
 class Findings:
-    """
-    All that is wrong at the moment; may be used by any thread.
+    """All that is wrong at the moment; may be used by any thread.
 
     Parameters
     ----------
-    clock : callable
+    clock
         Milliseconds since 1970 UTC.
     """
 

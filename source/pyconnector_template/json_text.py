@@ -21,12 +21,11 @@ _encode = json.JSONEncoder(allow_nan=False).encode
 
 
 def to_json(value: object) -> str:
-    """
-    Encode a value as strict JSON, whatever it contains.
+    """Encode a value as strict JSON, whatever it contains.
 
     Parameters
     ----------
-    value : object
+    value
         Anything. NaN and Infinity become null, bytes become text (or
         ``{"base64": ...}`` where they are no UTF-8), other objects that JSON
         does not know become their ``str``.
@@ -51,8 +50,7 @@ def to_json(value: object) -> str:
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:
-    """
-    Decode a JSON object.
+    """Decode a JSON object.
 
     Raises
     ------

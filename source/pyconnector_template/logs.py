@@ -21,14 +21,13 @@ RECORDS_PER_SECOND = 1.0
 
 
 class TokenBucket:
-    """
-    Lets a burst through, then a steady trickle.
+    """Lets a burst through, then a steady trickle.
 
     Parameters
     ----------
-    burst : int
+    burst
         How much passes at once.
-    per_second : float
+    per_second
         How fast the bucket fills again.
     """
 
@@ -39,12 +38,11 @@ class TokenBucket:
         self._filled_at: float | None = None
 
     def take(self, now: float) -> bool:
-        """
-        Take a token if there is one.
+        """Take a token if there is one.
 
         Parameters
         ----------
-        now : float
+        now
             Seconds of any clock; a step backwards adds nothing.
         """
         if self._filled_at is not None:
@@ -74,16 +72,15 @@ class RepetitionFilter:
 
 
 class MQTTHandler(logging.Handler):
-    """
-    Publishes log records as BEMCom's log messages.
+    """Publishes log records as BEMCom's log messages.
 
     Never raises into the code that logs, and never waits.
 
     Parameters
     ----------
-    mqtt_client : object
+    mqtt_client
         Has ``publish(topic=, payload=, retain=)`` as paho's client.
-    log_topic : str
+    log_topic
         Where the messages go, ``<CONNECTOR_NAME>/logs``.
     """
 
@@ -128,12 +125,11 @@ class MQTTHandler(logging.Handler):
 
 
 def logger_about(emitter: str) -> logging.Logger:
-    """
-    Return the logger for what concerns one thing.
+    """Return the logger for what concerns one thing.
 
     Parameters
     ----------
-    emitter : str
+    emitter
         Whom its rows are about, a device or a part such as ``broker``: the
         AdminUI filters by it. Rows of the logger ``pyconnector`` itself carry
         the name of the function that logs.

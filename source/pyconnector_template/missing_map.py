@@ -25,12 +25,11 @@ class Step(Enum):
 
 
 class MissingMap:
-    """
-    Waits for the first datapoint map; any thread may say that it came.
+    """Waits for the first datapoint map; any thread may say that it came.
 
     Parameters
     ----------
-    name : str
+    name
         Of the connector.
     """
 
@@ -47,14 +46,13 @@ class MissingMap:
         self._others.add(name)
 
     def next_step(self, now: float, *, is_connected: bool) -> Step:
-        """
-        Tell what to do.
+        """Tell what to do.
 
         Parameters
         ----------
-        now : float
+        now
             Seconds of any clock.
-        is_connected : bool
+        is_connected
             Without a broker no map can come.
         """
         if self.has_come or self._has_told or not is_connected:

@@ -19,8 +19,7 @@ logger = logger_about("connector")
 
 
 class SensorFlow:
-    """
-    Takes raw messages from a device and publishes their values.
+    """Takes raw messages from a device and publishes their values.
 
     A connector overrides `receive_raw_msg` and `parse_raw_msg`. Messages are
     ``{"payload": {"raw_message": ..., "timestamp": ms}}``; on their way
@@ -29,17 +28,17 @@ class SensorFlow:
 
     Attributes
     ----------
-    mqtt_client : object
+    mqtt_client
         Set by the connector; publishes as paho's client does.
-    SEND_RAW_MESSAGE_TO_DB : str
+    SEND_RAW_MESSAGE_TO_DB
         "TRUE" sends each raw message to the raw-message database.
-    MQTT_TOPIC_RAW_MESSAGE_TO_DB : str
+    MQTT_TOPIC_RAW_MESSAGE_TO_DB
         Where raw messages go.
-    version : str
+    version
         Version of the connector, stored with each raw message.
-    datapoint_map : dict
+    datapoint_map
         ``datapoint_map["sensor"]`` maps keys to topics.
-    _update_available_datapoints : callable
+    _update_available_datapoints
         The connector's method that notes datapoints and examples.
     """
 
@@ -51,8 +50,7 @@ class SensorFlow:
     _update_available_datapoints: Callable[..., None]
 
     def run_sensor_flow(self, raw_data: Any = None) -> None:
-        """
-        Receive one raw message and publish what is in it.
+        """Receive one raw message and publish what is in it.
 
         A message that cannot be parsed is dropped with an error in the log:
         one malformed reply must not stop all devices. An exception of
@@ -61,7 +59,7 @@ class SensorFlow:
 
         Parameters
         ----------
-        raw_data : optional
+        raw_data
             What the device pushed, if it pushes; given to `receive_raw_msg`.
         """
         raw_msg = self.receive_raw_msg(raw_data=raw_data)
@@ -87,12 +85,11 @@ class SensorFlow:
             self._report_unusable_message(error)
 
     def receive_raw_msg(self, raw_data: Any = None) -> dict[str, Any]:
-        """
-        Receive a raw message from the device; to be overridden.
+        """Receive a raw message from the device; to be overridden.
 
         Parameters
         ----------
-        raw_data : optional
+        raw_data
             What the device pushed, if it pushes.
 
         Returns
@@ -105,12 +102,11 @@ class SensorFlow:
         raise NotImplementedError("receive_raw_msg has not been implemented.")
 
     def parse_raw_msg(self, raw_msg: dict[str, Any]) -> dict[str, Any]:
-        """
-        Parse a raw message; to be overridden, as a pure function.
+        """Parse a raw message; to be overridden, as a pure function.
 
         Parameters
         ----------
-        raw_msg : dict
+        raw_msg
             ``{"payload": {"raw_message": ..., "timestamp": ms}}``
 
         Returns
@@ -124,40 +120,37 @@ class SensorFlow:
     def complete_values(
         self, parsed_message: dict[str, Any], timestamp_ms: int
     ) -> None:
-        """
-        Add what follows from a parsed message; may be overridden.
+        """Add what follows from a parsed message; may be overridden.
 
         Parsing has to be a pure function, so that a stored message can be
         parsed again. What needs a memory of earlier messages belongs here.
 
         Parameters
         ----------
-        parsed_message : dict
+        parsed_message
             What `parse_raw_msg` has returned; to be changed in place.
-        timestamp_ms : int
+        timestamp_ms
             When the message came.
         """
 
     def select_values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """
-        Choose which values are published now; may be overridden.
+        """Choose which values are published now; may be overridden.
 
         Parameters
         ----------
-        values : mapping
+        values
             The values of those datapoints that have a topic, by their keys.
         """
         return values
 
     def publish_values(self, values: dict[str, Any], timestamp_ms: int) -> None:
-        """
-        Announce and publish values that belong to no raw message.
+        """Announce and publish values that belong to no raw message.
 
         Parameters
         ----------
-        values : dict
+        values
             Nested as a parsed message.
-        timestamp_ms : int
+        timestamp_ms
             Since when they are true.
         """
         self._publish_parsed_msg(
@@ -165,12 +158,11 @@ class SensorFlow:
         )
 
     def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
-        """
-        Publish retained messages.
+        """Publish retained messages.
 
         Parameters
         ----------
-        messages : iterable of (topic, payload)
+        messages
             Together, because a link of one's own sends them in one piece.
         """
         for topic, payload in messages:
@@ -189,8 +181,7 @@ class SensorFlow:
         self._filter_and_publish_datapoint_values(flattened_msg=flattened_msg)
 
     def _flatten_parsed_msg(self, parsed_msg: dict[str, Any]) -> dict[str, Any]:
-        """
-        Join nested keys with ``__``.
+        """Join nested keys with ``__``.
 
         Where two paths lead to one key the first value stays; a warning tells
         the key once.

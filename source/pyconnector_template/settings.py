@@ -58,18 +58,17 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """
-    What is wrong with one variable.
+    """What is wrong with one variable.
 
     Parameters
     ----------
-    variable : str
+    variable
         Its name in the environment.
-    value : str or None
+    value
         What was given, None if nothing was.
-    reason : str
+    reason
         Why it cannot be used.
-    example : str or None
+    example
         A value that could be.
     """
 
@@ -109,18 +108,17 @@ Settings = TypeVar("Settings", bound="TemplateSettings")
 
 
 class TemplateSettings(BaseModel):
-    """
-    What every connector needs to know; fields are variables in lower case.
+    """What every connector needs to know; fields are variables in lower case.
 
     Subclasses add fields with ``description``, ``examples`` and, where a value
     may come from a file, ``json_schema_extra=FROM_FILE``.
 
     Attributes
     ----------
-    prefixes : tuple of str
+    prefixes
         A variable that begins like one of these is meant for the connector.
         Empty here: a connector may read variables that are no settings.
-    obsolete : mapping of str to str
+    obsolete
         Variables of older versions, and what to set in their place.
     """
 
@@ -218,12 +216,11 @@ class TemplateSettings(BaseModel):
 
     @classmethod
     def problems_between(cls, values: Mapping[str, str]) -> Iterator[Problem]:
-        """
-        Find what is wrong between variables.
+        """Find what is wrong between variables.
 
         Parameters
         ----------
-        values : mapping of str to str
+        values
             The given variables under their field names, empty ones left out.
         """
         if "mqtt_password" in values and "mqtt_username" not in values:
@@ -249,14 +246,13 @@ class TemplateSettings(BaseModel):
 def read_settings(
     cls: type[Settings], environ: Mapping[str, str] | None = None
 ) -> Settings:
-    """
-    Read all settings, or tell everything that is wrong with them.
+    """Read all settings, or tell everything that is wrong with them.
 
     Parameters
     ----------
-    cls : type of TemplateSettings
+    cls
         Which settings to read.
-    environ : mapping of str to str, optional
+    environ
         Variables to read instead of the process's environment, which is
         completed by `dotenv_files`. Empty variables count as unset.
 
@@ -287,8 +283,7 @@ def read_settings(
 
 
 def dotenv_files() -> tuple[str, ...]:
-    """
-    Find the files that complete the environment; a later one wins.
+    """Find the files that complete the environment; a later one wins.
 
     Each is looked for from the working directory upwards: ``.env``, which an
     upgrade may replace, and ``.env.local``, which is its user's. An empty path

@@ -37,16 +37,15 @@ _CERTIFICATE_REFUSED = ("UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_EXPIRED")
 
 @dataclass(frozen=True)
 class Login:
-    """
-    How to prove to the broker who we are, and to know who it is.
+    """How to prove to the broker who we are, and to know who it is.
 
     Parameters
     ----------
-    username, password : str, optional
+    username, password
         None connects without login.
-    tls : bool
+    tls
         Whether to encrypt. Without `ca_file` the system's authorities count.
-    ca_file, cert_file, key_file : Path, optional
+    ca_file, cert_file, key_file
         PEM files.
     """
 
@@ -59,14 +58,13 @@ class Login:
 
 
 class Trouble(NamedTuple):
-    """
-    Why the broker cannot be used.
+    """Why the broker cannot be used.
 
     Parameters
     ----------
-    text : str
+    text
         In words, with what to do, to stand behind the broker's name.
-    cause : Cause or None
+    cause
         Its code, if it has one.
     """
 

@@ -20,25 +20,24 @@ RETRY_S = 1.0
 
 
 class InjectedLink:
-    """
-    Runs a client's own loop.
+    """Runs a client's own loop.
 
     Parameters
     ----------
-    client : object
+    client
         Has connect, loop_forever and disconnect as paho's client.
-    host, port : str, int
+    host, port
         Where to connect to.
-    on_connected : callable
+    on_connected
         Called without arguments after the connection was made.
-    announcement_topic : str
+    announcement_topic
         Where the available datapoints go.
-    announcement : callable
+    announcement
         Makes the current available datapoints, as JSON.
 
     Attributes
     ----------
-    client : object
+    client
         The client, for all who publish.
     """
 

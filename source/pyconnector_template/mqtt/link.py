@@ -105,14 +105,13 @@ class Topics:
 
 @dataclass(frozen=True)
 class Connected:
-    """
-    What happened to the messages while the broker was away.
+    """What happened to the messages while the broker was away.
 
     Parameters
     ----------
-    is_first : bool
+    is_first
         Whether this is the first connection.
-    kept, dropped : int
+    kept, dropped
         Sensor values that are sent now, and that there was no room for.
     """
 
@@ -122,8 +121,7 @@ class Connected:
 
 
 class BrokerLink:
-    """
-    Keeps the connection to the broker and sends what is published.
+    """Keeps the connection to the broker and sends what is published.
 
     `run` is the body of the link's thread. All other methods may be called
     from any thread and never wait: what only the link's thread may touch is
@@ -132,25 +130,25 @@ class BrokerLink:
 
     Parameters
     ----------
-    client_class : type
+    client_class
         paho's Client or a subclass.
-    host, port : str, int
+    host, port
         Where the broker is.
-    login : Login
+    login
         Login and encryption.
-    findings : Findings
+    findings
         Where the link notes what is wrong with the broker.
-    topics : Topics
+    topics
         Topics with a special treatment.
-    version : str
+    version
         Of the connector, shown in the status.
-    userdata : object
+    userdata
         Handed to `on_message` as paho does.
-    on_message : callable
+    on_message
         Called in the link's thread with (client, userdata, message).
-    on_connected : callable
+    on_connected
         Called in the link's thread with a `Connected` on every CONNACK.
-    announcement : callable
+    announcement
         Makes the current available datapoints, as JSON.
     """
 
@@ -213,8 +211,7 @@ class BrokerLink:
         qos: Literal[0, 1, 2] = 0,
         retain: bool = False,
     ) -> None:
-        """
-        Queue a message.
+        """Queue a message.
 
         While the broker is away values, logs and messages with a QoS above 0
         are kept, bounded; heartbeats are not.
@@ -229,12 +226,11 @@ class BrokerLink:
             self._wake()
 
     def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
-        """
-        Queue retained messages with QoS 0 that leave in one piece.
+        """Queue retained messages with QoS 0 that leave in one piece.
 
         Parameters
         ----------
-        messages : iterable of (topic, payload)
+        messages
             As for `publish`, for a tenth of its cost.
         """
         packets = []
@@ -253,12 +249,11 @@ class BrokerLink:
         self._wake()
 
     def publish_retained(self, topic: str, payload: str) -> None:
-        """
-        Publish a state: the newest is kept, and sent after each CONNACK.
+        """Publish a state: the newest is kept, and sent after each CONNACK.
 
         Parameters
         ----------
-        topic, payload : str
+        topic, payload
             While the broker is away a newer payload replaces the older one.
         """
 
@@ -299,12 +294,11 @@ class BrokerLink:
         return self._is_up
 
     def stop(self, flush_s: float = 0.5) -> None:
-        """
-        Ask the thread to end: flush, say goodbye, disconnect.
+        """Ask the thread to end: flush, say goodbye, disconnect.
 
         Parameters
         ----------
-        flush_s : float
+        flush_s
             How long the thread may try to deliver what is still waiting.
         """
         self._flush_until = time.monotonic() + flush_s
@@ -592,8 +586,7 @@ class BrokerLink:
         self._report.others(self._status.others)
 
     def _wait_for_own_goodbye(self, until: float) -> None:
-        """
-        Read until our own goodbye has come back.
+        """Read until our own goodbye has come back.
 
         Then the broker has it, and nothing is left unread: closing a socket
         with something unread resets the connection, and the broker would take

@@ -89,8 +89,7 @@ class _Queue:
 
 
 class Outbox:
-    """
-    Bounded queues between the threads that publish and the one that sends.
+    """Bounded queues between the threads that publish and the one that sends.
 
     Any thread may `put`; one thread takes. What was taken stays here until the
     sender confirms that the broker has read it: QoS 0 messages that were
@@ -98,7 +97,7 @@ class Outbox:
 
     Parameters
     ----------
-    limits : mapping of Lane to int
+    limits
         How many messages each lane keeps. The oldest go first; they are
         counted.
     """
@@ -114,8 +113,7 @@ class Outbox:
         self._reader_is_told = False
 
     def put(self, lane: Lane, item: Message | Batch) -> bool:
-        """
-        Append a message or a batch; never blocks.
+        """Append a message or a batch; never blocks.
 
         Returns
         -------
@@ -130,12 +128,11 @@ class Outbox:
             return must_wake
 
     def take(self, limit: int, raw_limit: int) -> list[Message | Batch]:
-        """
-        Take the next messages in order of their lanes.
+        """Take the next messages in order of their lanes.
 
         Parameters
         ----------
-        limit, raw_limit : int
+        limit, raw_limit
             Enough when so many messages are taken; at most so many raw ones.
         """
         with self._lock:

@@ -20,8 +20,7 @@ LARGEST_PACKET = 268_435_455
 
 
 def publish_packet(topic: str, payload: str | bytes, *, retain: bool) -> bytes:
-    """
-    Encode a PUBLISH packet with QoS 0 (MQTT 3.1.1, section 3.3).
+    """Encode a PUBLISH packet with QoS 0 (MQTT 3.1.1, section 3.3).
 
     Raises
     ------

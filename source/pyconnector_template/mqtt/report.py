@@ -22,18 +22,17 @@ TELL_AGAIN_AFTER_S = 3600.0
 
 
 class BrokerReport:
-    """
-    Tells what is wrong with one broker.
+    """Tells what is wrong with one broker.
 
     Parameters
     ----------
-    broker : str
+    broker
         Host and port.
-    login : Login
+    login
         How we log in there.
-    findings : Findings
+    findings
         Where it is noted as well.
-    clock : callable
+    clock
         Returns seconds; only differences matter.
     """
 

@@ -19,14 +19,13 @@ ONLINE, OFFLINE = "online", "offline"
 
 
 class Reaction(NamedTuple):
-    """
-    What is to be done about a message on the status topic.
+    """What is to be done about a message on the status topic.
 
     Parameters
     ----------
-    must_answer : bool
+    must_answer
         Say ``online`` (again).
-    must_announce : bool
+    must_announce
         Publish the available datapoints again: another instance may have put
         its own in their place.
     """
@@ -36,14 +35,13 @@ class Reaction(NamedTuple):
 
 
 class Status:
-    """
-    What this connector and others say on its status topic.
+    """What this connector and others say on its status topic.
 
     Parameters
     ----------
-    version : str
+    version
         Of the connector, shown in the status.
-    instance : str, optional
+    instance
         Tells this instance from others with the same name.
     """
 
@@ -73,14 +71,13 @@ class Status:
         self._others.clear()
 
     def receive(self, payload: bytes, *, is_retained: bool) -> Reaction:
-        """
-        Take a message on the status topic.
+        """Take a message on the status topic.
 
         Parameters
         ----------
-        payload : bytes
+        payload
             Connectors before 1.2 name no instance; they count as one.
-        is_retained : bool
+        is_retained
             Whether it was there before: that proves no other instance.
         """
         try:

@@ -20,12 +20,11 @@ ECHO_TIMEOUT_S = 10.0
 
 
 class Subscriptions:
-    """
-    The subscriptions of one connection after the other.
+    """The subscriptions of one connection after the other.
 
     Parameters
     ----------
-    echo_topic : str
+    echo_topic
         Subscribed as well; the connector itself publishes on it after each
         CONNACK, retained, so a message has to come.
     """
@@ -74,8 +73,7 @@ class Subscriptions:
     def note_suback(
         self, packet_id: int, is_refused: Sequence[bool], now: float
     ) -> list[str]:
-        """
-        Take the broker's answer.
+        """Take the broker's answer.
 
         Returns
         -------
