@@ -6,8 +6,7 @@ import inspect
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from .clock import timestamp_utc_now
-from .json_text import json_object
+from .json_text import json_object, timestamp_utc_now
 from .logs import logger_about, shortened
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from dotenv import load_dotenv
 from paho.mqtt.client import Client
 
-from .clock import timestamp_utc_now
 from .command_worker import CommandWorker
 from .datapoint_map import (
     DatapointMap,
@@ -25,7 +24,7 @@ from .datapoint_map import (
 )
 from .dispatch import DispatchOnce
 from .findings import Cause, Findings
-from .json_text import to_json
+from .json_text import timestamp_utc_now, to_json
 from .logs import (
     LOGFORMAT,
     LOGGER_NAME,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from .clock import timestamp_utc_now
+from .json_text import timestamp_utc_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""JSON as BEMCom can bear it: strict on the way out, tolerant of nothing in.
+"""What BEMCom's messages are made of: JSON as it can bear it, and its time.
 
 NaN and Infinity are no JSON, a NUL character ends a writer thread of BEMCom's
 API and lone surrogates are dropped by its database (bemcom-contract, sections
@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import time
 from typing import Any
 
 # The escapes that json.dumps makes of characters BEMCom cannot store; a pair
@@ -49,7 +50,12 @@ def to_json(value: object) -> str:
     return text
 
 
-def json_object(text: str | bytes) -> dict[str, Any]:
+def timestamp_utc_now() -> int:
+    """Milliseconds since 1970 in UTC, as BEMCom's messages carry them."""
+    return round(time.time() * 1000)
+
+
+def json_object(text: str | bytes | bytearray) -> dict[str, Any]:
     """Decode a JSON object.
 
     Raises

@@ -6,8 +6,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .clock import timestamp_utc_now
-from .json_text import clean_text, to_json
+from .json_text import clean_text, timestamp_utc_now, to_json
 from .logs import RepetitionFilter, error_line, logger_about
 
 if TYPE_CHECKING:

@@ -70,7 +70,9 @@ class Status:
         """Begin anew: nobody knows who is there after a broken connection."""
         self._others.clear()
 
-    def receive(self, payload: bytes, *, is_retained: bool) -> Reaction:
+    def receive(
+        self, payload: bytes | bytearray, *, is_retained: bool
+    ) -> Reaction:
         """Take a message on the status topic.
 
         Parameters

@@ -106,10 +106,10 @@ def numbers(observer: Observer) -> list[int]:
 
 def start_with_an_observer(broker: Mosquitto, world: World) -> Observer:
     """Start the broker again; the link finds it when somebody listens."""
-    world.link._port = free_port()
+    world.link._connection._port = free_port()
     broker.start()
     observer = broker.observe("demo/#")
-    world.link._port = broker.port
+    world.link._connection._port = broker.port
     return observer
 
 
@@ -163,7 +163,7 @@ def test_what_does_not_fit_is_dropped_from_the_oldest_and_told(
         for number in range(2 * BATCH + 100):
             world.link.publish(topic=VALUE, payload=str(number))
         observer = broker.observe(VALUE)
-        world.link._port = broker.port
+        world.link._connection._port = broker.port
         wait_until(lambda: world.connections)
         assert world.connections[0] == Connected(
             True, kept=2 * BATCH, dropped=100
@@ -242,7 +242,7 @@ def test_a_connector_that_dies_leaves_its_last_will(broker: Mosquitto) -> None:
     observer = broker.observe("demo/status")
     with started(broker.port) as world:
         observer.wait_for("demo/status")
-        sock = world.link._client.socket()
+        sock = world.link._connection.client.socket()
         assert isinstance(sock, socket.socket)
         sock.shutdown(socket.SHUT_RDWR)
         observer.wait_for(
@@ -400,7 +400,7 @@ def test_a_refused_login_is_told_and_tried_again(
         login = {"username": "connector", "password": "wrong"}
         with started(broker.port, **login) as world:
             wait_until(lambda: "refused the login" in caplog.text)
-            world.link._client.username_pw_set("connector", "right")
+            world.link._connection.client.username_pw_set("connector", "right")
             wait_until(world.link.is_connected)
 
 
