@@ -5,11 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
-import threading
 import time
-from contextlib import contextmanager
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from dotenv import load_dotenv
@@ -18,11 +14,12 @@ from paho.mqtt.client import Client
 from .command_worker import CommandWorker
 from .datapoint_map import (
     DatapointMap,
+    MissingMap,
+    Step,
     UnusableMapError,
     empty_map,
     read_datapoint_map,
 )
-from .dispatch import DispatchOnce
 from .findings import Cause, Findings
 from .json_text import timestamp_utc_now, to_json
 from .logs import (
@@ -32,7 +29,6 @@ from .logs import (
     logger_about,
     shortened,
 )
-from .missing_map import PATIENCE_S, MissingMap, Step
 from .mqtt.greeting import Login
 from .mqtt.injected_link import InjectedLink
 from .mqtt.link import BrokerLink, Connected, Topics
@@ -42,37 +38,38 @@ from .settings import (
     dotenv_files,
     read_settings,
 )
+from .supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from .dispatch import DispatchOnce
 
 logger = logger_about("connector")
-
-# BEMCom never forgets a datapoint; a device that invents keys must not fill
-# its database and our memory. A thousand stations have about 70,000.
-MAX_AVAILABLE_DATAPOINTS = 100_000
 
 DATAPOINT_MAP = "/datapoint_map"
 ALL_MAPS = f"+{DATAPOINT_MAP}"
 
-# Nothing that a device takes is longer; larger messages would only fill the
-# queue of commands with megabytes.
-MAX_COMMAND_BYTES = 65_536
+MAX_AVAILABLE_DATAPOINTS = 100_000
+"""BEMCom never forgets a datapoint; a device that invents keys must not fill
+its database and our memory. A thousand stations have about 70,000."""
 
-# A heartbeat that is sent just when it was promised arrives too late, and the
-# AdminUI flickers red (contract, 1.2).
+MAX_COMMAND_BYTES = 65_536
+"""Nothing that a device takes is longer; larger messages would only fill the
+queue of commands with megabytes."""
+
 HEARTBEAT_MARGIN = 0.05
 LONGEST_HEARTBEAT_MARGIN_S = 1.0
-
-# Dispatchers that are not ours cannot tell when they end: they are checked.
-CHECK_INTERVAL_S = 0.5
+"""A heartbeat that is sent just when it was promised arrives too late, and the
+AdminUI flickers red (contract, 1.2)."""
 
 EXIT_WRONG_SETTINGS = 2
 
-# Docker and the entry script of BEMCom's images give two seconds.
 JOIN_DEVICES_S = 0.6
 FLUSH_S = 0.5
 JOIN_BROKER_S = 0.9
+"""Together two seconds, which Docker and the entry script of BEMCom's images
+give."""
 
 
 class CannotStartError(Exception):
@@ -164,13 +161,10 @@ class Connector:
         self._link: BrokerLink | InjectedLink | None = None
         self._commands: CommandWorker | None = None
         self._link_thread: DispatchOnce | None = None
-        self._dispatchers: list[Any] = []
+        self._supervisor = Supervisor()
         self._next_heartbeat_at = 0.0
         self._was_healthy = True
         self._has_told_limit = False
-        # A SimpleQueue, because signal handlers may put into it at any
-        # moment; True asks to end, False to check the threads.
-        self._calls: SimpleQueue[bool] = SimpleQueue()
 
     def run(self) -> None:
         """Run until a signal, SystemExit or KeyboardInterrupt ends it.
@@ -185,7 +179,7 @@ class Connector:
             logger_about("settings").error("%s", self._settings_error)
             raise SystemExit(EXIT_WRONG_SETTINGS)
         failed = False
-        with self._signals_caught():
+        with self._supervisor.signals_caught():
             try:
                 self._start()
                 self._supervise()
@@ -205,7 +199,7 @@ class Connector:
 
     def stop(self) -> None:
         """Ask `run` to end; from any thread, even from a signal handler."""
-        self._calls.put(True)
+        self._supervisor.stop()
 
     def is_healthy(self) -> bool:
         """Whether the connector does its work; may be overridden.
@@ -319,8 +313,10 @@ class Connector:
                 available_datapoints=self._initial_available_datapoints
             )
         self._commands = CommandWorker(self._run_command)
-        self._link_thread = self._start_thread("mqtt", self._link.run)
-        self._start_thread("actuator", self._commands.run)
+        self._link_thread = self._supervisor.start_thread(
+            "mqtt", self._link.run
+        )
+        self._supervisor.start_thread("actuator", self._commands.run)
         self.open_device()
         self._start_device_dispatcher()
         logger.info("Connector online. Entering main loop.")
@@ -335,22 +331,7 @@ class Connector:
         kwargs = dict(self._device_dispatcher_kwargs)
         if "target_func" not in kwargs:
             kwargs["target_func"] = self.run_sensor_flow
-        dispatcher = self._DeviceDispatcher(**kwargs)
-        if isinstance(dispatcher, DispatchOnce):
-            dispatcher.name = "sensor flow"
-            dispatcher.end_listener = self._wake_supervisor
-        dispatcher.start()
-        self._dispatchers.append(dispatcher)
-
-    def _start_thread(
-        self, name: str, body: Callable[[], None]
-    ) -> DispatchOnce:
-        thread = DispatchOnce(target_func=body)
-        thread.name = name
-        thread.end_listener = self._wake_supervisor
-        thread.start()
-        self._dispatchers.append(thread)
-        return thread
+        self._supervisor.start("sensor flow", self._DeviceDispatcher(**kwargs))
 
     def _make_link(self) -> BrokerLink | InjectedLink:
         userdata = {"self": self}
@@ -396,67 +377,28 @@ class Connector:
         return self._link
 
     def _shut_down(self) -> None:
-        # The broker's thread goes last: it carries the goodbye.
-        devices = [d for d in self._dispatchers if d is not self._link_thread]
         if self._commands is not None:
             self._commands.stop()
-        for dispatcher in devices:
-            if dispatcher.is_alive():
-                dispatcher.terminate()
-        join_until = time.monotonic() + JOIN_DEVICES_S
-        for dispatcher in devices:
-            dispatcher.join(max(0.0, join_until - time.monotonic()))
+        # The broker's thread goes last: it carries the goodbye.
+        self._supervisor.end_all_but(self._link_thread, JOIN_DEVICES_S)
         logger.info("Connector shut down completed. Good bye.")
         if self._link is not None:
             self._link.stop(FLUSH_S)
         if self._link_thread is not None:
             self._link_thread.join(JOIN_BROKER_S)
 
-    @contextmanager
-    def _signals_caught(self) -> Iterator[None]:
-        # Only the main thread may set handlers, and only it gets signals.
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {
-            number: signal.signal(number, lambda *_: self.stop())
-            for number in (signal.SIGTERM, signal.SIGINT)
-        }
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
     # Supervision and heartbeat.
 
     def _supervise(self) -> None:
         while True:
-            self._raise_if_a_thread_ended()
+            self._supervisor.raise_if_one_ended()
             now = time.monotonic()
             self._look_for_map(now)
             if now >= self._next_heartbeat_at:
                 pause_s = heartbeat_pause(self._heartbeat_interval)
                 self._next_heartbeat_at = now + pause_s
                 self._beat_if_healthy()
-            wait_s = self._next_heartbeat_at - time.monotonic()
-            try:
-                is_over = self._calls.get(
-                    timeout=min(max(0.0, wait_s), CHECK_INTERVAL_S)
-                )
-            except Empty:
-                continue
-            if is_over:
-                raise SystemExit(0)
-
-    def _raise_if_a_thread_ended(self) -> None:
-        ended = [one for one in self._dispatchers if _has_ended(one)]
-        for dispatcher in ended:
-            if dispatcher.exception is not None:
-                raise dispatcher.exception
-        if ended:
-            name = getattr(ended[0], "name", type(ended[0]).__name__)
-            raise RuntimeError(f"The thread {name!r} has ended.")
+            self._supervisor.wait(self._next_heartbeat_at - time.monotonic())
 
     def _beat_if_healthy(self) -> None:
         healthy = self.is_healthy()
@@ -495,32 +437,7 @@ class Connector:
             self._require_link().look_at(ALL_MAPS)
         elif step is Step.TELL:
             self._require_link().unsubscribe(ALL_MAPS)
-            self._tell_missing_map()
-
-    def _tell_missing_map(self) -> None:
-        similar = self._missing_map.similar_name()
-        if similar is None:
-            self.broker_findings.note(Cause.NO_MAP)
-            hint = ""
-        else:
-            self.broker_findings.note(
-                Cause.WRONG_NAME, f"there is a map for {similar!r}"
-            )
-            hint = (
-                f" There is a map for {similar!r}: did you mean "
-                f"CONNECTOR_NAME={similar}?"
-            )
-        logger.warning(
-            "BEMCom has sent no datapoint map for %g s, so no values are "
-            "published. In the AdminUI open Connectors, Add, and enter the "
-            "name %s exactly so; if it is there already, open and save it.%s",
-            PATIENCE_S,
-            self.CONNECTOR_NAME,
-            hint,
-        )
-
-    def _wake_supervisor(self) -> None:
-        self._calls.put(False)
+            self._missing_map.tell(self.broker_findings)
 
     # The broker's side.
 
@@ -534,7 +451,7 @@ class Connector:
         )
         # The heartbeat before this one may have been lost.
         self._next_heartbeat_at = 0.0
-        self._wake_supervisor()
+        self._supervisor.wake()
         self.on_connected()
 
     def _subscribe_and_announce(self) -> None:
@@ -701,13 +618,6 @@ def heartbeat_pause(interval: float) -> float:
 
 def _flag(is_on: bool) -> str:
     return "TRUE" if is_on else "FALSE"
-
-
-def _has_ended(dispatcher: Any) -> bool:
-    # Who listens for its end hears of it while the thread still lives.
-    if isinstance(dispatcher, DispatchOnce) and dispatcher.has_ended:
-        return True
-    return not dispatcher.is_alive()
 
 
 def _is_paho(client_class: object) -> TypeGuard[type[Client]]:

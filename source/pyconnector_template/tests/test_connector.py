@@ -14,7 +14,8 @@ import pytest
 from paho.mqtt.client import Client
 
 from pyconnector_template import connector as connector_module
-from pyconnector_template import missing_map as missing_map_module
+from pyconnector_template import datapoint_map as map_module
+from pyconnector_template import supervisor as supervisor_module
 from pyconnector_template.connector import CannotStartError, heartbeat_pause
 from pyconnector_template.logs import LOGGER_NAME, MQTTHandler
 from pyconnector_template.pyconnector_template import (
@@ -519,9 +520,9 @@ def test_a_map_with_nothing_in_it_is_a_finding_until_something_is_active(
 
 @pytest.fixture
 def impatient(environment: pytest.MonkeyPatch) -> None:
-    environment.setattr(missing_map_module, "PATIENCE_S", 0.01)
-    environment.setattr(missing_map_module, "LOOK_S", 0.01)
-    environment.setattr(connector_module, "CHECK_INTERVAL_S", 0.01)
+    environment.setattr(map_module, "PATIENCE_S", 0.01)
+    environment.setattr(map_module, "LOOK_S", 0.01)
+    environment.setattr(supervisor_module, "CHECK_INTERVAL_S", 0.01)
 
 
 @pytest.mark.parametrize(
@@ -539,7 +540,7 @@ def test_a_map_that_does_not_come_is_one_warning_with_what_to_do(
     cause: str,
     hint: str,
 ) -> None:
-    environment.setattr(missing_map_module, "LOOK_S", 0.2)
+    environment.setattr(map_module, "LOOK_S", 0.2)
     connector = WholeConnector("1", MqttClient=FakeClient)
     with running(connector):
         wait_until_connected(connector)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyconnector_template.missing_map import (
+from pyconnector_template.datapoint_map import (
     LOOK_S,
     PATIENCE_S,
     MissingMap,

@@ -21,6 +21,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from pyconnector_template import connector as connector_module
+from pyconnector_template import supervisor as supervisor_module
 from pyconnector_template.dispatch import DispatchInInterval, DispatchOnce
 from pyconnector_template.mqtt.link import BrokerLink
 from pyconnector_template.mqtt.outbox import LIMITS, Lane
@@ -158,7 +159,7 @@ def test_3_a_thread_that_dies_is_noticed_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MQTT_BROKER_PORT", str(free_port()))
-    monkeypatch.setattr(connector_module, "CHECK_INTERVAL_S", 3600.0)
+    monkeypatch.setattr(supervisor_module, "CHECK_INTERVAL_S", 3600.0)
     may_fail = threading.Event()
 
     def target() -> None:
@@ -171,7 +172,7 @@ def test_3_a_thread_that_dies_is_noticed_at_once(
         heartbeat_interval=3600,
     )
     with running(connector) as outcome:
-        wait_until(lambda: connector._dispatchers[2:])
+        wait_until(lambda: connector._supervisor._dispatchers[2:])
         may_fail.set()
         # Joining the broker's thread included, which cannot connect.
         assert outcome.ended.wait(seconds_here(2.0))
