@@ -17,41 +17,29 @@ if TYPE_CHECKING:
 
 logger = logger_about("connector")
 
-# Year 9999, the last one that BEMCom can store (contract, section 4).
 LAST_TIMESTAMP_MS = 253_402_300_799_999
+"""Year 9999, the last one that BEMCom can store (contract, section 4)."""
 
 
 class ActuatorFlow:
     """Takes actuator value messages and sends them as commands.
 
     A connector overrides `send_command`.
-
-    Attributes
-    ----------
-    datapoint_map
-        Set by the connector; ``datapoint_map["actuator"]`` maps topics to
-        datapoint keys.
-    actuator_max_age_s
-        Older commands are refused; 0 accepts all, the default, because
-        BEMCom's own documentation shows timestamps in the past.
     """
 
     datapoint_map: DatapointMap
+
     actuator_max_age_s: float = 0.0
+    """Older commands are refused; 0 accepts all, the default, because BEMCom's
+    own documentation shows timestamps in the past."""
 
     def run_actuator_flow(
         self, topic: str, value_msg_json: str | bytes
     ) -> None:
         """Send the command that a value message asks for.
 
-        Messages that are no commands are ignored with a warning.
-
-        Parameters
-        ----------
-        topic
-            Where the message came from.
-        value_msg_json
-            ``{"value": <any JSON>, "timestamp": <ms since 1970>}``
+        It is ``{"value": <any JSON>, "timestamp": <ms since 1970>}``. Messages
+        that are no commands are ignored with a warning.
         """
         datapoint_key = self.datapoint_map["actuator"].get(topic)
         if datapoint_key is None:
@@ -99,8 +87,6 @@ class ActuatorFlow:
 
         Parameters
         ----------
-        datapoint_key
-            The connector's own name of the datapoint.
         datapoint_value
             As it came: null, NaN, lists and objects are possible.
         datapoint_timestamp
@@ -155,5 +141,5 @@ def _has_timestamp(function: Callable[..., None]) -> bool:
 
 
 def _device_log(datapoint_key: str) -> logging.Logger:
-    """Return the logger of the device; its name is the first part of a key."""
+    # A device's name is the first part of a key.
     return logger_about(datapoint_key.partition("__")[0])

@@ -23,11 +23,6 @@ class CommandWorker:
 
     A device that answers slowly delays the next command, never the receiving
     of messages.
-
-    Parameters
-    ----------
-    run_command
-        Called with topic and payload in the worker's thread.
     """
 
     def __init__(self, run_command: Callable[[str, str | bytes], None]) -> None:

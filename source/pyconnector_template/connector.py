@@ -17,7 +17,6 @@ from .datapoint_map import (
     MissingMap,
     Step,
     UnusableMapError,
-    empty_map,
     read_datapoint_map,
 )
 from .findings import Cause, Findings
@@ -31,7 +30,8 @@ from .logs import (
 )
 from .mqtt.greeting import Login
 from .mqtt.injected_link import InjectedLink
-from .mqtt.link import BrokerLink, Connected, Topics
+from .mqtt.link import BrokerLink, Connected
+from .mqtt.states import ALL_MAPS, DATAPOINT_MAP, Topics
 from .settings import (
     SettingsError,
     TemplateSettings,
@@ -46,9 +46,6 @@ if TYPE_CHECKING:
     from .dispatch import DispatchOnce
 
 logger = logger_about("connector")
-
-DATAPOINT_MAP = "/datapoint_map"
-ALL_MAPS = f"+{DATAPOINT_MAP}"
 
 MAX_AVAILABLE_DATAPOINTS = 100_000
 """BEMCom never forgets a datapoint; a device that invents keys must not fill
@@ -92,8 +89,6 @@ class Connector:
 
     Parameters
     ----------
-    version
-        Version of the connector.
     datapoint_map
         The map until the first one arrives from BEMCom's API.
     available_datapoints
@@ -105,7 +100,7 @@ class Connector:
     MqttClient
         paho's Client. Other classes with its interface serve for tests.
     heartbeat_interval
-        Seconds between heartbeats.
+        In seconds.
     settings
         None reads them from the environment and from `dotenv_files`. What is
         wrong with them is told by `run`: tests of connectors make them without
@@ -117,11 +112,8 @@ class Connector:
         All datapoints known, with an example each.
     datapoint_map
         The selected datapoints with their topics; replaced as a whole.
-    settings
-        What is set in the environment.
     broker_findings
         What is wrong between connector, broker and BEMCom at the moment.
-
     """
 
     run_sensor_flow: Callable[..., None]
@@ -154,7 +146,7 @@ class Connector:
         self._device_dispatcher_kwargs = device_dispatcher_kwargs or {}
         self._MqttClient = MqttClient
         self._heartbeat_interval = heartbeat_interval
-        self.datapoint_map = empty_map()
+        self.datapoint_map: DatapointMap = {"sensor": {}, "actuator": {}}
         self.available_datapoints: Datapoints = {"sensor": {}, "actuator": {}}
         self.broker_findings = Findings()
         self._missing_map = MissingMap(self.CONNECTOR_NAME)
@@ -210,7 +202,6 @@ class Connector:
 
     @property
     def broker_is_connected(self) -> bool:
-        """Whether the connection to the broker stands."""
         return self._link is not None and self._link.is_connected()
 
     def open_device(self) -> None:
@@ -235,12 +226,8 @@ class Connector:
     def on_datapoint_map(self, *, is_new: bool) -> None:
         """Learn that a usable datapoint map has come; may be overridden.
 
-        Called in the broker's thread.
-
-        Parameters
-        ----------
-        is_new
-            Whether it differs from the one in use before.
+        Called in the broker's thread. A map is not new if it is the one in use
+        already.
         """
 
     def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
@@ -287,12 +274,12 @@ class Connector:
         self.MQTT_BROKER_PORT = settings.mqtt_broker_port
         self.SEND_RAW_MESSAGE_TO_DB = _flag(settings.send_raw_message_to_db)
         self.DEBUG = _flag(settings.debug)
-        self.MQTT_TOPIC_LOGS = f"{name}/logs"
-        self.MQTT_TOPIC_HEARTBEAT = f"{name}/heartbeat"
-        self.MQTT_TOPIC_AVAILABLE_DATAPOINTS = f"{name}/available_datapoints"
-        self.MQTT_TOPIC_DATAPOINT_MAP = f"{name}{DATAPOINT_MAP}"
-        self.MQTT_TOPIC_RAW_MESSAGE_TO_DB = f"{name}/raw_message_to_db"
-        self.MQTT_TOPIC_STATUS = f"{name}/status"
+        self._topics = topics = Topics(name)
+        self.MQTT_TOPIC_LOGS = topics.logs
+        self.MQTT_TOPIC_HEARTBEAT = topics.heartbeat
+        self.MQTT_TOPIC_AVAILABLE_DATAPOINTS = topics.available_datapoints
+        self.MQTT_TOPIC_DATAPOINT_MAP = topics.datapoint_map
+        self.MQTT_TOPIC_RAW_MESSAGE_TO_DB = topics.raw_message_to_db
         self.actuator_max_age_s = settings.actuator_max_age_seconds
         # Other loggers of the process are none of our business.
         logging.getLogger(LOGGER_NAME).setLevel(
@@ -345,13 +332,7 @@ class Connector:
             port=self.MQTT_BROKER_PORT,
             login=_login(self.settings),
             findings=self.broker_findings,
-            topics=Topics(
-                logs=self.MQTT_TOPIC_LOGS,
-                heartbeat=self.MQTT_TOPIC_HEARTBEAT,
-                status=self.MQTT_TOPIC_STATUS,
-                available_datapoints=self.MQTT_TOPIC_AVAILABLE_DATAPOINTS,
-                echo=f"{self.CONNECTOR_NAME}/echo",
-            ),
+            topics=self._topics,
             version=self.version,
             userdata=userdata,
             on_message=self._handle_incoming_mqtt_msg,
@@ -469,14 +450,7 @@ class Connector:
     ) -> None:
         """Sort a message that came from the broker; never raises, never waits.
 
-        Parameters
-        ----------
-        client
-            The MQTT client.
-        userdata
-            ``{"self": <the connector>}``
-        msg
-            The message.
+        Called by paho with ``{"self": <the connector>}`` as `userdata`.
         """
         self = userdata["self"]
         if msg.topic == self.MQTT_TOPIC_DATAPOINT_MAP:
@@ -518,13 +492,7 @@ class Connector:
     def _validate_and_update_datapoint_map(
         self, datapoint_map_json: str | bytes
     ) -> None:
-        """Install a new datapoint map; an unusable one leaves the old in place.
-
-        Parameters
-        ----------
-        datapoint_map_json
-            ``{"sensor": {key: topic}, "actuator": {topic: key}}``
-        """
+        """Install a datapoint map; an unusable one leaves the old in place."""
         try:
             new_map, rejected = read_datapoint_map(datapoint_map_json)
         except UnusableMapError as error:
@@ -570,13 +538,7 @@ class Connector:
     def _update_available_datapoints(
         self, available_datapoints: Datapoints
     ) -> None:
-        """Note examples; announce the datapoints when new ones are among them.
-
-        Parameters
-        ----------
-        available_datapoints
-            ``{"sensor": {key: example}, "actuator": {key: example}}``
-        """
+        """Note examples; announce all when new datapoints are among them."""
         has_grown = False
         for kind in ("sensor", "actuator"):
             known = self.available_datapoints[kind]

@@ -33,25 +33,15 @@ class UnusableMapError(ValueError):
     """Nothing of the message can be used as a datapoint map."""
 
 
-def empty_map() -> DatapointMap:
-    """Make a map without datapoints."""
-    return {"sensor": {}, "actuator": {}}
-
-
 def read_datapoint_map(text: str | bytes) -> tuple[DatapointMap, list[str]]:
     """Read a datapoint map as BEMCom's API publishes it.
 
-    Parameters
-    ----------
-    text
-        The message, JSON.
-
     Returns
     -------
-    datapoint_map : dict
+    datapoint_map
         The usable entries. A topic with a wildcard would subscribe to strange
         messages, so only plain topics are usable.
-    rejected : list of str
+    rejected
         One description for each entry that was left out.
 
     Raises
@@ -109,13 +99,7 @@ class Step(Enum):
 
 
 class MissingMap:
-    """Waits for the first datapoint map; any thread may say that it came.
-
-    Parameters
-    ----------
-    name
-        Of the connector.
-    """
+    """Waits for the first datapoint map; any thread may say that it came."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -130,15 +114,7 @@ class MissingMap:
         self._others.add(name)
 
     def next_step(self, now: float, *, is_connected: bool) -> Step:
-        """Tell what to do.
-
-        Parameters
-        ----------
-        now
-            Seconds of any clock.
-        is_connected
-            Without a broker no map can come.
-        """
+        """Tell what to do; without a broker no map can come."""
         if self.has_come or self._has_told or not is_connected:
             self._waits_since = self._looks_since = None
             return Step.WAIT

@@ -24,17 +24,11 @@ class DispatchOnce(threading.Thread):
     target_func
         Called in the thread. If it has a parameter ``termination_event`` it
         gets the event that asks it to return.
-    target_args, target_kwargs
-        Arguments of ``target_func``.
     cleanup_func
         Called in the thread after the target has ended, however it ended.
-    cleanup_args, cleanup_kwargs
-        Arguments of ``cleanup_func``.
 
     Attributes
     ----------
-    termination_event
-        Set by ``terminate``.
     exception
         What ended the thread, SystemExit and KeyboardInterrupt included.
     has_ended
@@ -70,7 +64,6 @@ class DispatchOnce(threading.Thread):
             }
 
     def run(self) -> None:
-        """Run the target, then the cleanup; keep what ended them."""
         try:
             try:
                 self._run_target()
@@ -96,12 +89,10 @@ class DispatchOnce(threading.Thread):
 class DispatchInInterval(DispatchOnce):
     """Runs a function in a thread in regular intervals, never overlapping.
 
+    See ``DispatchOnce`` for the other arguments.
+
     Parameters
     ----------
-    target_func, target_args, target_kwargs
-        See ``DispatchOnce``.
-    cleanup_func, cleanup_args, cleanup_kwargs
-        See ``DispatchOnce``.
     call_interval
         Seconds from start to start. A call that takes longer is followed by
         the next one at once.

@@ -31,16 +31,9 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong.
+    """One thing that is wrong since a moment, in milliseconds since 1970 UTC.
 
-    Parameters
-    ----------
-    cause
-        What it is.
-    since_ms
-        Since when, in milliseconds since 1970 UTC.
-    evidence
-        What shows it, in words; may be empty.
+    The evidence is in words; it may be empty.
     """
 
     cause: Cause
@@ -49,13 +42,7 @@ class Finding:
 
 
 class Findings:
-    """All that is wrong at the moment; may be used by any thread.
-
-    Parameters
-    ----------
-    clock
-        Milliseconds since 1970 UTC.
-    """
+    """All that is wrong at the moment; may be used by any thread."""
 
     def __init__(self, clock: Callable[[], int] = timestamp_utc_now) -> None:
         self._clock = clock

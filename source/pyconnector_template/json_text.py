@@ -13,28 +13,20 @@ import math
 import time
 from typing import Any
 
-# The escapes that json.dumps makes of characters BEMCom cannot store; a pair
-# of surrogates is harmless, but only cleaning tells it from a lone one.
 _NUL, _SURROGATE = "\\u0000", "\\ud"
+"""The escapes that json.dumps makes of characters BEMCom cannot store; a pair
+of surrogates is harmless, but only cleaning tells it from a lone one."""
 
 # Made once: json.dumps makes a new one for each call with options.
 _encode = json.JSONEncoder(allow_nan=False).encode
 
 
 def to_json(value: object) -> str:
-    """Encode a value as strict JSON, whatever it contains.
+    """Encode any value as strict JSON, in ASCII.
 
-    Parameters
-    ----------
-    value
-        Anything. NaN and Infinity become null, bytes become text (or
-        ``{"base64": ...}`` where they are no UTF-8), other objects that JSON
-        does not know become their ``str``.
-
-    Returns
-    -------
-    str
-        JSON in ASCII, without NUL characters and lone surrogates.
+    NaN and Infinity become null, bytes become text (or ``{"base64": ...}``
+    where they are no UTF-8), other objects that JSON does not know become
+    their ``str``. NUL characters and lone surrogates are left out.
     """
     # Most values are numbers; the encoder takes five times as long.
     if type(value) is int:

@@ -13,23 +13,15 @@ LOGGER_NAME = "pyconnector"
 MAX_MESSAGE_LENGTH = 4_000
 MAX_QUOTED_LENGTH = 80
 
-# BEMCom keeps each row for ever: a connector in trouble may say a lot at
-# once, but in the long run a line per second (contract, checklist 10). As much
-# again is for warnings alone, since busy hours would drown them.
 BURST_RECORDS = 100
 RECORDS_PER_SECOND = 1.0
+"""BEMCom keeps each row for ever: a connector in trouble may say a lot at
+once, but in the long run a line per second (contract, checklist 10). As much
+again is for warnings alone, since busy hours would drown them."""
 
 
 class TokenBucket:
-    """Lets a burst through, then a steady trickle.
-
-    Parameters
-    ----------
-    burst
-        How much passes at once.
-    per_second
-        How fast the bucket fills again.
-    """
+    """Lets a burst through, then a steady trickle."""
 
     def __init__(self, burst: int, per_second: float) -> None:
         self._burst = burst
@@ -40,10 +32,7 @@ class TokenBucket:
     def take(self, now: float) -> bool:
         """Take a token if there is one.
 
-        Parameters
-        ----------
-        now
-            Seconds of any clock; a step backwards adds nothing.
+        `now` is in seconds of any clock; a step backwards adds nothing.
         """
         if self._filled_at is not None:
             gained = max(0.0, now - self._filled_at) * self._per_second
@@ -80,8 +69,6 @@ class MQTTHandler(logging.Handler):
     ----------
     mqtt_client
         Has ``publish(topic=, payload=, retain=)`` as paho's client.
-    log_topic
-        Where the messages go, ``<CONNECTOR_NAME>/logs``.
     """
 
     def __init__(self, mqtt_client: Any, log_topic: str) -> None:
@@ -125,14 +112,10 @@ class MQTTHandler(logging.Handler):
 
 
 def logger_about(emitter: str) -> logging.Logger:
-    """Return the logger for what concerns one thing.
+    """Return the logger for rows about a device, or a part such as ``broker``.
 
-    Parameters
-    ----------
-    emitter
-        Whom its rows are about, a device or a part such as ``broker``: the
-        AdminUI filters by it. Rows of the logger ``pyconnector`` itself carry
-        the name of the function that logs.
+    The AdminUI filters by it. Rows of the logger ``pyconnector`` itself carry
+    the name of the function that logs.
     """
     return logging.getLogger(f"{LOGGER_NAME}.{emitter}")
 

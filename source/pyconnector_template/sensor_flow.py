@@ -25,20 +25,7 @@ class SensorFlow:
     ``raw_message`` becomes ``parsed_message``, then ``flattened_message``.
     `complete_values` and `select_values` may be overridden as well.
 
-    Attributes
-    ----------
-    mqtt_client
-        Set by the connector; publishes as paho's client does.
-    SEND_RAW_MESSAGE_TO_DB
-        "TRUE" sends each raw message to the raw-message database.
-    MQTT_TOPIC_RAW_MESSAGE_TO_DB
-        Where raw messages go.
-    version
-        Version of the connector, stored with each raw message.
-    datapoint_map
-        ``datapoint_map["sensor"]`` maps keys to topics.
-    _update_available_datapoints
-        The connector's method that notes datapoints and examples.
+    The attributes are the connector's.
     """
 
     mqtt_client: Any
@@ -55,11 +42,6 @@ class SensorFlow:
         one malformed reply must not stop all devices. An exception of
         `receive_raw_msg` is passed on: without access to the device there is
         no work left.
-
-        Parameters
-        ----------
-        raw_data
-            What the device pushed, if it pushes; given to `receive_raw_msg`.
         """
         raw_msg = self.receive_raw_msg(raw_data=raw_data)
         if raw_msg["payload"] is None:
@@ -95,18 +77,13 @@ class SensorFlow:
         -------
         dict
             ``{"payload": {"raw_message": <anything for JSON>}}``; a
-            ``timestamp`` in the payload is kept. A payload of None ends the
-            flow for this message.
+            ``timestamp`` (ms) in the payload is kept. A payload of None ends
+            the flow for this message.
         """
         raise NotImplementedError("receive_raw_msg has not been implemented.")
 
     def parse_raw_msg(self, raw_msg: dict[str, Any]) -> dict[str, Any]:
         """Parse a raw message; to be overridden, as a pure function.
-
-        Parameters
-        ----------
-        raw_msg
-            ``{"payload": {"raw_message": ..., "timestamp": ms}}``
 
         Returns
         -------
@@ -122,48 +99,28 @@ class SensorFlow:
         """Add what follows from a parsed message; may be overridden.
 
         Parsing has to be a pure function, so that a stored message can be
-        parsed again. What needs a memory of earlier messages belongs here.
-
-        Parameters
-        ----------
-        parsed_message
-            What `parse_raw_msg` has returned; to be changed in place.
-        timestamp_ms
-            When the message came.
+        parsed again. What needs a memory of earlier messages belongs here:
+        `parsed_message` is changed in place.
         """
 
     def select_values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Choose which values are published now; may be overridden.
+        """Choose which of the active datapoints' values are published now.
 
-        Parameters
-        ----------
-        values
-            The values of those datapoints that have a topic, by their keys.
+        May be overridden.
         """
         return values
 
     def publish_values(self, values: dict[str, Any], timestamp_ms: int) -> None:
         """Announce and publish values that belong to no raw message.
 
-        Parameters
-        ----------
-        values
-            Nested as a parsed message.
-        timestamp_ms
-            Since when they are true.
+        They are nested as in a parsed message, and true since `timestamp_ms`.
         """
         self._publish_parsed_msg(
             {"payload": {"parsed_message": values, "timestamp": timestamp_ms}}
         )
 
     def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
-        """Publish retained messages.
-
-        Parameters
-        ----------
-        messages
-            Together, because a link of one's own sends them in one piece.
-        """
+        """Publish retained messages (topic, payload) together."""
         for topic, payload in messages:
             # The API subscribes after it has sent the map: values that are
             # not retained would be missed (contract, section 3).

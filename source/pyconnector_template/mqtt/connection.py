@@ -31,8 +31,7 @@ from .greeting import (
 )
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
-    from paho.mqtt.properties import Properties
+    from paho.mqtt.client import Client
     from paho.mqtt.reasoncodes import ReasonCode
 
     from .outbox import Message
@@ -212,9 +211,9 @@ class Connection:
         self,
         _client: Client,
         _data: Any,
-        _flags: ConnectFlags,
+        _flags: Any,
         reason: ReasonCode,
-        _properties: Properties | None,
+        *_: Any,
     ) -> None:
         self._is_answered = True
         if reason.is_failure:
@@ -227,9 +226,9 @@ class Connection:
         self,
         _client: Client,
         _data: Any,
-        _flags: DisconnectFlags,
+        _flags: Any,
         reason: ReasonCode,
-        _properties: Properties | None,
+        *_: Any,
     ) -> None:
         error = getattr(self._socket, "error", None)
         if self._is_accepted:
@@ -243,17 +242,12 @@ class Connection:
         _data: Any,
         packet_id: int,
         reasons: list[ReasonCode],
-        _properties: Properties | None,
+        *_: Any,
     ) -> None:
         is_refused = [reason.is_failure for reason in reasons]
         self._events.append(Subscribed(packet_id, is_refused))
 
     def _on_unsuback(
-        self,
-        _client: Client,
-        _data: Any,
-        packet_id: int,
-        _reasons: list[ReasonCode],
-        _properties: Properties | None,
+        self, _client: Client, _data: Any, packet_id: int, *_: Any
     ) -> None:
         self._events.append(Unsubscribed(packet_id))

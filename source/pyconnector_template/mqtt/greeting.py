@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
     from paho.mqtt.reasoncodes import ReasonCode
 
-# Numbers of MQTT 5, as which paho shows those of MQTT 3.1.1.
 BAD_USER_NAME_OR_PASSWORD, NOT_AUTHORIZED = 134, 135
+"""Numbers of MQTT 5, as which paho shows those of MQTT 3.1.1."""
 
-# OpenSSL's names for what it reads where no TLS is spoken.
 _NO_TLS = (
     "WRONG_VERSION_NUMBER",
     "UNEXPECTED_EOF",
@@ -30,8 +29,11 @@ _NO_TLS = (
     "PACKET_LENGTH_TOO_LONG",
     "HTTP_REQUEST",
 )
-# TLS 1.3 has an alert of its own for a missing certificate, TLS 1.2 none.
+"""OpenSSL's names for what it reads where no TLS is spoken."""
+
 _CERTIFICATE_WANTED = ("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE")
+"""TLS 1.3 has an alert of its own for a missing certificate, TLS 1.2 none."""
+
 _CERTIFICATE_REFUSED = ("UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_EXPIRED")
 
 
@@ -39,14 +41,7 @@ _CERTIFICATE_REFUSED = ("UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_EXPIRED")
 class Login:
     """How to prove to the broker who we are, and to know who it is.
 
-    Parameters
-    ----------
-    username, password
-        None connects without login.
-    tls
-        Whether to encrypt. Without `ca_file` the system's authorities count.
-    ca_file, cert_file, key_file
-        PEM files.
+    Without `ca_file` the system's authorities count; all files are PEM.
     """
 
     username: str | None = None
@@ -58,14 +53,9 @@ class Login:
 
 
 class Trouble(NamedTuple):
-    """Why the broker cannot be used.
+    """Why the broker cannot be used, in words, and as a cause if it has one.
 
-    Parameters
-    ----------
-    text
-        In words, with what to do, to stand behind the broker's name.
-    cause
-        Its code, if it has one.
+    The text stands behind the broker's name, and says what to do.
     """
 
     text: str
@@ -78,7 +68,6 @@ class RememberingSSLSocket(ssl.SSLSocket):
     error: OSError | None = None
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        """Receive, and remember why that failed."""
         try:
             return super().recv(buflen, flags)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -89,7 +78,7 @@ class RememberingSSLSocket(ssl.SSLSocket):
 
 
 def tls_context(login: Login) -> ssl.SSLContext:
-    """Make the context for a login with TLS."""
+    """Trust whom the login names, or the system's authorities."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.sslsocket_class = RememberingSSLSocket
     if login.ca_file is None:

@@ -20,26 +20,7 @@ RETRY_S = 1.0
 
 
 class InjectedLink:
-    """Runs a client's own loop.
-
-    Parameters
-    ----------
-    client
-        Has connect, loop_forever and disconnect as paho's client.
-    host, port
-        Where to connect to.
-    on_connected
-        Called without arguments after the connection was made.
-    announcement_topic
-        Where the available datapoints go.
-    announcement
-        Makes the current available datapoints, as JSON.
-
-    Attributes
-    ----------
-    client
-        The client, for all who publish.
-    """
+    """Runs a client's own loop; has the methods of `BrokerLink`."""
 
     def __init__(
         self,
@@ -73,37 +54,30 @@ class InjectedLink:
             self._is_up = False
 
     def is_connected(self) -> bool:
-        """Whether the client's loop runs."""
         return self._is_up
 
     def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
-        """Publish retained messages, one after the other."""
         for topic, payload in messages:
             self.client.publish(topic=topic, payload=payload, retain=True)
 
     def announce(self) -> None:
-        """Publish the available datapoints."""
         self.publish_messages(
             [(self._announcement_topic, self._announcement())]
         )
 
     def publish_retained(self, topic: str, payload: str) -> None:
-        """Publish a state."""
         self.publish_messages([(topic, payload)])
 
     def look_at(self, topic_filter: str) -> None:
-        """Subscribe until `unsubscribe`."""
         self.client.subscribe(topic=topic_filter)
 
     def unsubscribe(self, topic: str) -> None:
-        """Unsubscribe."""
         self.client.unsubscribe(topic=topic)
 
     def retry(self) -> None:
         """Nothing: what the client subscribes is its own affair."""
 
     def stop(self, flush_s: float = 0.0) -> None:  # noqa: ARG002
-        """Disconnect, which ends the client's loop."""
         self._stopping.set()
         self.client.disconnect()
 

@@ -36,7 +36,7 @@ from .connection import (
 from .outbox import Batch, Lane, Message, Outbox
 from .packets import publish_packet
 from .report import BrokerReport
-from .states import States
+from .states import States, Topics
 from .status import OFFLINE, ONLINE, Status
 from .subscriptions import Subscriptions
 
@@ -70,17 +70,6 @@ RAW_IN_FLIGHT = MAX_QUEUED // 2
 ECHO_INTERVAL_S = 3.0
 LONGEST_WAIT_S = 1.0
 GOODBYE_S = 0.1
-
-
-@dataclass(frozen=True)
-class Topics:
-    """Topics that the link treats differently from a value's topic."""
-
-    logs: str
-    heartbeat: str
-    status: str
-    available_datapoints: str
-    echo: str
 
 
 @dataclass(frozen=True)
@@ -154,12 +143,7 @@ class BrokerLink:
         self._report = BrokerReport(f"{host}:{port}", login, findings)
         self._subscriptions = Subscriptions(echo_topic=topics.status)
         self._status = Status(version)
-        self._states = States(
-            topics.status,
-            self._status,
-            topics.available_datapoints,
-            announcement,
-        )
+        self._states = States(topics, self._status, announcement)
         self._was_connected = False
         self._echo: tuple[int, int] | None = None
         self._next_echo_at = 0.0

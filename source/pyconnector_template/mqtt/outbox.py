@@ -19,14 +19,14 @@ class Lane(Enum):
     """QoS 2: once handed over, paho cares for them."""
 
 
-# A connector lives in 128 MiB (contract, section 10): 50,000 values are about
-# 20 MB, and at 200 values a second more than four minutes of outage.
 LIMITS = {
     Lane.MOMENTARY: 100,
     Lane.LOG: 200,
     Lane.VALUE: 50_000,
     Lane.RAW: 2_000,
 }
+"""A connector lives in 128 MiB (contract, section 10): 50,000 values are about
+20 MB, and at 200 values a second more than four minutes of outage."""
 
 
 class Message(NamedTuple):
@@ -39,7 +39,6 @@ class Message(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many messages this is."""
         return 1
 
 
@@ -93,13 +92,8 @@ class Outbox:
 
     Any thread may `put`; one thread takes. What was taken stays here until the
     sender confirms that the broker has read it: QoS 0 messages that were
-    swallowed by a dying connection can so be sent again.
-
-    Parameters
-    ----------
-    limits
-        How many messages each lane keeps. The oldest go first; they are
-        counted.
+    swallowed by a dying connection can so be sent again. Where a lane is full
+    the oldest go first; they are counted.
     """
 
     def __init__(self, limits: dict[Lane, int] | None = None) -> None:
@@ -113,13 +107,9 @@ class Outbox:
         self._reader_is_told = False
 
     def put(self, lane: Lane, item: Message | Batch) -> bool:
-        """Append a message or a batch; never blocks.
+        """Append a message or a batch; tell whether to wake the sender.
 
-        Returns
-        -------
-        bool
-            Whether the sender has to be woken. It is false while an earlier
-            wake has not led to a `take` yet.
+        It need not be woken again before its next `take`.
         """
         with self._lock:
             self._waiting[lane].append(item)
@@ -130,10 +120,7 @@ class Outbox:
     def take(self, limit: int, raw_limit: int) -> list[Message | Batch]:
         """Take the next messages in order of their lanes.
 
-        Parameters
-        ----------
-        limit, raw_limit
-            Enough when so many messages are taken; at most so many raw ones.
+        It is enough when `limit` of them are taken, or `raw_limit` raw ones.
         """
         with self._lock:
             self._reader_is_told = False
@@ -166,7 +153,6 @@ class Outbox:
             self._waiting[Lane.MOMENTARY].clear()
 
     def waiting(self, lane: Lane) -> int:
-        """How many messages wait in a lane."""
         return self._waiting[lane].size
 
     def take_dropped(self, lane: Lane) -> int:
@@ -178,12 +164,10 @@ class Outbox:
 
     @property
     def last_number(self) -> int:
-        """Number of what was taken last."""
         return self._last_number
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
         return not any(queue.size for queue in self._waiting.values())
 
     @property

@@ -22,19 +22,7 @@ TELL_AGAIN_AFTER_S = 3600.0
 
 
 class BrokerReport:
-    """Tells what is wrong with one broker.
-
-    Parameters
-    ----------
-    broker
-        Host and port.
-    login
-        How we log in there.
-    findings
-        Where it is noted as well.
-    clock
-        Returns seconds; only differences matter.
-    """
+    """Tells what is wrong with one broker, given as host and port."""
 
     def __init__(
         self,
@@ -55,7 +43,6 @@ class BrokerReport:
         self._others_told_at: float | None = None
 
     def connected(self) -> None:
-        """Say nothing: the broker has accepted us."""
         self._told_troubles.clear()
         self._findings.clear(Cause.BROKER_LOGIN, Cause.BROKER_TLS)
 
@@ -73,7 +60,6 @@ class BrokerReport:
         )
 
     def lost(self, trouble: Trouble) -> None:
-        """Tell that a connection is over."""
         logger.warning(
             "Lost the MQTT broker %s (%s). Values are kept until it is back.",
             self._broker,
@@ -88,7 +74,6 @@ class BrokerReport:
             self._findings.clear(Cause.SUBSCRIPTION_REFUSED)
 
     def refused(self, topics: Sequence[str]) -> None:
-        """Tell that subscriptions are refused."""
         logger.warning(
             "The MQTT broker refuses the subscription of %s. Allow %s to read "
             "this in the broker's access list. The connector tries again with "

@@ -18,6 +18,9 @@ from .status import ONLINE, Status
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+DATAPOINT_MAP = "/datapoint_map"
+ALL_MAPS = f"+{DATAPOINT_MAP}"
+
 STATUS_INTERVAL_S = 1.0
 """However many last wills and goodbyes come: each answer is a message for
 all."""
@@ -26,6 +29,20 @@ ANNOUNCEMENT_INTERVAL_S = 0.1
 ANNOUNCEMENT_DUTY = 0.05
 """While the first poll of a large fleet comes in, nearly each report has new
 keys: announcements that take long to make must not take all the time."""
+
+
+class Topics:
+    """The topics of a connector beside those of its values (contract, 1)."""
+
+    def __init__(self, name: str) -> None:
+        self.logs = f"{name}/logs"
+        self.heartbeat = f"{name}/heartbeat"
+        self.available_datapoints = f"{name}/available_datapoints"
+        self.datapoint_map = f"{name}{DATAPOINT_MAP}"
+        self.raw_message_to_db = f"{name}/raw_message_to_db"
+        # Ours, beside BEMCom's.
+        self.status = f"{name}/status"
+        self.echo = f"{name}/echo"
 
 
 class States:
@@ -39,14 +56,12 @@ class States:
 
     def __init__(
         self,
-        status_topic: str,
+        topics: Topics,
         status: Status,
-        announcement_topic: str,
         announcement: Callable[[], str],
     ) -> None:
-        self._status_topic = status_topic
+        self._topics = topics
         self._status = status
-        self._announcement_topic = announcement_topic
         self._announcement = announcement
         self._newest: dict[str, str] = {}
         self._unsent: dict[str, None] = {}
@@ -80,7 +95,7 @@ class States:
             self._must_answer = False
             self._next_answer_at = now + STATUS_INTERVAL_S
             online = self._status.message(ONLINE, timestamp_utc_now())
-            yield self._status_topic, online
+            yield self._topics.status, online
         unsent, self._unsent = self._unsent, {}
         for topic in unsent:
             yield topic, self._newest[topic]
@@ -91,7 +106,7 @@ class States:
             self._next_announcement_at = now + max(
                 ANNOUNCEMENT_INTERVAL_S, took_s / ANNOUNCEMENT_DUTY
             )
-            yield self._announcement_topic, payload
+            yield self._topics.available_datapoints, payload
 
     def next_due_at(self) -> float:
         """Tell when `take_due` has something; infinity if nothing waits."""

@@ -19,31 +19,17 @@ ONLINE, OFFLINE = "online", "offline"
 
 
 class Reaction(NamedTuple):
-    """What is to be done about a message on the status topic.
-
-    Parameters
-    ----------
-    must_answer
-        Say ``online`` (again).
-    must_announce
-        Publish the available datapoints again: another instance may have put
-        its own in their place.
-    """
+    """What is to be done about a message on the status topic."""
 
     must_answer: bool = False
+    """Say ``online`` (again)."""
     must_announce: bool = False
+    """Publish the available datapoints again: another instance may have put
+    its own in their place."""
 
 
 class Status:
-    """What this connector and others say on its status topic.
-
-    Parameters
-    ----------
-    version
-        Of the connector, shown in the status.
-    instance
-        Tells this instance from others with the same name.
-    """
+    """What this connector and others say on its status topic."""
 
     def __init__(self, version: str, instance: str | None = None) -> None:
         self._version = version
@@ -51,7 +37,6 @@ class Status:
         self._others: dict[str, str] = {}
 
     def message(self, state: str, timestamp_ms: int) -> str:
-        """Make the payload for `state`."""
         return to_json(
             {
                 "status": state,
@@ -75,12 +60,8 @@ class Status:
     ) -> Reaction:
         """Take a message on the status topic.
 
-        Parameters
-        ----------
-        payload
-            Connectors before 1.2 name no instance; they count as one.
-        is_retained
-            Whether it was there before: that proves no other instance.
+        One that is retained was there before: it proves no other instance.
+        Connectors before 1.2 name no instance; they count as one.
         """
         try:
             message = json_object(payload)

@@ -22,11 +22,8 @@ ECHO_TIMEOUT_S = 10.0
 class Subscriptions:
     """The subscriptions of one connection after the other.
 
-    Parameters
-    ----------
-    echo_topic
-        Subscribed as well; the connector itself publishes on it after each
-        CONNACK, retained, so a message has to come.
+    `echo_topic` is subscribed as well; the connector itself publishes on it
+    after each CONNACK, retained, so a message has to come.
     """
 
     def __init__(self, echo_topic: str) -> None:
@@ -45,7 +42,6 @@ class Subscriptions:
         self._unasked[topic] = None
 
     def remove(self, topic: str) -> None:
-        """Wish no more."""
         self._qos.pop(topic, None)
         self._unasked.pop(topic, None)
         self._refused.pop(topic, None)
@@ -73,13 +69,7 @@ class Subscriptions:
     def note_suback(
         self, packet_id: int, is_refused: Sequence[bool], now: float
     ) -> list[str]:
-        """Take the broker's answer.
-
-        Returns
-        -------
-        list of str
-            Topics that are refused and have not been told yet.
-        """
+        """Take the broker's answer; return new refusals that are to be told."""
         topics = self._asked.pop(packet_id, ())
         for topic, refused in zip(topics, is_refused, strict=False):
             if topic not in self._qos:

@@ -23,9 +23,9 @@ from pyconnector_template.mqtt.link import (
     BATCH,
     BrokerLink,
     Connected,
-    Topics,
 )
 from pyconnector_template.mqtt.outbox import LIMITS, Lane
+from pyconnector_template.mqtt.states import Topics
 from testbed.load import seconds_here
 from testbed.mosquitto import (
     DEADLINE_S,
@@ -39,13 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TOPICS = Topics(
-    logs="demo/logs",
-    heartbeat="demo/heartbeat",
-    status="demo/status",
-    available_datapoints="demo/available_datapoints",
-    echo="demo/echo",
-)
+TOPICS = Topics("demo")
 VALUE = "demo/messages/1/value"
 
 
