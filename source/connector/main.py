@@ -50,10 +50,7 @@ from pyconnector_template.pyconnector_template import (
 from pyconnector_template.pyconnector_template import (
     Connector as ConnectorTemplate,
 )
-from pyconnector_template.settings import (
-    SettingsError,
-    read_settings,
-)
+from pyconnector_template.settings import SettingsError, read_settings
 
 __version__ = "1.2.0"
 
@@ -76,14 +73,8 @@ here cannot be published until the next poll."""
 class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
     """BEMCom's template with KEBA's stations: it only hands on.
 
-    Parameters
-    ----------
-    version
-        Stored with raw messages, so that they can be parsed again.
-    settings
-        The settings; None reads them from the environment.
-    kwargs
-        Further arguments of the template's Connector.
+    Without settings it reads them from the environment. Further arguments are
+    those of the template.
     """
 
     def __init__(
@@ -93,7 +84,6 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
         **kwargs: Any,
     ) -> None:
         settings = settings or read_settings(Settings)
-        failsafe = None if settings.read_only else settings.keba_p30_failsafe
         self.gateway = _gateway(settings)
         self._site = SiteFacts()
         for station in settings.keba_p30_charge_stations:
@@ -103,8 +93,7 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
             self.gateway,
             settings.keba_p30_charge_stations,
             is_read_only=settings.read_only,
-            controller_timeout_s=(failsafe and failsafe.controller_timeout)
-            or math.inf,
+            controller_timeout_s=_controller_timeout_s(settings),
             is_hash=tag_mask.is_hash,
         )
         self._telemetry = Telemetry(
@@ -216,7 +205,7 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
 
 def _gateway(settings: Settings) -> Gateway:
     stations = settings.keba_p30_charge_stations
-    failsafe = None if settings.read_only else settings.keba_p30_failsafe
+    failsafe = settings.failsafe
     return Gateway(
         {name: station.host for name, station in stations.items()},
         serials={
@@ -235,6 +224,13 @@ def _gateway(settings: Settings) -> Gateway:
         port=settings.keba_p30_port,
         log=logger_about("udp"),
     )
+
+
+def _controller_timeout_s(settings: Settings) -> float:
+    failsafe = settings.failsafe
+    if failsafe is None or failsafe.controller_timeout is None:
+        return math.inf
+    return failsafe.controller_timeout
 
 
 def _tag_mask(settings: Settings) -> TagMask:

@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationError,
 )
 
 from connector.keba.protocol.commands import (
@@ -43,12 +44,10 @@ _LOOKS_LIKE_AN_ADDRESS = re.compile(r"[0-9.]+")
 
 
 class Station(BaseModel):
-    """One charge station.
+    """One charge station, by its IPv4 address or name.
 
     Parameters
     ----------
-    host
-        IPv4 address or name.
     serial
         Its serial number, to notice when another station answers.
     max_curr
@@ -104,7 +103,7 @@ def _read_failsafe(text: object) -> object:
         failsafe = Failsafe.model_validate(entry)
     except ValueError as error:
         raise ValueError(_in_one_line(error)) from None
-    _ = failsafe.command
+    _ = failsafe.command  # raises what KEBA does not allow
     return failsafe
 
 
@@ -193,12 +192,11 @@ def _shared_hosts(stations: Mapping[str, Station]) -> list[str]:
 
 
 def _in_one_line(error: ValueError) -> str:
-    details = getattr(error, "errors", None)
-    if details is None:
+    if not isinstance(error, ValidationError):
         return str(error)
     return ", ".join(
         f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
-        for detail in details()
+        for detail in error.errors()
     )
 
 
@@ -330,9 +328,14 @@ class Settings(TemplateSettings):
         examples=["FALSE"],
     )
 
+    @property
+    def failsafe(self) -> Failsafe | None:
+        """The failsafe to keep alive; none where nothing may be written."""
+        return None if self.read_only else self.keba_p30_failsafe
+
     @classmethod
     def problems_between(cls, values: Mapping[str, str]) -> Iterator[Problem]:
-        """Find what is wrong between variables, see `TemplateSettings`."""
+        """See `TemplateSettings`; tags of cards must not leave in plain."""
         yield from super().problems_between(values)
         reports = values.get("keba_p30_reports", "")
         is_plain = values.get("rfid_plain", "").upper() == "TRUE"

@@ -15,7 +15,7 @@ from collections.abc import Mapping  # noqa: TC003 - pydantic reads it
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
 
 from dotenv import dotenv_values, find_dotenv
 from pydantic import (
@@ -39,17 +39,18 @@ if TYPE_CHECKING:
 FORBIDDEN_IN_NAMES = re.compile(r"[/+#\0\s]")
 MASK = "(not shown)"
 
-# The mark of variables that may also come from a file, as Docker's secrets do.
 FROM_FILE: JsonDict = {"from_file": True}
+"""The mark of variables that may also come from a file, as Docker's secrets
+do."""
 
-# How much a name must resemble one of ours (difflib's ratio, 0 to 1) to be
-# taken for a mistyped one: POLL_SECOND does, CONTAINER_NAME does not.
 MISTYPED = 0.85
+"""How much a name must resemble one of ours (difflib's ratio, 0 to 1) to be
+taken for a mistyped one: POLL_SECOND does, CONTAINER_NAME does not."""
 
-# Kubernetes describes the services beside a container in variables that begin
-# with the service's name, and a broker's may be MQTT.
 _OF_A_SERVICE = re.compile(r".*_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP))(_.*)?")
 _ADDRESS_OF_A_SERVICE = re.compile(r"(tcp|udp)://.*")
+"""Kubernetes describes the services beside a container in variables that begin
+with the service's name, and a broker's may be MQTT."""
 
 
 class SettingsError(Exception):
@@ -58,19 +59,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with one variable.
-
-    Parameters
-    ----------
-    variable
-        Its name in the environment.
-    value
-        What was given, None if nothing was.
-    reason
-        Why it cannot be used.
-    example
-        A value that could be.
-    """
+    """Why the value of one variable cannot be used; None if it has none."""
 
     variable: str
     value: str | None
@@ -86,7 +75,6 @@ class Problem:
 
 
 def _is_exactly_true(value: object) -> object:
-    """BEMCom's older switches: exactly TRUE is on, all else is off."""
     return value == "TRUE" if isinstance(value, str) else value
 
 
@@ -112,20 +100,16 @@ class TemplateSettings(BaseModel):
 
     Subclasses add fields with ``description``, ``examples`` and, where a value
     may come from a file, ``json_schema_extra=FROM_FILE``.
-
-    Attributes
-    ----------
-    prefixes
-        A variable that begins like one of these is meant for the connector.
-        Empty here: a connector may read variables that are no settings.
-    obsolete
-        Variables of older versions, and what to set in their place.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     prefixes: ClassVar[tuple[str, ...]] = ()
+    """A variable that begins like one of these is meant for the connector.
+    Empty here: a connector may read variables that are no settings."""
+
     obsolete: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Variables of older versions, and what to set in their place."""
 
     _ignored: tuple[str, ...] = PrivateAttr(())
 
@@ -216,13 +200,7 @@ class TemplateSettings(BaseModel):
 
     @classmethod
     def problems_between(cls, values: Mapping[str, str]) -> Iterator[Problem]:
-        """Find what is wrong between variables.
-
-        Parameters
-        ----------
-        values
-            The given variables under their field names, empty ones left out.
-        """
+        """Find what is wrong between variables, given by their field names."""
         if "mqtt_password" in values and "mqtt_username" not in values:
             yield cls.problem(
                 "mqtt_username", None, "is needed with MQTT_PASSWORD"
@@ -244,17 +222,12 @@ class TemplateSettings(BaseModel):
 
 
 def read_settings(
-    cls: type[Settings], environ: Mapping[str, str] | None = None
+    cls: type[Settings], environ: Mapping[str, str | None] | None = None
 ) -> Settings:
     """Read all settings, or tell everything that is wrong with them.
 
-    Parameters
-    ----------
-    cls
-        Which settings to read.
-    environ
-        Variables to read instead of the process's environment, which is
-        completed by `dotenv_files`. Empty variables count as unset.
+    The process's environment, completed by `dotenv_files`, is read unless
+    `environ` is given. Empty variables count as unset.
 
     Raises
     ------
@@ -270,12 +243,8 @@ def read_settings(
         settings = cls(**values)
     except ValidationError as error:
         known = {problem.variable for problem in problems}
-        problems += [
-            problem
-            for details in error.errors()
-            if (problem := _problem_of(cls, details, values)).variable
-            not in known
-        ]
+        found = [_problem_of(cls, one, values) for one in error.errors()]
+        problems += [one for one in found if one.variable not in known]
     if problems:
         raise SettingsError(_report(problems))
     settings._ignored = tuple(_ignored_variables(cls, given))
@@ -294,12 +263,11 @@ def dotenv_files() -> tuple[str, ...]:
     )
 
 
-def _environment_and_dotenv() -> dict[str, str]:
+def _environment_and_dotenv() -> dict[str, str | None]:
     values: dict[str, str | None] = {}
     for path in dotenv_files():
         values |= dotenv_values(path)
-    values |= {name: text for name, text in os.environ.items() if text}
-    return {name: text for name, text in values.items() if text}
+    return values | {name: text for name, text in os.environ.items() if text}
 
 
 def _collect(
@@ -395,21 +363,16 @@ def _tls_problems(
         except (OSError, ValueError) as error:
             unreadable.add(field)
             yield cls.problem(field, path, f"cannot be read ({error})")
-    if "mqtt_ca_file" in files.keys() - unreadable:
-        yield from _ca_problems(cls, files["mqtt_ca_file"])
-    if {"mqtt_cert_file", "mqtt_key_file"} & unreadable:
-        return
-    yield from _certificate_problems(
-        cls, files.get("mqtt_cert_file"), files.get("mqtt_key_file")
-    )
-
-
-def _ca_problems(cls: type[TemplateSettings], path: str) -> Iterator[Problem]:
-    try:
-        ssl.create_default_context(cafile=path)
-    except ssl.SSLError as error:
-        yield cls.problem(
-            "mqtt_ca_file", path, f"holds no certificates in PEM ({error})"
+    authorities = files.get("mqtt_ca_file")
+    if authorities is not None and "mqtt_ca_file" not in unreadable:
+        try:
+            ssl.create_default_context(cafile=authorities)
+        except ssl.SSLError as error:
+            reason = f"holds no certificates in PEM ({error})"
+            yield cls.problem("mqtt_ca_file", authorities, reason)
+    if not {"mqtt_cert_file", "mqtt_key_file"} & unreadable:
+        yield from _certificate_problems(
+            cls, files.get("mqtt_cert_file"), files.get("mqtt_key_file")
         )
 
 
@@ -419,26 +382,20 @@ def _certificate_problems(
     if certificate is None and key is None:
         return
     if certificate is None:
-        yield cls.problem(
-            "mqtt_cert_file", None, "is needed with MQTT_KEY_FILE"
-        )
-        return
-    if key is None:
-        yield cls.problem(
-            "mqtt_key_file", None, "is needed with MQTT_CERT_FILE"
-        )
-        return
-    try:
-        # An empty password keeps OpenSSL from asking for one.
-        ssl.create_default_context().load_cert_chain(
-            certificate, key, password=""
-        )
-    except ssl.SSLError as error:
-        yield cls.problem(
-            "mqtt_cert_file",
-            certificate,
-            f"does not fit to MQTT_KEY_FILE or is no PEM ({error})",
-        )
+        reason = "is needed with MQTT_KEY_FILE"
+        yield cls.problem("mqtt_cert_file", None, reason)
+    elif key is None:
+        reason = "is needed with MQTT_CERT_FILE"
+        yield cls.problem("mqtt_key_file", None, reason)
+    else:
+        try:
+            # An empty password keeps OpenSSL from asking for one.
+            ssl.create_default_context().load_cert_chain(
+                certificate, key, password=""
+            )
+        except ssl.SSLError as error:
+            reason = f"does not fit to MQTT_KEY_FILE or is no PEM ({error})"
+            yield cls.problem("mqtt_cert_file", certificate, reason)
 
 
 def _problem_of(
@@ -472,7 +429,7 @@ def _may_come_from_file(info: FieldInfo) -> bool:
 
 
 def _is_secret(info: FieldInfo) -> bool:
-    return "SecretStr" in str(info.annotation)
+    return SecretStr in get_args(info.annotation)
 
 
 def _report(problems: list[Problem]) -> str:
