@@ -1,8 +1,9 @@
 """Whether the connector does its work, told to Docker through a file.
 
-The sensor flow beats; this file, run as a program, looks whether it still
-does. The program imports nothing but the standard library: it starts every
-few seconds, out of the container's own share of the CPU.
+The sensor flow writes the file again and again; this module, run as a program,
+looks whether it still does. The program imports nothing but the standard
+library: it starts every few seconds, out of the container's own share of the
+CPU.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from pathlib import Path
 VARIABLE = "HEALTH_FILE"
 """Set by the image, not by users. Without it nothing is written."""
 
-BEAT_INTERVAL_S = 1.0
+WRITE_INTERVAL_S = 1.0
 
 STALE_AFTER_S = 15.0
 """At 0.1 CPU the first reports of many stations take a few seconds."""
@@ -23,15 +24,15 @@ STALE_AFTER_S = 15.0
 Clock = Callable[[], float]
 
 
-class Pulse:
-    """Notes again and again that all is well, as long as it is.
+class HealthFile:
+    """Holds the moment at which all was well last.
 
     Parameters
     ----------
     path
-        The file; None writes nothing.
-    is_well
-        Asked before each beat, in the thread that beats.
+        None writes nothing.
+    is_healthy
+        Called before each writing, in the same thread.
     clock
         Seconds since any moment that all processes of the host agree on, and
         that nobody can set: the time of day jumps.
@@ -40,23 +41,23 @@ class Pulse:
     def __init__(
         self,
         path: Path | None,
-        is_well: Callable[[], bool],
+        is_healthy: Callable[[], bool],
         clock: Clock = time.monotonic,
     ) -> None:
         self._path = path
-        self._is_well = is_well
+        self._is_healthy = is_healthy
         self._clock = clock
         self._next_at = 0.0
 
-    def beat(self) -> None:
+    def write(self) -> None:
         """Write the moment down, at most once a second; never raises."""
         now = self._clock()
         if self._path is None or now < self._next_at:
             return
-        self._next_at = now + BEAT_INTERVAL_S
+        self._next_at = now + WRITE_INTERVAL_S
         # Where nothing can be written the container counts as unhealthy,
         # but the stations are still served.
-        if self._is_well():
+        if self._is_healthy():
             with contextlib.suppress(OSError):
                 _replace(self._path, str(now))
 
@@ -67,7 +68,7 @@ def path_from(environ: Mapping[str, str]) -> Path | None:
     return Path(name) if name else None
 
 
-def complaint(path: Path | None, now: float) -> str | None:
+def problem_of(path: Path | None, now: float) -> str | None:
     """Tell what is wrong, None if all is well.
 
     Parameters
@@ -75,7 +76,7 @@ def complaint(path: Path | None, now: float) -> str | None:
     path
         The file that the connector writes.
     now
-        The moment, by the clock of the `Pulse`.
+        The moment, by the clock of `HealthFile`.
     """
     if path is None:
         return f"{VARIABLE} is not set"
@@ -83,7 +84,7 @@ def complaint(path: Path | None, now: float) -> str | None:
         age_s = now - float(path.read_text("ascii"))
     except (OSError, ValueError):
         return "not working yet: no station is listened to, or no broker"
-    # Before its own beat: the file of a host that has been restarted since.
+    # In the future: the file of a host that has been restarted since.
     if not 0 <= age_s < STALE_AFTER_S:
         return f"last worked {age_s:.0f} s ago; the log tells why"
     return None
@@ -91,7 +92,7 @@ def complaint(path: Path | None, now: float) -> str | None:
 
 def main() -> int:
     """Look once; return the exit code that Docker wants to see."""
-    problem = complaint(path_from(os.environ), time.monotonic())
+    problem = problem_of(path_from(os.environ), time.monotonic())
     sys.stdout.write(f"{problem or 'working'}\n")
     return 0 if problem is None else 1
 

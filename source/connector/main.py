@@ -36,7 +36,7 @@ from connector.bemcom.telemetry import Telemetry
 from connector.diagnosis.causes import Code
 from connector.diagnosis.findings import Finding
 from connector.diagnosis.site import SiteFacts
-from connector.health import Pulse, path_from
+from connector.health import HealthFile, path_from
 from connector.keba.io.gateway import Gateway, GatewayError
 from connector.keba.station.station import StationOptions
 from connector.settings import Settings
@@ -109,7 +109,7 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
             settings.publish_unchanged_every
         )
         self._has_map = threading.Event()
-        self._pulse = Pulse(
+        self._health_file = HealthFile(
             path_from(os.environ),
             lambda: self.is_healthy() and self.broker_is_connected,
         )
@@ -192,7 +192,7 @@ class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
         ]
 
     def _look_around(self) -> None:
-        self._pulse.beat()
+        self._health_file.write()
         diagnosis = self._diagnosis.due(
             time.monotonic(), time.time_ns() // 1_000_000
         )

@@ -348,7 +348,7 @@ class Settings(TemplateSettings):
             )
 
     def warnings(self) -> Iterator[str]:
-        """Tell what is to be told at the start, see `TemplateSettings`."""
+        """Warnings for the start, see `TemplateSettings`."""
         yield from super().warnings()
         if self.poll_seconds < REPEAT_PAUSE_S:
             yield (

@@ -43,7 +43,7 @@ class CommandWorker:
     def stop(self) -> None:
         """End the thread after the command that runs now, and take no more."""
         self._is_over = True
-        # Commands that still wait would reach the device after the goodbye.
+        # Commands that still wait would reach the device after its end.
         while self._drop_oldest():
             pass
         self._put(None)

@@ -28,7 +28,6 @@ from .logs import (
     logger_about,
     shortened,
 )
-from .mqtt.greeting import Login
 from .mqtt.injected_link import InjectedLink
 from .mqtt.link import BrokerLink, Connected
 from .mqtt.states import ALL_MAPS, DATAPOINT_MAP, Topics
@@ -103,7 +102,7 @@ class Connector:
         In seconds.
     settings
         None reads them from the environment and from `dotenv_files`. What is
-        wrong with them is told by `run`: tests of connectors make them without
+        wrong with them is reported by `run`: tests make connectors without
         any.
 
     Attributes
@@ -156,7 +155,7 @@ class Connector:
         self._supervisor = Supervisor()
         self._next_heartbeat_at = 0.0
         self._was_healthy = True
-        self._has_told_limit = False
+        self._has_reported_limit = False
 
     def run(self) -> None:
         """Run until a signal, SystemExit or KeyboardInterrupt ends it.
@@ -330,7 +329,7 @@ class Connector:
             client_class=self._MqttClient,
             host=self.MQTT_BROKER_HOST,
             port=self.MQTT_BROKER_PORT,
-            login=_login(self.settings),
+            login=self.settings.login,
             findings=self.broker_findings,
             topics=self._topics,
             version=self.version,
@@ -360,7 +359,7 @@ class Connector:
     def _shut_down(self) -> None:
         if self._commands is not None:
             self._commands.stop()
-        # The broker's thread goes last: it carries the goodbye.
+        # The broker's thread goes last: it says `offline`.
         self._supervisor.end_all_but(self._link_thread, JOIN_DEVICES_S)
         logger.info("Connector shut down completed. Good bye.")
         if self._link is not None:
@@ -374,7 +373,7 @@ class Connector:
         while True:
             self._supervisor.raise_if_one_ended()
             now = time.monotonic()
-            self._look_for_map(now)
+            self._check_for_map(now)
             if now >= self._next_heartbeat_at:
                 pause_s = heartbeat_pause(self._heartbeat_interval)
                 self._next_heartbeat_at = now + pause_s
@@ -396,7 +395,7 @@ class Connector:
             )
 
     def _send_heartbeat(self) -> None:
-        """Tell BEMCom that we live, and when it will hear so again."""
+        """Publish that the connector lives, and when the next one will come."""
         now = timestamp_utc_now()
         self.mqtt_client.publish(
             topic=self.MQTT_TOPIC_HEARTBEAT,
@@ -410,15 +409,15 @@ class Connector:
             ),
         )
 
-    def _look_for_map(self, now: float) -> None:
+    def _check_for_map(self, now: float) -> None:
         step = self._missing_map.next_step(
             now, is_connected=self.broker_is_connected
         )
         if step is Step.LOOK:
-            self._require_link().look_at(ALL_MAPS)
-        elif step is Step.TELL:
+            self._require_link().subscribe_temporarily(ALL_MAPS)
+        elif step is Step.REPORT:
             self._require_link().unsubscribe(ALL_MAPS)
-            self._missing_map.tell(self.broker_findings)
+            self._missing_map.report(self.broker_findings)
 
     # The broker's side.
 
@@ -428,7 +427,7 @@ class Connector:
             "Connected" if connected.is_first else "Connected again",
             self.MQTT_BROKER_HOST,
             self.MQTT_BROKER_PORT,
-            _fate_of_values(connected),
+            _about_kept_values(connected),
         )
         # The heartbeat before this one may have been lost.
         self._next_heartbeat_at = 0.0
@@ -553,8 +552,8 @@ class Connector:
     def _drop_newest(self, known: dict[str, Any]) -> None:
         while len(known) > MAX_AVAILABLE_DATAPOINTS:
             known.popitem()
-        if not self._has_told_limit:
-            self._has_told_limit = True
+        if not self._has_reported_limit:
+            self._has_reported_limit = True
             logger.warning(
                 "More than %d datapoints: new ones are not announced.",
                 MAX_AVAILABLE_DATAPOINTS,
@@ -572,7 +571,7 @@ class Connector:
 
 
 def heartbeat_pause(interval: float) -> float:
-    """Tell how many seconds to wait for a heartbeat due after `interval`."""
+    """Seconds to wait for a heartbeat that is promised after `interval`."""
     return interval - min(
         HEARTBEAT_MARGIN * interval, LONGEST_HEARTBEAT_MARGIN_S
     )
@@ -586,18 +585,6 @@ def _is_paho(client_class: object) -> TypeGuard[type[Client]]:
     return isinstance(client_class, type) and issubclass(client_class, Client)
 
 
-def _login(settings: TemplateSettings) -> Login:
-    password = settings.mqtt_password
-    return Login(
-        username=settings.mqtt_username,
-        password=None if password is None else password.get_secret_value(),
-        tls=settings.mqtt_tls,
-        ca_file=settings.mqtt_ca_file,
-        cert_file=settings.mqtt_cert_file,
-        key_file=settings.mqtt_key_file,
-    )
-
-
 def _install_handler(handler: MQTTHandler) -> None:
     # One per process, the newest: it stays after `run`, as upstream's does.
     parent = logging.getLogger(LOGGER_NAME)
@@ -606,7 +593,7 @@ def _install_handler(handler: MQTTHandler) -> None:
     parent.addHandler(handler)
 
 
-def _fate_of_values(connected: Connected) -> str:
+def _about_kept_values(connected: Connected) -> str:
     if connected.kept == 0 and connected.dropped == 0:
         return ""
     return (

@@ -94,8 +94,8 @@ class Step(Enum):
     WAIT = "wait"
     LOOK = "look"
     """Subscribe to all maps."""
-    TELL = "tell"
-    """End that, and tell what was found."""
+    REPORT = "report"
+    """End that, and report what was found."""
 
 
 class MissingMap:
@@ -106,7 +106,7 @@ class MissingMap:
         self._others: set[str] = set()
         self._waits_since: float | None = None
         self._looks_since: float | None = None
-        self._has_told = False
+        self._has_reported = False
         self.has_come = False
 
     def note_other(self, name: str) -> None:
@@ -114,8 +114,8 @@ class MissingMap:
         self._others.add(name)
 
     def next_step(self, now: float, *, is_connected: bool) -> Step:
-        """Tell what to do; without a broker no map can come."""
-        if self.has_come or self._has_told or not is_connected:
+        """Decide what to do; without a broker no map can come."""
+        if self.has_come or self._has_reported or not is_connected:
             self._waits_since = self._looks_since = None
             return Step.WAIT
         if self._waits_since is None:
@@ -127,10 +127,10 @@ class MissingMap:
             return Step.LOOK
         if now - self._looks_since < LOOK_S:
             return Step.WAIT
-        self._has_told = True
-        return Step.TELL
+        self._has_reported = True
+        return Step.REPORT
 
-    def tell(self, findings: Findings) -> None:
+    def report(self, findings: Findings) -> None:
         """Say what is missing and where to click; note it as a finding."""
         similar = self.similar_name()
         if similar is None:

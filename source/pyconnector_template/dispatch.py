@@ -133,5 +133,5 @@ def _wants_termination_event(function: Callable[..., object] | None) -> bool:
     try:
         return "termination_event" in inspect.signature(function).parameters
     except (TypeError, ValueError):
-        # Some functions written in C do not tell their parameters.
+        # Some functions written in C do not show their parameters.
         return False

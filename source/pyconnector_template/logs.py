@@ -45,18 +45,18 @@ class TokenBucket:
 
 
 class RepetitionFilter:
-    """Remembers what was logged, so that a fault is told once."""
+    """Remembers what was logged, so that a fault is one row."""
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         # Texts that differ each time (a counter inside) must not flood.
         self._bucket = TokenBucket(burst=20, per_second=1 / 60)
 
     def is_new(self, text: str, now: float) -> bool:
         """Whether this text deserves a line; `now` in seconds of any clock."""
-        if text in self._told or not self._bucket.take(now):
+        if text in self._reported or not self._bucket.take(now):
             return False
-        self._told.add(text)
+        self._reported.add(text)
         return True
 
 
@@ -75,14 +75,14 @@ class MQTTHandler(logging.Handler):
         super().__init__()
         self.mqtt_client = mqtt_client
         self.log_topic = log_topic
-        self._news = TokenBucket(BURST_RECORDS, RECORDS_PER_SECOND)
+        self._other_records = TokenBucket(BURST_RECORDS, RECORDS_PER_SECOND)
         self._warnings = TokenBucket(BURST_RECORDS, RECORDS_PER_SECOND)
         self._withheld = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Publish the record, unless too many came at once."""
         is_warning = record.levelno >= logging.WARNING
-        bucket = self._warnings if is_warning else self._news
+        bucket = self._warnings if is_warning else self._other_records
         if not bucket.take(record.created):
             self._withheld += 1
             return

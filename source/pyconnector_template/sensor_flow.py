@@ -139,7 +139,7 @@ class SensorFlow:
     def _flatten_parsed_msg(self, parsed_msg: dict[str, Any]) -> dict[str, Any]:
         """Join nested keys with ``__``.
 
-        Where two paths lead to one key the first value stays; a warning tells
+        Where two paths lead to one key the first value stays; a warning names
         the key once.
         """
         payload = dict(parsed_msg["payload"])
@@ -197,12 +197,12 @@ class SensorFlow:
             flattened[path] = value
 
     @cached_property
-    def _told(self) -> RepetitionFilter:
+    def _repetitions(self) -> RepetitionFilter:
         # Made on first use: connectors do not call an __init__ of this class.
         return RepetitionFilter()
 
     def _report_merged_key(self, key: str) -> None:
-        if self._told.is_new(key, time.monotonic()):
+        if self._repetitions.is_new(key, time.monotonic()):
             logger.warning(
                 "Two parsed values have the same key %s; only the first one "
                 "is published.",
@@ -210,7 +210,7 @@ class SensorFlow:
             )
 
     def _report_unusable_message(self, error: Exception) -> None:
-        if self._told.is_new(error_line(error), time.monotonic()):
+        if self._repetitions.is_new(error_line(error), time.monotonic()):
             logger.error(
                 "Dropped a message that cannot be parsed.", exc_info=error
             )

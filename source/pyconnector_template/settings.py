@@ -29,6 +29,8 @@ from pydantic import (
     field_validator,
 )
 
+from .mqtt.greeting import Login
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -90,7 +92,7 @@ ExactlyTrue = Annotated[bool, BeforeValidator(_is_exactly_true)]
 """TRUE is on, anything else is off, as BEMCom has always read it."""
 
 Switch = Annotated[bool, BeforeValidator(_true_or_false)]
-"""TRUE or FALSE; anything else is a mistake that must be told."""
+"""TRUE or FALSE; anything else is a mistake."""
 
 Settings = TypeVar("Settings", bound="TemplateSettings")
 
@@ -216,15 +218,28 @@ class TemplateSettings(BaseModel):
         example = str(info.examples[0]) if info.examples else None
         return Problem(field.upper(), value, reason, example)
 
+    @property
+    def login(self) -> Login:
+        """Login and TLS at the broker."""
+        password = self.mqtt_password
+        return Login(
+            username=self.mqtt_username,
+            password=None if password is None else password.get_secret_value(),
+            tls=self.mqtt_tls,
+            ca_file=self.mqtt_ca_file,
+            cert_file=self.mqtt_cert_file,
+            key_file=self.mqtt_key_file,
+        )
+
     def warnings(self) -> Iterator[str]:
-        """Tell what is to be told at the start, though nothing is wrong."""
+        """Warnings for the start, though the settings can be used."""
         yield from self._ignored
 
 
 def read_settings(
     cls: type[Settings], environ: Mapping[str, str | None] | None = None
 ) -> Settings:
-    """Read all settings, or tell everything that is wrong with them.
+    """Read all settings, or raise everything that is wrong with them.
 
     The process's environment, completed by `dotenv_files`, is read unless
     `environ` is given. Empty variables count as unset.
@@ -301,7 +316,7 @@ def _collect(
 def _ignored_variables(
     cls: type[TemplateSettings], given: Mapping[str, str]
 ) -> Iterator[str]:
-    """Tell which variables were meant for us, but are not read."""
+    """Find variables that were meant for us, but are not read."""
     known = {*_variables(cls)}
     for name in sorted(given.keys() - known):
         if name in cls.obsolete:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CHECK_INTERVAL_S = 0.5
-"""Dispatchers that are not ours cannot tell when they end: they are checked."""
+"""Dispatchers that are not ours do not call us at their end: look at them."""
 
 
 class Supervisor:
@@ -109,7 +109,7 @@ class Supervisor:
 
 
 def _has_ended(dispatcher: Any) -> bool:
-    # Who listens for its end hears of it while the thread still lives.
+    # An end listener is called while the thread still lives.
     if isinstance(dispatcher, DispatchOnce) and dispatcher.has_ended:
         return True
     return not dispatcher.is_alive()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connector import health
-from connector.health import STALE_AFTER_S, Pulse, complaint, path_from
+from connector.health import STALE_AFTER_S, HealthFile, path_from, problem_of
 
 
 class Clock:
@@ -48,68 +48,68 @@ def check_as_docker_does(
 def test_a_connector_that_has_just_beaten_is_well(
     file: Path, clock: Clock
 ) -> None:
-    Pulse(file, lambda: True, clock).beat()
-    assert complaint(file, clock.now + STALE_AFTER_S - 1) is None
+    HealthFile(file, lambda: True, clock).write()
+    assert problem_of(file, clock.now + STALE_AFTER_S - 1) is None
 
 
 def test_a_connector_that_beats_no_more_is_unwell(
     file: Path, clock: Clock
 ) -> None:
-    Pulse(file, lambda: True, clock).beat()
-    assert "15 s ago" in str(complaint(file, clock.now + STALE_AFTER_S))
+    HealthFile(file, lambda: True, clock).write()
+    assert "15 s ago" in str(problem_of(file, clock.now + STALE_AFTER_S))
 
 
 def test_a_connector_that_is_not_well_does_not_beat(
     file: Path, clock: Clock
 ) -> None:
-    Pulse(file, lambda: False, clock).beat()
-    assert "not working yet" in str(complaint(file, clock.now))
+    HealthFile(file, lambda: False, clock).write()
+    assert "not working yet" in str(problem_of(file, clock.now))
 
 
 def test_a_connector_that_recovers_is_well_again(
     file: Path, clock: Clock
 ) -> None:
     is_well = [False]
-    pulse = Pulse(file, lambda: is_well[0], clock)
-    pulse.beat()
+    health_file = HealthFile(file, lambda: is_well[0], clock)
+    health_file.write()
     is_well[0] = True
     clock.now += 1
-    pulse.beat()
-    assert complaint(file, clock.now) is None
+    health_file.write()
+    assert problem_of(file, clock.now) is None
 
 
 def test_the_file_is_written_once_a_second_however_busy_the_flow(
     file: Path, clock: Clock
 ) -> None:
-    pulse = Pulse(file, lambda: True, clock)
-    pulse.beat()
+    health_file = HealthFile(file, lambda: True, clock)
+    health_file.write()
     file.unlink()
     clock.now += 0.9
-    pulse.beat()
+    health_file.write()
     assert not file.exists()
     clock.now += 0.1
-    pulse.beat()
+    health_file.write()
     assert file.exists()
 
 
 def test_a_beat_from_before_a_restart_of_the_host_does_not_count(
     file: Path, clock: Clock
 ) -> None:
-    Pulse(file, lambda: True, clock).beat()
-    assert complaint(file, now=3.0) is not None
+    HealthFile(file, lambda: True, clock).write()
+    assert problem_of(file, now=3.0) is not None
 
 
 def test_a_folder_that_cannot_be_written_harms_the_health_only(
     tmp_path: Path, clock: Clock
 ) -> None:
     path = tmp_path / "missing" / "beat"
-    Pulse(path, lambda: True, clock).beat()
-    assert complaint(path, clock.now) is not None
+    HealthFile(path, lambda: True, clock).write()
+    assert problem_of(path, clock.now) is not None
 
 
 def test_a_file_with_nonsense_is_no_beat(file: Path) -> None:
     file.write_bytes(b"\xff nonsense")
-    assert complaint(file, now=0.0) is not None
+    assert problem_of(file, now=0.0) is not None
 
 
 @pytest.mark.parametrize("environ", [{}, {"HEALTH_FILE": ""}])
@@ -117,14 +117,14 @@ def test_outside_of_the_image_nothing_is_written(
     environ: Mapping[str, str], clock: Clock
 ) -> None:
     path = path_from(environ)
-    Pulse(path, lambda: True, clock).beat()
+    HealthFile(path, lambda: True, clock).write()
     assert path is None
-    assert "HEALTH_FILE" in str(complaint(path, clock.now))
+    assert "HEALTH_FILE" in str(problem_of(path, clock.now))
 
 
 @pytest.mark.io
 def test_docker_sees_exit_code_0_while_the_connector_works(file: Path) -> None:
-    Pulse(file, lambda: True).beat()
+    HealthFile(file, lambda: True).write()
     seen = check_as_docker_does({"HEALTH_FILE": str(file)})
     assert (seen.returncode, seen.stdout) == (0, "working\n")
 

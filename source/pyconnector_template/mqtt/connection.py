@@ -134,7 +134,7 @@ class Connection:
                 self.client.loop_write()
             return
         # OSError includes "would block". A connection that is broken is
-        # found, and told, where it is read.
+        # found, and reported, where it is read.
         with suppress(OSError):
             del self._unsent[: sock.send(self._unsent)]
 

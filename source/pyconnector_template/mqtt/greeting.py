@@ -62,6 +62,18 @@ class Trouble(NamedTuple):
     cause: Cause | None = None
 
 
+_NO_TLS_THERE = Trouble(
+    "it does not speak TLS at this port. Set MQTT_BROKER_PORT to its port for "
+    "TLS (often 8883), or MQTT_TLS=FALSE",
+    Cause.BROKER_TLS,
+)
+_CERTIFICATE_MISSING = Trouble(
+    "it wants a certificate of this client. Set MQTT_CERT_FILE and "
+    "MQTT_KEY_FILE",
+    Cause.BROKER_TLS,
+)
+
+
 class RememberingSSLSocket(ssl.SSLSocket):
     """Keeps the error that ended it, which paho does not pass on."""
 
@@ -112,7 +124,7 @@ def connect_trouble(error: OSError | ValueError, login: Login) -> Trouble:
         case TimeoutError():
             return Trouble("it does not answer")
         case ConnectionResetError() | BrokenPipeError() if login.tls:
-            return _no_tls_there()
+            return _NO_TLS_THERE
         case OSError(strerror=str(reason)):
             return Trouble(reason)
         case _:
@@ -144,7 +156,7 @@ def closed_without_answer(error: OSError | None, login: Login) -> Trouble:
             Cause.BROKER_TLS,
         )
     if login.cert_file is None:
-        return _certificate_wanted()
+        return _CERTIFICATE_MISSING
     return Trouble(
         "it closed the connection instead of accepting it. Look at "
         "MQTT_CERT_FILE and at the broker's log",
@@ -164,30 +176,14 @@ def lost_because(reason: ReasonCode, error: OSError | None) -> str:
 def _tls_trouble(error: ssl.SSLError, login: Login) -> Trouble:
     reason = error.reason or str(error)
     if any(name in reason for name in _NO_TLS):
-        return _no_tls_there()
+        return _NO_TLS_THERE
     if any(name in reason for name in _CERTIFICATE_WANTED):
         if login.cert_file is None:
-            return _certificate_wanted()
+            return _CERTIFICATE_MISSING
         return _certificate_refused(reason)
     if any(name in reason for name in _CERTIFICATE_REFUSED):
         return _certificate_refused(reason)
     return Trouble(f"TLS failed: {reason}", Cause.BROKER_TLS)
-
-
-def _no_tls_there() -> Trouble:
-    return Trouble(
-        "it does not speak TLS at this port. Set MQTT_BROKER_PORT to its port "
-        "for TLS (often 8883), or MQTT_TLS=FALSE",
-        Cause.BROKER_TLS,
-    )
-
-
-def _certificate_wanted() -> Trouble:
-    return Trouble(
-        "it wants a certificate of this client. Set MQTT_CERT_FILE and "
-        "MQTT_KEY_FILE",
-        Cause.BROKER_TLS,
-    )
 
 
 def _certificate_refused(reason: str) -> Trouble:

@@ -68,7 +68,7 @@ class InjectedLink:
     def publish_retained(self, topic: str, payload: str) -> None:
         self.publish_messages([(topic, payload)])
 
-    def look_at(self, topic_filter: str) -> None:
+    def subscribe_temporarily(self, topic_filter: str) -> None:
         self.client.subscribe(topic=topic_filter)
 
     def unsubscribe(self, topic: str) -> None:

@@ -1,13 +1,12 @@
 """The link to the MQTT broker: the one thread that talks to it.
 
-Other threads append to the outbox or hand in a request; nobody ever waits for
-the broker.
+Other threads append to the outbox or put a request into a queue; nobody ever
+waits for the broker.
 
 MQTT does not acknowledge messages with QoS 0. But a broker handles the packets
-of one client in order, and answers an UNSUBSCRIBE: asking to unsubscribe a
-topic that nobody subscribed is an echo, and its answer proves that everything
-before it has been read. What is not proven is sent again after a broken
-connection.
+of one client in order, and answers an UNSUBSCRIBE: unsubscribing a topic that
+nobody subscribed is a probe, whose answer confirms that everything before it
+has been read. What is not confirmed is sent again after a broken connection.
 """
 
 from __future__ import annotations
@@ -67,9 +66,9 @@ BATCH_PAUSE_S = 0.002
 than sending it."""
 
 RAW_IN_FLIGHT = MAX_QUEUED // 2
-ECHO_INTERVAL_S = 3.0
+PROBE_INTERVAL_S = 3.0
 LONGEST_WAIT_S = 1.0
-GOODBYE_S = 0.1
+OFFLINE_TIMEOUT_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -141,12 +140,12 @@ class BrokerLink:
         # What belongs to the link's thread.
         self._connection = Connection(client_class, host, port, login)
         self._report = BrokerReport(f"{host}:{port}", login, findings)
-        self._subscriptions = Subscriptions(echo_topic=topics.status)
+        self._subscriptions = Subscriptions(own_topic=topics.status)
         self._status = Status(version)
         self._states = States(topics, self._status, announcement)
         self._was_connected = False
-        self._echo: tuple[int, int] | None = None
-        self._next_echo_at = 0.0
+        self._probe: tuple[int, int] | None = None
+        self._next_probe_at = 0.0
         self._next_batch_at = 0.0
         self._raw_in_flight: list[MQTTMessageInfo] = []
 
@@ -183,30 +182,30 @@ class BrokerLink:
 
     def publish_retained(self, topic: str, payload: str) -> None:
         """Publish a state: the newest is kept, and sent after each CONNACK."""
-        self._hand_in(lambda: self._states.keep(topic, payload))
+        self._request(lambda: self._states.keep(topic, payload))
 
     def announce(self) -> None:
         """Publish the available datapoints soon, and many changes as one."""
-        self._hand_in(self._states.announce)
+        self._request(self._states.announce)
 
     def subscribe(self, topic: str, qos: int = 0) -> None:
         """Subscribe now and after each CONNACK."""
-        self._hand_in(lambda: self._subscriptions.add(topic, qos))
+        self._request(lambda: self._subscriptions.add(topic, qos))
 
     def unsubscribe(self, topic: str) -> None:
         def unsubscribe() -> None:
             self._subscriptions.remove(topic)
             self._connection.client.unsubscribe(topic)
 
-        self._hand_in(unsubscribe)
+        self._request(unsubscribe)
 
-    def look_at(self, topic_filter: str) -> None:
+    def subscribe_temporarily(self, topic_filter: str) -> None:
         """Subscribe until `unsubscribe`; a refusal does not matter."""
-        self._hand_in(lambda: self._connection.client.subscribe(topic_filter))
+        self._request(lambda: self._connection.client.subscribe(topic_filter))
 
     def retry(self) -> None:
         """Try once more what the broker refuses or does not deliver."""
-        self._hand_in(self._retry)
+        self._request(self._retry)
 
     @property
     def client(self) -> BrokerLink:
@@ -227,7 +226,7 @@ class BrokerLink:
         if item.size and self._outbox.put(lane, item):
             self._connection.wake()
 
-    def _hand_in(self, request: Callable[[], object]) -> None:
+    def _request(self, request: Callable[[], object]) -> None:
         self._requests.put(request)
         self._connection.wake()
 
@@ -239,7 +238,7 @@ class BrokerLink:
         try:
             while not self._stopping.is_set():
                 self._run_requests()
-                if self._connect() and self._talk() >= STABLE_AFTER_S:
+                if self._connect() and self._serve() >= STABLE_AFTER_S:
                     delay = FIRST_RETRY_S
                 self._stopping.wait(delay)
                 delay = min(max(SHORTEST_DELAY_S, 2 * delay), LONGEST_DELAY_S)
@@ -248,24 +247,24 @@ class BrokerLink:
             self._connection.close()
 
     def _connect(self) -> bool:
-        last_words = self._status.message(OFFLINE, timestamp_utc_now())
-        will = Message(self._topics.status, last_words, qos=1, retain=True)
+        offline = self._status.message(OFFLINE, timestamp_utc_now())
+        will = Message(self._topics.status, offline, qos=1, retain=True)
         is_open = self._connection.open(will)
         if not is_open:
             self._report.cannot_connect(self._connection.trouble)
         return is_open
 
-    def _talk(self) -> float:
-        """Serve one connection; tell for how many seconds it was accepted."""
+    def _serve(self) -> float:
+        """Serve one connection; return for how many seconds it was accepted."""
         while self._connection.is_open and not self._is_done():
             self._send_what_waits()
             for event in self._connection.wait(self._longest_wait()):
                 self._handle(event)
             self._run_requests()
         if self._connection.is_open:
-            self._say_goodbye()
+            self._go_offline()
         up_since, self._up_since = self._up_since, None
-        self._echo = None
+        self._probe = None
         self._outbox.give_back()
         if not self._stopping.is_set():
             trouble = self._connection.trouble
@@ -281,7 +280,7 @@ class BrokerLink:
                 self._requests.get_nowait()()
         if self.is_connected():
             # Together: a map may bring thousands at once.
-            self._ask_for(self._subscriptions.new_packets())
+            self._subscribe(self._subscriptions.new_packets())
 
     def _is_done(self) -> bool:
         if not self._stopping.is_set():
@@ -293,17 +292,17 @@ class BrokerLink:
             # still reach the broker.
             return False
         return not self.is_connected() or (
-            self._outbox.is_proven and not self._connection.must_write
+            self._outbox.is_confirmed and not self._connection.must_write
         )
 
-    def _say_goodbye(self) -> None:
+    def _go_offline(self) -> None:
         if self.is_connected():
             self._send_status(OFFLINE)
-            self._wait_for_own_goodbye(time.monotonic() + GOODBYE_S)
+            self._wait_for_own_offline(time.monotonic() + OFFLINE_TIMEOUT_S)
         self._connection.disconnect()
 
-    def _wait_for_own_goodbye(self, until: float) -> None:
-        """Read until our own goodbye has come back.
+    def _wait_for_own_offline(self, until: float) -> None:
+        """Read until our own `offline` has come back.
 
         Then the broker has it, and nothing is left unread: closing a socket
         with something unread resets the connection, and the broker would take
@@ -314,10 +313,12 @@ class BrokerLink:
             if patience_s <= 0:
                 return
             self._connection.write()
-            if any(map(self._is_goodbye, self._connection.wait(patience_s))):
+            if any(
+                map(self._is_offline_message, self._connection.wait(patience_s))
+            ):
                 return
 
-    def _is_goodbye(self, event: Event) -> bool:
+    def _is_offline_message(self, event: Event) -> bool:
         if not isinstance(event, MQTTMessage):
             return False
         return event.topic == self._topics.status and (
@@ -341,8 +342,8 @@ class BrokerLink:
         if now >= self._next_batch_at:
             self._send_batch(now)
         self._connection.write()
-        self._ask_for_echo(now)
-        if self._subscriptions.is_echo_missing(now):
+        self._send_probe(now)
+        if self._subscriptions.is_own_missing(now):
             self._report.subscriptions(self._subscriptions.evidence)
             self._report.not_delivered(self._topics.status)
 
@@ -354,10 +355,10 @@ class BrokerLink:
             try:
                 info = self._connection.client.publish(*item)
             except ValueError as error:
-                _tell_unpublishable(item.topic, error)
+                _report_unpublishable(item.topic, error)
             else:
                 self._raw_in_flight.append(info)
-        if self._can_take():
+        if self._has_sendable():
             return
         self._next_batch_at = now + BATCH_PAUSE_S
 
@@ -373,11 +374,11 @@ class BrokerLink:
         if self._stopping.is_set():
             until = min(until, self._flush_until)
         if self.is_connected() and not self._connection.must_write:
-            batch_at = self._next_batch_at if self._can_take() else math.inf
+            batch_at = self._next_batch_at if self._has_sendable() else math.inf
             until = min(until, batch_at, self._states.next_due_at())
         return max(0.0, until - now)
 
-    def _can_take(self) -> bool:
+    def _has_sendable(self) -> bool:
         others = (Lane.MOMENTARY, Lane.LOG, Lane.VALUE)
         if any(map(self._outbox.waiting, others)):
             return True
@@ -386,21 +387,21 @@ class BrokerLink:
 
     def _raw_room(self) -> int:
         self._raw_in_flight = [
-            info for info in self._raw_in_flight if not _is_through(info)
+            info for info in self._raw_in_flight if not _is_finished(info)
         ]
         return max(0, RAW_IN_FLIGHT - len(self._raw_in_flight))
 
-    def _ask_for_echo(self, now: float) -> None:
-        if self._echo is not None or self._outbox.is_proven:
+    def _send_probe(self, now: float) -> None:
+        if self._probe is not None or self._outbox.is_confirmed:
             return
-        if now < self._next_echo_at and not self._stopping.is_set():
+        if now < self._next_probe_at and not self._stopping.is_set():
             return
         _, packet_id = self._connection.client.unsubscribe(self._topics.echo)
         if packet_id is not None:
-            self._echo = (packet_id, self._outbox.last_number)
-            self._next_echo_at = now + ECHO_INTERVAL_S
+            self._probe = (packet_id, self._outbox.last_number)
+            self._next_probe_at = now + PROBE_INTERVAL_S
 
-    def _ask_for(self, packets: Iterable[list[tuple[str, int]]]) -> None:
+    def _subscribe(self, packets: Iterable[list[tuple[str, int]]]) -> None:
         for packet in packets:
             _, packet_id = self._connection.client.subscribe(packet)
             if packet_id is not None:
@@ -409,8 +410,8 @@ class BrokerLink:
     def _retry(self) -> None:
         if not self.is_connected():
             return
-        self._ask_for(self._subscriptions.refused_packets())
-        if self._subscriptions.is_deaf:
+        self._subscribe(self._subscriptions.refused_packets())
+        if self._subscriptions.delivers_nothing:
             self._states.answer()
 
     # What comes in.
@@ -418,7 +419,7 @@ class BrokerLink:
     def _handle(self, event: Event) -> None:
         match event:
             case Accepted():
-                self._begin()
+                self._after_connack()
             case Subscribed(packet_id, is_refused):
                 refused = self._subscriptions.note_suback(
                     packet_id, is_refused, time.monotonic()
@@ -427,13 +428,13 @@ class BrokerLink:
                 if refused:
                     self._report.refused(refused)
             case Unsubscribed(packet_id):
-                if self._echo is not None and self._echo[0] == packet_id:
-                    self._outbox.confirm(self._echo[1])
-                    self._echo = None
+                if self._probe is not None and self._probe[0] == packet_id:
+                    self._outbox.confirm(self._probe[1])
+                    self._probe = None
             case MQTTMessage():
                 self._receive(event)
 
-    def _begin(self) -> None:
+    def _after_connack(self) -> None:
         """Say and ask everything anew: the broker may know nothing of us."""
         connected = Connected(
             is_first=not self._was_connected,
@@ -448,7 +449,7 @@ class BrokerLink:
         self._report.others(self._status.others)
         # Before subscribing: so what the broker has retained is ours.
         self._send_status(ONLINE)
-        self._ask_for(self._subscriptions.all_packets())
+        self._subscribe(self._subscriptions.all_packets())
         self._report.subscriptions(self._subscriptions.evidence)
         self._on_connected(connected)
 
@@ -483,15 +484,15 @@ def _encoded(
         try:
             packets.append(publish_packet(topic, payload, retain=retain))
         except ValueError as error:
-            _tell_unpublishable(topic, error)
+            _report_unpublishable(topic, error)
     return Batch(b"".join(packets), len(packets))
 
 
-def _tell_unpublishable(topic: str, error: ValueError) -> None:
+def _report_unpublishable(topic: str, error: ValueError) -> None:
     logger.error("Cannot publish on %r: %s", topic[:80], error)
 
 
-def _is_through(info: MQTTMessageInfo) -> bool:
+def _is_finished(info: MQTTMessageInfo) -> bool:
     try:
         return info.is_published()
     except (RuntimeError, ValueError):

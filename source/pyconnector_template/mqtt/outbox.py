@@ -1,4 +1,4 @@
-"""What waits for the broker, and what it has not provably read yet."""
+"""What waits for the broker, and what it has not confirmed yet."""
 
 from __future__ import annotations
 
@@ -104,17 +104,17 @@ class Outbox:
         self._sent_size = 0
         self._most_sent = limits[Lane.VALUE]
         self._last_number = 0
-        self._reader_is_told = False
+        self._is_sender_woken = False
 
     def put(self, lane: Lane, item: Message | Batch) -> bool:
-        """Append a message or a batch; tell whether to wake the sender.
+        """Append a message or a batch; return whether to wake the sender.
 
         It need not be woken again before its next `take`.
         """
         with self._lock:
             self._waiting[lane].append(item)
-            must_wake = not self._reader_is_told
-            self._reader_is_told = True
+            must_wake = not self._is_sender_woken
+            self._is_sender_woken = True
             return must_wake
 
     def take(self, limit: int, raw_limit: int) -> list[Message | Batch]:
@@ -123,7 +123,7 @@ class Outbox:
         It is enough when `limit` of them are taken, or `raw_limit` raw ones.
         """
         with self._lock:
-            self._reader_is_told = False
+            self._is_sender_woken = False
             taken: list[Message | Batch] = []
             for lane, waiting in self._waiting.items():
                 room = min(limit, raw_limit) if lane is Lane.RAW else limit
@@ -171,7 +171,7 @@ class Outbox:
         return not any(queue.size for queue in self._waiting.values())
 
     @property
-    def is_proven(self) -> bool:
+    def is_confirmed(self) -> bool:
         """Whether all that was taken is known to have been read."""
         return not self._sent
 

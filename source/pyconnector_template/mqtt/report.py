@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 logger = logger_about("broker")
 
-TELL_AGAIN_AFTER_S = 3600.0
+REPORT_AGAIN_AFTER_S = 3600.0
 
 
 class BrokerReport:
-    """Tells what is wrong with one broker, given as host and port."""
+    """Reports what is wrong with one broker, given as host and port."""
 
     def __init__(
         self,
@@ -39,21 +39,21 @@ class BrokerReport:
             if login.username is None
             else f"the user {login.username!r}"
         )
-        self._told_troubles: set[str] = set()
-        self._others_told_at: float | None = None
+        self._reported_troubles: set[str] = set()
+        self._others_reported_at: float | None = None
 
     def connected(self) -> None:
-        self._told_troubles.clear()
+        self._reported_troubles.clear()
         self._findings.clear(Cause.BROKER_LOGIN, Cause.BROKER_TLS)
 
     def cannot_connect(self, trouble: Trouble) -> None:
-        """Tell why there is no connection, once until there is one."""
+        """Log why there is no connection, once until there is one."""
         if trouble.cause is not None:
             self._findings.note(trouble.cause, trouble.text)
-        is_told = trouble.text in self._told_troubles
-        self._told_troubles.add(trouble.text)
+        is_known = trouble.text in self._reported_troubles
+        self._reported_troubles.add(trouble.text)
         logger.log(
-            logging.DEBUG if is_told else logging.WARNING,
+            logging.DEBUG if is_known else logging.WARNING,
             "Cannot connect to the MQTT broker %s: %s. Trying again.",
             self._broker,
             trouble.text,
@@ -83,7 +83,7 @@ class BrokerReport:
         )
 
     def not_delivered(self, topic: str) -> None:
-        """Tell that what we publish there ourselves does not come back."""
+        """Warn that what we publish there ourselves does not come back."""
         logger.warning(
             "The MQTT broker accepts the subscription of %s, but delivers "
             "nothing: its access list does not let %s read it, or not write "
@@ -93,17 +93,17 @@ class BrokerReport:
         )
 
     def others(self, versions: Sequence[str]) -> None:
-        """Tell who else uses our name; nothing if nobody does."""
+        """Note who else uses our name; nothing if nobody does."""
         if not versions:
             self._findings.clear(Cause.NAME_USED_TWICE)
             return
         named = ", ".join(versions)
         self._findings.note(Cause.NAME_USED_TWICE, f"its version: {named}")
         now = self._clock()
-        told_at = self._others_told_at
-        if told_at is not None and now - told_at < TELL_AGAIN_AFTER_S:
+        reported_at = self._others_reported_at
+        if reported_at is not None and now - reported_at < REPORT_AGAIN_AFTER_S:
             return
-        self._others_told_at = now
+        self._others_reported_at = now
         logger.warning(
             "Another connector (version %s) uses the same name at this broker; "
             "both overwrite what the other one publishes. End one of them, or "

@@ -22,8 +22,7 @@ DATAPOINT_MAP = "/datapoint_map"
 ALL_MAPS = f"+{DATAPOINT_MAP}"
 
 STATUS_INTERVAL_S = 1.0
-"""However many last wills and goodbyes come: each answer is a message for
-all."""
+"""However many others say `offline`: each answer is a message for all."""
 
 ANNOUNCEMENT_INTERVAL_S = 0.1
 ANNOUNCEMENT_DUTY = 0.05
@@ -109,7 +108,7 @@ class States:
             yield self._topics.available_datapoints, payload
 
     def next_due_at(self) -> float:
-        """Tell when `take_due` has something; infinity if nothing waits."""
+        """When `take_due` has something; infinity if nothing waits."""
         if self._unsent:
             return -math.inf
         answer_at = self._next_answer_at if self._must_answer else math.inf

@@ -1,11 +1,11 @@
 """Keeping ``<name>/status`` true: the rule, without a socket or a clock.
 
-Whatever an old session's last will or another instance's goodbye writes there,
-the topic says ``online`` while this connector is. Each message names the
-instance that wrote it, so a connector knows its own messages when they come
-back. Two instances under one name do not answer each other for ever: each
-answers a goodbye, of which there are as many as connections that end, and the
-first ``online`` of an instance that it did not know.
+Whatever an old session's last will or another instance says there, the topic
+says ``online`` while this connector is. Each message names the instance that
+wrote it, so a connector knows its own messages when they come back. Two
+instances under one name do not answer each other for ever: each answers an
+``offline``, of which there are as many as connections that end, and the first
+``online`` of an instance that it did not know.
 """
 
 from __future__ import annotations

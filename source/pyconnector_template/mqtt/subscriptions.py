@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 TOPICS_PER_PACKET = 100
 SHOWN_TOPICS = 3
 
-ECHO_TIMEOUT_S = 10.0
+OWN_TIMEOUT_S = 10.0
 """A broker delivers what it has within milliseconds."""
 
 
 class Subscriptions:
     """The subscriptions of one connection after the other.
 
-    `echo_topic` is subscribed as well; the connector itself publishes on it
+    `own_topic` is subscribed as well; the connector itself publishes on it
     after each CONNACK, retained, so a message has to come.
     """
 
-    def __init__(self, echo_topic: str) -> None:
-        self._echo_topic = echo_topic
-        self._qos: dict[str, int] = {echo_topic: 1}
+    def __init__(self, own_topic: str) -> None:
+        self._own_topic = own_topic
+        self._qos: dict[str, int] = {own_topic: 1}
         self._unasked: dict[str, None] = {}
         self._asked: dict[int, Sequence[str]] = {}
         self._refused: dict[str, None] = {}
-        self._told: set[str] = set()
-        self._echo_due_at: float | None = None
-        self._is_deaf = False
+        self._reported: set[str] = set()
+        self._own_due_at: float | None = None
+        self._delivers_nothing = False
 
     def add(self, topic: str, qos: int) -> None:
         """Wish for a topic, on this connection and all later ones."""
@@ -50,7 +50,7 @@ class Subscriptions:
         """Yield what to subscribe on a new connection."""
         self._asked.clear()
         self._unasked.clear()
-        self._echo_due_at = None
+        self._own_due_at = None
         yield from self._packets(self._qos)
 
     def new_packets(self) -> Iterator[list[tuple[str, int]]]:
@@ -69,7 +69,7 @@ class Subscriptions:
     def note_suback(
         self, packet_id: int, is_refused: Sequence[bool], now: float
     ) -> list[str]:
-        """Take the broker's answer; return new refusals that are to be told."""
+        """Take the broker's answer; return topics newly refused."""
         topics = self._asked.pop(packet_id, ())
         for topic, refused in zip(topics, is_refused, strict=False):
             if topic not in self._qos:
@@ -78,29 +78,29 @@ class Subscriptions:
                 self._refused[topic] = None
             else:
                 self._refused.pop(topic, None)
-                self._told.discard(topic)
-                if topic == self._echo_topic:
-                    self._echo_due_at = now + ECHO_TIMEOUT_S
-        return self._untold(topics)
+                self._reported.discard(topic)
+                if topic == self._own_topic:
+                    self._own_due_at = now + OWN_TIMEOUT_S
+        return self._unreported(topics)
 
     def note_message(self, topic: str) -> None:
         """Learn that the broker has delivered something."""
-        if topic == self._echo_topic:
-            self._echo_due_at = None
-            self._is_deaf = False
+        if topic == self._own_topic:
+            self._own_due_at = None
+            self._delivers_nothing = False
 
-    def is_echo_missing(self, now: float) -> bool:
-        """Tell once that a message which has to come has not come."""
-        if self._echo_due_at is None or now < self._echo_due_at:
+    def is_own_missing(self, now: float) -> bool:
+        """Whether it is found just now that our own message does not come."""
+        if self._own_due_at is None or now < self._own_due_at:
             return False
-        self._echo_due_at = None
-        was_deaf, self._is_deaf = self._is_deaf, True
+        self._own_due_at = None
+        was_deaf, self._delivers_nothing = self._delivers_nothing, True
         return not was_deaf
 
     @property
-    def is_deaf(self) -> bool:
+    def delivers_nothing(self) -> bool:
         """Whether the broker accepts subscriptions and delivers nothing."""
-        return self._is_deaf
+        return self._delivers_nothing
 
     @property
     def evidence(self) -> str:
@@ -108,18 +108,18 @@ class Subscriptions:
         parts = []
         if self._refused:
             parts.append(f"refused: {in_words([*self._refused])}")
-        if self._is_deaf:
-            parts.append(f"accepted, but not delivered: {self._echo_topic}")
+        if self._delivers_nothing:
+            parts.append(f"accepted, but not delivered: {self._own_topic}")
         return "; ".join(parts)
 
-    def _untold(self, topics: Iterable[str]) -> list[str]:
-        untold = [
+    def _unreported(self, topics: Iterable[str]) -> list[str]:
+        unreported = [
             topic
             for topic in topics
-            if topic in self._refused and topic not in self._told
+            if topic in self._refused and topic not in self._reported
         ]
-        self._told.update(untold)
-        return untold
+        self._reported.update(unreported)
+        return unreported
 
     def _packets(
         self, topics: Iterable[str]

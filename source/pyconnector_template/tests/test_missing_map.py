@@ -31,7 +31,7 @@ def test_after_a_while_it_looks_and_then_tells_once(
     looks = PATIENCE_S + 5
     assert steps(missing, 5, looks - 0.1) == [Step.WAIT] * 2
     assert steps(missing, looks, looks + 1) == [Step.LOOK, Step.WAIT]
-    assert steps(missing, looks + LOOK_S) == [Step.TELL]
+    assert steps(missing, looks + LOOK_S) == [Step.REPORT]
     assert steps(missing, looks + 100, looks + 9999) == [Step.WAIT] * 2
 
 

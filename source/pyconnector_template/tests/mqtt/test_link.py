@@ -174,7 +174,7 @@ def test_what_a_frozen_broker_swallowed_is_sent_again(
         wait_until(world.link.is_connected)
         world.send(1)
         observer.wait_for(VALUE)
-        wait_until(lambda: world.link._outbox.is_proven)
+        wait_until(lambda: world.link._outbox.is_confirmed)
         broker.freeze()
         world.send(2, 3)
         wait_until(lambda: world.link._outbox.is_empty)
@@ -192,9 +192,9 @@ def test_values_are_proven_soon_so_that_little_is_sent_twice(
     with started(broker.port) as world:
         wait_until(world.link.is_connected)
         world.send(1)
-        wait_until(lambda: world.link._outbox.is_proven)
+        wait_until(lambda: world.link._outbox.is_confirmed)
         world.send(2)
-        wait_until(lambda: world.link._outbox.is_proven)
+        wait_until(lambda: world.link._outbox.is_confirmed)
     assert "demo/echo" in broker.log()
 
 
@@ -575,7 +575,7 @@ def test_a_broker_that_delivers_nothing_is_told_with_what_to_do(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(subscriptions_module, "ECHO_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(subscriptions_module, "OWN_TIMEOUT_S", 0.2)
     with (
         Mosquitto(tmp_path, acl(tmp_path, "topic write #\n")) as broker,
         started(broker.port) as world,

@@ -92,7 +92,7 @@ def test_what_is_proven_is_not_sent_again() -> None:
     proven = outbox.last_number
     payloads(outbox)
     outbox.confirm(proven)
-    assert not outbox.is_proven
+    assert not outbox.is_confirmed
     outbox.give_back()
     assert payloads(outbox) == [3]
 
@@ -123,7 +123,7 @@ def test_heartbeats_are_worthless_after_an_outage() -> None:
     outbox.put(Lane.MOMENTARY, Message("heartbeat", "2"))
     outbox.give_back()
     assert outbox.is_empty
-    assert outbox.is_proven
+    assert outbox.is_confirmed
 
 
 def test_a_batch_counts_as_many_messages_as_it_holds() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pyconnector_template.findings import Cause, Findings
 from pyconnector_template.mqtt.greeting import Login, Trouble
-from pyconnector_template.mqtt.report import TELL_AGAIN_AFTER_S, BrokerReport
+from pyconnector_template.mqtt.report import REPORT_AGAIN_AFTER_S, BrokerReport
 
 REFUSED = Trouble("it refused the login", Cause.BROKER_LOGIN)
 
@@ -60,13 +60,13 @@ def test_another_instance_is_told_once_an_hour_however_often_it_comes(
     clock: Clock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    for clock.now in (0.0, 1.0, TELL_AGAIN_AFTER_S - 1):
+    for clock.now in (0.0, 1.0, REPORT_AGAIN_AFTER_S - 1):
         report.others(["1.1.0"])
         assert causes(findings) == [Cause.NAME_USED_TWICE]
         report.others([])
         assert causes(findings) == []
     assert len(caplog.messages) == 1
-    clock.now = TELL_AGAIN_AFTER_S
+    clock.now = REPORT_AGAIN_AFTER_S
     report.others(["1.1.0"])
     assert len(caplog.messages) == 2
 

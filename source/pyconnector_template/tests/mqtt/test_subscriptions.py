@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyconnector_template.mqtt.subscriptions import (
-    ECHO_TIMEOUT_S,
+    OWN_TIMEOUT_S,
     TOPICS_PER_PACKET,
     Subscriptions,
 )
@@ -109,11 +109,11 @@ def test_a_broker_that_says_yes_and_delivers_nothing_is_noticed_once(
     subscriptions: Subscriptions,
 ) -> None:
     answer(subscriptions, now=100.0)
-    assert not subscriptions.is_echo_missing(100.0 + ECHO_TIMEOUT_S - 0.1)
-    assert subscriptions.is_echo_missing(100.0 + ECHO_TIMEOUT_S)
+    assert not subscriptions.is_own_missing(100.0 + OWN_TIMEOUT_S - 0.1)
+    assert subscriptions.is_own_missing(100.0 + OWN_TIMEOUT_S)
     assert subscriptions.evidence == f"accepted, but not delivered: {ECHO}"
     answer(subscriptions, now=200.0)
-    assert not subscriptions.is_echo_missing(200.0 + ECHO_TIMEOUT_S)
+    assert not subscriptions.is_own_missing(200.0 + OWN_TIMEOUT_S)
     subscriptions.note_message(ECHO)
     assert subscriptions.evidence == ""
 
@@ -124,12 +124,12 @@ def test_a_broker_that_delivers_is_not_suspected(
     answer(subscriptions, now=100.0)
     subscriptions.note_message("demo/messages/3/value")
     subscriptions.note_message(ECHO)
-    assert not subscriptions.is_echo_missing(1000.0)
+    assert not subscriptions.is_own_missing(1000.0)
 
 
 def test_a_refused_echo_is_not_waited_for(subscriptions: Subscriptions) -> None:
     answer(subscriptions, ECHO, now=100.0)
-    assert not subscriptions.is_echo_missing(1000.0)
+    assert not subscriptions.is_own_missing(1000.0)
     assert subscriptions.evidence == f"refused: {ECHO}"
 
 
