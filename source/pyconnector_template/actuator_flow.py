@@ -1,21 +1,22 @@
-"""The way of a command: from an MQTT message to the device."""
-
-from __future__ import annotations
+"""The way of a command: from an MQTT message through a queue to the device."""
 
 import inspect
+import logging
+import queue
+from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .datapoint_map import DatapointMap
 from .json_text import json_object, timestamp_utc_now
 from .logs import logger_about, shortened
 
-if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable
-
-    from .datapoint_map import DatapointMap
-
 logger = logger_about("connector")
+
+MAX_WAITING = 1_000
+
+Command = tuple[str, str | bytes]
+"""Topic and payload of an actuator value message."""
 
 LAST_TIMESTAMP_MS = 253_402_300_799_999
 """Year 9999, the last one that BEMCom can store (contract, section 4)."""
@@ -106,6 +107,61 @@ class ActuatorFlow:
             return True
         age_ms = timestamp_utc_now() - timestamp
         return age_ms > self.actuator_max_age_s * 1000
+
+
+class CommandWorker:
+    """Runs commands one after the other, away from the broker's thread.
+
+    A device that answers slowly delays the next command, never the receiving
+    of messages.
+    """
+
+    def __init__(self, run_command: Callable[[str, str | bytes], None]) -> None:
+        self._run_command = run_command
+        self._commands: queue.Queue[Command | None] = queue.Queue(MAX_WAITING)
+        self._is_over = False
+
+    def submit(self, topic: str, payload: str | bytes) -> None:
+        """Queue a command; never waits. The oldest one makes room."""
+        if self._is_over:
+            logger.debug(
+                "Ignored a command on %s: the connector ends.",
+                shortened(topic),
+            )
+            return
+        self._put((topic, payload))
+
+    def stop(self) -> None:
+        """End the thread after the command that runs now, and take no more."""
+        self._is_over = True
+        # Commands that still wait would reach the device after its end.
+        while self._drop_oldest():
+            pass
+        self._put(None)
+
+    def run(self) -> None:
+        """Run commands until `stop` is called: the body of the thread."""
+        while (command := self._commands.get()) is not None:
+            self._run_command(*command)
+
+    def _put(self, command: Command | None) -> None:
+        while True:
+            try:
+                self._commands.put_nowait(command)
+            except queue.Full:
+                if self._drop_oldest():
+                    logger.warning(
+                        "Too many commands are waiting: the oldest is dropped."
+                    )
+            else:
+                return
+
+    def _drop_oldest(self) -> bool:
+        try:
+            self._commands.get_nowait()
+        except queue.Empty:
+            return False
+        return True
 
 
 def _timestamp_of(value_msg: dict[str, Any]) -> int | None:

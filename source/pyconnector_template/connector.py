@@ -1,17 +1,16 @@
 """The connector's life: start, supervision, heartbeat, end."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os
 import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from dotenv import load_dotenv
 from paho.mqtt.client import Client
 
-from .command_worker import CommandWorker
+from .actuator_flow import CommandWorker
 from .datapoint_map import (
     DatapointMap,
     MissingMap,
@@ -40,8 +39,6 @@ from .settings import (
 from .supervisor import Supervisor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
     from .dispatch import DispatchOnce
 
 logger = logger_about("connector")
@@ -444,7 +441,7 @@ class Connector:
     @staticmethod
     def _handle_incoming_mqtt_msg(
         client: Any,  # noqa: ARG004 - the signature of paho's callback
-        userdata: Mapping[str, Connector],
+        userdata: Mapping[str, "Connector"],
         msg: Any,
     ) -> None:
         """Sort a message that came from the broker; never raises, never waits.

@@ -5,18 +5,13 @@ at once. After half a minute without one the connector looks for a moment at
 the maps of others: the name may only be written differently.
 """
 
-from __future__ import annotations
-
 import difflib
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .findings import Cause
+from .findings import Cause, Findings
 from .json_text import json_object
 from .logs import logger_about, shortened
-
-if TYPE_CHECKING:
-    from .findings import Findings
 
 logger = logger_about("connector")
 

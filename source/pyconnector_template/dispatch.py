@@ -5,15 +5,11 @@ there nothing is thrown into a running thread: a thread is asked to end with
 its ``termination_event`` and, being a daemon, never holds up the process.
 """
 
-from __future__ import annotations
-
 import inspect
 import threading
 import time
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 
 class DispatchOnce(threading.Thread):

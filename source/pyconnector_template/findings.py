@@ -3,17 +3,12 @@
 Plain values, for whoever publishes or shows them.
 """
 
-from __future__ import annotations
-
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from .json_text import timestamp_utc_now
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Cause(StrEnum):

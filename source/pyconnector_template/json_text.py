@@ -5,8 +5,6 @@ API and lone surrogates are dropped by its database (bemcom-contract, sections
 4, 5 and 7). None of them leaves through this module.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import math

@@ -1,7 +1,5 @@
 """Log records on their way to BEMCom, where each becomes a database row."""
 
-from __future__ import annotations
-
 import logging
 from typing import Any
 

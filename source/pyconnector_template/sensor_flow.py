@@ -1,18 +1,13 @@
 """The way of a measurement: from the device to MQTT values."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .datapoint_map import DatapointMap
 from .json_text import clean_text, timestamp_utc_now, to_json
 from .logs import RepetitionFilter, error_line, logger_about
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from .datapoint_map import DatapointMap
 
 logger = logger_about("connector")
 

@@ -5,17 +5,18 @@ example, so that nobody has to start the connector five times to find five
 mistakes. A connector adds its own variables in a subclass.
 """
 
-from __future__ import annotations
-
 import difflib
 import os
 import re
 import ssl
-from collections.abc import Mapping  # noqa: TC003 - pydantic reads it
+from collections.abc import (
+    Iterator,
+    Mapping,
+)
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
 from dotenv import dotenv_values, find_dotenv
 from pydantic import (
@@ -28,15 +29,11 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from .mqtt.greeting import Login
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pydantic.config import JsonDict
-    from pydantic.fields import FieldInfo
-    from pydantic_core import ErrorDetails
 
 FORBIDDEN_IN_NAMES = re.compile(r"[/+#\0\s]")
 MASK = "(not shown)"

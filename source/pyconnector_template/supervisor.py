@@ -1,18 +1,14 @@
 """The threads of a connector, and the main thread that watches them."""
 
-from __future__ import annotations
-
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .dispatch import DispatchOnce
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 CHECK_INTERVAL_S = 0.5
 """Dispatchers that are not ours do not call us at their end: look at them."""

@@ -8,17 +8,16 @@ left to write; everything else is paho's. So it is known at any moment what a
 connection took with it when it broke.
 """
 
-from __future__ import annotations
-
 import select
 import socket
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from paho.mqtt.client import MQTTMessage
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
 from .greeting import (
     Login,
@@ -29,12 +28,7 @@ from .greeting import (
     refused_login,
     tls_context,
 )
-
-if TYPE_CHECKING:
-    from paho.mqtt.client import Client
-    from paho.mqtt.reasoncodes import ReasonCode
-
-    from .outbox import Message
+from .outbox import Message
 
 KEEPALIVE_S = 15
 CONNECT_TIMEOUT_S = 5.0

@@ -5,19 +5,15 @@ many ways, most of which say nothing by themselves ("Unspecified error", "Errno
 104"). Each becomes a sentence with the variable to change.
 """
 
-from __future__ import annotations
-
 import socket
 import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
+
+from paho.mqtt.reasoncodes import ReasonCode
 
 from pyconnector_template.findings import Cause
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from paho.mqtt.reasoncodes import ReasonCode
 
 BAD_USER_NAME_OR_PASSWORD, NOT_AUTHORIZED = 134, 135
 """Numbers of MQTT 5, as which paho shows those of MQTT 3.1.1."""

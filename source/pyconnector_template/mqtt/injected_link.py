@@ -4,15 +4,11 @@ Such a client has the interface of paho 1.5 and runs its own loop; messages are
 published on it directly.
 """
 
-from __future__ import annotations
-
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from pyconnector_template.logs import error_line, logger_about
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 logger = logger_about("broker")
 

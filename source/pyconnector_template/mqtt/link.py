@@ -9,18 +9,18 @@ nobody subscribed is a probe, whose answer confirms that everything before it
 has been read. What is not confirmed is sent again after a broken connection.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Self
 
-from paho.mqtt.client import MQTTMessage
+from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo
 
+from pyconnector_template.findings import Findings
 from pyconnector_template.json_text import timestamp_utc_now
 from pyconnector_template.logs import logger_about
 
@@ -32,21 +32,12 @@ from .connection import (
     Subscribed,
     Unsubscribed,
 )
+from .greeting import Login
 from .outbox import Batch, Lane, Message, Outbox
 from .packets import publish_packet
 from .report import BrokerReport
-from .states import States, Topics
-from .status import OFFLINE, ONLINE, Status
+from .states import OFFLINE, ONLINE, States, Status, Topics
 from .subscriptions import Subscriptions
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from paho.mqtt.client import Client, MQTTMessageInfo
-
-    from pyconnector_template.findings import Findings
-
-    from .greeting import Login
 
 logger = logger_about("broker")
 
@@ -128,6 +119,7 @@ class BrokerLink:
         announcement: Callable[[], str],
     ) -> None:
         self._topics = topics
+        self._lanes = {topics.logs: Lane.LOG, topics.heartbeat: Lane.MOMENTARY}
         self._userdata = userdata
         self._on_message = on_message
         self._on_connected = on_connected
@@ -168,13 +160,10 @@ class BrokerLink:
             raise ValueError(f"empty payload for {topic}")
         if qos > 0:
             self._put(Lane.RAW, Message(topic, payload, qos, retain))
-        elif topic == self._topics.logs:
-            self._put(Lane.LOG, _encoded([(topic, payload)], retain=retain))
-        elif topic != self._topics.heartbeat:
-            self._put(Lane.VALUE, _encoded([(topic, payload)], retain=retain))
-        elif self.is_connected():
-            beat = _encoded([(topic, payload)], retain=retain)
-            self._put(Lane.MOMENTARY, beat)
+            return
+        lane = self._lanes.get(topic, Lane.VALUE)
+        if lane is not Lane.MOMENTARY or self.is_connected():
+            self._put(lane, _encoded([(topic, payload)], retain=retain))
 
     def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
         """Queue retained messages (topic, payload) that leave in one piece."""
@@ -208,7 +197,7 @@ class BrokerLink:
         self._request(self._retry)
 
     @property
-    def client(self) -> BrokerLink:
+    def client(self) -> Self:
         """The link itself: connectors publish on it as on paho's client."""
         return self
 

@@ -1,7 +1,5 @@
 """What waits for the broker, and what it has not confirmed yet."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from enum import Enum

@@ -5,8 +5,6 @@ with a system call of its own. Values are nearly all that a connector sends, so
 they leave as one piece of bytes per batch; everything else is paho's.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 _NOT_RETAINED, _RETAINED = b"\x30", b"\x31"

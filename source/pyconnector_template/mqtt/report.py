@@ -1,20 +1,14 @@
 """What the link says about the broker: in the log once, and as findings."""
 
-from __future__ import annotations
-
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from pyconnector_template.findings import Cause, Findings
 from pyconnector_template.logs import logger_about
 
+from .greeting import Login, Trouble
 from .subscriptions import in_words
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from .greeting import Login, Trouble
 
 logger = logger_about("broker")
 

@@ -5,12 +5,7 @@ yes instead and deliver nothing: that shows by a topic that the connector
 publishes itself.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 TOPICS_PER_PACKET = 100
 SHOWN_TOPICS = 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from pyconnector_template import command_worker
-from pyconnector_template.command_worker import CommandWorker
+from pyconnector_template import actuator_flow
+from pyconnector_template.actuator_flow import CommandWorker
 from testbed.mosquitto import DEADLINE_S
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def test_commands_run_in_order_and_the_thread_ends_on_request() -> None:
 def test_when_too_many_wait_the_oldest_make_room_with_a_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(command_worker, "MAX_WAITING", 2)
+    monkeypatch.setattr(actuator_flow, "MAX_WAITING", 2)
     done: list[str] = []
     worker = CommandWorker(lambda topic, _payload: done.append(topic))
     for topic in "abcd":

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyconnector_template.mqtt.status import OFFLINE, ONLINE, Reaction, Status
+from pyconnector_template.mqtt.states import OFFLINE, ONLINE, Reaction, Status
 
 OLD_ONLINE = b'{"status": "online", "timestamp": 1, "version": "1.1.0"}'
 OLD_OFFLINE = b'{"status": "offline", "timestamp": 1, "version": "1.1.0"}'
