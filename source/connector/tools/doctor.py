@@ -30,7 +30,8 @@ from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
 from connector.tools.host import is_container, rewritten_ports
-from connector.tools.problems import EXIT_FINDINGS, Problem
+from connector.tools.modbus_probe import probe
+from connector.tools.problems import EXIT_FINDINGS, Problem, UsageProblem
 from connector.tools.station_rows import Row, moment_in_words, station_rows
 from connector.tools.stations import (
     PATIENCE_S,
@@ -582,6 +583,13 @@ def _next_steps(exam: Examination) -> list[Text]:
     ]
 
 
+def _probe_modbus(stations: Mapping[str, Station]) -> Examination:
+    if len(stations) != 1:
+        raise UsageProblem("name one station to look at over Modbus")
+    [(name, station)] = stations.items()
+    return Examination(stations={name: [probe(station.host)]})
+
+
 # --- the command ----------------------------------------------------------
 
 
@@ -606,6 +614,14 @@ def command(
         bool,
         typer.Option("--full", help="List also what is fine, of all stations."),
     ] = False,
+    modbus: Annotated[
+        bool,
+        typer.Option(
+            "--modbus",
+            help="Look once whether one station answers over Modbus TCP, and "
+            "at nothing else.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find out what is wrong between here, the stations and the broker.
@@ -621,7 +637,10 @@ def command(
     chosen = chosen_stations(settings, stations or [])
     names = ", ".join(chosen) if len(chosen) < 6 else f"{len(chosen)} stations"
     with working(f"asking {names}"):
-        exam = examine(settings, chosen, listen)
+        if modbus:
+            exam = _probe_modbus(chosen)
+        else:
+            exam = examine(settings, chosen, listen)
     if as_json:
         terminal.print_json(as_json_of(exam))
     else:

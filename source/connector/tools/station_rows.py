@@ -98,8 +98,8 @@ def _switch_rows(fields: Fields) -> Iterator[Row]:
 def _state_rows(fields: Fields) -> Iterator[Row]:
     if "State" not in fields:
         return
-    state = _named(State, fields["State"])
-    plug = _named(Plug, fields.get("Plug"))
+    state = named(State, fields["State"])
+    plug = named(Plug, fields.get("Plug"))
     yield Row("state", Severity.FINE, f"state {state}, plug {plug}")
     limits = [
         f"{word} {fields[key] / 1000:g} A"
@@ -125,7 +125,8 @@ def _meter_rows(fields: Fields) -> Iterator[Row]:
         yield Row("meter", Severity.FINE, text)
 
 
-def _named(names: type[IntEnum], value: object) -> str:
+def named(names: type[IntEnum], value: object) -> str:
+    """Return a number with the word for it, as ``3 (charging)``."""
     try:
         name = names(value)  # type: ignore[arg-type]
     except ValueError:

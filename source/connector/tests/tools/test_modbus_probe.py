@@ -1,0 +1,101 @@
+"""One look at a station over Modbus TCP."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from connector.tools import modbus_probe
+from connector.tools.modbus_probe import (
+    FIRMWARE,
+    PRODUCT,
+    SERIAL,
+    STATE,
+    ModbusError,
+    decode_value,
+    encode_read,
+    in_words,
+    probe,
+)
+
+
+def decode(answer: bytes) -> int:
+    return decode_value(7, answer[:6], answer[6:])
+
+
+def test_a_read_asks_unit_255_for_two_words() -> None:
+    assert encode_read(7, 1018) == bytes.fromhex(
+        "0007 0000 0006 ff 03 03fa 0002"
+    )
+
+
+def test_a_value_is_four_bytes() -> None:
+    answer = bytes.fromhex("0007 0000 0007 ff 03 04 030a3900")
+    assert decode(answer) == 0x030A3900
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ("", "closed"),
+        ("0007 0000 0003 ff 83 02", "exception 2"),
+        ("0008 0000 0007 ff 03 04 030a3900", "another request"),
+        ("0007 0000 0005 ff 03 02 0003", "no value"),
+    ],
+)
+def test_what_is_no_value_is_told(answer: str, says: str) -> None:
+    with pytest.raises(ModbusError, match=says):
+        decode(bytes.fromhex(answer))
+
+
+def test_a_p30_and_a_p40_code_their_firmware_differently() -> None:
+    p30 = {SERIAL: 1234567, PRODUCT: 314011, FIRMWARE: 0x030A3900, STATE: 3}
+    p40 = {SERIAL: 22334455, PRODUCT: 4140110, FIRMWARE: 10201, STATE: 2}
+    assert in_words(p30.__getitem__) == (
+        "P30 (314011), serial 01234567, firmware 3.10.57, state 3 (charging)"
+    )
+    assert in_words(p40.__getitem__) == (
+        "P40 (4140110), serial 22334455, firmware 1.2.1, state 2 (ready)"
+    )
+
+
+@contextmanager
+def listener(answer: bytes) -> Iterator[int]:
+    """Answer one request of one client with some bytes; yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            tcp, _ = server.accept()
+            with tcp:
+                tcp.recv(100)
+                tcp.sendall(answer)
+
+        thread = threading.Thread(target=serve, name="modbus")
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join()
+
+
+@pytest.mark.io
+def test_a_port_that_nobody_listens_at_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(modbus_probe, "PORT", server.getsockname()[1])
+    row = probe("127.0.0.1")
+    assert row.code == "no_modbus"
+    assert "refused" in row.text
+    assert "DSW1.3" in row.advice
+
+
+@pytest.mark.io
+def test_a_connection_that_is_closed_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(modbus_probe, "PAUSE_S", 0.0)
+    with listener(b"") as port:
+        monkeypatch.setattr(modbus_probe, "PORT", port)
+        row = probe("127.0.0.1")
+    assert row.code == "no_modbus"
