@@ -322,7 +322,8 @@ SURROUNDINGS = (
         "Look at this host before the stations: its network and its "
         "firewall, the container (host networking, or UDP port 7090 "
         "published), and connection tracking that remembers an older "
-        "container (restart it, or `conntrack -D -p udp --dport 7090`).",
+        "container (stop the connector for three minutes, or call "
+        "`conntrack -D -p udp --dport 7090` as root).",
     ),
     Cause(
         Code.BROKER_LOGIN,

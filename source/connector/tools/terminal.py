@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +34,11 @@ def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else PLAIN_WIDTH
     return Console(stderr=stderr, width=width, highlight=False)
+
+
+def zone_name() -> str:
+    """Return the time zone in which times are shown; UTC in a container."""
+    return f"{datetime.now(UTC).astimezone():%Z}"
 
 
 def print_json(value: Any) -> None:

@@ -18,7 +18,7 @@ from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView, Reading
 from connector.tools.problems import EXIT_FINDINGS, Problem
-from connector.tools.terminal import AsJson
+from connector.tools.terminal import AsJson, zone_name
 from connector.tools.tool_settings import require_broker, tool_settings
 
 MISSING = "…"
@@ -238,7 +238,8 @@ def _watch_live(broker: BrokerClient) -> None:
 
 def _title(broker: BrokerClient) -> str:
     online = {True: "online", False: "OFFLINE", None: ""}
-    return f"{broker.view.name} {online[broker.view.is_online]}".strip()
+    state = online[broker.view.is_online]
+    return f"{broker.view.name} {state}, times in {zone_name()}"
 
 
 def _require_map(broker: BrokerClient) -> None:

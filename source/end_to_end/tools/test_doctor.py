@@ -34,6 +34,7 @@ REPLY_TIMEOUT_S = 0.4
 """So long the doctor's connector waits; only silence takes that long here."""
 
 NOBODY = "127.0.3.99"
+GARAGE, YARD = "127.0.3.97", "127.0.3.98"
 UNKNOWN_NAME = "no-such-station.invalid"
 HEARTBEATS = 12
 
@@ -152,6 +153,29 @@ def test_a_second_client_that_takes_the_status_messages_is_found(
         )
         call = CommandLine(tmp_path, addresses)("doctor", "--json")
     assert call.verdict("garage") == "second_client"
+
+
+def test_where_all_are_silent_the_host_is_named_before_the_stations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flows = tmp_path / "nf_conntrack"
+    flows.write_text(
+        f"ipv4 2 udp 17 28 src={HERE} dst={GARAGE} sport=7090 dport=7090 "
+        f"[UNREPLIED] src={GARAGE} dst={HERE} sport=7090 dport=39768 mark=0\n"
+    )
+    monkeypatch.setattr("connector.tools.host.CONNTRACK", flows)
+    with Simulator({"garage": GARAGE, "yard": YARD}) as simulator:
+        simulator.silence("garage")
+        simulator.silence("yard")
+        call = CommandLine(
+            tmp_path,
+            {"garage": GARAGE, "yard": YARD},
+            KEBA_P30_REPLY_TIMEOUT=REPLY_TIMEOUT_S,
+        )("doctor")
+    report, _, steps = call.out.partition("What to do next")
+    assert "leave from port 39768 instead of 7090" in " ".join(report.split())
+    assert "all_silent" in steps
+    assert "power" not in steps
 
 
 def test_a_foreign_program_on_the_port_is_named(tmp_path: Path) -> None:
