@@ -27,6 +27,7 @@ from bench.limits import Limits, NoLimitsError
 from bench.results import from_json, to_json
 from bench.stack import POLL_S, Stack, learn_sensors
 from connector.main import __version__
+from simulator.arguments import whole_number
 from testbed import own_network
 from testbed.connector_process import MAIN
 from testbed.machine import machine
@@ -213,7 +214,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--rounds",
-        type=_at_least_one,
+        type=whole_number(1),
         default=ROUNDS,
         help=f"rounds to measure for each fleet (default {ROUNDS})",
     )
@@ -229,7 +230,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--connectors",
-        type=_at_least_one,
+        type=whole_number(1),
         default=1,
         metavar="N",
         help="let N connectors share the last fleet on one broker as well",
@@ -266,24 +267,8 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _sizes(text: str) -> tuple[int, ...]:
-    sizes = [_number(one) for one in text.split(",")]
-    if not all(1 <= size <= MOST_STATIONS for size in sizes):
-        raise argparse.ArgumentTypeError(
-            f"{text!r}: each 1 to {MOST_STATIONS}, with commas in between"
-        )
-    return tuple(sizes)
-
-
-def _at_least_one(text: str) -> int:
-    number = _number(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r}: a number, at least 1")
-    return number
-
-
-def _number(text: str) -> int:
-    """Return a whole number, 0 for what is none."""
-    return int(text) if text.isascii() and text.isdecimal() else 0
+    size = whole_number(1, MOST_STATIONS)
+    return tuple(map(size, text.split(",")))
 
 
 def _try_folder(folder: Path) -> None:

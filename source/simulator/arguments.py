@@ -20,13 +20,7 @@ LARGEST_PORT = 65_535
 
 
 def number(least: float, most: float = math.inf) -> Callable[[str], float]:
-    """Return a type of argument: a finite number within limits.
-
-    Parameters
-    ----------
-    least, most
-        The limits, which are allowed themselves.
-    """
+    """Return a type of argument: a finite number within limits."""
 
     def read(text: str) -> float:
         value = _float(text)
@@ -46,6 +40,19 @@ def port(text: str) -> int:
             f"{text!r} is not a port from 1 to {LARGEST_PORT}"
         )
     return int(text)
+
+
+def whole_number(least: int, most: float = math.inf) -> Callable[[str], int]:
+    """Return a type of argument: a whole number within limits."""
+
+    def read(text: str) -> int:
+        if not _is_count(text) or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number {_span(least, most)}"
+            )
+        return int(text)
+
+    return read
 
 
 def address(text: str) -> str:

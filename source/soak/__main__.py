@@ -14,7 +14,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from connector.main import __version__
-from soak.measure import sample
+from simulator.arguments import number, whole_number
 from soak.report import Report, clock, write
 from soak.run import Run
 from soak.stations import MOST_STATIONS, make_stations
@@ -42,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     own_network.enter("soak", sys.argv[1:])
     # `docker stop` and `timeout` should leave a report, too; and a shell in the
     # background has switched Ctrl-C off.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory() as folder:
             report = _run(options, Path(folder))
@@ -57,8 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m soak", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3600.0)
-    parser.add_argument("--stations", type=int, default=20)
+    parser.add_argument("--seconds", type=number(SHORTEST_S), default=3600.0)
+    parser.add_argument(
+        "--stations", type=whole_number(1, MOST_STATIONS), default=20
+    )
     parser.add_argument(
         "--seed", type=int, default=SystemRandom().getrandbits(32)
     )
@@ -70,12 +72,7 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, default=Path("build/soak"), metavar="FOLDER"
     )
-    options = parser.parse_args(arguments)
-    if options.seconds < SHORTEST_S:
-        parser.error(f"--seconds: at least {SHORTEST_S:g}")
-    if not 1 <= options.stations <= MOST_STATIONS:
-        parser.error(f"--stations: 1 to {MOST_STATIONS}")
-    return options
+    return parser.parse_args(arguments)
 
 
 def _run(options: argparse.Namespace, folder: Path) -> Report:
@@ -94,7 +91,6 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
             testbed,
             seconds=options.seconds,
             seed=options.seed,
-            sample=lambda: sample(testbed),
             tell=lambda line: print(line, flush=True),
         )
         try:

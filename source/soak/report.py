@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from soak.invariants.breach import Breach, Finding
     from soak.invariants.process import Sample
+    from soak.timeline import Phase
 
 ROWS_OF_FIGURES = 20
 BREACHES_SHOWN = 50
@@ -158,16 +159,18 @@ def _about(report: Report) -> str:
 
 def command_of(report: Report) -> str:
     """Return the command that repeats the run."""
+    failsafe = " --failsafe" if report.is_armed else ""
     return (
         f'`make soak SOAK="--seconds {report.asked_s:g} --stations '
-        f"{report.stations} --seed {report.seed}"
-        f'{" --failsafe" * report.is_armed}"`'
+        f'{report.stations} --seed {report.seed}{failsafe}"`'
     )
 
 
 def _stations(report: Report) -> str:
-    care = "; failsafe mode armed, settings restored" * report.is_armed
-    return f"{report.stations}, of different models, all charging{care}"
+    stations = f"{report.stations}, of different models, all charging"
+    if report.is_armed:
+        stations += "; failsafe mode armed, settings restored"
+    return stations
 
 
 def _invariants(findings: Iterable[Finding]) -> str:
@@ -246,6 +249,29 @@ def thinned(samples: Sequence[Sample]) -> list[Sample]:
         for number in range(ROWS_OF_FIGURES)
     }
     return [samples[place] for place in sorted(places)]
+
+
+def progress_line(
+    *,
+    elapsed_s: float,
+    active: Sequence[Phase],
+    datagrams: int,
+    values: int,
+    broken: int,
+    sample: Sample | None,
+) -> str:
+    """Tell what is on at the moment and what was counted so far."""
+    faults = " + ".join(map(str, active)) or "calm"
+    process = "no process"
+    if sample is not None:
+        process = (
+            f"{sample.rss / MIB:.1f} MiB, {sample.threads} threads, "
+            f"{sample.files} files"
+        )
+    return (
+        f"{clock(elapsed_s)}  {datagrams} datagrams, {values} values, "
+        f"{broken} broken; {process}; {faults}"
+    )
 
 
 def clock(seconds: float) -> str:

@@ -14,8 +14,7 @@ from soak.events import Published
 from soak.faults import FAULTS, FaultContext
 from soak.invariants.calm import RECOVERY_S
 from soak.judge import Judge
-from soak.progress import progress_line
-from soak.report import FaultTally, clock
+from soak.report import FaultTally, clock, progress_line
 from soak.timeline import KINDS, WARM_UP_S, plan
 from soak.writer import Writer
 from testbed.connector_process import NAME
@@ -53,8 +52,6 @@ class Run:
     ----------
     seconds
         How long it should last; it ends with the calm that is due then.
-    sample
-        Looks at the connector's process; None if it is not there.
     tell
         Takes each line of progress.
 
@@ -72,13 +69,11 @@ class Run:
         *,
         seconds: float,
         seed: int,
-        sample: Callable[[], Sample | None],
         tell: Callable[[str], None],
     ) -> None:
         self._testbed = testbed
         self._seconds = seconds
         self._seed = seed
-        self._sample = sample
         self._tell = tell
         self._chance = Random(f"{seed} faults")  # noqa: S311 (no secret)
         self.began_at = time.monotonic()
@@ -203,7 +198,7 @@ class Run:
         """Threads and files are back; the sample of this calm is taken."""
         until = time.monotonic() + RECOVERY_S
         while True:
-            latest = self._sample()
+            latest = self._testbed.sample()
             if latest is not None and self.judge.baseline.is_kept(latest):
                 break
             if time.monotonic() > until:
@@ -286,7 +281,7 @@ class Run:
         testbed.start_connector()
 
     def _watch_process(self) -> None:
-        self._latest = self._sample()
+        self._latest = self._testbed.sample()
         if self._latest is not None and not self._testbed.is_connector_down:
             self.judge.memory.judge(self._latest)
             self.judge.baseline.watch(self._latest)

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self
 
+import psutil
+
 from simulator import Simulator
 from soak.events import (
     Event,
@@ -16,6 +18,7 @@ from soak.events import (
     StationsObserver,
     settings_of,
 )
+from soak.invariants.process import Sample
 from soak.stations import CONNECTOR, Station
 from testbed.bemcom_api import BemcomApi, Message
 from testbed.connector_process import NAME, ConnectorProcess
@@ -150,6 +153,24 @@ class Testbed:
     def forget_broker_memory(self) -> None:
         """Remove what a broker that is down had kept."""
         (self._folder / "mosquitto.db").unlink(missing_ok=True)
+
+    def sample(self) -> Sample | None:
+        """Look at the connector's process; None if it is not there."""
+        try:
+            process = psutil.Process(self.connector.process.pid)
+            with process.oneshot():
+                times = process.cpu_times()
+                return Sample(
+                    at=time.monotonic(),
+                    life=self.life,
+                    age_s=time.monotonic() - self.started_at,
+                    rss=process.memory_info().rss,
+                    threads=process.num_threads(),
+                    files=process.num_fds(),
+                    cpu_s=times.user + times.system,
+                )
+        except psutil.Error:
+            return None
 
     # In the API's thread ----------------------------------------------------
 

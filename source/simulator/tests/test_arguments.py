@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from simulator.arguments import address, fleet, number, port
+from simulator.arguments import address, fleet, number, port, whole_number
 
 
 @pytest.mark.parametrize("text", ["x", "", "nan", "inf", "-0.1", "1.1"])
@@ -30,6 +30,13 @@ def test_what_is_no_port_is_refused(text: str) -> None:
 
 def test_a_port_is_read() -> None:
     assert port("7090") == 7090
+
+
+@pytest.mark.parametrize("text", ["0", "21", "-1", "x", "1.5", ""])
+def test_what_is_no_whole_number_within_limits_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="from 1 to 20"):
+        whole_number(1, 20)(text)
+    assert whole_number(1, 20)("20") == 20
 
 
 def test_an_address_is_read_or_refused() -> None:

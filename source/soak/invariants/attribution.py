@@ -125,11 +125,9 @@ class Attribution(Invariant):
 
     @property
     def is_judged(self) -> bool:
-        """Whether there was a value."""
         return self.exact > 0
 
     def measured(self) -> str:
-        """Return how many values were judged."""
         return (
             f"{self.exact} fields said by their station, {self.uncertain} from "
             "damaged datagrams"

@@ -84,7 +84,6 @@ class Recovery(Invariant):
         ]
 
     def measured(self) -> str:
-        """Return the slowest recovery of all."""
         slowest_s = self.slowest_s.get("all of a cycle", 0.0)
         return f"slowest {slowest_s:.1f} s"
 
@@ -150,9 +149,7 @@ class Settled(Invariant):
 
     @property
     def is_judged(self) -> bool:
-        """Whether a calm came so far."""
         return self.judged > 0
 
     def measured(self) -> str:
-        """Return how many were judged, and the slowest."""
         return f"{self.judged} setpoints, slowest {self.slowest_s:.1f} s"

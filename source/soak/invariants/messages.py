@@ -69,7 +69,6 @@ class Payloads(Invariant):
         return is_right
 
     def measured(self) -> str:
-        """Return how many were judged."""
         return f"{self.judged} messages"
 
 
@@ -118,11 +117,9 @@ class Heartbeats(Invariant):
 
     @property
     def is_judged(self) -> bool:
-        """Whether one fell due."""
         return self.kept > 0 or self.broken > 0
 
     def measured(self) -> str:
-        """Return how many were kept."""
         if not self.kept:
             return "none fell due undisturbed"
         return f"{self.kept} kept, the closest {self._closest_s:.1f} s early"
@@ -242,7 +239,6 @@ class LogRows(Invariant):
         return 0.0 if self._begun_at is None else self._now - self._begun_at
 
     def measured(self) -> str:
-        """Return how many there were in an hour."""
         hours = max(self._elapsed_s, 1.0) / 3600
         return (
             f"{self.rows / hours:.0f}/h in all, "

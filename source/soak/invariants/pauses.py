@@ -55,11 +55,9 @@ class Pauses(Invariant):
 
     @property
     def is_judged(self) -> bool:
-        """Whether a station was spoken to."""
         return self.heard > 0
 
     def measured(self) -> str:
-        """Return the shortest gap and how much was watched."""
         return (
             f"shortest gap {self._shortest_s * 1000:.1f} ms in {self.heard} "
             f"datagrams; {self.excused} excused across a kill -9"

@@ -136,7 +136,6 @@ class MemoryBound(Invariant):
             self.breach(sample.at, f"{mib:.1f} MiB resident")
 
     def measured(self) -> str:
-        """Return the most that was seen."""
         return f"at most {self._most:.1f} MiB"
 
 
@@ -161,11 +160,9 @@ class MemorySlope(Invariant):
 
     @property
     def is_judged(self) -> bool:
-        """Whether the run was long enough."""
         return self._slope is not None
 
     def measured(self) -> str:
-        """Return the slope."""
         if self._slope is None:
             return "the run, or each process in it, was too short"
         return (
@@ -196,11 +193,9 @@ class MemoryGain(Invariant):
 
     @property
     def is_judged(self) -> bool:
-        """Whether a process lived long enough."""
         return bool(self._gains)
 
     def measured(self) -> str:
-        """Return the most that any process has gained."""
         if not self._gains:
             return "the run, or each process in it, was too short"
         return f"at most {max(self._gains.values()):+.1f} MiB in all"
@@ -246,11 +241,9 @@ class Baseline(Invariant):
 
     @property
     def is_judged(self) -> bool:
-        """Whether a calm was reached."""
         return self._baseline is not None
 
     def measured(self) -> str:
-        """Return baseline and peak."""
         if self._baseline is None:
             return "no calm was reached"
         return (
@@ -275,5 +268,4 @@ class Alive(Invariant):
         self.breach(at, f"a traceback: {output}")
 
     def measured(self) -> str:
-        """Return how often it has ended."""
         return f"{self.broken} ends or tracebacks"

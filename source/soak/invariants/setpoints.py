@@ -90,11 +90,9 @@ class NewestWins(Invariant):
 
     @property
     def is_judged(self) -> bool:
-        """Whether a command has reached a station."""
         return self.heard > 0
 
     def measured(self) -> str:
-        """Return how many were written and heard."""
         return f"{self.written} written, {self.heard} reached stations"
 
 
@@ -160,11 +158,9 @@ class TrueResults(Invariant):
 
     @property
     def is_judged(self) -> bool:
-        """Whether there was such a result."""
         return self.applied > 0
 
     def measured(self) -> str:
-        """Return how many were judged."""
         return f"{self.applied} results `applied`"
 
 

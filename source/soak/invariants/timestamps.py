@@ -112,11 +112,9 @@ class Timestamps(Invariant):
 
     @property
     def is_judged(self) -> bool:
-        """Whether there was a value."""
         return self.judged > 0
 
     def measured(self) -> str:
-        """Return how many were judged."""
         return (
             f"{self.judged} timestamps, without outages fields of reports at "
             f"most {self._oldest_report_s:.1f} s old"

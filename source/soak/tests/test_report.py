@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soak.invariants.breach import Breach, Finding
-from soak.progress import progress_line
 from soak.report import (
     ROWS_OF_FIGURES,
     FaultTally,
     Report,
     as_markdown,
     clock,
+    progress_line,
     thinned,
     write,
 )

@@ -121,7 +121,6 @@ def a_run(testbed: Any, seconds: float = 25.0) -> Run:
         testbed,
         seconds=seconds,
         seed=1,
-        sample=testbed.sample,
         tell=testbed.lines.append,
     )
 
