@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bench.figures import LIMIT_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
 KEBAS_SILENCE_S = 2.0
 """After a command that stops charging."""
@@ -30,50 +30,42 @@ class Goal(NamedTuple):
     measured: Callable[[Mapping[str, Any]], float | None]
 
 
-def fleet_of(results: Mapping[str, Any], stations: int) -> Any | None:
-    """Return the measurement of a fleet of this size, if there is one."""
-    fleets: Sequence[Mapping[str, Any]] = results["fleets"]
-    return next((one for one in fleets if one["stations"] == stations), None)
+def figure_at(results: Any, *path: str | float) -> Any | None:
+    """Return what stands at a place of the results, None if nothing does.
+
+    Of several measurements a number chooses one: of fleets that with so many
+    stations, of pushes that with so many in a second.
+    """
+    for step in path:
+        if isinstance(results, list):
+            found = [one for one in results if step == one[_chosen_by(one)]]
+            results = found[0] if found else None
+        elif results is not None:
+            results = results.get(step)
+    return results
 
 
-def _fleet(
-    stations: int, read: Callable[[Mapping[str, Any]], float]
+def _chosen_by(measurement: Mapping[str, Any]) -> str:
+    return "per_s" if "per_s" in measurement else "stations"
+
+
+def _at(
+    *path: str | float, of: float = 1.0
 ) -> Callable[[Mapping[str, Any]], float | None]:
     def measured(results: Mapping[str, Any]) -> float | None:
-        fleet = fleet_of(results, stations)
-        return None if fleet is None else read(fleet)
-
-    return measured
-
-
-def _of(
-    name: str, read: Callable[[Any], float]
-) -> Callable[[Mapping[str, Any]], float | None]:
-    def measured(results: Mapping[str, Any]) -> float | None:
-        return None if name not in results else read(results[name])
-
-    return measured
-
-
-def _pushes(
-    per_s: float, read: Callable[[Mapping[str, Any]], float]
-) -> Callable[[Mapping[str, Any]], float | None]:
-    def measured(results: Mapping[str, Any]) -> float | None:
-        for one in results["pushes"]:
-            if one["per_s"] == per_s:
-                return read(one)
-        return None
+        figure = figure_at(results, *path)
+        return None if figure is None else float(figure) / of
 
     return measured
 
 
 def _dead_cost(results: Mapping[str, Any]) -> float | None:
     """Return how much longer the round of the live ones takes, in percent."""
-    without, with_dead = fleet_of(results, 100), results.get("dead")
-    if without is None or with_dead is None:
+    without_s = figure_at(results, "fleets", 100, "station_round_s", "mean")
+    with_dead_s = figure_at(results, "dead", "station_round_s", "mean")
+    if without_s is None or with_dead_s is None:
         return None
-    mean_s = float(with_dead["station_round_s"]["mean"])
-    return 100.0 * (mean_s / float(without["station_round_s"]["mean"]) - 1.0)
+    return 100.0 * (float(with_dead_s) / float(without_s) - 1.0)
 
 
 def _measurements(results: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -105,14 +97,19 @@ def _total(
     return measured
 
 
-def _first_values_s(start: Mapping[str, Any]) -> float:
+def _first_values_s(results: Mapping[str, Any]) -> float | None:
+    start = results.get("start")
+    if start is None:
+        return None
     values = start["first_values_s"]
     is_complete = values["stations"] == start["stations"] - start["dead"]
     return float(values["first_of_all_s"]) if is_complete else math.inf
 
 
-def _round_by_limit(fleet: Mapping[str, Any]) -> float:
-    return float(fleet["station_round_s"]["p95"]) / LIMIT_S
+def _silence_missing_s(results: Mapping[str, Any]) -> float | None:
+    stopped_s = figure_at(results, "stop", "stopped_s")
+    # In this order NaN stays NaN, which is not reached.
+    return None if stopped_s is None else max(KEBAS_SILENCE_S - stopped_s, 0.0)
 
 
 GOALS = (
@@ -120,13 +117,13 @@ GOALS = (
         "a station's round, p95, by the protocol's limit, 100 stations",
         1.12,
         "×",
-        _fleet(100, _round_by_limit),
+        _at("fleets", 100, "station_round_s", "p95", of=LIMIT_S),
     ),
     Goal(
         "the same, 1000 stations",
         1.12,
         "×",
-        _fleet(1000, _round_by_limit),
+        _at("fleets", 1000, "station_round_s", "p95", of=LIMIT_S),
     ),
     Goal("polls missing", 0, "", _total("polls_expected", "polls")),
     Goal("values missing", 0, "", _total("values_expected", "values_received")),
@@ -139,25 +136,25 @@ GOALS = (
         "answer → value on MQTT, p95, 100 stations",
         0.01,
         "s",
-        _fleet(100, lambda f: f["latency_s"]["p95"]),
+        _at("fleets", 100, "latency_s", "p95"),
     ),
     Goal(
         "answer → value on MQTT, p95, 1000 stations",
         0.025,
         "s",
-        _fleet(1000, lambda f: f["latency_s"]["p95"]),
+        _at("fleets", 1000, "latency_s", "p95"),
     ),
     Goal(
         "the same with 0.1 CPU and 128 MiB, 100 stations polled each 30 s",
         0.15,
         "s",
-        _of("limited", lambda f: f["latency_s"]["p95"]),
+        _at("limited", "latency_s", "p95"),
     ),
     Goal(
         "start with 0.1 CPU → first value",
         4.0,
         "s",
-        _of("limited", lambda f: f["first_values_s"]["first_s"]),
+        _at("limited", "first_values_s", "first_s"),
     ),
     Goal(
         "30 dead stations cost the 70 others, mean round", 1.0, "%", _dead_cost
@@ -166,49 +163,48 @@ GOALS = (
         "command → station, p99, idle line",
         0.01,
         "s",
-        _of("commands_idle", lambda f: f["latency_s"]["p99"]),
+        _at("commands_idle", "latency_s", "p99"),
     ),
     Goal(
         "command → station, p99, 100 stations being polled",
         0.12,
         "s",
-        _of("commands_polling", lambda f: f["latency_s"]["p99"]),
+        _at("commands_polling", "latency_s", "p99"),
     ),
     Goal(
         "the same for the others, while one station was told `ena 0`",
         0.12,
         "s",
-        _of("stop", lambda f: f["others_s"]["p99"]),
+        _at("stop", "others_s", "p99"),
     ),
     Goal(
         "the silence after it, cut short by",
         0.0,
         "s",
-        # In this order NaN stays NaN, which is not reached.
-        _of("stop", lambda f: max(KEBAS_SILENCE_S - f["stopped_s"], 0.0)),
+        _silence_missing_s,
     ),
     Goal(
         "push → MQTT, p99, 100 pushes/s",
         0.01,
         "s",
-        _pushes(100, lambda f: f["latency_s"]["p99"]),
+        _at("pushes", 100, "latency_s", "p99"),
     ),
     Goal(
         "start → first values of all 40 live stations of 50",
         1.0,
         "s",
-        _of("start", _first_values_s),
+        _first_values_s,
     ),
     Goal(
         "CPU of ten stations polled each 30 s, of one core",
         1.0,
         "%",
-        _of("building", lambda f: 100.0 * f["cpu_share"]),
+        _at("building", "cpu_share", of=0.01),
     ),
     Goal(
         "memory of ten stations",
         34.0,
         "MiB",
-        _of("building", lambda f: f["memory_mib"]),
+        _at("building", "memory_mib"),
     ),
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from bench.figures import LIMIT_S
-from bench.goals import CPU_RATIO_GOALS, GOALS, Goal, fleet_of
+from bench.goals import CPU_RATIO_GOALS, GOALS, Goal, figure_at
 from testbed.tables import markdown_row
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         fleets=_rows(_fleet_rows(results)),
         pushes=_rows(map(_push_row, results["pushes"])),
         commands=_rows(_command_rows(results)),
-        alive=_found(fleet_of(results, 100), "station_round_s", "p50"),
+        alive=_found(results, "fleets", 100, "station_round_s", "p50"),
         dead=_found(results, "dead", "station_round_s", "p50"),
         start=_found(results, "start", "first_values_s", "first_of_all_s"),
         stopped=_found(results, "stop", "stopped_s"),
@@ -231,14 +231,10 @@ def _three(seconds: Mapping[str, float]) -> str:
     return " / ".join(_ms(seconds[name]) for name in ("p50", "p95", "p99"))
 
 
-def _found(results: Any, *path: str) -> str:
+def _found(results: Any, *path: str | float) -> str:
     """Return the milliseconds at a place of the results, if it is there."""
-    try:
-        for step in path:
-            results = results[step]
-    except (KeyError, TypeError):
-        return "–"
-    return _ms(results)
+    seconds = figure_at(results, *path)
+    return "–" if seconds is None else _ms(seconds)
 
 
 def _rows(rows: Iterable[Sequence[str]]) -> str:
