@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from simulator.log_lines import WORDS
 from testbed.bemcom_api import BemcomApi
 
 STATIONS = ("garage", "yard")
@@ -31,22 +32,6 @@ NEWEST_LOG_ROWS = 5
 
 HOW_TO_SEND_EVERY = 12
 """Lines of each station; then it scrolls out of sight."""
-
-STATES: Mapping[Any, str] = {
-    0: "start-up",
-    1: "not ready",
-    2: "ready",
-    3: "charging",
-    4: "error",
-    5: "interrupted",
-}
-PLUGS: Mapping[Any, str] = {
-    0: "nothing",
-    1: "cable at station",
-    3: "cable locked",
-    5: "vehicle",
-    7: "vehicle, locked",
-}
 
 
 def main() -> int:
@@ -143,14 +128,17 @@ def cells_of(api: BemcomApi, station: str) -> dict[str, str]:
     online = {True: "yes", False: "no"}
     return {
         "online": online.get(value("connection__online"), "…"),
-        "state": STATES.get(value("report 2__State"), "…"),
-        "plug": PLUGS.get(value("report 2__Plug"), "…"),
+        "state": _state(value("report 2__State")),
         "power": _scaled(value("report 3__P"), 1e-6, "kW"),
         "this session": _scaled(value("report 3__E pres"), 1e-4, "kWh"),
         "limit wanted": _scaled(value("report 2__Curr user"), 1e-3, "A"),
         "limit offered": _scaled(value("report 2__Max curr"), 1e-3, "A"),
         "last seen": _time_of_day(value("connection__last_seen")),
     }
+
+
+def _state(value: Any) -> str:
+    return "…" if value is None else WORDS["State"][value]
 
 
 def _scaled(value: Any, factor: float, unit: str) -> str:

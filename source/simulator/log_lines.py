@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_WORDS = {
+WORDS = {
     "State": (
         "starting",
         "not ready",
@@ -54,6 +54,6 @@ def changed_settings(
 
 
 def _meaning(field: str, value: int) -> str:
-    if field in _WORDS:
-        return f", {_WORDS[field][value]}"
+    if field in WORDS:
+        return f", {WORDS[field][value]}"
     return f" {_UNITS[field]}" if field in _UNITS else ""
