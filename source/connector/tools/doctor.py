@@ -45,7 +45,7 @@ from connector.tools.tool_settings import (
     chosen_stations,
     tool_settings,
 )
-from pyconnector_template.missing_map import MissingMap
+from pyconnector_template.datapoint_map import MissingMap
 
 POLLS = (1, 2, 3)
 
