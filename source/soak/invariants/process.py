@@ -234,9 +234,8 @@ class Baseline(Invariant):
         """It did not come back in time."""
         self.breach(
             sample.at,
-            f"{sample.threads} threads and {sample.files} files, in the first "
-            f"calm {self._baseline and self._baseline.threads} and "
-            f"{self._baseline and self._baseline.files}",
+            f"{sample.threads} threads and {sample.files} files; "
+            f"{self.measured()}",
         )
 
     @property
