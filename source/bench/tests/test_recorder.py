@@ -1,11 +1,14 @@
 """The stream of a broker, cut where the network has cut it."""
 
+import os
+import time
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.recorder import Arrival, split
+from bench.recorder import Arrival, cpu_clock, split
 from pyconnector_template.mqtt.packets import publish_packet
 
 PINGRESP = b"\xd0\x00"
@@ -45,3 +48,16 @@ def test_a_beginning_is_kept_for_the_next_call() -> None:
     arrivals, rest = split([(2.0, packet[5:])], rest)
     assert [one.topic for one in arrivals] == ["a/b"]
     assert rest == b""
+
+
+def test_the_clock_of_a_process_tells_its_cpu_time() -> None:
+    clock = cpu_clock(os.getpid())
+    before_s = time.process_time()
+    told_s = time.clock_gettime(clock)
+    assert before_s <= told_s <= time.process_time()
+
+
+def test_a_process_that_is_not_there_has_no_clock() -> None:
+    # Linux numbers processes up to 2**22.
+    with pytest.raises(ProcessLookupError):
+        cpu_clock(2**22 + 1)
