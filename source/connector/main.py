@@ -40,16 +40,10 @@ from connector.health import HealthFile, path_from
 from connector.keba.io.gateway import Gateway, GatewayError
 from connector.keba.station.station import StationOptions
 from connector.settings import Settings
+from pyconnector_template import pyconnector_template as template
 from pyconnector_template.connector import EXIT_WRONG_SETTINGS, CannotStartError
 from pyconnector_template.dispatch import DispatchOnce
 from pyconnector_template.logs import logger_about
-from pyconnector_template.pyconnector_template import (
-    ActuatorFlow,
-    SensorFlow,
-)
-from pyconnector_template.pyconnector_template import (
-    Connector as ConnectorTemplate,
-)
 from pyconnector_template.settings import SettingsError, read_settings
 
 __version__ = "1.2.0"
@@ -70,7 +64,7 @@ FIRST_MAP_TIMEOUT_S = 0.5
 here cannot be published until the next poll."""
 
 
-class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
+class Connector(template.Connector, template.SensorFlow, template.ActuatorFlow):
     """BEMCom's template with KEBA's stations: it only hands on.
 
     Without settings it reads them from the environment. Further arguments are

@@ -12,13 +12,12 @@ from typing import Any
 from .findings import Cause, Findings
 from .json_text import json_object
 from .logs import logger_about, shortened
+from .mqtt.packets import encoded_topic
 
 logger = logger_about("connector")
 
 DatapointMap = dict[str, dict[str, str]]
 """``{"sensor": {key: topic}, "actuator": {topic: key}}``"""
-
-MAX_TOPIC_BYTES = 65_535
 
 PATIENCE_S = 30.0
 LOOK_S = 2.0
@@ -73,14 +72,13 @@ def read_datapoint_map(text: str | bytes) -> tuple[DatapointMap, list[str]]:
 
 def is_plain_topic(topic: object) -> bool:
     """Whether one can publish on it: no wildcard, not empty, not too long."""
-    if not isinstance(topic, str) or not topic:
-        return False
-    if any(character in topic for character in "+#\0"):
+    if not isinstance(topic, str):
         return False
     try:
-        return len(topic.encode("utf-8")) <= MAX_TOPIC_BYTES
-    except UnicodeEncodeError:
+        encoded_topic(topic)
+    except ValueError:
         return False
+    return True
 
 
 class Step(Enum):

@@ -28,7 +28,7 @@ LIMITS = {
 
 
 class Message(NamedTuple):
-    """One MQTT message."""
+    """One MQTT message, as paho takes it."""
 
     topic: str
     payload: str | bytes

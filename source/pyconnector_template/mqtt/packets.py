@@ -25,7 +25,7 @@ def publish_packet(topic: str, payload: str | bytes, *, retain: bool) -> bytes:
     ValueError
         If MQTT cannot carry the topic or the payload.
     """
-    name = _encoded_topic(topic)
+    name = encoded_topic(topic)
     data = payload.encode("utf-8") if isinstance(payload, str) else payload
     length = len(name) + len(data)
     if length > LARGEST_PACKET:
@@ -35,8 +35,14 @@ def publish_packet(topic: str, payload: str | bytes, *, retain: bool) -> bytes:
 
 
 @lru_cache(maxsize=MAX_TOPICS)
-def _encoded_topic(topic: str) -> bytes:
-    """Encode a topic behind its length; the same ones come with each poll."""
+def encoded_topic(topic: str) -> bytes:
+    """Encode a topic behind its length; the same ones come with each poll.
+
+    Raises
+    ------
+    ValueError
+        If nothing can be published on it.
+    """
     name = topic.encode("utf-8")
     if not name or len(name) > LONGEST_TOPIC or b"\0" in name:
         raise ValueError("the topic is empty, too long, or holds a NUL")

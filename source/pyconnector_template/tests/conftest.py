@@ -1,22 +1,17 @@
 """What the template's tests share."""
 
-from __future__ import annotations
-
 import logging
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pyconnector_template.connector import Connector
 from pyconnector_template.logs import LOGGER_NAME, MQTTHandler
 from testbed.mosquitto import DEADLINE_S, Mosquitto
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from pyconnector_template.connector import Connector
 
 VARIABLES = (
     "CONNECTOR_NAME",

@@ -1,7 +1,5 @@
 """The connector with the clients and mocks that upstream's tests use."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os
@@ -40,7 +38,7 @@ class WholeConnector(Connector, SensorFlow, ActuatorFlow):
 class FakeClient:
     """A client with the interface of paho 1.5, and a loop that obeys."""
 
-    last: FakeClient
+    last: "FakeClient"
 
     def __init__(self, userdata: Any) -> None:
         FakeClient.last = self

@@ -1,7 +1,5 @@
 """Dispatchers run, end on request, and show what ended them."""
 
-from __future__ import annotations
-
 import threading
 import time
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Findings are plain values that keep their beginning."""
 
-from __future__ import annotations
-
 from itertools import count
 
 from pyconnector_template.findings import Cause, Finding, Findings

@@ -1,7 +1,5 @@
 """What leaves is strict JSON; what comes in is an object or a ValueError."""
 
-from __future__ import annotations
-
 import base64
 import json
 import math

@@ -1,12 +1,11 @@
 """Log records reach BEMCom complete, storable, and not too many of them."""
 
-from __future__ import annotations
-
 import json
 import logging
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
@@ -22,9 +21,6 @@ from pyconnector_template.logs import (
     logger_about,
     shortened,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture

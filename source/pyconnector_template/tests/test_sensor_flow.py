@@ -1,7 +1,5 @@
 """Raw messages become values; what cannot be parsed costs only itself."""
 
-from __future__ import annotations
-
 import json
 import logging
 import time

@@ -1,10 +1,8 @@
 """Settings are read completely, or all problems are told at once."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from pydantic import Field
@@ -16,9 +14,6 @@ from pyconnector_template.settings import (
     TemplateSettings,
     read_settings,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD = {"MQTT_BROKER_HOST": "broker"}
 

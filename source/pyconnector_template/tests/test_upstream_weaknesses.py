@@ -3,8 +3,6 @@
 In their order there. Where a broker matters it is a real one.
 """
 
-from __future__ import annotations
-
 import json
 import logging
 import os
@@ -14,8 +12,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
@@ -36,9 +35,6 @@ from testbed.load import seconds_here
 from testbed.mosquitto import DEADLINE_S, Mosquitto, free_port, wait_until
 
 from . import demo_connector
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.io
 

@@ -1,7 +1,5 @@
 """What goes wrong between us and the broker is said in words."""
 
-from __future__ import annotations
-
 import shutil
 import socket
 import ssl

@@ -1,7 +1,5 @@
 """The link and a real Mosquitto that is killed, frozen, locked, or late."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
@@ -9,8 +7,10 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Self
 
 import pytest
 from paho.mqtt.client import Client
@@ -34,10 +34,6 @@ from testbed.mosquitto import (
     free_port,
     wait_until,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 TOPICS = Topics("demo")
 VALUE = "demo/messages/1/value"
@@ -599,7 +595,7 @@ class PickyBroker:
         self.asked = 0
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
-    def __enter__(self) -> PickyBroker:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

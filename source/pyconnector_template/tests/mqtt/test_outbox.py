@@ -1,7 +1,5 @@
 """The outbox keeps what the broker has not read, in order and bounded."""
 
-from __future__ import annotations
-
 from pyconnector_template.mqtt.outbox import Batch, Lane, Message, Outbox
 
 LIMITS = {Lane.MOMENTARY: 3, Lane.LOG: 3, Lane.VALUE: 5, Lane.RAW: 4}

@@ -1,7 +1,5 @@
 """The link's voice: each trouble once, and as a finding while it lasts."""
 
-from __future__ import annotations
-
 import pytest
 
 from pyconnector_template.findings import Cause, Findings

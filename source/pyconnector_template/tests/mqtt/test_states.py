@@ -1,7 +1,5 @@
 """The status topic stays true, and nobody answers for ever."""
 
-from __future__ import annotations
-
 import json
 from collections import deque
 from random import Random

@@ -1,7 +1,5 @@
 """What the broker refuses, or does not deliver, is noticed."""
 
-from __future__ import annotations
-
 import pytest
 
 from pyconnector_template.mqtt.subscriptions import (
