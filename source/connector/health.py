@@ -1,4 +1,4 @@
-"""Whether the connector does its work, told to Docker through a file.
+"""Whether the connector does its work, shown to Docker through a file.
 
 The sensor flow writes the file again and again; this module, run as a program,
 looks whether it still does. The program imports nothing but the standard
@@ -21,8 +21,6 @@ WRITE_INTERVAL_S = 1.0
 STALE_AFTER_S = 15.0
 """At 0.1 CPU the first reports of many stations take a few seconds."""
 
-Clock = Callable[[], float]
-
 
 class HealthFile:
     """Holds the moment at which all was well last.
@@ -42,7 +40,7 @@ class HealthFile:
         self,
         path: Path | None,
         is_healthy: Callable[[], bool],
-        clock: Clock = time.monotonic,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
         self._is_healthy = is_healthy
@@ -69,14 +67,9 @@ def path_from(environ: Mapping[str, str]) -> Path | None:
 
 
 def problem_of(path: Path | None, now: float) -> str | None:
-    """Tell what is wrong, None if all is well.
+    """Return what is wrong, None if all is well.
 
-    Parameters
-    ----------
-    path
-        The file that the connector writes.
-    now
-        The moment, by the clock of `HealthFile`.
+    `now` is a moment by the clock of `HealthFile`.
     """
     if path is None:
         return f"{VARIABLE} is not set"

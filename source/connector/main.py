@@ -114,14 +114,13 @@ class Connector(template.Connector, template.SensorFlow, template.ActuatorFlow):
             "DeviceDispatcher": DispatchOnce,
             "device_dispatcher_kwargs": {
                 "target_func": self._telemetry.follow_stations,
-                "target_args": (self._look_around,),
+                "target_args": (self._between_datagrams,),
                 "cleanup_func": self.gateway.close,
             },
         }
         super().__init__(version, settings=settings, **(defaults | kwargs))
 
     def run(self) -> None:
-        """Run until asked to end, see BEMCom's template."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         super().run()
 
@@ -134,21 +133,17 @@ class Connector(template.Connector, template.SensorFlow, template.ActuatorFlow):
             raise CannotStartError(str(error)) from error
 
     def receive_raw_msg(self, raw_data: Any = None) -> dict[str, Any]:
-        """Wrap a datagram, see `Telemetry`."""
         return self._telemetry.receive_raw_msg(raw_data)
 
     def parse_raw_msg(self, raw_msg: dict[str, Any]) -> dict[str, Any]:
-        """Parse a datagram, see `Telemetry`."""
         return self._telemetry.parse_raw_msg(raw_msg)
 
     def complete_values(
         self, parsed_message: dict[str, Any], timestamp_ms: int
     ) -> None:
-        """Add what reports mean, see `Telemetry`."""
         self._telemetry.complete_values(parsed_message, timestamp_ms)
 
     def select_values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Hold back unchanged values, see `ChangeFilter`."""
         return self._change_filter.select(values)
 
     def send_command(
@@ -157,11 +152,9 @@ class Connector(template.Connector, template.SensorFlow, template.ActuatorFlow):
         datapoint_value: Any,
         datapoint_timestamp: int | None,  # noqa: ARG002 - age is checked before
     ) -> None:
-        """Check and queue a command, see `CommandDispatcher`."""
         self._dispatcher.send_command(datapoint_key, datapoint_value)
 
     def command_expired(self, datapoint_key: str) -> None:
-        """Tell that a command was too old, see `CommandDispatcher`."""
         self._dispatcher.command_expired(datapoint_key)
 
     def on_connected(self) -> None:
@@ -175,17 +168,17 @@ class Connector(template.Connector, template.SensorFlow, template.ActuatorFlow):
             self._change_filter.forget()
 
     def is_healthy(self) -> bool:
-        """Tell whether the stations are being listened to."""
         return self.gateway.is_alive
 
     def _findings(self) -> list[Finding]:
-        """Return what the template finds, in the words of our table."""
+        """Turn what the template finds into the causes of our table."""
         return [
             Finding("broker", Code(one.cause), one.evidence, one.since_ms)
             for one in self.broker_findings.current()
         ]
 
-    def _look_around(self) -> None:
+    def _between_datagrams(self) -> None:
+        """Do what is due, in the thread of the sensor flow."""
         self._health_file.write()
         diagnosis = self._diagnosis.due(
             time.monotonic(), time.time_ns() // 1_000_000

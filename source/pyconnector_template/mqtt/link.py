@@ -347,9 +347,8 @@ class BrokerLink:
                 _report_unpublishable(item.topic, error)
             else:
                 self._raw_in_flight.append(info)
-        if self._has_sendable():
-            return
-        self._next_batch_at = now + BATCH_PAUSE_S
+        if not self._has_sendable():
+            self._next_batch_at = now + BATCH_PAUSE_S
 
     def _send_status(self, state: str) -> None:
         payload = self._status.message(state, timestamp_utc_now())
