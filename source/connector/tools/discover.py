@@ -180,15 +180,7 @@ def call_out(gateway: Gateway, broadcast_address: str) -> list[str]:
 def describe(
     found: Mapping[str, StationFacts], configured: Mapping[str, Station]
 ) -> list[Discovery]:
-    """Return who was found, sorted by address.
-
-    Parameters
-    ----------
-    found
-        What those have told that answered, by address.
-    configured
-        The stations of the settings.
-    """
+    """Return who was found, sorted by address."""
     discoveries = [
         _describe(address, facts, configured)
         for address, facts in found.items()

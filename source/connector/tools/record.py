@@ -129,17 +129,7 @@ def _file(
 def capture_of(
     datagrams: Mapping[str, str], *, note: str, is_masked: bool
 ) -> dict[str, Any]:
-    """Return a capture: notes and the text of each datagram.
-
-    Parameters
-    ----------
-    datagrams
-        What was said, by request.
-    note
-        For people.
-    is_masked
-        Whether to replace serial numbers and cards.
-    """
+    """Return a capture: notes and the text of each datagram."""
     report = parse_text(datagrams["report 1"])
     fields = report.fields if isinstance(report, Report) else {}
     silent = [

@@ -67,15 +67,6 @@ def read_command(
 ) -> tuple[Any, Command]:
     """Return the value of the actuator and its command, if it may be sent.
 
-    Parameters
-    ----------
-    station
-        Whom.
-    word
-        The command.
-    arguments
-        What stood behind it.
-
     Raises
     ------
     UsageProblem
@@ -133,17 +124,6 @@ def send_directly(
 ) -> Result:
     """Send a command to a station and watch what becomes of it.
 
-    Parameters
-    ----------
-    settings
-        Of the connector.
-    name, station
-        Whom.
-    command
-        What.
-    tell
-        Called with a line of text for each thing that happens.
-
     Raises
     ------
     PortTaken
@@ -193,17 +173,6 @@ def send_through_connector(
     broker: BrokerClient, name: str, word: str, value: Any, tell: Tell
 ) -> Result:
     """Write the actuator as BEMCom does, and wait for the result.
-
-    Parameters
-    ----------
-    broker
-        The broker.
-    name, word
-        Station and command.
-    value
-        The value of the actuator.
-    tell
-        Called with a line of text for each thing that happens.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from connector.diagnosis.site import SiteFacts
 from connector.keba.station.events import ConnectionState, LinkFacts
 from connector.settings import Station
 from connector.tools.connector_view import ConnectorView
-from connector.tools.doctor import Examination, read_diagnosis, worst
+from connector.tools.examination import Examination, read_diagnosis, worst
 from connector.tools.station_rows import Row
 
 IDENTITY = {
