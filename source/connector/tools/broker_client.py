@@ -1,4 +1,4 @@
-"""The thin shell around the broker: a visit as a guest."""
+"""A client of the broker that looks at one connector and writes values."""
 
 import contextlib
 import json
@@ -69,7 +69,7 @@ class BrokerClient:
         self.view = ConnectorView(settings.connector_name, on_reading)
         self._host = settings.mqtt_broker_host
         self._port = settings.mqtt_broker_port
-        self._news = threading.Condition()
+        self._changed = threading.Condition()
         self._refusal: ReasonCode | None = None
         self._is_accepted = False
         self._is_closed = False
@@ -103,25 +103,25 @@ class BrokerClient:
         self, condition: Callable[[ConnectorView], object], timeout_s: float
     ) -> bool:
         """Wait until something is true of the view; tell whether it is."""
-        with self._news:
+        with self._changed:
             return bool(
-                self._news.wait_for(lambda: condition(self.view), timeout_s)
+                self._changed.wait_for(lambda: condition(self.view), timeout_s)
             )
 
     def read(self, look: Callable[[ConnectorView], T]) -> T:
         """Look at the view while no message changes it."""
-        with self._news:
+        with self._changed:
             return look(self.view)
 
     def look_around(self) -> ConnectorView:
         """Wait until the retained messages are in; return what they tell."""
         ends_at = time.monotonic() + TIMEOUT_S
-        with self._news:
+        with self._changed:
             while (now := time.monotonic()) < ends_at:
                 quiet_until = self._last_message_at + QUIET_S
                 if now >= quiet_until:
                     break
-                self._news.wait(quiet_until - now)
+                self._changed.wait(quiet_until - now)
         return self.view
 
     def write(self, topic: str, value: Any) -> None:
@@ -150,8 +150,8 @@ class BrokerClient:
         return client
 
     def _wait_for_connack(self) -> None:
-        with self._news:
-            self._news.wait_for(
+        with self._changed:
+            self._changed.wait_for(
                 lambda: self._is_accepted or self._refusal or self._is_closed,
                 TIMEOUT_S,
             )
@@ -189,21 +189,21 @@ class BrokerClient:
         if not reason.is_failure:
             for topic in self.view.topics:
                 client.subscribe(topic, 0)
-        with self._news:
+        with self._changed:
             self._last_message_at = time.monotonic()
             self._is_accepted = not reason.is_failure
             self._refusal = reason if reason.is_failure else None
-            self._news.notify_all()
+            self._changed.notify_all()
 
     def _on_disconnect(self, *_: object) -> None:
-        with self._news:
+        with self._changed:
             self._is_closed = True
-            self._news.notify_all()
+            self._changed.notify_all()
 
     def _on_message(
         self, _client: Client, _userdata: object, message: MQTTMessage
     ) -> None:
-        with self._news:
+        with self._changed:
             self._last_message_at = time.monotonic()
             # paho cannot decode topics that are no UTF-8.
             with contextlib.suppress(UnicodeDecodeError):
@@ -212,7 +212,7 @@ class BrokerClient:
                     bytes(message.payload),
                     is_retained=message.retain,
                 )
-            self._news.notify_all()
+            self._changed.notify_all()
 
 
 def _problem(where: str, trouble: Trouble, code: str) -> Problem:

@@ -99,9 +99,9 @@ class ConnectorView:
         content = _object_of(payload)
         if content is None:
             return
-        name, _, kind = topic.partition("/")
-        if name != self.name:
-            self.other_maps.add(name)
+        kind = topic.removeprefix(f"{self.name}/")
+        if kind == topic:
+            self.other_maps.add(topic.removesuffix("/datapoint_map"))
         elif kind == "datapoint_map":
             self._take_map(content)
         elif kind == "available_datapoints":
@@ -111,6 +111,7 @@ class ConnectorView:
             }
         elif kind == "status":
             self.status = content
+            self._is_heard &= is_retained
         elif kind == "diagnosis":
             self.diagnosis = content
         elif kind == "heartbeat":
@@ -124,8 +125,8 @@ class ConnectorView:
         """Whether a connector of this name is connected.
 
         None where that is not known: the published connector has no status.
-        A heartbeat counts for more than a status: the last will of an old
-        session may say "offline" for ever.
+        A heartbeat counts for more than an older status: the last will of an
+        old session may say "offline" for ever.
         """
         if self._is_heard:
             return True
@@ -182,7 +183,7 @@ class ConnectorView:
         return tuple(sorted(names - {FLEET}))
 
     @property
-    def has_rival(self) -> bool:
+    def is_name_used_twice(self) -> bool:
         """Whether two connectors send heartbeats under this name.
 
         One connector sends a heartbeat when the last one runs out; one that

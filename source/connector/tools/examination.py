@@ -10,7 +10,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connector.bemcom.diagnosis_topic import DiagnosisTopic
@@ -36,6 +36,8 @@ from connector.tools.tool_settings import (
     ToolSettings,
 )
 from pyconnector_template.datapoint_map import MissingMap
+
+OUR_PROGRAM = "connector/main.py"
 
 POLLS = (1, 2, 3)
 
@@ -103,11 +105,11 @@ def examine(
     with contextlib.ExitStack() as stack:
         broker = _enter_broker(settings, stack, exam)
         view = None if broker is None else broker.look_around()
-        strangers = stations
+        unknown = stations
         if view is not None and view.is_online and view.diagnosis is not None:
-            strangers = read_diagnosis(exam, view, stations)
-        if strangers:
-            _ask(exam, settings, strangers, listen_s, view)
+            unknown = read_diagnosis(exam, view, stations)
+        if unknown:
+            _ask(exam, settings, unknown, listen_s, view)
         elif broker is not None and listen_s:
             broker.wait_for(lambda _: False, listen_s)
         if broker is not None:
@@ -208,7 +210,7 @@ def _ask(
         site = look(settings, stations, listen_s)
     except PortTaken as problem:
         if view is None or not view.is_online:
-            exam.host.append(_row_of_problem("port", problem))
+            exam.host.append(_port_row(problem))
             return
         row = Row(
             "link",
@@ -235,6 +237,19 @@ def _ask(
     findings = [{**one, "since": None} for one in content["findings"]]
     _take_content(exam, stations, known, findings)
     _explain_silence(exam, settings, stations)
+
+
+def _port_row(problem: PortTaken) -> Row:
+    """Tell who has the port; the connector is not told to be ended."""
+    row = _row_of_problem("port", problem)
+    if OUR_PROGRAM not in row.text:
+        return row
+    advice = (
+        "That is the connector, and this tool cannot read what it has found: "
+        "see that MQTT_BROKER_HOST and CONNECTOR_NAME are its own here as "
+        "well, and look in its log whether it has reached the broker."
+    )
+    return replace(row, advice=advice)
 
 
 def look(
@@ -382,7 +397,7 @@ def _rows_of_broker(
     """Yield what is seen at the broker and not told by the connector."""
     codes = {row.code for row in told}
     yield _connector_row(view)
-    if view.has_rival and Code.NAME_USED_TWICE not in codes:
+    if view.is_name_used_twice and Code.NAME_USED_TWICE not in codes:
         finding = Finding(
             "broker", Code.NAME_USED_TWICE, "Their heartbeats come by turns"
         )

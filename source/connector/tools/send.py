@@ -261,7 +261,7 @@ def command(
     settings = tool_settings()
     [(name, target)] = chosen_stations(settings, [station]).items()
     value, checked = read_command(target, word, arguments or [])
-    tell = _teller(is_silent=as_json)
+    tell = _line_printer(is_silent=as_json)
     tell(f"{name} ({target.host}): {checked}; {proof_in_words(checked)}")
     if dry_run:
         tell("nothing is sent: --dry-run")
@@ -316,7 +316,7 @@ def _show_result(result: Result) -> None:
     terminal.console().print(f"{words}{detail}", style=style, markup=False)
 
 
-def _teller(*, is_silent: bool) -> Callable[[str], None]:
+def _line_printer(*, is_silent: bool) -> Callable[[str], None]:
     """Return what shows a line: beside JSON, on the other stream."""
     screen = terminal.console(stderr=is_silent)
     return lambda line: screen.print(line, markup=False, soft_wrap=True)

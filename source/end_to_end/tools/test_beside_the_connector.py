@@ -118,6 +118,16 @@ def test_the_doctor_knows_what_the_connector_knows(
         assert part in out
 
 
+def test_the_connector_is_not_told_to_be_ended(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    call = CommandLine(tmp_path)("doctor", ADDRESSES["garage"], "--json")
+    (finding,) = call.json["host"]["findings"]
+    assert finding["code"] == "port_taken"
+    assert "That is the connector" in finding["advice"]
+    assert "stop" not in finding["advice"]
+
+
 @pytest.mark.parametrize(
     "tool", [("discover", "127.0.3.80/29"), ("record", "garage")]
 )

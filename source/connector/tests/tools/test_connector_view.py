@@ -80,16 +80,16 @@ def heartbeat(sent_s: float) -> tuple[str, Any]:
     )
 
 
-def test_one_connector_is_no_rival_even_when_it_restarts() -> None:
+def test_one_connector_is_alone_even_when_it_restarts() -> None:
     steady = [heartbeat(moment) for moment in (0, 29, 58, 87)]
-    assert not view_of(*steady).has_rival
+    assert not view_of(*steady).is_name_used_twice
     restarted = [heartbeat(moment) for moment in (0, 29, 35, 64, 93)]
-    assert not view_of(*restarted).has_rival
+    assert not view_of(*restarted).is_name_used_twice
 
 
-def test_two_connectors_of_one_name_are_rivals() -> None:
+def test_two_connectors_of_one_name_are_seen() -> None:
     both = [heartbeat(moment) for moment in (0, 12, 29, 41, 58, 70)]
-    assert view_of(*both).has_rival
+    assert view_of(*both).is_name_used_twice
 
 
 def test_the_newest_result_is_shown() -> None:
@@ -109,8 +109,17 @@ def test_what_is_unknown_stays_unknown_in_a_row() -> None:
 
 
 def test_a_heartbeat_counts_for_more_than_an_old_last_will() -> None:
-    view = view_of(("status", {"status": "offline"}), heartbeat(0))
+    view = ConnectorView("keba")
+    for is_retained, (topic, content) in (
+        (True, ("status", {"status": "offline"})),
+        (False, heartbeat(0)),
+    ):
+        payload = json.dumps(content).encode()
+        view.take(f"keba/{topic}", payload, is_retained=is_retained)
     assert view.is_online is True
+    goodbye = json.dumps({"status": "offline"}).encode()
+    view.take("keba/status", goodbye, is_retained=False)
+    assert view.is_online is False
 
 
 def test_maps_of_other_connectors_are_known_by_name() -> None:

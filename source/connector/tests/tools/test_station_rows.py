@@ -134,6 +134,6 @@ def test_whom_the_connector_does_not_know_is_asked_otherwise() -> None:
     view.diagnosis = {"findings": [], "stations": {}}
     yard = Station(host="192.0.2.2")
 
-    strangers = read_diagnosis(Examination(), view, {"yard": yard})
+    unknown = read_diagnosis(Examination(), view, {"yard": yard})
 
-    assert strangers == {"yard": yard}
+    assert unknown == {"yard": yard}
