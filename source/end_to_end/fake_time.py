@@ -206,7 +206,7 @@ class Site:
             self._world.flow()
             self._world.advance(min(LOOK_S, until - self._world.now))
             self._time.now = self._world.now
-            self.connector._look_around()
+            self.connector._between_datagrams()
         self._world.flow()
 
     def wait_until(
