@@ -38,7 +38,7 @@ from connector.tools.tool_settings import (
 )
 
 CONNECTOR_PATIENCE_S = PATIENCE_S
-DONE = (Outcome.APPLIED, Outcome.RECEIVED)
+DONE = (Outcome.APPLIED, Outcome.RECEIVED, Outcome.WAITING)
 
 Tell = Callable[[str], None]
 

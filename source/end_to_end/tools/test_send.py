@@ -60,6 +60,15 @@ def test_a_good_station_applies_a_command(
     assert call.exit_code == 0
 
 
+def test_a_limit_for_later_is_waiting_and_no_failure(
+    stations: Simulator, command_line: CommandLine
+) -> None:
+    call = command_line(
+        "send", "garage", "currtime", 10000, 60, "--yes", "--json"
+    )
+    assert (call.json["outcome"], call.exit_code) == ("waiting", 0)
+
+
 @pytest.mark.parametrize(
     ("station", "outcome", "exit_code"),
     [
