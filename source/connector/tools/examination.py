@@ -112,6 +112,7 @@ def examine(
             _ask(exam, settings, unknown, listen_s, view)
         elif broker is not None and listen_s:
             broker.wait_for(lambda _: False, listen_s)
+        _explain_silence(exam, settings, stations, is_alone=unknown == stations)
         if broker is not None:
             exam.broker += broker.read(
                 lambda now: [*_rows_of_broker(now, stations, exam.broker)]
@@ -236,7 +237,6 @@ def _ask(
     }
     findings = [{**one, "since": None} for one in content["findings"]]
     _take_content(exam, stations, known, findings)
-    _explain_silence(exam, settings, stations)
 
 
 def _port_row(problem: PortTaken) -> Row:
@@ -314,7 +314,11 @@ def _is_decided(
 
 
 def _explain_silence(
-    exam: Examination, settings: ToolSettings, stations: Mapping[str, Station]
+    exam: Examination,
+    settings: ToolSettings,
+    stations: Mapping[str, Station],
+    *,
+    is_alone: bool,
 ) -> None:
     """Where nobody answers, look at this host before the stations."""
     count = len(exam.stations)
@@ -325,12 +329,12 @@ def _explain_silence(
     clues = rewritten_ports(
         {*map(_address_of, stations.values())}, settings.keba_p30_port
     )
-    if is_container():
+    if is_alone and is_container():
         clues.append("this tool runs in a container")
-    if count > 1:
+    if is_alone and count > 1:
         clues.append(f"{count} stations are silent")
-    exam.host = [one for one in exam.host if one.code != Code.ALL_SILENT]
     if clues:
+        exam.host = [one for one in exam.host if one.code != Code.ALL_SILENT]
         finding = Finding("udp", Code.ALL_SILENT, "; ".join(clues))
         exam.host.append(_row_of_finding("silence", finding))
 
