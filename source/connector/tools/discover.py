@@ -4,6 +4,7 @@ import ipaddress
 import json
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, NoReturn
@@ -16,7 +17,7 @@ from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.site import SiteFacts
 from connector.keba.io.gateway import Gateway
 from connector.keba.protocol.dip_switches import UDP_ON, is_on
-from connector.keba.station.events import Event, ReportReceived, UnknownSender
+from connector.keba.station.events import ReportReceived, UnknownSender
 from connector.settings import Station
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
@@ -112,34 +113,33 @@ def sweep(
         Called with how many addresses are done and how many answered.
     """
     site = SiteFacts()
-    began_at = time.monotonic()
-    until = began_at + len(addresses) * SPREAD_S + PATIENCE_S
-    asked = 0
-    while not _all_told(site, addresses) and time.monotonic() < until:
-        while asked < len(addresses) and (
-            time.monotonic() >= began_at + asked * SPREAD_S
-        ):
-            gateway.ask(addresses[asked], 1)
-            asked += 1
-        delivery = gateway.next_event(
-            SPREAD_S if asked < len(addresses) else LOOK_S
-        )
+    waiting, unasked = {*addresses}, deque(addresses)
+    next_at = time.monotonic()
+    until = next_at + len(addresses) * SPREAD_S + PATIENCE_S
+    while waiting and time.monotonic() < until:
+        if unasked and time.monotonic() >= next_at:
+            gateway.ask(unasked.popleft(), 1)
+            next_at += SPREAD_S
+        delivery = gateway.next_event(SPREAD_S if unasked else LOOK_S)
         if delivery is None:
             continue
-        _ask_further(gateway, delivery.event)
         learn(site, delivery)
-        told = [site.station(one) for one in addresses]
-        on_progress(
-            sum(map(_is_told, told)),
-            sum(bool(facts.came_at_ms) for facts in told),
-        )
+        station = getattr(delivery.event, "station", "")
+        match delivery.event:
+            case ReportReceived(request="report 1"):
+                gateway.ask(station, 2)
+                gateway.ask(station, 3)
+        if station in waiting and _is_told(site.station(station)):
+            waiting.discard(station)
+        answered = _answered(site)
+        on_progress(len(addresses) - len(waiting), len(answered))
+    return _answered(site)
+
+
+def _answered(site: SiteFacts) -> dict[str, StationFacts]:
     return {
         name: facts for name, facts in site.stations.items() if facts.came_at_ms
     }
-
-
-def _all_told(site: SiteFacts, addresses: Iterable[str]) -> bool:
-    return all(_is_told(site.station(address)) for address in addresses)
 
 
 def _is_told(facts: StationFacts) -> bool:
@@ -147,12 +147,6 @@ def _is_told(facts: StationFacts) -> bool:
     if "report 1" not in facts.came_at_ms:
         return "report 1" in facts.missing
     return {"report 2", "report 3"} <= {*facts.came_at_ms, *facts.missing}
-
-
-def _ask_further(gateway: Gateway, event: Event) -> None:
-    if isinstance(event, ReportReceived) and event.request == "report 1":
-        gateway.ask(event.station, 2)
-        gateway.ask(event.station, 3)
 
 
 def call_out(gateway: Gateway, broadcast_address: str) -> list[str]:
