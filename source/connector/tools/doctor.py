@@ -29,15 +29,7 @@ MARKS = {
 
 
 def view_of(exam: Examination, *, is_full: bool) -> RenderableType:
-    """Return the doctor's table and, below, what to do next.
-
-    Parameters
-    ----------
-    exam
-        What was found.
-    is_full
-        Whether to list also what is fine about stations that are well.
-    """
+    """Return the doctor's table and, below, what to do next."""
     table = Table(box=None, padding=(0, 1), show_header=False)
     for _ in range(2):
         table.add_column(no_wrap=True)

@@ -90,16 +90,9 @@ def examine(
     stations: Mapping[str, Station],
     listen_s: float = 0.0,
 ) -> Examination:
-    """Look at this host, all stations and the broker.
+    """Look at this host, these stations and the broker.
 
-    Parameters
-    ----------
-    settings
-        Of the connector.
-    stations
-        Which to look at, by name.
-    listen_s
-        How long to listen afterwards, to status messages and heartbeats.
+    Listens for `listen_s` afterwards, to status messages and heartbeats.
     """
     exam = Examination()
     with contextlib.ExitStack() as stack:

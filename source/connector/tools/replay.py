@@ -48,14 +48,7 @@ class Value:
 
 
 def read_messages(lines: Iterable[str], name: str) -> Iterator[StoredMessage]:
-    """Yield the messages of a file.
-
-    Parameters
-    ----------
-    lines
-        The lines of the file.
-    name
-        What a capture's station is called: a capture does not tell.
+    """Yield the messages of a file; a capture's station gets this name.
 
     Raises
     ------

@@ -66,12 +66,7 @@ def chosen_stations(
 ) -> dict[str, Station]:
     """Return the stations that were named, or all of them.
 
-    Parameters
-    ----------
-    settings
-        The settings.
-    wanted
-        Names of stations, or hosts that need no settings; none is all.
+    An address needs no settings.
 
     Raises
     ------
