@@ -446,22 +446,15 @@ class BrokerLink:
             self._subscriptions.note_message(message.topic)
             if message.topic == self._topics.status:
                 self._report.subscriptions(self._subscriptions.evidence)
-                self._take_status(message)
+                self._states.take_status(
+                    message.payload, is_retained=message.retain
+                )
+                self._report.others(self._status.others)
                 return
             self._on_message(self._connection.client, self._userdata, message)
         except Exception:
             # Whatever it was: the link lives on.
             logger.exception("An incoming MQTT message caused an exception.")
-
-    def _take_status(self, message: MQTTMessage) -> None:
-        reaction = self._status.receive(
-            message.payload, is_retained=message.retain
-        )
-        if reaction.must_answer:
-            self._states.answer()
-        if reaction.must_announce:
-            self._states.announce()
-        self._report.others(self._status.others)
 
 
 def _encoded(

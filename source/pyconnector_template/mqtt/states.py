@@ -161,6 +161,14 @@ class States:
         """Say soon that this connector is online."""
         self._must_answer = True
 
+    def take_status(
+        self, payload: bytes | bytearray, *, is_retained: bool
+    ) -> None:
+        """Take a message on the status topic, see `Status`."""
+        reaction = self._status.receive(payload, is_retained=is_retained)
+        self._must_answer |= reaction.must_answer
+        self._must_announce |= reaction.must_announce
+
     def take_due(self, now: float) -> Iterator[tuple[str, str]]:
         """Yield topics and payloads of what is to be sent now."""
         if self._must_answer and now >= self._next_answer_at:

@@ -559,6 +559,15 @@ def test_a_state_is_kept_and_sent_again_to_a_broker_that_forgot(
             assert message.payload == b"3"
 
 
+def test_requests_do_not_pile_up_while_the_broker_is_away(
+    retries_at_once: None,
+) -> None:
+    with started(free_port()) as world:
+        for number in range(100):
+            world.link.publish_retained("demo/diagnosis", str(number))
+        wait_until(world.link._requests.empty)
+
+
 def acl(folder: Path, text: str) -> str:
     path = folder / "acl"
     path.write_text(text)

@@ -1,6 +1,7 @@
-"""The status topic stays true, and nobody answers for ever."""
+"""The status topic stays true, nobody answers for ever; states come again."""
 
 import json
+import math
 from collections import deque
 from random import Random
 
@@ -8,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyconnector_template.mqtt.states import OFFLINE, ONLINE, Reaction, Status
+from pyconnector_template.mqtt.states import (
+    OFFLINE,
+    ONLINE,
+    Reaction,
+    States,
+    Status,
+    Topics,
+)
 
 OLD_ONLINE = b'{"status": "online", "timestamp": 1, "version": "1.1.0"}'
 OLD_OFFLINE = b'{"status": "offline", "timestamp": 1, "version": "1.1.0"}'
@@ -103,3 +111,43 @@ def test_instances_that_answer_each_other_fall_silent(
                     waiting.append(said(instance, ONLINE))
                     said_so_far += 1
     assert said_so_far <= 10 * number * (number + 1)
+
+
+ONE = "demo/diagnosis"
+DATAPOINTS = "demo/available_datapoints"
+
+
+@pytest.fixture
+def states() -> States:
+    return States(Topics("demo"), Status("1.2.3"), lambda: "{}")
+
+
+def due(states: States, now: float) -> list[str]:
+    return [topic for topic, _ in states.take_due(now)]
+
+
+def test_states_and_datapoints_are_sent_again_after_each_connack(
+    states: States,
+) -> None:
+    states.keep(ONE, "1")
+    assert due(states, 0.0) == [ONE]
+    assert due(states, 1.0) == []
+    states.keep(ONE, "2")
+    for _ in range(2):
+        states.note_connected()
+        assert [*states.take_due(2.0)] == [(ONE, "2"), (DATAPOINTS, "{}")]
+
+
+def test_what_is_due_says_when_and_nothing_is_due_never(states: States) -> None:
+    assert states.next_due_at() == math.inf
+    states.announce()
+    assert due(states, 10.0) == [DATAPOINTS]
+    states.announce()
+    assert due(states, 10.0) == []
+    assert due(states, states.next_due_at()) == [DATAPOINTS]
+    states.answer()
+    assert due(states, states.next_due_at()) == ["demo/status"]
+    states.answer()
+    assert due(states, states.next_due_at() - 0.001) == []
+    states.keep(ONE, "1")
+    assert states.next_due_at() == -math.inf
