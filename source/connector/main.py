@@ -7,7 +7,7 @@ import sys
 # In its image the connector is process 1, which the kernel lets ignore any
 # signal without a handler: a SIGTERM during the imports would be lost, and
 # they take seconds where the CPU is scarce. Nothing is open yet that would
-# need a goodbye; `run` sets handlers that say it. The tools are left alone,
+# need to be closed; `run` sets handlers of its own. The tools are left alone,
 # since for them 0 would mean that all is well.
 if __name__ == "__main__" and len(sys.argv) == 1:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
