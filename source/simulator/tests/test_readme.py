@@ -38,7 +38,7 @@ def test_the_commands_of_the_readme_are_understood(command: str) -> None:
 
 def test_the_main_readme_starts_a_station() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
-    (command,) = re.findall(r"python3 -m simulator (.*)", readme)
+    (command,) = re.findall(r"python3 -m simulator ([^)\n]*)", readme)
 
     assert _read_options(shlex.split(command)).station
 
