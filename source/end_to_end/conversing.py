@@ -380,8 +380,11 @@ def assert_all_is_told(lines: Mapping[str, Line]) -> None:
 
 
 def assert_told_once(name: str, order: Order) -> None:
-    """Check that one result was told; only `no_reply` may be corrected."""
-    told = order.outcomes
+    """Check that one result was told; only `no_reply` may be corrected.
+
+    `waiting` is none: it says that the result comes at the end of a delay.
+    """
+    told = [one for one in order.outcomes if one is not Outcome.WAITING]
     if told[:1] == [Outcome.NO_REPLY]:
         told = told[1:] or told
     assert len(told) == 1, f"{name}: {order}"
