@@ -1,6 +1,7 @@
 """Log records on their way to BEMCom, where each becomes a database row."""
 
 import logging
+from functools import lru_cache
 from typing import Any
 
 from .json_text import clean_text, to_json
@@ -109,6 +110,7 @@ class MQTTHandler(logging.Handler):
         )
 
 
+@lru_cache(maxsize=2000)
 def logger_about(emitter: str) -> logging.Logger:
     """Return the logger for rows about a device, or a part such as ``broker``.
 
