@@ -37,7 +37,7 @@ from connector.diagnosis.causes import Code
 from connector.diagnosis.findings import Finding
 from connector.diagnosis.site import SiteFacts
 from connector.health import HealthFile, path_from
-from connector.keba.io.gateway import Gateway, GatewayError
+from connector.keba.io.gateway import Gateway, GatewayError, PortTakenError
 from connector.keba.station.station import StationOptions
 from connector.settings import Settings
 from pyconnector_template import pyconnector_template as template
@@ -93,7 +93,7 @@ class Connector(template.Connector, template.SensorFlow, template.ActuatorFlow):
         self._telemetry = Telemetry(
             self.gateway,
             self,
-            station_log=StationLog(),
+            station_log=StationLog(settings.keba_p30_charge_stations),
             tag_mask=tag_mask,
             site=self._site,
             was_refused=self._dispatcher.was_refused,
@@ -130,6 +130,9 @@ class Connector(template.Connector, template.SensorFlow, template.ActuatorFlow):
         try:
             self.gateway.open()
         except GatewayError as error:
+            if isinstance(error, PortTakenError):
+                self._site.surroundings.port_taken_by = str(error)
+                self._publish_diagnosis()
             raise CannotStartError(str(error)) from error
 
     def receive_raw_msg(self, raw_data: Any = None) -> dict[str, Any]:
@@ -180,14 +183,18 @@ class Connector(template.Connector, template.SensorFlow, template.ActuatorFlow):
     def _between_datagrams(self) -> None:
         """Do what is due, in the thread of the sensor flow."""
         self._health_file.write()
+        self._publish_diagnosis()
+        self._dispatcher.check_control(
+            broker_is_connected=self.broker_is_connected
+        )
+
+    def _publish_diagnosis(self) -> None:
+        """Publish what is found, if that is news."""
         diagnosis = self._diagnosis.due(
             time.monotonic(), time.time_ns() // 1_000_000
         )
         if diagnosis is not None:
             self.publish_retained("diagnosis", diagnosis)
-        self._dispatcher.check_control(
-            broker_is_connected=self.broker_is_connected
-        )
 
 
 def _gateway(settings: Settings) -> Gateway:

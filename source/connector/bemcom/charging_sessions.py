@@ -69,6 +69,7 @@ class _WayBack:
 
     latest: int | None = None
     next_report: int = NEWEST_FINISHED
+    is_under_way: bool = False
     _newer_began_s: float = math.inf
     _has_left_this_run: bool = False
 
@@ -76,6 +77,7 @@ class _WayBack:
         """Start anew from report 100, with its Session ID."""
         self.latest = latest
         self.next_report = NEWEST_FINISHED
+        self.is_under_way = True
         self._newer_began_s = math.inf
         # All zeros: nothing was charged since the station has started.
         self._has_left_this_run = latest == 0
@@ -135,26 +137,43 @@ class SessionBook:
         """
         session_id = whole_number(fields.get("Session ID"))
         if session_id is None:
+            self.give_up(number)
             return None
         if number == LATEST:
             self._note(session_id, fields, arrived_at_ms)
-            if session_id == self._way.latest:
-                return None
-            self._way.begin(session_id, fields)
-            return NEWEST_FINISHED
+            if session_id != self._way.latest:
+                self._way.begin(session_id, fields)
+            return self._next_report
         # One out of turn is no evidence, and its uptimes are not trusted.
         is_in_turn = number == self._way.next_report
         is_of_this_run = is_in_turn and self._way.reach(session_id, fields)
-        if session_id == 0 or session_id in self._published:
+        is_known = session_id == 0 or session_id in self._published
+        if not is_known:
+            if not is_of_this_run:
+                # Without the uptime, times that count from it stay unknown.
+                fields = {**fields, "Sec": None}
+            self._note(session_id, fields, arrived_at_ms)
+        if not is_in_turn:
             return None
-        if not is_of_this_run:
-            # Without the uptime, times that count from it stay unknown.
-            fields = {**fields, "Sec": None}
-        self._note(session_id, fields, arrived_at_ms)
-        return number + 1 if number < OLDEST_FINISHED else None
+        self._way.is_under_way = not is_known and number < OLDEST_FINISHED
+        return self._next_report
+
+    @property
+    def _next_report(self) -> int | None:
+        return self._way.next_report if self._way.is_under_way else None
+
+    def give_up(self, number: int) -> None:
+        """End the way back: this report does not come."""
+        if number == self._way.next_report:
+            self._way.is_under_way = False
 
     def finished(self) -> list[FinishedSession]:
-        """Return the sessions to publish now, oldest first."""
+        """Return the sessions to publish now, oldest first.
+
+        None while older ones are on their way.
+        """
+        if self._way.is_under_way:
+            return []
         ready = [self._waiting[key] for key in sorted(self._waiting)]
         self._waiting.clear()
         self._published.update(session.number for session in ready)

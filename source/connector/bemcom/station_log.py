@@ -5,15 +5,20 @@ Every line becomes a row of BEMCom's database and stays there for ever.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from connector.bemcom.repetitions import Repetitions
 from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
 from connector.diagnosis.causes import Code
-from connector.diagnosis.findings import sentence
+from connector.diagnosis.findings import (
+    all_silent_evidence,
+    late_evidence,
+    sentence,
+)
 from connector.diagnosis.link import link_cause, link_evidence
 from connector.keba.station.events import (
     AddressShared,
+    AnsweredLate,
     CommandAnswered,
     CommandFinished,
     CommandNotSent,
@@ -58,12 +63,21 @@ class StationLog:
 
     Parameters
     ----------
+    stations
+        The names of all stations. When none of them has ever answered, that
+        is one row about the host instead of one about each station.
     clock
         Returns seconds; only differences matter.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        stations: Collection[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._clock = clock
+        self._unheard = set(stations)
+        self._silent: dict[str, ConnectionState] = {}
         self._told_reason: dict[str, Code] = {}
         self._missing: dict[str, set[str]] = {}
         self._told_missing: dict[str, set[str]] = {}
@@ -89,11 +103,12 @@ class StationLog:
                 )
                 self._missing.setdefault(station, set()).add(request)
             case ConnectionState():
-                self._tell_connection(event)
+                self._note_connection(event)
             case CommandAnswered() | CommandUnanswered() | CommandFinished():
                 self._tell_command(event)
             case (
-                OddDatagram()
+                AnsweredLate()
+                | OddDatagram()
                 | StationFloods()
                 | StationRestarted()
                 | AddressShared()
@@ -144,9 +159,16 @@ class StationLog:
 
     def _tell_oddity(
         self,
-        event: OddDatagram | StationFloods | StationRestarted | AddressShared,
+        event: AnsweredLate
+        | OddDatagram
+        | StationFloods
+        | StationRestarted
+        | AddressShared,
     ) -> None:
         match event:
+            case AnsweredLate(station=station, late_by_s=late_by_s):
+                clue = late_evidence(late_by_s)
+                self.warn_of(station, Code.LATE_ANSWERS, clue)
             case OddDatagram(station=station, reason=reason):
                 self._warn_at_times(
                     station,
@@ -181,6 +203,29 @@ class StationLog:
                     owner,
                     address,
                 )
+
+    def _note_connection(self, state: ConnectionState) -> None:
+        """Tell it, or wait for what the other stations do.
+
+        As long as all that is known is silence, it may be this host's.
+        """
+        if not self._unheard and not self._silent:
+            self._tell_connection(state)
+            return
+        if link_cause(state.link) is not Code.NO_REPLY:
+            silent, self._silent = self._silent, {}
+            self._unheard.clear()
+            silent[state.station] = state
+            for one in silent.values():
+                self._tell_connection(one)
+            return
+        self._silent[state.station] = state
+        if state.station not in self._unheard:
+            return
+        self._unheard.discard(state.station)
+        if not self._unheard:
+            clue = all_silent_evidence([*self._silent])
+            logger_about(UDP).warning("%s", sentence(Code.ALL_SILENT, clue))
 
     def _tell_connection(self, state: ConnectionState) -> None:
         station = state.station

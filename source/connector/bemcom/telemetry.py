@@ -15,7 +15,12 @@ from connector.bemcom.raw_messages import (
     ParsedStation,
     parse_raw_message,
 )
-from connector.bemcom.readings import Reading, renewed_readings
+from connector.bemcom.readings import (
+    VERDICTS,
+    Reading,
+    renewed_readings,
+    verdicts,
+)
 from connector.bemcom.rfid import TagMask
 from connector.bemcom.station_log import StationLog
 from connector.bemcom.unknown_keys import UnknownKeys
@@ -31,6 +36,7 @@ from connector.keba.station.events import (
     CommandFinished,
     CommandNotSent,
     ConnectionState,
+    FailsafeFacts,
     Outcome,
     ReportReceived,
     ReportUnanswered,
@@ -74,6 +80,8 @@ class _Memory:
 
     sessions: SessionBook = field(default_factory=SessionBook)
     unknown_keys: UnknownKeys = field(default_factory=UnknownKeys)
+    verdicts: dict[str, Reading] = field(default_factory=dict)
+    failsafe: FailsafeFacts = field(default_factory=FailsafeFacts)
 
 
 class Telemetry:
@@ -143,13 +151,21 @@ class Telemetry:
         match event:
             case ReportReceived() | StatusReceived():
                 self._flow.run_sensor_flow(raw_data=delivery)
-            case ReportUnanswered(station=station):
+            case ReportUnanswered(station=station, request=request):
+                number = _session_report_number(request)
+                if number is not None:
+                    self._memory[station].sessions.give_up(number)
                 self._publish_finished_sessions(station, delivery.timestamp_ms)
+                self._publish_verdicts(station, delivery.timestamp_ms)
             case ConnectionState(station=station):
                 self._flow.publish_values(
                     {station: {"connection": self._connection(event)}},
                     delivery.timestamp_ms,
                 )
+                memory = self._memory[station]
+                if event.failsafe != memory.failsafe:
+                    memory.failsafe = event.failsafe
+                    self._publish_verdicts(station, delivery.timestamp_ms)
             case CommandFinished(station=station, command=command):
                 self._warn_of_failsafe(event)
                 if not self._was_refused(station, command.word):
@@ -248,6 +264,7 @@ class Telemetry:
     ) -> None:
         memory = self._memory[station]
         facts = self._site.station(station)
+        has_session = f"report {LATEST}" in reports
         self._take_sessions(station, reports, timestamp_ms)
         if memory.unknown_keys.limit(reports):
             self._station_log.tell_unknown_keys(station)
@@ -255,8 +272,13 @@ class Telemetry:
         for name in ("report 1", "report 2", "report 3"):
             if name in reports:
                 readings |= self._learn(facts, reports[name], timestamp_ms)
+        if has_session:
+            readings |= verdicts(facts)
         if readings:
             reports["readings"] = readings
+            memory.verdicts.update(
+                (key, readings[key]) for key in VERDICTS if key in readings
+            )
 
     def _learn(
         self, facts: StationFacts, fields: dict[str, Value], at_ms: int
@@ -264,11 +286,30 @@ class Telemetry:
         """Take the fields of a report, or of a push, which has no ID."""
         if "ID" not in fields:
             facts.pushes.note_push(fields)
-        elif facts.pushes.note_report(fields):
+        elif "Product" not in fields and facts.pushes.note_report(fields):
             self._station_log.hint_at_another_client(facts.station)
         for wanted in facts.note_fields(fields, at_ms):
             self._stations.ask(facts.station, wanted)
         return renewed_readings(facts, fields)
+
+    def _publish_verdicts(self, station: str, timestamp_ms: int) -> None:
+        """Publish what has become true without a field that says so.
+
+        A report that was waited for stays out, or somebody feeds the failsafe
+        mode no more.
+        """
+        known = self._memory[station].verdicts
+        fresh = verdicts(self._site.station(station))
+        changed = {
+            key: value
+            for key, value in fresh.items()
+            if known.get(key) != value
+        }
+        if changed:
+            known.update(changed)
+            self._flow.publish_values(
+                {station: {"readings": changed}}, timestamp_ms
+            )
 
     def _take_sessions(
         self, station: str, reports: ParsedStation, timestamp_ms: int
@@ -294,10 +335,9 @@ class Telemetry:
             self._site.station(station).note_session(fields)
         book = self._memory[station].sessions
         missing = book.take(number, fields, timestamp_ms)
-        if missing is None:
-            self._publish_finished_sessions(station, timestamp_ms)
-        else:
+        if missing is not None:
             self._stations.ask(station, missing)
+        self._publish_finished_sessions(station, timestamp_ms)
 
     def _publish_finished_sessions(
         self, station: str, timestamp_ms: int

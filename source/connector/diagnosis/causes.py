@@ -323,7 +323,8 @@ SURROUNDINGS = (
         "firewall, the container (host networking, or UDP port 7090 "
         "published), and connection tracking that remembers an older "
         "container (stop the connector for three minutes, or call "
-        "`conntrack -D -p udp --dport 7090` as root).",
+        "`conntrack -D -p udp --dport 7090` as root). Then look at the "
+        "stations: power, network cables and addresses.",
     ),
     Cause(
         Code.BROKER_LOGIN,

@@ -67,13 +67,15 @@ def _forbidding_cause(facts: StationFacts) -> Code | None:
     if facts.number("Enable user") == 0:
         is_reached = has_reached_energy_limit(facts)
         return Code.ENERGY_LIMIT if is_reached else Code.DISABLED
-    if facts.number("Enable user") != 1 or facts.number("Enable sys") != 0:
+    if facts.number("Enable sys") != 0:
         return None
     if is_on(facts.fields, X1_IN_USE) and facts.number("Input") == 0:
         return Code.INPUT
     if is_in_failsafe(facts):
         return Code.FAILSAFE
-    return Code.STATION
+    # Without `Enable user` it may also be disabled.
+    is_enabled = facts.number("Enable user") == 1
+    return Code.STATION if is_enabled else Code.UNKNOWN
 
 
 def has_reached_energy_limit(facts: StationFacts) -> bool:
@@ -111,6 +113,10 @@ def _limit(facts: StationFacts) -> str:
     if limit is None or not hardware:
         # Without a cable in the socket nothing is offered to be limited.
         return "none"
+    offered = facts.number("Max curr") or 0
+    if facts.is_offer_settled and 0 < offered < min(limit, hardware):
+        # Heat or load management holds it below what it might offer.
+        return CAUSES[Code.STATION].limited_by
     if limit >= hardware:
         return "hardware"
     is_waiting = bool(facts.number("Tmo CT"))

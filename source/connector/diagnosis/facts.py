@@ -4,7 +4,7 @@ Filled from the station's events and from the fields of its datagrams. Moments
 (`…_at_ms`) are ms since 1970 UTC.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from connector.diagnosis.missed_pushes import PUSHED, MissedPushDetector
@@ -25,6 +25,33 @@ KNOWN_FIELDS = frozenset(one.key for one in REPORT_1 + REPORT_2 + REPORT_3)
 SETTINGS = 2
 MEASUREMENTS = 3
 """Numbers of the reports with both."""
+
+DECISIVE = frozenset(
+    {
+        "State",
+        "Plug",
+        "Authreq",
+        "Enable sys",
+        "Enable user",
+        "Max curr",
+        "Curr HW",
+        "Curr user",
+        "Curr FS",
+        "Tmo FS",
+        "Curr timer",
+        "Tmo CT",
+        "Setenergy",
+        "Input",
+        "DIP-Sw1",
+        "DIP-Sw",
+        "E pres",
+    }
+)
+"""Fields that decide why a station does not charge, and what limits it."""
+
+_LIMITS = ("Curr user", "Curr HW", "Enable sys")
+OFFER_FOLLOWS_MS = 10_000
+"""`Max curr` follows a new limit after 6 to 7 s (guide V2.01, page 13)."""
 
 LATE_ANSWER_COUNTS_FOR = 100
 """Reports after a late answer until that is history."""
@@ -60,6 +87,9 @@ class StationFacts:
     outdated
         Numbers of the reports that are older than what the station has said
         since; what rests on them cannot be judged until they come again.
+    judged
+        What was concluded from these facts, by name, for who needs it again;
+        empty when something has changed that it may rest on.
     """
 
     station: str
@@ -73,8 +103,10 @@ class StationFacts:
     foreign_request: str = ""
     pushes: MissedPushDetector = field(default_factory=MissedPushDetector)
     outdated: set[int] = field(default_factory=set)
+    judged: dict[str, object] = field(default_factory=dict)
     _energy_unplugged: int | None = None
     _reports_since_late: int = 0
+    _limit_is_new_until_ms: int | None = None
 
     def note_fields(self, fields: Fields, at_ms: int = 0) -> set[int]:
         """Take the fields of a report 1, 2 or 3, or of a status message.
@@ -94,16 +126,42 @@ class StationFacts:
         set of int
             Numbers of the reports to ask for now.
         """
-        known = set(self.outdated)
         number = whole_number(fields.get("ID"))
-        if number is None and self._changes_a_setting(fields):
+        known = self.fields
+        changed = {
+            key
+            for key in DECISIVE & fields.keys()
+            if known.get(key) != fields[key]
+        }
+        # Most reports say the same as the last one.
+        if changed or self.outdated or self._limit_is_new_until_ms is not None:
+            wanted = self._take_news(fields, changed, number, at_ms)
+        else:
+            wanted = set()
+            self._store(fields)
+        if number is not None:
+            name = f"report {number}"
+            self.came_at_ms[name] = at_ms
+            self.missing.pop(name, None)
+            self._forgive_late_answer()
+        return wanted
+
+    def _take_news(
+        self,
+        fields: Fields,
+        changed: Set[str],
+        number: int | None,
+        at_ms: int,
+    ) -> set[int]:
+        """Take fields of which some are news, see `note_fields`."""
+        self.judged.clear()
+        known = set(self.outdated)
+        if number is None and self._changes_a_setting(changed):
             self.outdated.add(SETTINGS)
         was_enabled = self.number("Enable user") != 0
+        self._note_new_limit(changed, at_ms)
         self._store(fields)
-        if number is not None:
-            self.came_at_ms[f"report {number}"] = at_ms
-            self.missing.pop(f"report {number}", None)
-            self._forgive_late_answer()
+        self._note_energy()
         if "E pres" in fields:
             self.outdated.discard(MEASUREMENTS)
         if number == SETTINGS:
@@ -112,19 +170,34 @@ class StationFacts:
                 self.outdated.add(MEASUREMENTS)
         return self.outdated - known
 
+    def note_connection(self, link: LinkFacts, failsafe: FailsafeFacts) -> None:
+        """Take how the link is doing, and who feeds the failsafe mode."""
+        if failsafe != self.failsafe:
+            self.judged.clear()
+        self.link, self.failsafe = link, failsafe
+
     def note_missing(self, request: str, at_ms: int = 0) -> None:
         """Hear that a report was asked for and does not come."""
+        self.judged.clear()
         self.missing.setdefault(request, at_ms)
         self.outdated -= {
             number for number in self.outdated if request == f"report {number}"
         }
 
-    def _changes_a_setting(self, fields: Fields) -> bool:
-        return any(
-            key in self.fields and self.fields[key] != fields[key]
-            for key in PUSHED
-            if key in fields
-        )
+    def _note_new_limit(self, changed: Set[str], at_ms: int) -> None:
+        until_ms = self._limit_is_new_until_ms
+        if any(key in changed and key in self.fields for key in _LIMITS):
+            self._limit_is_new_until_ms = at_ms + OFFER_FOLLOWS_MS
+        elif until_ms is not None and at_ms >= until_ms:
+            self._limit_is_new_until_ms = None
+
+    @property
+    def is_offer_settled(self) -> bool:
+        """Whether `Max curr` has had the time to follow its limits."""
+        return self._limit_is_new_until_ms is None
+
+    def _changes_a_setting(self, changed: Set[str]) -> bool:
+        return any(key in changed and key in self.fields for key in PUSHED)
 
     def _may_have_reached_its_limit(self) -> bool:
         """Tell whether only a newer `E pres` shows why it was disabled."""
@@ -141,6 +214,8 @@ class StationFacts:
         else:
             known = new_keys & KNOWN_FIELDS
             self.fields.update((key, fields[key]) for key in known)
+
+    def _note_energy(self) -> None:
         energy = self.number("E pres")
         if self.has_vehicle is False:
             self._energy_unplugged = energy
@@ -159,6 +234,7 @@ class StationFacts:
 
     def note_session(self, fields: Fields) -> None:
         """Take the fields of a report 100."""
+        self.judged.clear()
         self.session = dict(fields)
 
     def number(self, key: str) -> int | None:

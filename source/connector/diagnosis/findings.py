@@ -25,6 +25,10 @@ _SHOWN_FIELDS: Mapping[Code, tuple[str, ...]] = {
 """What proves a cause, as the station says it."""
 
 
+SILENT_NAMED = 5
+"""So many silent stations are named; of more the number is told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is the case.
@@ -84,9 +88,21 @@ def diagnose(stations: Sequence[StationFacts]) -> list[Finding]:
 
 def fleet_findings(stations: Sequence[StationFacts]) -> Iterator[Finding]:
     """Yield what only all stations together tell: whether it is this host."""
-    if len(stations) > 1 and all(map(_never_answered, stations)):
-        evidence = f"{len(stations)} stations are silent"
+    if stations and all(map(_never_answered, stations)):
+        evidence = all_silent_evidence([one.station for one in stations])
         yield Finding("udp", Code.ALL_SILENT, evidence)
+
+
+def all_silent_evidence(stations: Sequence[str]) -> str:
+    """Say which stations are silent, without an endless list."""
+    if len(stations) > SILENT_NAMED:
+        return f"All {len(stations)} are silent"
+    return f"Silent: {', '.join(stations)}"
+
+
+def late_evidence(late_by_s: float) -> str:
+    """Say how late an answer came."""
+    return f"An answer came {late_by_s:.1f} s too late"
 
 
 def remember(
@@ -131,7 +147,7 @@ def _hints(facts: StationFacts) -> Iterator[Finding]:
         evidence = "; ".join(clues)
         yield Finding(facts.station, Code.SECOND_CLIENT, evidence)
     if facts.late_by_s > 0:
-        evidence = f"An answer came {facts.late_by_s:.1f} s too late"
+        evidence = late_evidence(facts.late_by_s)
         yield Finding(facts.station, Code.LATE_ANSWERS, evidence)
     if facts.missing:
         evidence = f"No answer to {', '.join(sorted(facts.missing))}"
@@ -157,8 +173,10 @@ def _clues_of_a_second_client(facts: StationFacts) -> Iterator[str]:
 
 
 def has_foreign_failsafe(facts: StationFacts) -> bool:
-    """Tell whether a failsafe mode is armed that is not ours."""
-    return bool(facts.number("Tmo FS")) and not facts.failsafe.is_ours
+    """Tell whether a failsafe mode is armed that has nothing to do with us."""
+    failsafe = facts.failsafe
+    is_from_here = failsafe.is_ours or failsafe.is_fed
+    return bool(facts.number("Tmo FS")) and not is_from_here
 
 
 def may_charge_again(facts: StationFacts) -> bool:
@@ -169,8 +187,9 @@ def may_charge_again(facts: StationFacts) -> bool:
     """
     return (
         facts.number("Enable user") == 0
+        and bool(facts.number("Tmo FS"))
         and bool(facts.number("Curr FS"))
-        and has_foreign_failsafe(facts)
+        and not facts.failsafe.is_fed
     )
 
 

@@ -45,8 +45,7 @@ class SiteFacts:
         """Take from an event what it tells beside the fields of reports."""
         match event:
             case ConnectionState(station=name, link=link, failsafe=failsafe):
-                facts = self.station(name)
-                facts.link, facts.failsafe = link, failsafe
+                self.station(name).note_connection(link, failsafe)
             case AnsweredLate(station=name, late_by_s=late_by_s):
                 self.station(name).note_late_answer(late_by_s)
             case ForeignRequestHeard(station=name, request=request):

@@ -3,6 +3,9 @@
 
 def whole_number(value: object) -> int | None:
     """Read a whole number, also one that is written as text."""
+    if value is None or type(value) is int:
+        # Nearly all are one of these; a truth value is no number.
+        return value
     if isinstance(value, bool):
         return None
     if isinstance(value, str):

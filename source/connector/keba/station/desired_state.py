@@ -9,6 +9,7 @@ restore their own value would fight without end.
 import math
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from connector.keba.protocol.commands import (
     Command,
@@ -16,6 +17,7 @@ from connector.keba.protocol.commands import (
     SetFailsafe,
 )
 from connector.keba.protocol.fields import VEHICLE_PLUGGED
+from connector.keba.protocol.numbers import whole_number
 from connector.keba.protocol.ordering import is_overtaken
 from connector.keba.station.events import (
     Event,
@@ -24,7 +26,10 @@ from connector.keba.station.events import (
     SettingChanged,
     SettingRestored,
 )
-from connector.keba.station.failsafe import FailsafeKeepalive
+from connector.keba.station.failsafe import (
+    REFRESHING_WORDS,
+    FailsafeKeepalive,
+)
 
 REMEMBERED = frozenset({"ena", "curr", "failsafe"})
 """KEBA ends all other settings with the session (UDP guide V2.01, page 15):
@@ -69,6 +74,8 @@ class DesiredState:
         )
         self._set: dict[str, Command] = {}
         self._timed: SetCurrentTimed | None = None
+        self._refreshed_at = (-math.inf, -math.inf)
+        self._timeout_s = 0
         self._was_interrupted = False
 
     def note_sent(self, command: Command, now: float) -> None:
@@ -78,6 +85,8 @@ class DesiredState:
     def note_accepted(self, command: Command, now: float) -> None:
         if self._failsafe is not None:
             self._failsafe.note_accepted(command, now)
+        if command.word in REFRESHING_WORDS:
+            self._refreshed_at = (self._refreshed_at[-1], now)
         self.note_applied(command)
 
     def note_applied(self, command: Command) -> None:
@@ -136,11 +145,23 @@ class DesiredState:
         if self._failsafe is not None:
             return FailsafeFacts(
                 is_ours=self._failsafe.is_armed,
+                is_fed=self._failsafe.is_armed,
                 is_starved=self._failsafe.is_starved(now),
             )
         command = self._set.get("failsafe")
         is_ours = isinstance(command, SetFailsafe) and command.timeout > 0
-        return FailsafeFacts(is_ours=is_ours)
+        return FailsafeFacts(is_ours=is_ours, is_fed=self._is_fed(now))
+
+    def _is_fed(self, now: float) -> bool:
+        """Tell whether a user's commands come often enough.
+
+        One alone does not feed: the next may never come.
+        """
+        moments = (*self._refreshed_at, now)
+        return bool(self._timeout_s) and all(
+            later - earlier <= self._timeout_s
+            for earlier, later in pairwise(moments)
+        )
 
     def reconcile(
         self, fields: Mapping[str, object], pending_words: Set[str]
@@ -149,6 +170,7 @@ class DesiredState:
 
         Commands of `pending_words` are on their way: their fields may change.
         """
+        self._timeout_s = whole_number(fields.get("Tmo FS")) or 0
         timed = self._lost_timed(fields, pending_words)
         actions = self._reconcile_settings(fields, pending_words)
         if timed is not None:

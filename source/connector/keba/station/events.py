@@ -156,10 +156,11 @@ class ReportUnanswered:
 
 @dataclass(frozen=True, slots=True)
 class AnsweredLate:
-    """A report has come after its request was given up."""
+    """An answer has come after its request was given up."""
 
     station: str
     late_by_s: float
+    request: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,13 +257,17 @@ class FailsafeFacts:
     Parameters
     ----------
     is_ours
-        Whether this run has armed it, or keeps it from acting.
+        Whether this run has armed it.
+    is_fed
+        Whether this run keeps it from acting: by keepalives, or by commands
+        of a user that come more often than its timeout.
     is_starved
         Whether nobody has fed it for longer than its timeout; never said of
         one that others may feed.
     """
 
     is_ours: bool = False
+    is_fed: bool = False
     is_starved: bool = False
 
 

@@ -20,6 +20,9 @@ from connector.keba.station.requests import AnyRequest
 LATE_REPLY_S = 3.0
 """So long other commands wait after one was not answered."""
 
+LATE_REPORT_S = 60.0
+"""What comes later than so is no answer to what was asked for then."""
+
 
 @dataclass(slots=True)
 class InFlight:
@@ -38,11 +41,12 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class ReplyTo:
-    """The command that a reply belongs to."""
+    """The command that a reply belongs to, and how late it is."""
 
     command: Command
     is_reported: bool
     is_keepalive: bool = False
+    late_by_s: float = 0.0
 
 
 class LateReplyWindow:
@@ -68,10 +72,11 @@ class LateReplyWindow:
         command = self._command
         if command is None or now >= self._ends_at:
             return None
+        late_by_s = now - (self._ends_at - LATE_REPLY_S)
         self._ends_at = now
         self._command = None
         # Also for a keepalive: a late reply is worth a line in the log.
-        return ReplyTo(command, self._is_reported)
+        return ReplyTo(command, self._is_reported, late_by_s=late_by_s)
 
     def forget(self) -> None:
         """Another command was answered since: replies are no longer late."""
@@ -95,10 +100,11 @@ class Exchange:
     """What is in flight to one station, and when more may leave."""
 
     def __init__(self, reply_timeout_s: float) -> None:
-        self.reply_timeout_s = reply_timeout_s
+        self._reply_timeout_s = reply_timeout_s
         self._pacer = Pacer()
         self._late_replies = LateReplyWindow()
         self._commands_sent_at: dict[Command, float] = {}
+        self._reports_given_up_at: dict[int, float] = {}
         self._in_flight: InFlight | None = None
 
     @property
@@ -161,7 +167,7 @@ class Exchange:
         in_flight = self._in_flight
         if in_flight is None:
             return
-        in_flight.deadline = now + self.reply_timeout_s
+        in_flight.deadline = now + self._reply_timeout_s
         content = in_flight.request.content
         disables = False
         if isinstance(content, Command):
@@ -175,6 +181,19 @@ class Exchange:
         self._pacer.note_sent(content.encode(), now, disables=disables)
 
     # --- replies -----------------------------------------------------------
+
+    def lateness_s(self, number: int, now: float) -> float:
+        """Return how late this report comes that nobody waits for.
+
+        0 for one that was not given up before: the network has doubled it, or
+        somebody else has asked for it. While a repetition is in flight nobody
+        can tell which of the two is answered.
+        """
+        if self.report == number:
+            return 0.0
+        given_up_at = self._reports_given_up_at.pop(number, -math.inf)
+        late_by_s = now - given_up_at
+        return late_by_s if late_by_s <= LATE_REPORT_S else 0.0
 
     def take_report(self, number: int) -> InFlight | None:
         """Return the request for this report, if that is in flight."""
@@ -201,6 +220,8 @@ class Exchange:
         in_flight = self._in_flight
         if in_flight is None or in_flight.deadline > received_until:
             return None
+        if self.report is not None:
+            self._reports_given_up_at[self.report] = in_flight.deadline
         self._in_flight = None
         return in_flight
 

@@ -164,6 +164,7 @@ class Station:
         self._phases_free_at = -math.inf
         self._command_went_last = False
         self._reported: tuple[LinkFacts, FailsafeFacts] | None = None
+        self._is_ending = False
         self._now = options.first_round_at
 
     # --- what comes in ----------------------------------------------------
@@ -191,6 +192,7 @@ class Station:
 
     def shutdown(self, now: float) -> None:
         """Poll no more; send what belongs to a clean end."""
+        self._is_ending = True
         self._polls.end()
         self._exchange.cancel_report()
         self._commands.take_all()
@@ -296,7 +298,9 @@ class Station:
 
     def next_deadline(self) -> float:
         """Return the moment at which `advance` is worth a call."""
-        planned_at = self._polls.next_round_at
+        planned_at = min(
+            self._polls.next_round_at, self._verification.next_look_at
+        )
         if self._may_keep_alive():
             planned_at = min(planned_at, self._desired_state.next_deadline())
         if self._exchange.in_flight is not None:
@@ -325,6 +329,8 @@ class Station:
             events += self._on_timeout(timed_out, now)
         if now >= self._polls.next_round_at:
             events += self._start_next_round(now)
+        if self._verification.is_worth_a_look(now):
+            self.ask(READ_BACK, now)
         if (
             self._desired_state.next_deadline() <= now
             and self._may_keep_alive()
@@ -437,11 +443,10 @@ class Station:
                 return [OddDatagram(self.name, reason)]
             case UptimeStep.RESTART:
                 events += self._on_restart(now)
-        is_awaited = self._exchange.report == number
+        events += self._lateness(
+            f"report {number}", self._exchange.lateness_s(number, now)
+        )
         asked_at = self._asked_at(number)
-        if asked_at is not None and not is_awaited:
-            late_by_s = now - asked_at - self._exchange.reply_timeout_s
-            events.append(AnsweredLate(self.name, late_by_s))
         if self._availability.is_silent:
             self._desired_state.note_interruption()
         self._availability.note_report(number, now)
@@ -452,6 +457,11 @@ class Station:
         if number == READ_BACK and asked_at is not None:
             events += self._read_back(report, asked_at, now)
         return [*events, *self._strike_off(number)]
+
+    def _lateness(self, request: str, late_by_s: float) -> list[Event]:
+        if late_by_s <= 0 or self._availability.wrong_serial:
+            return []
+        return [AnsweredLate(self.name, late_by_s, request)]
 
     def _number_of(self, report: Report) -> int:
         """Return the number of a report, for guide V2.00 prints wrong ones."""
@@ -486,7 +496,7 @@ class Station:
     def _read_back(
         self, report: Report, asked_at: float, now: float
     ) -> list[Event]:
-        results = self._verification.check(report.fields, asked_at)
+        results = self._verification.check(report.fields, asked_at, now)
         for result in results:
             self._exchange.mark_reported(result.command)
             if result.outcome in (Outcome.APPLIED, Outcome.WAITING):
@@ -537,7 +547,8 @@ class Station:
         it answers. A command on its way refreshes the station itself.
         """
         return (
-            self._availability.is_resolved
+            not self._is_ending
+            and self._availability.is_resolved
             and not self._availability.is_silent
             and not self._availability.wrong_serial
             and self._exchange.command is None
@@ -575,6 +586,9 @@ class Station:
 
     def _queue_if_free(self, request: Request[Command]) -> bool:
         """Queue what nobody has asked for; tell whether nothing forbids it."""
+        if self._is_ending:
+            # What belongs to a clean end must stay the last word.
+            return False
         in_flight, newer = self._exchange.in_flight, self._exchange.command
         if (
             in_flight is not None
@@ -640,7 +654,8 @@ class Station:
         if reply.is_keepalive:
             return self._state_change()
         events: list[Event] = [
-            CommandAnswered(self.name, command, is_accepted, text)
+            *self._lateness(command.word, reply.late_by_s),
+            CommandAnswered(self.name, command, is_accepted, text),
         ]
         self.ask(READ_BACK, now, delay_s=command.settle_s)
         if reply.is_reported:

@@ -5,10 +5,12 @@ page 14). A reading that was asked for before the station had answered the
 command, and had the time to carry it out, shows nothing.
 """
 
+import math
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from connector.keba.protocol.commands import Command, SetCurrentTimed
+from connector.keba.protocol.numbers import whole_number
 from connector.keba.protocol.ordering import is_overtaken
 from connector.keba.station.events import CommandFinished, Outcome
 
@@ -19,6 +21,10 @@ MISSING_READINGS = 3
 """So often may report 2 stay away in a row before nobody waits any more."""
 
 
+AFTER_DELAY_S = 1.0
+"""`Tmo CT` counts whole seconds: so much later a delay is surely over."""
+
+
 @dataclass(slots=True)
 class _Watched:
     command: Command
@@ -27,6 +33,7 @@ class _Watched:
     readings_left: int = READINGS_BEFORE_NOT_APPLIED
     is_overtaken: bool = False
     is_waiting: bool = False
+    ends_at: float = math.inf
 
     def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
         """Tell whether a reading shows its effect."""
@@ -64,6 +71,21 @@ class Verification:
             if not watched.is_waiting
         }
 
+    @property
+    def next_look_at(self) -> float:
+        """When the first delay ends that counts down."""
+        return min(
+            (watched.ends_at for watched in self._watched.values()),
+            default=math.inf,
+        )
+
+    def is_worth_a_look(self, now: float) -> bool:
+        """Tell, once, that a delay has ended and report 2 shows how."""
+        over = [one for one in self._watched.values() if one.ends_at <= now]
+        for watched in over:
+            watched.ends_at = math.inf
+        return bool(over)
+
     def watch(
         self, command: Command, now: float, *, is_answered: bool
     ) -> list[CommandFinished]:
@@ -94,14 +116,14 @@ class Verification:
         return [self._finished(watched.command, Outcome.SUPERSEDED)]
 
     def check(
-        self, fields: Mapping[str, object], asked_at: float
+        self, fields: Mapping[str, object], asked_at: float, now: float
     ) -> list[CommandFinished]:
-        """Compare with a report 2 that was asked for at `asked_at`."""
+        """Compare with a report 2, asked for at `asked_at`, that came now."""
         self._missing_readings = 0
         results: list[CommandFinished] = []
         for watched in [*self._watched.values()]:
             if asked_at >= watched.readable_at:
-                results += self._check(watched, fields)
+                results += self._check(watched, fields, now)
         return results
 
     def note_missing_reading(self) -> list[CommandFinished]:
@@ -133,11 +155,13 @@ class Verification:
         ]
 
     def _check(
-        self, watched: _Watched, fields: Mapping[str, object]
+        self, watched: _Watched, fields: Mapping[str, object], now: float
     ) -> list[CommandFinished]:
         """Return the result, if this reading shows one."""
         command = watched.command
         if isinstance(command, SetCurrentTimed) and command.is_waiting(fields):
+            left_s = whole_number(fields.get("Tmo CT")) or 0
+            watched.ends_at = now + left_s + AFTER_DELAY_S
             return self._note_waiting(watched)
         is_shown = watched.is_shown_by(fields)
         if is_shown is False:

@@ -65,6 +65,8 @@ class Station:
             index = missing - NEWEST_FINISHED
             known = self.finished[index : index + 1] or [NO_SESSION]
             missing = book.take(missing, known[0], NOW_MS)
+        if missing is not None:
+            book.give_up(missing)
         return book.finished()
 
 
@@ -180,6 +182,54 @@ def test_what_was_heard_before_a_report_stayed_away_is_published(
     assert _numbers(station.tell(book)) == [36, 37]
 
 
+def test_a_poll_on_the_way_back_publishes_no_newer_ones_first(
+    book: SessionBook,
+) -> None:
+    """BEMCom shows the value that came last."""
+    assert book.take(LATEST, _ended(37), NOW_MS) == 101
+    assert book.take(101, _ended(37), NOW_MS) == 102
+
+    # Report 100 is polled again, and what is missing is asked for once more.
+    assert book.take(LATEST, _ended(37), NOW_MS) == 102
+    assert book.finished() == []
+
+    assert book.take(102, _ended(36), NOW_MS) == 103
+    assert book.take(103, NO_SESSION, NOW_MS) is None
+    assert _numbers(book.finished()) == [36, 37]
+
+
+def test_a_session_that_ends_on_the_way_back_comes_last(
+    book: SessionBook,
+) -> None:
+    book.take(LATEST, _ended(37), NOW_MS)
+    assert book.take(101, _ended(36), NOW_MS) == 102
+
+    # All reports have moved on by one.
+    station = Station(38, 37, 36, 35)
+    station.latest = _ended(38)
+
+    assert _numbers(station.tell(book)) == [35, 36, 37, 38]
+
+
+def test_a_doubled_report_begins_no_second_way_back(book: SessionBook) -> None:
+    book.take(LATEST, _running(38), NOW_MS)
+    assert book.take(101, _ended(37), NOW_MS) == 102
+
+    assert book.take(101, _ended(37), NOW_MS) is None
+    assert book.finished() == []
+
+
+def test_an_older_session_report_that_makes_no_sense_ends_the_way_back(
+    book: SessionBook,
+) -> None:
+    book.take(LATEST, _ended(37), NOW_MS)
+
+    assert book.take(101, {"E pres": 7}, NOW_MS) is None
+
+    assert _numbers(book.finished()) == [37]
+    assert book.take(LATEST, _ended(37), NOW_MS) is None
+
+
 def test_a_report_without_session_id_is_ignored(book: SessionBook) -> None:
     assert book.take(LATEST, {"E pres": 7}, NOW_MS) is None
     assert book.finished() == []
@@ -196,6 +246,7 @@ def _session(**changes: Value) -> FinishedSession:
     book = SessionBook()
     fields = _ended(35) | changes
     book.take(LATEST, fields, NOW_MS)
+    book.give_up(NEWEST_FINISHED)
     (session,) = book.finished()
     return session
 
@@ -337,6 +388,7 @@ def test_a_session_of_an_earlier_run_keeps_its_other_values() -> None:
     book = SessionBook()
     book.take(LATEST, NO_SESSION, NOW_MS)
     book.take(NEWEST_FINISHED, _by_uptime(41, 100, 600), NOW_MS)
+    book.give_up(102)
 
     (session,) = book.finished()
 
@@ -363,6 +415,7 @@ def test_a_report_out_of_turn_spoils_no_times(book: SessionBook) -> None:
     book.take(110, _by_uptime(32, 100, 6000), NOW_MS)
     book.take(NEWEST_FINISHED, newest, NOW_MS)
     book.take(102, _by_uptime(40, 2000, 3000), NOW_MS)
+    book.give_up(103)
 
     ends = {one.number: one.ended_at_ms for one in book.finished()}
 
@@ -419,8 +472,12 @@ def test_a_session_in_texts_is_the_same_as_one_in_numbers() -> None:
 
     in_numbers.take(LATEST, _ended(7), NOW_MS)
     in_texts.take(LATEST, _as_texts(_ended(7)), NOW_MS)
+    for book in (in_numbers, in_texts):
+        book.give_up(NEWEST_FINISHED)
 
-    assert in_texts.finished() == in_numbers.finished()
+    sessions = in_numbers.finished()
+    assert _numbers(sessions) == [7]
+    assert in_texts.finished() == sessions
 
 
 def test_uptimes_in_texts_are_seconds_or_milliseconds() -> None:
@@ -429,6 +486,7 @@ def test_uptimes_in_texts_are_seconds_or_milliseconds() -> None:
         book = SessionBook()
         times: dict[str, Value] = {"started[s]": started, "ended[s]": ended}
         book.take(LATEST, _ended(7) | times, NOW_MS)
+        book.give_up(NEWEST_FINISHED)
 
         (session,) = book.finished()
 

@@ -9,6 +9,7 @@ from connector.diagnosis.causes import Code
 from connector.keba.protocol.commands import Enable, Milliampere, SetCurrent
 from connector.keba.station.events import (
     AddressShared,
+    AnsweredLate,
     CommandAnswered,
     CommandFinished,
     CommandNotSent,
@@ -33,10 +34,12 @@ LIMIT = SetCurrent(Milliampere(16000))
 class Listener:
     """A station log on a clock of its own, and what it has said."""
 
-    def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
+    def __init__(
+        self, caplog: pytest.LogCaptureFixture, *stations: str
+    ) -> None:
         self.now = 1000.0
         self._caplog = caplog
-        self._log = StationLog(clock=lambda: self.now)
+        self._log = StationLog(stations, clock=lambda: self.now)
 
     def tell(self, *events: Event, times: int = 1) -> list[tuple[str, str]]:
         """Return the new lines that people see, with their levels."""
@@ -103,6 +106,13 @@ ONLINE = _state(Code.OK)
 SILENT = _state(Code.NO_REPLY)
 REPORT_2 = ReportReceived("garage", "report 2", '{"ID": "2"}')
 NO_REPORT_2 = ReportUnanswered("garage", "report 2")
+
+
+@pytest.fixture
+def site(caplog: pytest.LogCaptureFixture) -> Listener:
+    """A log that knows which stations there are."""
+    caplog.set_level(logging.DEBUG, logger="pyconnector")
+    return Listener(caplog, "garage", "yard", "street")
 
 
 # --- the line ---------------------------------------------------------------
@@ -219,6 +229,82 @@ def test_reports_that_were_missed_in_an_outage_are_not_told_afterwards(
 
 
 # --- oddities ---------------------------------------------------------------
+
+
+# --- silence since the start --------------------------------------------------
+
+
+def _silent(*stations: str) -> list[ConnectionState]:
+    return [_state(Code.NO_REPLY, station) for station in stations]
+
+
+def test_silence_of_all_since_the_start_is_one_line_about_the_host(
+    site: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert site.tell(*_silent("garage", "yard")) == []
+
+    [(level, line)] = site.tell(*_silent("street"))
+
+    assert level == "WARNING"
+    assert line.startswith("no station has answered since the start")
+    assert "garage, yard, street" in line
+    assert caplog.records[-1].name == "pyconnector.udp"
+    assert site.tell(*_silent("garage", "yard", "street"), times=100) == []
+
+
+def test_one_that_answers_shows_that_the_others_are_at_fault(
+    site: Listener,
+) -> None:
+    site.tell(*_silent("garage", "yard"))
+
+    lines = [line for _, line in site.tell(_state(Code.OK, "street"))]
+
+    assert [line.split(",")[0].split(".")[0] for line in lines] == [
+        "garage does not answer",
+        "yard does not answer",
+        "street is online",
+    ]
+    assert site.tell(*_silent("garage", "yard"), times=100) == []
+
+
+def test_the_first_answer_after_the_silence_of_all_tells_the_rest(
+    site: Listener,
+) -> None:
+    site.tell(*_silent("garage", "yard", "street"))
+
+    lines = [line for _, line in site.tell(_state(Code.OK, "garage"))]
+
+    assert [line.split(".")[0] for line in lines] == [
+        "garage is online",
+        "yard does not answer",
+        "street does not answer",
+    ]
+
+
+def test_another_cause_at_one_station_is_told_at_once(site: Listener) -> None:
+    [(_, line)] = site.tell(_state(Code.NOTHING_LISTENS, "garage"))
+
+    assert line.startswith("garage has no UDP interface")
+    assert len(site.tell(*_silent("yard"))) == 1
+
+
+def test_silence_after_an_answer_is_told_at_once(site: Listener) -> None:
+    site.tell(*(_state(Code.OK, name) for name in ("garage", "yard", "street")))
+
+    assert len(site.tell(*_silent("garage", "yard", "street"))) == 3
+
+
+# --- oddities -----------------------------------------------------------------
+
+
+def test_late_answers_are_told_once_an_hour_with_what_to_do(
+    listener: Listener,
+) -> None:
+    lines = listener.tell(AnsweredLate("garage", 1.5, "report 2"), times=100)
+
+    assert len(lines) == 1
+    assert "1.5 s too late" in lines[0][1]
+    assert "KEBA_P30_REPLY_TIMEOUT" in lines[0][1]
 
 
 def test_odd_datagrams_are_told_once_and_again_after_an_hour(

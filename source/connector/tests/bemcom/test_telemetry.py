@@ -1,6 +1,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,9 +25,11 @@ from connector.keba.station.events import (
     CommandNotSent,
     ConnectionState,
     Event,
+    FailsafeFacts,
     OddDatagram,
     Outcome,
     ReportReceived,
+    ReportUnanswered,
     StatusReceived,
     UnknownSender,
 )
@@ -495,3 +498,84 @@ def test_a_station_that_may_charge_again_is_a_warning(
     ]
     assert len(told) == warnings
     assert all("may charge again by itself" in line for line in told)
+
+
+# --- readings that rest on more than the fields of a report -------------------
+
+DISABLED_BELOW_A_LIMIT = (
+    '{"ID": "2", "State": 5, "Plug": 7, "Enable user": 0, "Enable sys": 0, '
+    '"Setenergy": 20000}'
+)
+ENABLED = DISABLED_BELOW_A_LIMIT.replace('user": 0', 'user": 1').replace(
+    'sys": 0', 'sys": 1'
+)
+
+
+ONLINE = ConnectionState("garage", True, LINKS[Code.OK], None, 0, 0)
+
+
+def _reason(flow: PlainFlow) -> object:
+    return flow.values()["garage__readings__not_charging_reason"]
+
+
+def _stopped_below_its_limit(flow: PlainFlow) -> None:
+    handle(flow, ReportReceived("garage", "report 2", ENABLED))
+    handle(
+        flow, ReportReceived("garage", "report 3", '{"ID": "3", "E pres": 7}')
+    )
+    handle(flow, ReportReceived("garage", "report 2", DISABLED_BELOW_A_LIMIT))
+
+
+def test_a_report_that_is_waited_for_and_stays_out_ends_the_waiting(
+    flow: PlainFlow,
+) -> None:
+    _stopped_below_its_limit(flow)
+    assert _reason(flow) == "unknown"
+
+    handle(flow, ReportUnanswered("garage", "report 3"))
+
+    assert _reason(flow) == "disabled"
+    assert flow.values()["garage__readings__limited_by"] == "disabled"
+
+
+def test_a_report_100_renews_what_rests_on_it(flow: PlainFlow) -> None:
+    """The energy is that of the session before: the limit still waits."""
+    _stopped_below_its_limit(flow)
+    energy = '{"ID": "3", "E pres": 20010}'
+    handle(flow, ReportReceived("garage", "report 3", energy))
+    assert _reason(flow) == "energy_limit"
+
+    session = '{"ID": "100", "Session ID": 7, "E pres": 20010, "ended[s]": 9}'
+    handle(flow, ReportReceived("garage", "report 100", session))
+
+    assert _reason(flow) == "disabled"
+
+
+def test_a_failsafe_of_ours_that_nobody_feeds_renews_what_rests_on_it(
+    flow: PlainFlow,
+) -> None:
+    text = (
+        '{"ID": "2", "State": 5, "Plug": 7, "Enable user": 1, "Enable sys": 0, '
+        '"Max curr": 0, "Tmo FS": 30, "Curr FS": 0}'
+    )
+    handle(flow, ReportReceived("garage", "report 2", text))
+    assert _reason(flow) == "station"
+
+    starved = FailsafeFacts(is_ours=True, is_starved=True)
+    handle(flow, replace(ONLINE, failsafe=starved))
+    assert _reason(flow) == "failsafe"
+
+    flow.published.clear()
+    handle(flow, replace(ONLINE, failsafe=starved))
+    assert "garage__readings__not_charging_reason" not in flow.values()
+
+
+def test_only_the_way_back_waits_for_a_session_report(flow: PlainFlow) -> None:
+    session = '{"ID": "100", "Session ID": 7, "ended[s]": 1600000000}'
+    handle(flow, ReportReceived("garage", "report 100", session))
+
+    handle(flow, ReportUnanswered("garage", "report 3"))
+    assert "garage__session__id" not in flow.values()
+
+    handle(flow, ReportUnanswered("garage", "report 101"))
+    assert flow.values()["garage__session__id"] == 7

@@ -362,9 +362,20 @@ def test_firmware_without_the_newer_fields_is_judged_by_what_it_sends() -> None:
     assert _told(facts) == ("interrupted", "user")
 
 
-@pytest.mark.parametrize("key", ["Enable user", "Enable sys"])
-def test_a_missing_enable_is_not_disabled(key: str) -> None:
-    assert not_charging_reason(_without(key)) == "interrupted"
+def test_a_missing_enable_sys_forbids_nothing() -> None:
+    assert not_charging_reason(_without("Enable sys")) == "interrupted"
+
+
+def test_without_enable_user_nobody_knows_who_has_stopped_it() -> None:
+    """It is neither disabled for sure, nor interrupted though enabled."""
+    assert _told(_without("Enable user")) == ("unknown", None)
+
+
+def test_without_enable_user_an_open_contact_is_one() -> None:
+    facts = _facts(STOPPED, X1_OPEN)
+    del facts.fields["Enable user"]
+
+    assert _told(facts) == ("input", "input")
 
 
 def test_a_missing_plug_is_no_vehicle_that_is_away() -> None:
@@ -398,4 +409,36 @@ def test_numbers_that_come_as_text_are_numbers() -> None:
 def test_what_is_no_number_is_not_known(value: object) -> None:
     facts = _facts(STOPPED, {"Authreq": value, "Enable user": value})
 
-    assert not_charging_reason(facts) == Code.INTERRUPTED
+    assert not_charging_reason(facts) == Code.UNKNOWN
+
+
+# --- what the station offers against its limits -------------------------------
+
+
+def _charging(facts: StationFacts, at_ms: int, **changes: int) -> str | None:
+    named = {key.replace("_", " "): value for key, value in changes.items()}
+    facts.note_fields({"ID": "2", "State": 3, **named}, at_ms)
+    return limited_by(facts)
+
+
+def test_a_station_that_offers_less_than_its_limits_limits_itself() -> None:
+    facts = _facts({"Curr user": 16_000})
+
+    assert _charging(facts, 0, Max_curr=10_000) == "station"
+
+
+def test_an_offer_that_follows_a_new_limit_takes_its_time() -> None:
+    """6 to 7 s (guide V2.01, page 13)."""
+    facts = _facts()
+    assert _charging(facts, 0, Curr_user=6_000, Max_curr=6_000) == "user"
+
+    assert _charging(facts, 10_000, Curr_user=10_000) == "user"
+    assert _charging(facts, 17_000, Curr_user=10_000) == "user"
+    assert _charging(facts, 30_000, Curr_user=10_000) == "station"
+    assert _charging(facts, 40_000, Max_curr=10_000) == "user"
+
+
+def test_an_offer_above_the_limit_is_on_its_way_down() -> None:
+    facts = _facts({"State": 3})
+
+    assert _charging(facts, 0, Curr_user=10_000, Max_curr=16_000) == "user"

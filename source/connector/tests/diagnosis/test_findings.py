@@ -115,19 +115,29 @@ def test_our_own_failsafe_is_no_clue() -> None:
     assert _codes(facts) == []
 
 
+def test_what_our_own_commands_feed_is_no_clue() -> None:
+    facts = _station(Tmo_FS=30, Curr_FS=16_000)
+    facts.failsafe = FailsafeFacts(is_fed=True)
+
+    assert _codes(facts) == []
+
+
 # --- more about a station ------------
 
 
 def test_an_answer_that_came_late_is_history_some_day() -> None:
     site = SiteFacts()
     site.note(AnsweredLate("garage", 1.5), 0)
+    site.note(AnsweredLate("garage", 0.5), 0)
     facts = site.station("garage")
+    facts.note_fields(_station().fields)
     assert "An answer came 1.5 s too late" in {
         finding.evidence for finding in diagnose([facts])
     }
 
+    # One more: the late one itself is none after it.
     for _ in range(LATE_ANSWER_COUNTS_FOR + 1):
-        facts.note_fields({"ID": 2})
+        facts.note_fields({"ID": 1})
 
     assert _codes(facts) == []
 
@@ -135,6 +145,20 @@ def test_an_answer_that_came_late_is_history_some_day() -> None:
 def test_a_disabled_station_may_charge_again_by_its_failsafe() -> None:
     """sem-community#763: after 600 s, with 6 A."""
     facts = _station(**DISABLED, Tmo_FS=600, Curr_FS=6_000)
+
+    assert _codes(facts) == [Code.DISABLED, Code.MAY_CHARGE_AGAIN]
+
+
+def test_a_failsafe_that_we_feed_starts_nothing() -> None:
+    facts = _station(**DISABLED, Tmo_FS=600, Curr_FS=6_000)
+    facts.failsafe = FailsafeFacts(is_ours=True, is_fed=True)
+
+    assert _codes(facts) == [Code.DISABLED]
+
+
+def test_who_arms_a_station_and_does_not_feed_it_is_warned() -> None:
+    facts = _station(**DISABLED, Tmo_FS=600, Curr_FS=6_000)
+    facts.failsafe = FailsafeFacts(is_ours=True)
 
     assert _codes(facts) == [Code.DISABLED, Code.MAY_CHARGE_AGAIN]
 
@@ -184,7 +208,9 @@ def test_when_all_are_silent_since_the_start_the_host_comes_first() -> None:
 
     assert [one.about for one in findings] == ["udp", "garage", "yard"]
     assert findings[0].code is Code.ALL_SILENT
-    assert "connection tracking" in findings[0].advice
+    advice = findings[0].advice
+    places = ("this host", "container", "connection tracking", "power")
+    assert sorted(places, key=advice.index) == [*places]
 
 
 def test_one_that_has_answered_once_clears_the_host() -> None:
@@ -194,8 +220,24 @@ def test_one_that_has_answered_once_clears_the_host() -> None:
     assert _codes(_silent("garage"), yard) == [Code.NO_REPLY, Code.NO_REPLY]
 
 
-def test_one_silent_station_alone_says_nothing_about_the_host() -> None:
-    assert _codes(_silent("garage")) == [Code.NO_REPLY]
+def test_the_only_station_is_all_of_them() -> None:
+    assert _codes(_silent("garage")) == [Code.ALL_SILENT, Code.NO_REPLY]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(2, "station-0, station-1"), (50, "All 50 are silent")],
+)
+def test_many_silent_stations_are_one_short_finding(
+    number: int, words: str
+) -> None:
+    stations = [_silent(f"station-{index}") for index in range(number)]
+
+    assert words in diagnose(stations)[0].evidence
+
+
+def test_without_stations_none_is_silent() -> None:
+    assert diagnose([]) == []
 
 
 # --- since when ------------

@@ -16,6 +16,7 @@ from connector.keba.protocol.commands import (
 )
 from connector.keba.protocol.messages import StartReply, Unreadable, parse_text
 from connector.keba.station.events import (
+    AnsweredLate,
     CommandAnswered,
     CommandFinished,
     CommandNotSent,
@@ -447,3 +448,89 @@ def test_display_is_received_but_nobody_can_see_what_became_of_it(
     assert garage.happened(CommandFinished) == [
         CommandFinished("garage", Display("Hello"), Outcome.RECEIVED)
     ]
+
+
+# --- answers that come late ---------------------------------------------------
+
+
+def _late(garage: Conversation) -> list[tuple[str, float]]:
+    return [
+        (event.request, round(event.late_by_s, 3))
+        for event in garage.happened(AnsweredLate)
+    ]
+
+
+def test_a_report_after_its_timeout_is_late() -> None:
+    garage = Conversation(reply_timeout_s=0.5)
+    assert garage.next_datagram() == "report 1"
+    assert garage.next_datagram() == "report 2"
+    garage.now = 0.8
+
+    garage.receive(report(1), after=0.0)
+
+    assert _late(garage) == [("report 1", 0.3)]
+    assert [e.request for e in garage.happened(ReportReceived)] == ["report 1"]
+
+
+def test_a_silent_station_that_answers_late_after_all_is_late() -> None:
+    garage = Conversation(reports=(1,), reply_timeout_s=0.5)
+    garage.pass_time(until=8.0)
+    assert not garage.happened(ConnectionState)[-1].online
+
+    garage.receive(report(1), after=0.0)
+
+    assert [request for request, _ in _late(garage)] == ["report 1"]
+
+
+def test_an_answer_to_one_of_two_requests_may_be_in_time() -> None:
+    """The first may have got lost."""
+    garage = Conversation(reply_timeout_s=0.5)
+    assert garage.next_datagram() == "report 1"
+    while garage.texts().count("report 1") < 2:
+        garage.next_datagram()
+
+    garage.receive(report(1))
+
+    assert _late(garage) == []
+
+
+def test_answers_that_take_longer_than_a_repetition_are_late() -> None:
+    """The second answer has nobody left who waits for it."""
+    garage = Conversation(reports=(1,), reply_timeout_s=0.5)
+    garage.next_datagram()
+    while garage.texts().count("report 1") < 2:
+        garage.next_datagram()
+    garage.receive(report(1))
+
+    garage.receive(report(1), after=5.0)
+
+    assert [request for request, _ in _late(garage)] == ["report 1"]
+
+
+def test_a_doubled_answer_is_not_late(garage: Conversation) -> None:
+    garage.answer_round()
+    garage.receive(report(3))
+
+    assert _late(garage) == []
+
+
+def test_what_somebody_else_has_asked_for_much_later_is_not_late() -> None:
+    garage = Conversation(reports=(1,), reply_timeout_s=0.5)
+    garage.pass_time(until=8.0)
+
+    garage.receive(report(1), after=100.0)
+
+    assert _late(garage) == []
+
+
+def test_a_confirmation_after_its_timeout_is_late(
+    garage: Conversation,
+) -> None:
+    garage.answer_round()
+    garage.submit(TEN)
+    assert garage.next_datagram() == "curr 10000"
+    garage.next_datagram(until=garage.now + 2.5)
+
+    garage.receive(TCH_OK, after=0.0)
+
+    assert [request for request, _ in _late(garage)] == ["curr"]

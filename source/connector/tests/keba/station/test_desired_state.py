@@ -424,3 +424,45 @@ def test_a_reached_energy_limit_has_changed_no_currtime(
     garage.live(60.0)
 
     assert garage.happened(SettingChanged) == []
+
+
+# --- who feeds the failsafe mode ----------------------------------------------
+
+
+ARMED_BY_OTHERS = {"Tmo FS": 30, "Curr FS": 16_000}
+
+
+def test_a_user_who_arms_a_station_is_not_somebody_else(
+    desired: DesiredState,
+) -> None:
+    desired.note_accepted(FAILSAFE, 1.0)
+
+    assert desired.failsafe_facts(2.0).is_ours
+    assert not desired.failsafe_facts(2.0).is_fed
+
+
+def test_commands_that_come_often_enough_feed_what_others_have_armed(
+    desired: DesiredState,
+) -> None:
+    desired.reconcile(ARMED_BY_OTHERS, NOTHING)
+    for moment in (1.0, 11.0, 21.0):
+        desired.note_accepted(TEN_AMPERES, moment)
+
+    assert desired.failsafe_facts(51.0).is_fed
+    assert not desired.failsafe_facts(51.0).is_ours
+    assert not desired.failsafe_facts(52.0).is_fed
+
+
+def test_one_command_alone_feeds_nothing(desired: DesiredState) -> None:
+    desired.reconcile(ARMED_BY_OTHERS, NOTHING)
+    desired.note_accepted(DISABLE, 1.0)
+
+    assert not desired.failsafe_facts(2.0).is_fed
+
+
+def test_what_does_not_refresh_feeds_nothing(desired: DesiredState) -> None:
+    desired.reconcile(ARMED_BY_OTHERS, NOTHING)
+    for moment in (1.0, 11.0):
+        desired.note_accepted(SetEnergyLimit(DeciWattHour(10)), moment)
+
+    assert not desired.failsafe_facts(12.0).is_fed

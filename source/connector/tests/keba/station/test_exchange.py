@@ -46,7 +46,7 @@ def test_its_reply_ends_the_window_and_comes_once(
 ) -> None:
     reply = window.take_reply(1.0)
 
-    assert reply == ReplyTo(TEN_AMPERES, is_reported=False)
+    assert reply == ReplyTo(TEN_AMPERES, is_reported=False, late_by_s=1.0)
     assert window.ready_at(_request(HELLO)) == 1.0
     assert window.take_reply(1.0) is None
 
@@ -62,7 +62,9 @@ def test_a_result_that_is_reported_stays_reported(
     window.mark_reported(TEN_AMPERES)
     window.mark_reported(HELLO)
 
-    assert window.take_reply(1.0) == ReplyTo(TEN_AMPERES, is_reported=True)
+    assert window.take_reply(1.0) == ReplyTo(
+        TEN_AMPERES, is_reported=True, late_by_s=1.0
+    )
 
 
 def test_without_a_silent_command_nobody_waits_and_no_reply_is_taken() -> None:

@@ -495,6 +495,37 @@ def test_an_armed_station_is_disarmed_at_a_clean_end(
     assert garage.settings_sent() == ["failsafe 0 0 0"]
 
 
+def test_no_keepalive_leaves_after_the_last_command(
+    garage: ObeyingGarage,
+) -> None:
+    """The next one is due while the station takes its time to answer."""
+    garage.live_until_sent("curr 63000")
+    garage.live(KEEPALIVE_S - LOOK_S - 0.1)
+    garage.delay_s = 1.0
+    garage.sent.clear()
+
+    garage.station.shutdown(garage.now)
+    garage.live(60.0)
+
+    assert garage.texts()[0] == "failsafe 0 0 0"
+    assert garage.settings_sent() == ["failsafe 0 0 0"]
+
+
+def test_a_keepalive_that_waits_does_not_leave_after_the_last_command(
+    garage: ObeyingGarage,
+) -> None:
+    garage.live_until_sent("curr 63000")
+    # Its look at report 2 is on its way.
+    garage.live_until_sent("report 2")
+    garage.sent.clear()
+
+    garage.station.shutdown(garage.now)
+    garage.receive(report(2, **garage.fields))
+    garage.live(60.0)
+
+    assert garage.settings_sent() == ["failsafe 0 0 0"]
+
+
 def test_the_end_does_not_wait_for_a_report(garage: ObeyingGarage) -> None:
     """There is half a second left; some stations take longer to answer."""
     garage.report_delay_s = 1.0

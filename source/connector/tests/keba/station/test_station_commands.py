@@ -632,3 +632,21 @@ def test_a_reboot_before_the_proof_is_mended_where_asked_for(
         SettingRestored("garage", command)
     ]
     assert garage.results(command) == [APPLIED]
+
+
+def test_a_delayed_limit_is_judged_when_its_delay_ends() -> None:
+    """Not with the next round, which may be an hour away."""
+    garage = ObeyingGarage(poll_interval_s=3600.0)
+    garage.submit(SetCurrentTimed(Milliampere(10_000), Seconds(60)))
+    garage.live(10.0)
+    assert [e.outcome for e in garage.happened(CommandFinished)] == [
+        Outcome.WAITING
+    ]
+
+    garage.fields |= {"Tmo CT": 0, "Curr user": 10_000}
+    garage.live(70.0)
+
+    assert [e.outcome for e in garage.happened(CommandFinished)] == [
+        Outcome.WAITING,
+        Outcome.APPLIED,
+    ]
