@@ -21,6 +21,11 @@ SITUATIONS = {
     for number, situation in enumerate(all_situations(), 10)
 }
 ADDRESSES = {name: f"127.0.7.{name[8:]}" for name in SITUATIONS}
+TABLE = {
+    name: {"host": ADDRESSES[name]}
+    | ({"serial": situation.serial} if situation.serial else {})
+    for name, situation in SITUATIONS.items()
+}
 
 
 def _answers(situation: Situation) -> dict[str, bytes]:
@@ -60,7 +65,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "POLL_SECONDS": "3",
         }
         process = ConnectorProcess(
-            folder, broker.port, ADDRESSES, bind=HERE, **settings
+            folder, broker.port, TABLE, bind=HERE, **settings
         )
         stack.enter_context(process)
         observer = broker.observe("#")
@@ -101,6 +106,10 @@ def test_the_diagnosis_names_what_the_datapoints_name(site: Site) -> None:
         # The limit is one fact more, and these are no findings.
         if key != "readings__limited_by"
         and value not in ("", "ok", "no_vehicle")
+    } | {
+        (name, code)
+        for name, situation in SITUATIONS.items()
+        for code in situation.findings or ()
     }
 
     def names_all(message: Received) -> bool:
@@ -108,6 +117,12 @@ def test_the_diagnosis_names_what_the_datapoints_name(site: Site) -> None:
         return causes <= {(one["about"], one["code"]) for one in findings}
 
     message = site.observer.wait_for(f"{NAME}/diagnosis", names_all)
+    found = {name: set[str]() for name in SITUATIONS}
+    for one in message.json["findings"]:
+        found.setdefault(one["about"], set()).add(one["code"])
+    for name, situation in SITUATIONS.items():
+        if situation.findings is not None:
+            assert found[name] == {*situation.findings}, situation.name
 
     assert all(one["advice"] for one in message.json["findings"])
     assert message.json["stations"].keys() == SITUATIONS.keys()

@@ -2,7 +2,9 @@
 
 Each file in `situations/` is one: `reports` by name with their fields,
 `answers` names those that come (all, if it is not there), `listens` is false
-where nothing is at the port. `expected` has the values of datapoints.
+where nothing is at the port, `serial` is the configured serial number.
+`expected` has the values of datapoints, `findings` all that is found about
+the station, where that is said.
 """
 
 import json
@@ -29,6 +31,8 @@ class Situation:
     expected: Mapping[str, object]
     answers: Sequence[str]
     listens: bool = True
+    serial: str | None = None
+    findings: Sequence[str] | None = None
 
     @property
     def coming(self) -> Mapping[str, Report]:
@@ -66,6 +70,7 @@ def facts_of(situation: Situation) -> StationFacts:
         if situation.listens
         else Unreachable(is_refused=True, told_by="192.168.0.99"),
         serial=_text(identity.get("Serial")),
+        expected_serial=situation.serial,
         product=str(identity.get("Product", "")),
         is_udp_switch_on=is_on(identity, UDP_ON),
     )
@@ -74,6 +79,8 @@ def facts_of(situation: Situation) -> StationFacts:
             facts.note_session(fields)
         else:
             facts.note_fields(fields)
+    for name in situation.reports.keys() - coming.keys():
+        facts.note_missing(name)
     return facts
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from connector.diagnosis.charging import limited_by, not_charging_reason
+from connector.diagnosis.findings import station_findings
 from connector.diagnosis.link import link_cause
 from connector.tests.diagnosis.situation import (
     Situation,
@@ -24,3 +25,6 @@ def test_a_user_is_told_what_is_the_case(situation: Situation) -> None:
 
     for key, value in situation.expected.items():
         assert told[key] == value, key
+    if situation.findings is not None:
+        found = [one.code for one in station_findings(facts)]
+        assert found == [*situation.findings]
