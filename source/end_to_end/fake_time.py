@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import pytest
 
+from connector import main as main_module
 from connector.keba.io import gateway as gateway_module
 from connector.keba.station.events import Event
 from connector.main import Connector
@@ -166,6 +167,7 @@ class Site:
         self._time = FakeTime()
         self._broker_is_there = True
         self._patch.setattr(gateway_module, "time", self._time)
+        self._patch.setattr(main_module, "time", self._time)
         table = {
             station.name: {
                 "host": address_of(number),
@@ -184,6 +186,7 @@ class Site:
         dispatcher = self.connector._dispatcher
         dispatcher._clock = self._time.monotonic
         dispatcher._last_command_at = 0.0
+        self.connector._telemetry._station_log._clock = self._time.monotonic
         self.observer = ListeningObserver(self.connector, self.wait_until)
         self.controller = Controller(self.observer)
         self.connector.mqtt_client = SimpleNamespace(

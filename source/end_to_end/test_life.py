@@ -13,6 +13,7 @@ from testbed.load import seconds_here
 from testbed.mosquitto import (
     Mosquitto,
     Observer,
+    Received,
     wait_until,
 )
 
@@ -151,7 +152,10 @@ def test_a_frozen_broker_blocks_neither_polls_nor_the_end(
 
 
 def test_a_taken_port_is_told_and_ends_with_an_exit_code(
-    tmp_path: Path, broker: Mosquitto, controller: Controller
+    tmp_path: Path,
+    broker: Mosquitto,
+    controller: Controller,
+    observer: Observer,
 ) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 7090))
@@ -161,6 +165,13 @@ def test_a_taken_port_is_told_and_ends_with_an_exit_code(
     assert code == 1
     assert "UDP port 7090" in connector.output
     controller.wait_for_log("UDP port 7090")
+    told = observer.wait_for(f"{NAME}/diagnosis", _finds_port_taken)
+    assert "cannot be bound" in told.json["findings"][0]["evidence"]
+
+
+def _finds_port_taken(message: Received) -> bool:
+    codes = [one["code"] for one in message.json["findings"]]
+    return codes == ["port_taken"]
 
 
 def test_wrong_settings_are_told_all_at_once_with_exit_code_2(
