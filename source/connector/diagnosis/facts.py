@@ -154,7 +154,10 @@ class StationFacts:
         at_ms: int,
     ) -> set[int]:
         """Take fields of which some are news, see `note_fields`."""
-        self.judged.clear()
+        is_more_energy = changed == {"E pres"} and not self.outdated
+        if not is_more_energy or self.number("Setenergy") != 0:
+            # Where there is no energy limit, more energy changes no verdict.
+            self.judged.clear()
         known = set(self.outdated)
         if number is None and self._changes_a_setting(changed):
             self.outdated.add(SETTINGS)
