@@ -52,7 +52,7 @@ def pytest_configure() -> None:
     Stations listen at port 7090 of fixed addresses, so two tests at once need
     two networks.
     """
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if "PYTEST_XDIST_WORKER" in os.environ and own_network.can_be_made():
         own_network.enter_with_this_thread()
 
 
