@@ -4,12 +4,17 @@ from collections import Counter
 from random import Random
 
 import pytest
+from hypothesis import settings
 
 from connector.diagnosis.findings import diagnose
 from end_to_end.fake_time import Site
 from simulator import PROFILES, SCENARIOS, SimulatedStation
 
 HOUR_S = 3600.0
+IS_THOROUGH = settings.get_current_profile_name() == "thorough"
+CALM_S = HOUR_S if IS_THOROUGH else HOUR_S / 4
+"""Within a quarter of an hour each station has been asked thirty times."""
+
 LOOK_S = 60.0
 REPETITIONS = 360
 """An hour of them."""
@@ -33,7 +38,8 @@ def _found(site: Site) -> set[tuple[str, str]]:
     ("scenario", "expected"),
     [("idle", NOT_WELL), ("always-charging", NOT_WELL | WAITING)],
 )
-def test_an_hour_of_all_models_finds_nothing_but_the_faults(
+@pytest.mark.thorough
+def test_a_calm_time_of_all_models_finds_nothing_but_the_faults(
     scenario: str, expected: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     stations = [
@@ -46,7 +52,7 @@ def test_an_hour_of_all_models_finds_nothing_but_the_faults(
     ]
     found: set[tuple[str, str]] = set()
     with Site(*stations, settings={"POLL_SECONDS": "30"}) as site:
-        while site._world.now < HOUR_S:
+        while site._world.now < CALM_S:
             site.advance(LOOK_S)
             found |= _found(site)
 

@@ -105,6 +105,7 @@ def visitor(chance: Random) -> Scenario:
 
 # The long day takes a minute where others want the processor, too.
 @pytest.mark.timeout(600)
+@pytest.mark.thorough
 def test_a_bad_day_of_ten_stations_breaks_no_promise() -> None:
     stations = [
         SimulatedStation(
