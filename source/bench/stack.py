@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
-from bench.figures import READINGS, Key, PauseWatch
+from bench.figures import Key, PauseWatch
 from bench.fleet import BareFleet
 from bench.limits import Limits
 from bench.recorder import Recorder, cpu_clock
@@ -202,6 +202,10 @@ class Stack:
             self.keys |= {api.topic(key): sensors[key] for key in sensors}
 
 
+OF_A_WHOLE_ROUND = ("readings__power", "connection__last_seen")
+"""Every version has them once a round is over."""
+
+
 def learn_sensors(main: Path = MAIN) -> list[str]:
     """Ask a connector with one station which values it has."""
     with Stack(1, main=main) as stack:
@@ -210,7 +214,7 @@ def learn_sensors(main: Path = MAIN) -> list[str]:
             topic,
             lambda one: all(
                 f"{_name(0)}__{name}" in one.json["sensor"]
-                for name in (*READINGS, "connection__last_seen")
+                for name in OF_A_WHOLE_ROUND
             ),
         )
     prefix = f"{_name(0)}__"
