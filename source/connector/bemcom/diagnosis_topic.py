@@ -7,6 +7,7 @@ every change repeats all stations.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from connector.diagnosis.causes import CAUSES
@@ -20,6 +21,7 @@ from connector.diagnosis.findings import (
 from connector.diagnosis.site import SiteFacts
 from connector.diagnosis.surroundings import surrounding_findings
 from connector.keba.protocol.fields import REPORT_1, REPORT_2
+from connector.keba.station.events import FailsafeFacts, LinkFacts
 
 SHORTEST_PAUSE_S = 1.0
 PAUSE_PER_STATION_S = 0.01
@@ -117,8 +119,8 @@ def _in_json(findings: Iterable[Finding]) -> list[Mapping[str, Any]]:
 
 def _facts_of(facts: StationFacts) -> Mapping[str, Any]:
     return {
-        "link": asdict(facts.link),
-        "failsafe": asdict(facts.failsafe),
+        "link": _as_mapping(facts.link),
+        "failsafe": _as_mapping(facts.failsafe),
         "fields": {
             key: facts.fields[key] for key in _SHOWN if key in facts.fields
         },
@@ -127,3 +129,9 @@ def _facts_of(facts: StationFacts) -> Mapping[str, Any]:
         "late_by_s": facts.late_by_s,
         "misses_status_messages": facts.pushes.is_found,
     }
+
+
+@lru_cache(maxsize=1024)
+def _as_mapping(facts: LinkFacts | FailsafeFacts) -> Mapping[str, Any]:
+    """Return the facts for JSON; most stations' are those of a second ago."""
+    return asdict(facts)

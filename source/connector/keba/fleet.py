@@ -49,18 +49,19 @@ _IDLE_STEP_S = 0.005
 moments must not become a loop."""
 
 
-SPREAD = 1 / 3
+SPREAD = 0.8
 """Rounds begin within this part of the interval. Began they together, the
-answers of a thousand stations would wait more than a second for the
-interpreter and the broker."""
+answers of a thousand stations would wait a second for the interpreter and the
+broker; within a third of it they would still fill a core (decision 11)."""
 
 SLOT_S = 0.02
-STATIONS_IN_A_SLOT = 12
-"""So many begin together, more in a large fleet. Each beginning wakes three
-threads from their sleep: five in a slot cost half as much CPU again, twenty
-doubled the time from an answer to its value (decision 11)."""
+STATIONS_IN_A_SLOT = 25
+"""So many begin together. Each beginning wakes three threads from their sleep;
+more at once make the last value wait for the others."""
 
 FIRST_ROUNDS_APART_S = 0.005
+FIRST_ROUNDS_S = 2.0
+"""First rounds come sooner than their phase, but not all at once."""
 
 
 class RoundTimes(NamedTuple):
@@ -79,7 +80,9 @@ def spread_rounds(
     """
     spread_s = SPREAD * interval_s
     slots = max(1, min(count // STATIONS_IN_A_SLOT, int(spread_s / SLOT_S)))
-    first_apart_s = min(FIRST_ROUNDS_APART_S, spread_s / max(1, count))
+    first_apart_s = min(
+        FIRST_ROUNDS_APART_S, min(FIRST_ROUNDS_S, spread_s) / max(1, count)
+    )
     for number in range(count):
         slot = number * slots // count
         last_in_slot = math.ceil((slot + 1) * count / slots) - 1

@@ -56,10 +56,6 @@ READS_PER_LOOK = 500
 LATE_READING_S = 1.0
 """So long a flood may put off that a request counts as not answered."""
 
-GATHERING_S = 0.003
-"""What comes within this time is read, handed over and published together: the
-answers of stations whose rounds began together. Each look wakes two threads."""
-
 DUE_TOGETHER_S = 0.001
 """What becomes due within this time is sent with one look."""
 
@@ -344,16 +340,11 @@ class Gateway:
         self._warn_of_armed()
 
     def _wait(self) -> None:
-        """Wait until something has come or is due, and for what comes with it.
-
-        Who hands in a command does not wait.
-        """
+        """Wait until something has come or is due."""
         # Two sockets need no epoll, whose timeout counts in milliseconds.
-        ready, _, _ = select.select(
+        select.select(
             [self._socket, self._wake_reader], [], [], self._timeout_s()
         )
-        if ready == [self._socket]:
-            select.select([self._wake_reader], [], [], GATHERING_S)
 
     def _warn_of_armed(self) -> None:
         armed = self._fleet.stations_left_armed

@@ -658,13 +658,13 @@ def test_only_who_was_given_a_command_gets_one(
 # --- the beginnings of rounds -------------------------------------------------
 
 
-def test_rounds_begin_within_a_third_of_the_interval() -> None:
+def test_rounds_begin_within_four_fifths_of_the_interval() -> None:
     times = [*spread_rounds(1000, 30.0, begin_at=100.0)]
 
     phases = [one.phase_at for one in times]
     assert phases == sorted(phases)
     assert 100.0 <= phases[0] < 100.1
-    assert 109.0 < phases[-1] < 110.0
+    assert 123.0 < phases[-1] < 124.0
 
 
 @pytest.mark.parametrize("count", [1, 10, 100, 1000])
@@ -673,8 +673,8 @@ def test_few_stations_begin_together(count: int) -> None:
     times = spread_rounds(count, 5.0, begin_at=0.0)
 
     together = Counter(one.phase_at for one in times)
-    assert max(together.values()) <= max(24, math.ceil(count / 83))
-    assert len(together) == max(1, min(count // 12, 83))
+    assert max(together.values()) <= 49
+    assert len(together) == max(1, count // 25)
 
 
 @pytest.mark.parametrize("count", [2, 10, 100, 1000])
@@ -684,7 +684,7 @@ def test_no_station_is_late_for_its_phase(count: int) -> None:
         assert one.phase_at >= one.first_at
 
 
-@pytest.mark.parametrize(("count", "last_s"), [(10, 0.045), (1000, 1.665)])
+@pytest.mark.parametrize(("count", "last_s"), [(10, 0.045), (1000, 1.998)])
 def test_first_rounds_come_sooner_than_their_phase(
     count: int, last_s: float
 ) -> None:
