@@ -1,6 +1,6 @@
 """The fleet and simulated stations on fake time, a bad network between them.
 
-Both sides are clockwork, so a day passes in seconds and every run of a seed
+Both sides are sans-I/O, so a day passes in seconds and every run of a seed
 is the same. Besides carrying datagrams the `World` keeps the books that the
 connector's own ones are compared with.
 """

@@ -19,7 +19,7 @@ at most) and a start of the connector, on a busy machine."""
 
 SETTLING_S = 30.0
 """A pause of 2 s after a stop, a reading every 5 s, two of them for a verdict,
-and one more of each where an older command was in doubt."""
+and one more of each where nobody knew of an older command."""
 
 
 class Recovery(Invariant):
