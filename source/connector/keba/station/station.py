@@ -615,6 +615,8 @@ class Station:
             return []
         self.ask(READ_BACK, now)
         if is_outdated_now:
+            # A reading may show it all the same: it has its result now.
+            self._verification.supersede(command.word)
             return [self._superseded(command)]
         attempts_left = request.attempts_left - 1
         will_repeat = (

@@ -304,6 +304,23 @@ def test_the_newest_command_supersedes_one_that_waits_for_its_proof(
     assert garage.results(row.command) == [SUPERSEDED, shown]
 
 
+def test_what_was_superseded_while_in_flight_has_no_second_result() -> None:
+    """Its effect shows after the newer command took its place."""
+    garage = ObeyingGarage()
+    older = SetCurrentTimed(Milliampere(0), Seconds(13))
+    silent(garage, older)
+    for _ in range(2):
+        garage.live_until_sent(str(older))
+    garage.submit(SIX_AMPERES)
+    garage.fields |= {"Curr timer": 0, "Tmo CT": 13}
+
+    garage.live(30.0)
+    garage.fields |= {"Tmo CT": 0, "Enable user": 0}
+    garage.live(30.0)
+
+    assert garage.results(older) == [SUPERSEDED]
+
+
 @pytest.mark.parametrize(
     "row", PROVABLE + WITHOUT_READ_BACK, ids=lambda row: str(row.command)
 )
