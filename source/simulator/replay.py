@@ -153,26 +153,6 @@ class Recording:
         return ReplayedStation(name, answers, port=port)
 
 
-def load_replay(
-    path: Path, name: str, *, port: int = KEBA_PORT
-) -> ReplayedStation:
-    """Make a station from a file.
-
-    Parameters
-    ----------
-    name
-        The station's name, in raw messages the one that it has there.
-
-    Raises
-    ------
-    ReplayError
-        If the file holds no recording of this station.
-    OSError
-        If it cannot be read.
-    """
-    return read_recording(path).station(name, port=port)
-
-
 def read_recording(path: Path) -> Recording:
     """Read a file; what is no recording in it is left out with a warning.
 

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 _MARK = "HAS_OWN_NETWORK"
 _SCRIPT = 'ip link set lo up && exec "$@"'
@@ -78,10 +77,3 @@ def can_be_made() -> bool:
         [*_UNSHARE, "true"], check=False, capture_output=True
     )
     return attempt.returncode == 0
-
-
-def udp_datagrams_received() -> int:
-    """Return how many datagrams this namespace has received over UDP."""
-    lines = Path("/proc/net/snmp").read_text("ascii").splitlines()
-    names, counts = (line.split() for line in lines if line.startswith("Udp:"))
-    return int(counts[names.index("InDatagrams")])

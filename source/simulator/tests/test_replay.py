@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simulator.actions import Answer, PlugIn, Silence
-from simulator.replay import ReplayedStation, ReplayError, load_replay
+from simulator.replay import ReplayedStation, ReplayError, read_recording
 from simulator.tests.talking import CLIENT
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def raw(station: str, request: str, text: str) -> dict[str, object]:
 def test_a_capture_answers_what_was_recorded(tmp_path: Path) -> None:
     datagrams = {"report 2": REPORT, "push 1": '{"E pres": 1}'}
     path = write(tmp_path / "capture.json", {"datagrams": datagrams})
-    garage = load_replay(path, "garage")
+    garage = read_recording(path).station("garage")
     (out,) = garage.receive(b"report 2\n", 1.0, ("192.0.2.1", 5000))
     assert out.data.decode() == REPORT
     assert out.to == ("192.0.2.1", 7090)
@@ -52,7 +52,7 @@ def test_raw_messages_follow_each_other(tmp_path: Path) -> None:
         raw("garage", "report 2", "two"),
         raw("garage", "status", '{"E pres": 1}'),
     )
-    garage = load_replay(path, "garage")
+    garage = read_recording(path).station("garage")
     answers = [said(garage.receive(b"report 2", 0.0)) for _ in range(3)]
     assert answers == [["one"], ["two"], ["one"]]
 
@@ -64,7 +64,7 @@ def test_raw_messages_may_come_as_one_list(
     messages = [raw("garage", "report 2", text) for text in ("one", "two")]
     path = tmp_path / "raw.json"
     path.write_text(json.dumps(messages, indent=indent))
-    garage = load_replay(path, "garage")
+    garage = read_recording(path).station("garage")
     answers = [said(garage.receive(b"report 2", 0.0)) for _ in range(2)]
     assert answers == [["one"], ["two"]]
 
@@ -72,7 +72,7 @@ def test_raw_messages_may_come_as_one_list(
 def test_a_single_raw_message_may_be_spread_over_lines(tmp_path: Path) -> None:
     path = tmp_path / "raw.json"
     path.write_text(json.dumps(raw("garage", "i", "one"), indent=2))
-    garage = load_replay(path, "garage")
+    garage = read_recording(path).station("garage")
     assert said(garage.receive(b"i", 0.0)) == ["one"]
 
 
@@ -80,7 +80,7 @@ def test_a_raw_message_may_be_a_text_that_holds_it(tmp_path: Path) -> None:
     message = json.dumps({"garage": {"i": "x"}})
     line = {"raw_message": message, "timestamp": 1}
     path = write(tmp_path / "raw.json", line, {"payload": line})
-    garage = load_replay(path, "garage")
+    garage = read_recording(path).station("garage")
     assert said(garage.receive(b"i", 0.0)) == ["x"]
 
 
@@ -91,7 +91,7 @@ def test_a_name_that_the_file_does_not_have_is_refused_with_those_it_has(
         tmp_path / "raw.json", raw("garage", "i", "x"), raw("yard", "i", "y")
     )
     with pytest.raises(ReplayError, match="'demo' in it, only garage, yard"):
-        load_replay(path, "demo")
+        read_recording(path).station("demo")
 
 
 def test_what_is_no_recording_is_left_out_and_counted(
@@ -113,7 +113,7 @@ def test_what_is_no_recording_is_left_out_and_counted(
         json.dumps(raw("garage", "i", "two")),
     ]
     path.write_text("\n".join(lines))
-    garage = load_replay(path, "garage")
+    garage = read_recording(path).station("garage")
     answers = [said(garage.receive(b"i", 0.0)) for _ in range(3)]
     assert answers == [["one"], ["two"], ["one"]]
     assert garage.receive(b"report 1", 0.0) == []
@@ -123,7 +123,10 @@ def test_what_is_no_recording_is_left_out_and_counted(
 def test_a_file_in_order_is_read_without_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    load_replay(write(tmp_path / "raw.json", raw("garage", "i", "x")), "garage")
+    path = write(tmp_path / "raw.json", raw("garage", "i", "x"))
+
+    read_recording(path).station("garage")
+
     assert caplog.text == ""
 
 
@@ -145,7 +148,7 @@ def test_a_file_without_recording_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "bad.json"
     path.write_text(text)
     with pytest.raises(ReplayError, match=r"bad\.json: n(either|o recorded)"):
-        load_replay(path, "garage")
+        read_recording(path).station("garage")
 
 
 def test_a_replayed_station_can_be_silent() -> None:
@@ -170,5 +173,5 @@ def test_nothing_else_happens_to_a_replayed_station() -> None:
 def test_bytes_that_were_no_text_are_sent_as_they_were(tmp_path: Path) -> None:
     datagrams = {"i": b"\xff\0".decode("utf-8", "surrogateescape")}
     path = write(tmp_path / "capture.json", {"datagrams": datagrams})
-    (out,) = load_replay(path, "garage").receive(b"i", 0.0, CLIENT)
+    (out,) = read_recording(path).station("garage").receive(b"i", 0.0, CLIENT)
     assert out.data == b"\xff\0"
