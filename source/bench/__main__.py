@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from bench import experiments, report
-from bench.checkout import other_main
+from bench.checkout import NoVersionError, other_main
 from bench.fleet import MOST_STATIONS
 from bench.limits import Limits, NoLimitsError
 from bench.results import from_json, to_json
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.against is not None:
             return _compare(options)
         return _write(options, _measure(options))
-    except (NoLimitsError, LookupError) as error:
+    except (NoLimitsError, NoVersionError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:

@@ -17,13 +17,17 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 MAIN = Path("source", "connector", "main.py")
 
 
+class NoVersionError(Exception):
+    """What was named holds no connector."""
+
+
 @contextmanager
 def other_main(commit_or_folder: str) -> Iterator[Path]:
     """Give the connector's program of a commit or of another checkout.
 
     Raises
     ------
-    LookupError
+    NoVersionError
         If it is neither, or has no connector.
     """
     main = Path(commit_or_folder).resolve() / MAIN
@@ -39,7 +43,7 @@ def other_main(commit_or_folder: str) -> Iterator[Path]:
             check=False,
         )
         if archive.returncode != 0:
-            raise LookupError(
+            raise NoVersionError(
                 f"{commit_or_folder!r} is neither a folder with {MAIN} nor a "
                 f"commit: {archive.stderr.decode().strip()}"
             )

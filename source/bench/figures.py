@@ -81,7 +81,6 @@ class Round(NamedTuple):
 class Group(NamedTuple):
     """The values that one datagram brought."""
 
-    first_at: float
     last_at: float
     values: Mapping[str, object]
 
@@ -220,8 +219,7 @@ def group_values(
         known = groups.get(place)
         values = {} if known is None else dict(known.values)
         values[key.name] = message["value"]
-        first_at = arrival.at if known is None else known.first_at
-        groups[place] = Group(first_at, arrival.at, values)
+        groups[place] = Group(arrival.at, values)
     return groups
 
 

@@ -88,7 +88,7 @@ class ListeningObserver(Observer):
 
     def hear(self, topic: str, payload: str, **_: object) -> None:
         """Take what the connector publishes."""
-        self.messages.append(Received(topic, payload.encode(), False, 0))
+        self.messages.append(Received(topic, payload.encode(), False))
 
 
 class _LogToObserver(logging.Handler):

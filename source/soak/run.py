@@ -73,7 +73,6 @@ class Run:
     ) -> None:
         self._testbed = testbed
         self._seconds = seconds
-        self._seed = seed
         self._tell = tell
         self._chance = Random(f"{seed} faults")  # noqa: S311 (no secret)
         self.began_at = time.monotonic()

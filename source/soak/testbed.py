@@ -20,9 +20,9 @@ from soak.events import (
 )
 from soak.invariants.process import Sample
 from soak.stations import CONNECTOR, Station
-from testbed.bemcom_api import BemcomApi, Message
+from testbed.bemcom_api import BemcomApi
 from testbed.connector_process import NAME, ConnectorProcess
-from testbed.mosquitto import Mosquitto
+from testbed.mosquitto import Mosquitto, Received
 from testbed.stepped_clock import SteppedClock
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Testbed:
 
     # In the API's thread ----------------------------------------------------
 
-    def _note_message(self, came: Message) -> None:
+    def _note_message(self, came: Received) -> None:
         self.queue.put(
             Published(time.monotonic(), came.topic, came.payload, came.retain)
         )

@@ -12,10 +12,12 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
+
+from testbed.mosquitto import Received
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,19 +30,6 @@ DEADLINE_S = 10.0
 KEEPALIVE_S = 10
 RECONNECT_S = 1
 NEWEST_LOG_ROWS = 100
-
-
-class Message(NamedTuple):
-    """A message that came."""
-
-    topic: str
-    payload: bytes
-    retain: bool
-
-    @property
-    def json(self) -> Any:
-        """The decoded payload."""
-        return json.loads(self.payload)
 
 
 class BemcomApi:
@@ -71,7 +60,7 @@ class BemcomApi:
         host: str = HOST,
         listens: bool = True,
         selects_all: bool = False,
-        on_message: Callable[[Message], None] | None = None,
+        on_message: Callable[[Received], None] | None = None,
         on_connection: Callable[[bool], None] | None = None,
     ) -> None:
         self._connector = connector
@@ -212,14 +201,14 @@ class BemcomApi:
     def _on_message(
         self, _client: Client, _data: Any, message: MQTTMessage
     ) -> None:
-        came = Message(message.topic, bytes(message.payload), message.retain)
+        came = Received(message.topic, bytes(message.payload), message.retain)
         if self._tell_message is not None:
             self._tell_message(came)
         with self._changed:
             self._take(came)
             self._changed.notify_all()
 
-    def _take(self, came: Message) -> None:
+    def _take(self, came: Received) -> None:
         _, _, what = came.topic.partition("/")
         if what == "logs":
             self.log_rows.append(came.json["msg"])

@@ -65,7 +65,6 @@ class Received(NamedTuple):
     topic: str
     payload: bytes
     retain: bool
-    qos: int
 
     @property
     def json(self) -> Any:
@@ -171,7 +170,6 @@ class Observer:
                     message.topic,
                     bytes(message.payload),
                     message.retain,
-                    message.qos,
                 )
             )
             self._news.notify_all()

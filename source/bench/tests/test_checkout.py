@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.checkout import REPOSITORY, other_main
+from bench.checkout import REPOSITORY, NoVersionError, other_main
 
 
 def test_a_checkout_is_taken_as_it_is() -> None:
@@ -15,7 +15,7 @@ def test_a_checkout_is_taken_as_it_is() -> None:
 @pytest.mark.io
 def test_what_is_neither_folder_nor_commit_is_told(tmp_path: Path) -> None:
     with (
-        pytest.raises(LookupError, match="neither a folder with"),
+        pytest.raises(NoVersionError, match="neither a folder with"),
         other_main(str(tmp_path)),
     ):
         pass

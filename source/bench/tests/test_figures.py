@@ -108,9 +108,9 @@ def test_values_of_one_datagram_are_found_by_station_and_timestamp() -> None:
         KEYS,
     )
     assert groups[0, 1000] == Group(
-        1.01, 1.03, {"report 3__Sec": 7, "report 3__P": 5000}
+        1.03, {"report 3__Sec": 7, "report 3__P": 5000}
     )
-    assert groups[1, 1000] == Group(1.02, 1.02, {"report 3__Sec": 7})
+    assert groups[1, 1000] == Group(1.02, {"report 3__Sec": 7})
 
 
 def test_an_answer_is_paired_with_the_values_it_brought() -> None:

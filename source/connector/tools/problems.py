@@ -4,7 +4,6 @@ Problem             something is not as it should be: exit code 1
 └── UsageProblem    the call or the settings are wrong: exit code 2
 """
 
-EXIT_FINE = 0
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 
