@@ -412,8 +412,9 @@ class Connector:
         )
         if step is Step.LOOK:
             self._require_link().subscribe_temporarily(ALL_MAPS)
-        elif step is Step.REPORT:
+        elif step in (Step.END, Step.REPORT):
             self._require_link().unsubscribe(ALL_MAPS)
+        if step is Step.REPORT:
             self._missing_map.report(self.broker_findings)
 
     # The broker's side.

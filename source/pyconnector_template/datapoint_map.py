@@ -87,6 +87,8 @@ class Step(Enum):
     WAIT = "wait"
     LOOK = "look"
     """Subscribe to all maps."""
+    END = "end"
+    """End that: our own has come."""
     REPORT = "report"
     """End that, and report what was found."""
 
@@ -109,8 +111,10 @@ class MissingMap:
     def next_step(self, now: float, *, is_connected: bool) -> Step:
         """Decide what to do; without a broker no map can come."""
         if self.has_come or self._has_reported or not is_connected:
+            was_looking = self._looks_since is not None
             self._waits_since = self._looks_since = None
-            return Step.WAIT
+            # What is temporary has ended with the connection.
+            return Step.END if was_looking and is_connected else Step.WAIT
         if self._waits_since is None:
             self._waits_since = now
         if now - self._waits_since < PATIENCE_S:
@@ -121,6 +125,7 @@ class MissingMap:
         if now - self._looks_since < LOOK_S:
             return Step.WAIT
         self._has_reported = True
+        self._looks_since = None
         return Step.REPORT
 
     def report(self, findings: Findings) -> None:

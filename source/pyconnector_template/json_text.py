@@ -28,7 +28,8 @@ def to_json(value: object) -> str:
 
     NaN and Infinity become null, bytes become text (or ``{"base64": ...}``
     where they are no UTF-8), other objects that JSON does not know become
-    their ``str``. NUL characters and lone surrogates are left out.
+    their ``str``. NUL characters are left out, a lone surrogate
+    becomes ``?``.
     """
     # Most values are numbers; the encoder takes five times as long.
     if type(value) is int:
@@ -85,7 +86,7 @@ def json_object(text: str | bytes | bytearray) -> dict[str, Any]:
 
 
 def clean_text(text: str) -> str:
-    """Remove what BEMCom's database refuses: NULs and lone surrogates."""
+    """Take out what BEMCom's database refuses: NUL, and surrogates as ?."""
     without_nul = text.replace("\0", "")
     return without_nul.encode("utf-8", "replace").decode("utf-8")
 

@@ -11,6 +11,7 @@ inactive ones are saved in silence.
 """
 
 import base64
+import http.client
 import json
 import ssl
 import urllib.error
@@ -84,7 +85,7 @@ class Api:
         """
         content = self._call("GET", None)
         if not isinstance(content, list):
-            raise Problem(f"{self.url} is no BEMCom API", _ADVICE[404], "api")
+            raise _no_api(self.url)
         return content
 
     def inactive_datapoints(self, rows: Sequence[Row]) -> list[Row]:
@@ -149,8 +150,10 @@ class Api:
             raise _refusal(error, len(rows or ())) from None
         except urllib.error.URLError as error:
             raise _unreachable(self.url, error.reason) from None
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise _unreachable(self.url, error) from None
+        except (ValueError, http.client.HTTPException):
+            raise _no_api(self.url) from None
 
     def _tls(self) -> ssl.SSLContext | None:
         if not self.url.startswith("https"):
@@ -231,6 +234,10 @@ def _shortened(content: Any) -> str:
     if isinstance(content, list):
         content = [row for row in content if row]
     return json.dumps(content, ensure_ascii=False)[:300]
+
+
+def _no_api(url: str) -> Problem:
+    return Problem(f"{url} is no BEMCom API", _ADVICE[404], "api")
 
 
 def _unreachable(url: str, reason: object) -> Problem:

@@ -17,7 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from connector.diagnosis.causes import CAUSES, Code
 from connector.tools.connector_view import ConnectorView, Reading, ignore
 from connector.tools.problems import Problem
-from connector.tools.tool_settings import ToolSettings, login_of
+from connector.tools.tool_settings import ToolSettings
 from pyconnector_template.mqtt.greeting import (
     Trouble,
     closed_without_answer,
@@ -31,7 +31,8 @@ T = TypeVar("T")
 TIMEOUT_S = 5.0
 
 QUIET_S = 0.3
-"""Retained messages come at once; after so long a silence they are all in."""
+"""Retained messages come right after the answer to the subscription, so
+after that and so long a silence they are all in."""
 
 _BROKER_ADVICE = (
     "See that the broker runs, and that MQTT_BROKER_HOST and "
@@ -72,8 +73,9 @@ class BrokerClient:
         self._changed = threading.Condition()
         self._refusal: ReasonCode | None = None
         self._is_accepted = False
+        self._is_subscribed = False
         self._is_closed = False
-        self._login = login_of(settings)
+        self._login = settings.login
         self._last_message_at = time.monotonic()
         self._client = self._make_client()
 
@@ -117,6 +119,7 @@ class BrokerClient:
         """Wait until the retained messages are in; return what they tell."""
         ends_at = time.monotonic() + TIMEOUT_S
         with self._changed:
+            self._changed.wait_for(lambda: self._is_subscribed, TIMEOUT_S)
             while (now := time.monotonic()) < ends_at:
                 quiet_until = self._last_message_at + QUIET_S
                 if now >= quiet_until:
@@ -146,6 +149,7 @@ class BrokerClient:
             client.tls_set_context(tls_context(login))
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         return client
 
@@ -174,6 +178,7 @@ class BrokerClient:
         # garbage collector comes by.
         self._client.on_connect = None
         self._client.on_disconnect = None
+        self._client.on_subscribe = None
         self._client.on_message = None
 
     # paho's callbacks, in its thread.
@@ -187,12 +192,16 @@ class BrokerClient:
         _properties: Properties | None,
     ) -> None:
         if not reason.is_failure:
-            for topic in self.view.topics:
-                client.subscribe(topic, 0)
+            client.subscribe([(topic, 0) for topic in self.view.topics])
         with self._changed:
-            self._last_message_at = time.monotonic()
             self._is_accepted = not reason.is_failure
             self._refusal = reason if reason.is_failure else None
+            self._changed.notify_all()
+
+    def _on_subscribe(self, *_: object) -> None:
+        with self._changed:
+            self._last_message_at = time.monotonic()
+            self._is_subscribed = True
             self._changed.notify_all()
 
     def _on_disconnect(self, *_: object) -> None:

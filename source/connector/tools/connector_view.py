@@ -4,6 +4,7 @@ Messages go in as they come; what is known of the connector can be asked for.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -222,6 +223,8 @@ class ConnectorView:
     ) -> None:
         timestamp = content.get("timestamp")
         if "value" not in content or not isinstance(timestamp, int | float):
+            return
+        if not math.isfinite(timestamp):
             return
         reading = Reading(content["value"], int(timestamp), is_retained)
         self._by_topic[topic] = reading

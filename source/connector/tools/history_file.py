@@ -14,6 +14,9 @@ from connector.tools.problems import Problem, UsageProblem
 News = SimpleQueue[tuple[str, Reading]]
 """Keys and readings, handed over from the thread that hears them."""
 
+FEWEST_TO_REWRITE = 1000
+"""Lines that may be appended before those of yesterday leave the file."""
+
 
 def load_values(lines: Iterable[str], history: History) -> None:
     """Read values as `replay` writes them, one JSON object in each line.
@@ -58,16 +61,16 @@ class HistoryFile:
     def __init__(self, path: Path | None, history: History) -> None:
         self._path = path
         self._history = history
+        self._kept = self._appended = 0
         if path is None:
             return
         try:
             if path.exists():
                 with path.open(encoding="utf-8") as lines:
-                    load_values(lines, history)
+                    load_values(filter(_is_whole, lines), history)
         except OSError as error:
             raise Problem(f"{path}: {error.strerror}") from None
-        entries = (_line(key, *sample) for key, sample in history.all())
-        write_whole(path, "".join(entries))
+        self._rewrite(path)
 
     def add(self, news: News) -> None:
         """Take all that has come until now into history and file."""
@@ -79,9 +82,25 @@ class HistoryFile:
                 self._history.add(key, at_ms, value)
                 if is_shown(key):
                     lines.append(_line(key, at_ms, value))
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as book:
-                book.writelines(lines)
+        if self._path is None:
+            return
+        with self._path.open("a", encoding="utf-8") as book:
+            book.writelines(lines)
+        self._appended += len(lines)
+        # Rewritten only now and then: most additions stay cheap.
+        if self._appended > max(self._kept, FEWEST_TO_REWRITE):
+            self._rewrite(self._path)
+
+    def _rewrite(self, path: Path) -> None:
+        """Leave out what the history has forgotten."""
+        entries = [_line(key, *sample) for key, sample in self._history.all()]
+        write_whole(path, "".join(entries))
+        self._kept, self._appended = len(entries), 0
+
+
+def _is_whole(line: str) -> bool:
+    """Tell whether a line was written to its end before the power went."""
+    return line.endswith("\n")
 
 
 def _line(key: str, timestamp_ms: int, value: object) -> str:

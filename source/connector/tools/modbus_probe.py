@@ -74,7 +74,7 @@ def probe(host: str) -> Row:
         with socket.create_connection((host, PORT), TIMEOUT_S) as tcp:
             try:
                 _read(tcp, FIRMWARE)
-            except ModbusError:
+            except (ModbusError, TimeoutError):
                 time.sleep(PAUSE_S)
             values = {register: _read(tcp, register) for register in ORDER}
     except TimeoutError:

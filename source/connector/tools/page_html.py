@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
 
+from connector.keba.station.events import GOOD_OUTCOMES
 from connector.tools.day import CommandResult, Day, Span, StationDay
 
 WIDTH = 1000
@@ -37,7 +38,6 @@ STATE_COLOURS = {
     "error": "#d0342c",
     "offline": "#3a3f4b",
 }
-GOOD_OUTCOMES = ("applied", "received")
 
 
 def html_of(day: Day, title: str) -> str:
@@ -82,7 +82,9 @@ def _site_tiles(stations: Sequence[StationDay]) -> Iterator[str]:
     energy = sum(station.energy_kwh or 0.0 for station in stations)
     peak = max(map(sum, _stacks(stations)), default=0.0)
     charging = sum(station.state == "charging" for station in stations)
-    known = [one.availability for one in stations if one.availability]
+    known = [
+        one.availability for one in stations if one.availability is not None
+    ]
     attention = [one.name for one in stations if one.needs_attention]
     yield _tile("Power now", f"{power:.1f}", "kW")
     yield _tile("Energy in 24 h", f"{energy:.1f}", "kWh")

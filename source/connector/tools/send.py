@@ -13,6 +13,7 @@ from connector.keba.io.gateway import Gateway
 from connector.keba.protocol.commands import Command, InvalidCommandError
 from connector.keba.protocol.messages import Report, parse_text
 from connector.keba.station.events import (
+    GOOD_OUTCOMES,
     CommandAnswered,
     CommandFinished,
     CommandUnanswered,
@@ -38,7 +39,6 @@ from connector.tools.tool_settings import (
 )
 
 CONNECTOR_PATIENCE_S = PATIENCE_S
-DONE = (Outcome.APPLIED, Outcome.RECEIVED, Outcome.WAITING)
 
 Tell = Callable[[str], None]
 
@@ -162,7 +162,7 @@ def _watch(gateway: Gateway, command: Command, tell: Tell) -> Result:
             case CommandFinished(
                 command=finished, outcome=outcome, detail=detail
             ) if finished == command:
-                return Result(outcome, detail, outcome in DONE)
+                return Result(outcome, detail, outcome in GOOD_OUTCOMES)
     return Result(Outcome.NO_REPLY, "nothing more is heard", is_done=False)
 
 
@@ -211,15 +211,17 @@ def _wait_for_result(
 ) -> Result:
     def has_result(view: ConnectorView) -> bool:
         reading = view.readings.get(key)
-        is_new = reading is not None and reading is not before
+        if reading is None or reading is before or reading.is_retained:
+            # What is retained is of an earlier command.
+            return False
         # An older command of this kind makes room for ours.
-        return is_new and view.value(key) != Outcome.SUPERSEDED
+        return bool(reading.value != Outcome.SUPERSEDED)
 
     if not broker.wait_for(has_result, CONNECTOR_PATIENCE_S):
         detail = "the connector has told no result"
         return Result(Outcome.NO_REPLY, detail, is_done=False)
     outcome, _, detail = str(broker.view.value(key)).partition(": ")
-    return Result(outcome, detail, outcome in [*DONE])
+    return Result(outcome, detail, outcome in GOOD_OUTCOMES)
 
 
 # --- the command ----------------------------------------------------------

@@ -6,7 +6,6 @@ from pydantic import Field
 
 from connector.settings import Settings, Station, Stations
 from connector.tools.problems import UsageProblem
-from pyconnector_template.mqtt.greeting import Login
 from pyconnector_template.settings import SettingsError, read_settings
 
 
@@ -46,19 +45,6 @@ def require_broker(settings: ToolSettings) -> None:
             "MQTT_BROKER_HOST is not set; put it into .env.local or the "
             "environment, for instance MQTT_BROKER_HOST=192.168.0.10"
         )
-
-
-def login_of(settings: ToolSettings) -> Login:
-    """Return how to log in at the broker."""
-    password = settings.mqtt_password
-    return Login(
-        username=settings.mqtt_username,
-        password=None if password is None else password.get_secret_value(),
-        tls=settings.mqtt_tls,
-        ca_file=settings.mqtt_ca_file,
-        cert_file=settings.mqtt_cert_file,
-        key_file=settings.mqtt_key_file,
-    )
 
 
 def chosen_stations(

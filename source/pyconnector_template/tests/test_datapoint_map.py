@@ -115,6 +115,14 @@ def test_a_map_that_has_come_is_not_missing(missing: MissingMap) -> None:
     assert steps(missing, PATIENCE_S, 9999) == [Step.WAIT] * 2
 
 
+def test_a_map_that_comes_while_it_looks_ends_the_looking_once(
+    missing: MissingMap,
+) -> None:
+    assert steps(missing, 0, PATIENCE_S)[-1] is Step.LOOK
+    missing.has_come = True
+    assert steps(missing, 31, 32) == [Step.END, Step.WAIT]
+
+
 def test_the_wait_begins_with_the_connection(missing: MissingMap) -> None:
     steps(missing, 0, 20)
     assert steps(missing, 25, is_connected=False) == [Step.WAIT]

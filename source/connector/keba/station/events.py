@@ -25,6 +25,10 @@ class Outcome(StrEnum):
     READ_ONLY = "read_only"
 
 
+GOOD_OUTCOMES = frozenset({Outcome.APPLIED, Outcome.RECEIVED, Outcome.WAITING})
+"""Of a command that went as it should, as far as one can tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReportReceived:
     """A report has come; `request` is what asks for it."""

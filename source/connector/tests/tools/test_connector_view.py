@@ -57,7 +57,15 @@ def test_all_is_no_station() -> None:
 
 def test_nonsense_is_ignored() -> None:
     view = ConnectorView("keba")
-    for payload in (b"", b"\xff", b"[1]", b'"text"', b'{"value": 1}'):
+    for payload in (
+        b"",
+        b"\xff",
+        b"[1]",
+        b'"text"',
+        b'{"value": 1}',
+        b'{"value": 1, "timestamp": NaN}',
+        b'{"value": 1, "timestamp": 1e999}',
+    ):
         for kind in ("datapoint_map", "status", "messages/2/value"):
             view.take(f"keba/{kind}", payload, is_retained=False)
     assert view.readings == {}

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from connector.diagnosis.causes import Severity
 from connector.tools import modbus_probe
 from connector.tools.modbus_probe import (
     FIRMWARE,
@@ -76,6 +77,36 @@ def listener(answer: bytes) -> Iterator[int]:
         thread.start()
         yield server.getsockname()[1]
         thread.join()
+
+
+@pytest.mark.io
+def test_a_first_read_without_an_answer_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(modbus_probe, "PAUSE_S", 0.0)
+    monkeypatch.setattr(modbus_probe, "TIMEOUT_S", 0.2)
+    asked: list[int] = []
+
+    def serve(server: socket.socket) -> None:
+        tcp, _ = server.accept()
+        with tcp:
+            while request := tcp.recv(12):
+                asked.append(int.from_bytes(request[8:10]))
+                if len(asked) > 1:
+                    # Transaction, unit and function as asked; the value 1.
+                    tcp.sendall(
+                        request[:4] + b"\0\7" + request[6:8] + b"\4\0\0\0\1"
+                    )
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(modbus_probe, "PORT", server.getsockname()[1])
+        thread = threading.Thread(target=serve, args=(server,), name="modbus")
+        thread.start()
+        row = probe("127.0.0.1")
+        thread.join()
+
+    assert row.severity is Severity.FINE, row.text
+    assert len(asked) > 2
 
 
 @pytest.mark.io
