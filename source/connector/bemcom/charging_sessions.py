@@ -14,13 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from connector.keba.protocol.fields import LATEST_SESSION, SESSION_REPORTS
+from connector.keba.protocol.messages import Value
 from connector.keba.protocol.numbers import whole_number
 
-Value = str | int | float | bool | None
-
-LATEST = 100
-NEWEST_FINISHED = 101
-OLDEST_FINISHED = 130
+NEWEST_FINISHED = SESSION_REPORTS[1]
+OLDEST_FINISHED = SESSION_REPORTS[-1]
 
 UNIX_TIME_FROM = 1_000_000_000
 """Smaller times count the seconds since the station has started."""
@@ -139,7 +138,7 @@ class SessionBook:
         if session_id is None:
             self.give_up(number)
             return None
-        if number == LATEST:
+        if number == LATEST_SESSION:
             self._note(session_id, fields, arrived_at_ms)
             if session_id != self._way.latest:
                 self._way.begin(session_id, fields)

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
-from connector.diagnosis.causes import CAUSES
 from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.findings import (
     Finding,
@@ -107,7 +106,7 @@ def _in_json(findings: Iterable[Finding]) -> list[Mapping[str, Any]]:
         {
             "about": one.about,
             "code": one.code,
-            "severity": CAUSES[one.code].severity.name.lower(),
+            "severity": one.severity.name.lower(),
             "meaning": one.meaning,
             "evidence": one.evidence,
             "advice": one.advice,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from connector.bemcom.charging_sessions import (
-    LATEST,
     SessionBook,
 )
 from connector.bemcom.raw_messages import (
@@ -30,7 +29,7 @@ from connector.diagnosis.findings import evidence_of, may_charge_again
 from connector.diagnosis.link import link_cause
 from connector.diagnosis.site import SiteFacts
 from connector.keba.io.gateway import Delivery
-from connector.keba.protocol.fields import SESSION_REPORTS
+from connector.keba.protocol.fields import LATEST_SESSION, SESSION_REPORTS
 from connector.keba.protocol.messages import Value
 from connector.keba.station.events import (
     CommandFinished,
@@ -264,7 +263,7 @@ class Telemetry:
     ) -> None:
         memory = self._memory[station]
         facts = self._site.station(station)
-        has_session = f"report {LATEST}" in reports
+        has_session = f"report {LATEST_SESSION}" in reports
         self._take_sessions(station, reports, timestamp_ms)
         if memory.unknown_keys.limit(reports):
             self._station_log.tell_unknown_keys(station)
@@ -319,7 +318,7 @@ class Telemetry:
             if number is None:
                 continue
             self._take_session(station, number, reports[name], timestamp_ms)
-            if number > LATEST:
+            if number > LATEST_SESSION:
                 # Thirty older sessions would be hundreds of datapoints that
                 # never change again.
                 del reports[name]
@@ -331,7 +330,7 @@ class Telemetry:
         fields: dict[str, Value],
         timestamp_ms: int,
     ) -> None:
-        if number == LATEST:
+        if number == LATEST_SESSION:
             self._site.station(station).note_session(fields)
         book = self._memory[station].sessions
         missing = book.take(number, fields, timestamp_ms)
@@ -366,7 +365,7 @@ class Telemetry:
 def _session_report_number(name: str) -> int | None:
     number = name.removeprefix("report ")
     # Shorter names are those of the other reports.
-    if len(number) < len(str(LATEST)) or not number.isdecimal():
+    if len(number) < len(str(LATEST_SESSION)) or not number.isdecimal():
         return None
     return int(number) if int(number) in SESSION_REPORTS else None
 

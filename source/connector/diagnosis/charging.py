@@ -7,7 +7,7 @@ does not send is not known; it is never taken for a zero.
 from connector.diagnosis.causes import CAUSES, Code
 from connector.diagnosis.facts import MEASUREMENTS, StationFacts
 from connector.keba.protocol.dip_switches import X1_IN_USE, is_on
-from connector.keba.protocol.fields import State
+from connector.keba.protocol.fields import State, offers_failsafe_current
 
 
 def not_charging_reason(facts: StationFacts) -> str | None:
@@ -98,13 +98,9 @@ def is_in_failsafe(facts: StationFacts) -> bool:
     """
     if not facts.number("Tmo FS"):
         return False
-    offered, limit = facts.number("Max curr"), facts.number("Curr FS")
-    if limit == 0:
-        return not offered and facts.failsafe.is_starved
-    hardware = facts.number("Curr HW")
-    if limit is not None and hardware is not None:
-        limit = min(limit, hardware)
-    return bool(offered) and offered == limit
+    if facts.number("Curr FS") == 0:
+        return not facts.number("Max curr") and facts.failsafe.is_starved
+    return offers_failsafe_current(facts.fields)
 
 
 def _limit(facts: StationFacts) -> str:

@@ -140,9 +140,7 @@ class StationFacts:
             wanted = set()
             self._store(fields)
         if number is not None:
-            name = f"report {number}"
-            self.came_at_ms[name] = at_ms
-            self.missing.pop(name, None)
+            self.came_at_ms[f"report {number}"] = at_ms
             self._forgive_late_answer()
         return wanted
 
@@ -177,6 +175,9 @@ class StationFacts:
         """Take how the link is doing, and who feeds the failsafe mode."""
         if failsafe != self.failsafe:
             self.judged.clear()
+        if self.link.is_silent and not link.is_silent:
+            # What still stays out will be told by the next round.
+            self.missing.clear()
         self.link, self.failsafe = link, failsafe
 
     def note_missing(self, request: str, at_ms: int = 0) -> None:

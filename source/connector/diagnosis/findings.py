@@ -65,11 +65,6 @@ class Finding:
         """What to do; empty where nothing is to be done."""
         return CAUSES[self.code].advice
 
-    @property
-    def sentence(self) -> str:
-        """All of it in words."""
-        return sentence(self.code, self.evidence)
-
 
 def sentence(code: Code, evidence: str = "") -> str:
     """Say what a cause means, what shows it, and what to do."""

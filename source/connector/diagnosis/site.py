@@ -9,6 +9,7 @@ from connector.keba.station.events import (
     ConnectionState,
     Event,
     ForeignRequestHeard,
+    ReportReceived,
     ReportUnanswered,
     UnknownSender,
 )
@@ -50,6 +51,8 @@ class SiteFacts:
                 self.station(name).note_late_answer(late_by_s)
             case ForeignRequestHeard(station=name, request=request):
                 self.station(name).foreign_request = request
+            case ReportReceived(station=name, request=request):
+                self.station(name).missing.pop(request, None)
             case ReportUnanswered(station=name, request=request):
                 self.station(name).note_missing(request, at_ms)
             case UnknownSender(address=address, request=request) if request:

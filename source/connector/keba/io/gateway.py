@@ -29,7 +29,7 @@ from connector.keba.io.fair_queue import FairQueue
 from connector.keba.io.resolver import NameLookup
 from connector.keba.io.undelivered import ask_for_errors, undelivered
 from connector.keba.protocol.commands import AskFirmware, Command
-from connector.keba.protocol.messages import MAX_DATAGRAM_BYTES
+from connector.keba.protocol.messages import MAX_DATAGRAM_BYTES, without_card
 from connector.keba.station.events import (
     ConnectionState,
     Event,
@@ -426,7 +426,8 @@ class Gateway:
             self._deliver(step.events)
 
     def _send(self, outgoing: Outgoing) -> None:
-        self._log.debug("%s >> %s", outgoing.station, _shown(outgoing.data))
+        request = without_card(outgoing.data.decode("ascii"))
+        self._log.debug("%s >> %s", outgoing.station, request)
         error = self._try_to_send(outgoing)
         if error is not None and self._read_errors():
             # It was about an earlier datagram to somebody else.
@@ -520,13 +521,6 @@ def _bind_advice(address: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRNOTAVAIL:
         return f"{where}. KEBA_P30_BIND_ADDRESS must be an address of this host"
     return where
-
-
-def _shown(datagram: bytes) -> str:
-    """Name a datagram in the log, without the tag of a card."""
-    text = datagram.decode("ascii")
-    word = text.partition(" ")[0]
-    return word if word in ("start", "stop") else text
 
 
 def _is_address(host: str) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+from connector.keba.protocol.numbers import whole_number
+
 CURRENT_MAX_MA = 63_000
 ENERGY_MAX_DWH = 999_999_999
 _UINT32_MAX = 4_294_967_295
@@ -179,12 +181,29 @@ REPORTS: Mapping[int, tuple[Field, ...]] = {
 }
 
 SESSION_REPORTS = range(100, 131)
-"""Report 100 is the latest session, 101 to 130 are those before it."""
+"""The latest session, and those before it from the newest on."""
+
+LATEST_SESSION = SESSION_REPORTS[0]
+"""The running session, or the last one."""
 
 
 def is_known_report(number: int) -> bool:
     """Tell whether KEBA has a report of this number."""
     return number in REPORTS or number in SESSION_REPORTS
+
+
+def offers_failsafe_current(fields: Mapping[str, object]) -> bool:
+    """Tell whether what is offered is the current of the failsafe mode.
+
+    No more than the hardware bears is offered.
+    """
+    offered, limit, hardware = (
+        whole_number(fields.get(key))
+        for key in ("Max curr", "Curr FS", "Curr HW")
+    )
+    if limit is not None and hardware is not None:
+        limit = min(limit, hardware)
+    return bool(offered) and offered == limit
 
 
 def _fold(key: str) -> str:

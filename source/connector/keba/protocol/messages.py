@@ -160,12 +160,18 @@ def parse_text(raw: str) -> Message:
     if text.startswith("started"):
         return BootMessage(text)
     if _REQUEST.fullmatch(text):
-        return ForeignRequest(text)
+        return ForeignRequest(without_card(text))
     if text.startswith('"'):
         return _name_bare_fields(text)
     if "{" in text:
         return _name_object(text[text.index("{") :])
     return Unreadable(f"neither a reply nor a status message: {text[:40]!r}")
+
+
+def without_card(request: str) -> str:
+    """Return a request as logs may have it: without the tag of a card."""
+    word = request.partition(" ")[0]
+    return word if word in ("start", "stop") else request
 
 
 def _after_colon(text: str) -> str:

@@ -48,6 +48,12 @@ def is_replaced(older: Command, newer: Command) -> bool:
 def is_overtaken(older: Command, newer: Command) -> bool:
     """Tell whether the newer command may have changed the same fields."""
     match older, newer:
+        case (SetCurrentTimed(cancels=True), _) | (
+            _,
+            SetCurrentTimed(cancels=True),
+        ):
+            # It ends a timer and touches neither knob.
+            return False
         case (SetCurrentTimed(), Enable() | SetCurrent()) | (
             Enable() | SetCurrent(),
             SetCurrentTimed(),

@@ -8,7 +8,7 @@ report that stays away is followed by report 1, which tells the two apart.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum, auto
 
 from connector.keba.protocol.dip_switches import UDP_ON, is_on
@@ -39,13 +39,18 @@ class Availability:
 
     A station is silent when it has not answered even report 1 since it was
     first asked for it. It gives no data when it answers report 1, but neither
-    report 2 nor report 3.
+    report 2 nor report 3, as far as these are polled.
     """
 
     def __init__(
-        self, station: str, expected_serial: str | None = None
+        self,
+        station: str,
+        expected_serial: str | None = None,
+        reports: Collection[int] = DATA_REPORTS,
     ) -> None:
         self._station = station
+        # Of those that are not polled nothing is known.
+        self._data_reports = DATA_REPORTS & {*reports} or DATA_REPORTS
         self._expected_serial = expected_serial
         self._serial: str | None = None
         self._product = ""
@@ -192,12 +197,12 @@ class Availability:
 
     def _gives_no_data(self) -> bool:
         """Tell whether report 1 came while reports 2 and 3 did not."""
-        if not self._unanswered_since.keys() >= DATA_REPORTS:
+        if not self._unanswered_since.keys() >= self._data_reports:
             return False
         identified_at = self._replied_at.get(IDENTIFICATION, -math.inf)
         return all(
             identified_at > self._unanswered_since[number]
-            for number in DATA_REPORTS
+            for number in self._data_reports
         )
 
 

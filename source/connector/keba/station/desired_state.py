@@ -36,10 +36,6 @@ REMEMBERED = frozenset({"ena", "curr", "failsafe"})
 what belonged to a session is not put on the next one."""
 
 
-_LIMITING = frozenset({"ena", "curr", "currtime"})
-"""Words that change what a `currtime` has set."""
-
-
 @dataclass(frozen=True, slots=True)
 class Actions:
     """What is to be sent and reported now.
@@ -145,7 +141,7 @@ class DesiredState:
         if self._failsafe is not None:
             return FailsafeFacts(
                 is_ours=self._failsafe.is_armed,
-                is_fed=self._failsafe.is_armed,
+                is_fed=self._failsafe.is_fed,
                 is_starved=self._failsafe.is_starved(now),
             )
         command = self._set.get("failsafe")
@@ -210,7 +206,7 @@ class DesiredState:
         restart (UDP guide V2.01, page 21): then nobody has changed it.
         """
         timed = self._timed
-        if timed is None or not pending_words.isdisjoint(_LIMITING):
+        if timed is None or not pending_words.isdisjoint(REFRESHING_WORDS):
             return None
         plug = fields.get("Plug")
         is_over = isinstance(plug, int) and not plug & VEHICLE_PLUGGED

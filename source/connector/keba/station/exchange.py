@@ -67,6 +67,10 @@ class LateReplyWindow:
         if command is self._command:
             self._is_reported = True
 
+    def mark_word_reported(self, word: str) -> None:
+        if self._command is not None and self._command.word == word:
+            self._is_reported = True
+
     def take_reply(self, now: float) -> ReplyTo | None:
         """Return whom a reply belongs to that nobody else waits for."""
         command = self._command
@@ -234,6 +238,18 @@ class Exchange:
     ) -> None:
         """Let other commands wait, see `LateReplyWindow`."""
         self._late_replies.open(command, now, is_reported=is_reported)
+
+    def mark_word_reported(self, word: str) -> Command | None:
+        """Do so for the commands of a word.
+
+        Returns the one in flight if it had no result yet.
+        """
+        self._late_replies.mark_word_reported(word)
+        in_flight, command = self._in_flight, self.command
+        if in_flight is None or command is None or command.word != word:
+            return None
+        was_reported, in_flight.is_reported = in_flight.is_reported, True
+        return None if was_reported else command
 
     def mark_reported(self, command: Command) -> None:
         """Note that the result of a command is reported.

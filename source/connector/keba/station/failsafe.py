@@ -27,7 +27,10 @@ from connector.keba.protocol.commands import (
     SetCurrentTimed,
     SetFailsafe,
 )
-from connector.keba.protocol.fields import CURRENT_MAX_MA
+from connector.keba.protocol.fields import (
+    CURRENT_MAX_MA,
+    offers_failsafe_current,
+)
 from connector.keba.station.pacing import REPEAT_PAUSE_S
 
 KEEPALIVES_PER_TIMEOUT = 3
@@ -67,6 +70,7 @@ class FailsafeKeepalive:
         self._next_keepalive_at = math.inf
         self._refreshed_at = -math.inf
         self._is_armed = False
+        self._is_arming_sent = False
         self._is_controlled = True
         self._unarmed_reports = 0
         self._fields: Mapping[str, object] = {}
@@ -88,6 +92,11 @@ class FailsafeKeepalive:
     def is_armed(self) -> bool:
         """Whether the station is armed, by us or for us."""
         return self._is_armed
+
+    @property
+    def is_fed(self) -> bool:
+        """Whether we keep it from acting."""
+        return self._is_armed and self._is_controlled
 
     def is_starved(self, now: float) -> bool:
         """Whether we have left it alone for longer than its timeout."""
@@ -115,6 +124,8 @@ class FailsafeKeepalive:
         self._confirmed.clear()
 
     def note_sent(self, command: Command, now: float) -> None:
+        if isinstance(command, SetFailsafe):
+            self._is_arming_sent = command.timeout > 0
         if command.word in REFRESHING_WORDS:
             self._is_keepalive_waiting = False
             self._plan_keepalive(now)
@@ -157,7 +168,7 @@ class FailsafeKeepalive:
             return None
         if is_shown is None and self._is_armed:
             return None
-        self._is_armed = False
+        self._is_armed = self._is_arming_sent = False
         self._is_keepalive_waiting = False
         self._to_reapply.clear()
         self._unarmed_reports += 1
@@ -190,8 +201,8 @@ class FailsafeKeepalive:
         return True
 
     def disarming(self) -> Command | None:
-        """Return the command for a clean end, if the station is armed."""
-        if not self._is_armed:
+        """Return the command for a clean end, if the station may be armed."""
+        if not (self._is_armed or self._is_arming_sent):
             return None
         return SetFailsafe(Seconds(0), Milliampere(0), self._failsafe.stored)
 
@@ -281,10 +292,8 @@ def _has_tripped(fields: Mapping[str, object]) -> bool:
 
     Nothing else offers a current while charging is not enabled.
     """
-    offered = fields.get("Max curr")
     return (
         fields.get("Enable sys") == 0
         and fields.get("Enable user") == 1
-        and offered not in (None, 0)
-        and offered == fields.get("Curr FS")
+        and offers_failsafe_current(fields)
     )

@@ -26,7 +26,11 @@ from connector.keba.protocol.commands import (
     SetFailsafe,
     SetPhases,
 )
-from connector.keba.protocol.fields import SESSION_REPORTS, is_known_report
+from connector.keba.protocol.fields import (
+    LATEST_SESSION,
+    SESSION_REPORTS,
+    is_known_report,
+)
 from connector.keba.protocol.messages import (
     Acceptance,
     BootMessage,
@@ -84,9 +88,6 @@ from connector.keba.station.verification import Verification
 
 READ_BACK = 2
 """Report 2 shows the settings, see `Command.expected_fields`."""
-
-LATEST_SESSION = 100
-"""Report 100 is the running session, or the last one."""
 
 ANOTHER_STATION = "another station answers at this address"
 
@@ -154,7 +155,7 @@ class Station:
             first_round_at=options.first_round_at,
             phase_at=options.phase_at,
         )
-        self._availability = Availability(name, options.serial)
+        self._availability = Availability(name, options.serial, options.reports)
         self._restart_detector = RestartDetector()
         self._verification = Verification(name)
         self._desired_state = DesiredState(
@@ -173,7 +174,10 @@ class Station:
         """Queue a command; the older one of the same word is dropped."""
         obstacle = self._obstacle(command, now)
         if obstacle:
-            return [self._not_sent(command, obstacle)]
+            return [
+                *self._supersede_sent(command.word),
+                self._not_sent(command, obstacle),
+            ]
         events: list[Event] = [
             *self._verification.supersede(command.word),
             *self._drop_older(command),
@@ -670,6 +674,13 @@ class Station:
         else:
             events += self._verification.watch(command, now, is_answered=True)
         return [*events, *self._state_change()]
+
+    def _supersede_sent(self, word: str) -> list[Event]:
+        """End the older command of a word whose newer one is not sent."""
+        in_flight = self._exchange.mark_word_reported(word)
+        if in_flight is not None:
+            return [self._superseded(in_flight)]
+        return [*self._verification.supersede(word)]
 
     def _drop_older(self, newer: Command) -> list[Event]:
         """Drop what a newer command replaces, or what would undo it."""

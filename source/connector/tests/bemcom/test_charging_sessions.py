@@ -7,13 +7,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.bemcom.charging_sessions import (
-    LATEST,
     NEWEST_FINISHED,
     OLDEST_FINISHED,
     FinishedSession,
     SessionBook,
-    Value,
 )
+from connector.keba.protocol.fields import LATEST_SESSION
+from connector.keba.protocol.messages import Value
 
 NOW_MS = 1_600_010_000_000
 STARTED_S = 1_600_000_000
@@ -59,7 +59,7 @@ class Station:
 
     def tell(self, book: SessionBook) -> list[FinishedSession]:
         """Answer report 100 and what is asked for then."""
-        missing = book.take(LATEST, self.latest, NOW_MS)
+        missing = book.take(LATEST_SESSION, self.latest, NOW_MS)
         while missing is not None and missing not in self.lost:
             self.asked.append(missing)
             index = missing - NEWEST_FINISHED
@@ -186,11 +186,11 @@ def test_a_poll_on_the_way_back_publishes_no_newer_ones_first(
     book: SessionBook,
 ) -> None:
     """BEMCom shows the value that came last."""
-    assert book.take(LATEST, _ended(37), NOW_MS) == 101
+    assert book.take(LATEST_SESSION, _ended(37), NOW_MS) == 101
     assert book.take(101, _ended(37), NOW_MS) == 102
 
     # Report 100 is polled again, and what is missing is asked for once more.
-    assert book.take(LATEST, _ended(37), NOW_MS) == 102
+    assert book.take(LATEST_SESSION, _ended(37), NOW_MS) == 102
     assert book.finished() == []
 
     assert book.take(102, _ended(36), NOW_MS) == 103
@@ -201,7 +201,7 @@ def test_a_poll_on_the_way_back_publishes_no_newer_ones_first(
 def test_a_session_that_ends_on_the_way_back_comes_last(
     book: SessionBook,
 ) -> None:
-    book.take(LATEST, _ended(37), NOW_MS)
+    book.take(LATEST_SESSION, _ended(37), NOW_MS)
     assert book.take(101, _ended(36), NOW_MS) == 102
 
     # All reports have moved on by one.
@@ -212,7 +212,7 @@ def test_a_session_that_ends_on_the_way_back_comes_last(
 
 
 def test_a_doubled_report_begins_no_second_way_back(book: SessionBook) -> None:
-    book.take(LATEST, _running(38), NOW_MS)
+    book.take(LATEST_SESSION, _running(38), NOW_MS)
     assert book.take(101, _ended(37), NOW_MS) == 102
 
     assert book.take(101, _ended(37), NOW_MS) is None
@@ -222,16 +222,16 @@ def test_a_doubled_report_begins_no_second_way_back(book: SessionBook) -> None:
 def test_an_older_session_report_that_makes_no_sense_ends_the_way_back(
     book: SessionBook,
 ) -> None:
-    book.take(LATEST, _ended(37), NOW_MS)
+    book.take(LATEST_SESSION, _ended(37), NOW_MS)
 
     assert book.take(101, {"E pres": 7}, NOW_MS) is None
 
     assert _numbers(book.finished()) == [37]
-    assert book.take(LATEST, _ended(37), NOW_MS) is None
+    assert book.take(LATEST_SESSION, _ended(37), NOW_MS) is None
 
 
 def test_a_report_without_session_id_is_ignored(book: SessionBook) -> None:
-    assert book.take(LATEST, {"E pres": 7}, NOW_MS) is None
+    assert book.take(LATEST_SESSION, {"E pres": 7}, NOW_MS) is None
     assert book.finished() == []
 
 
@@ -245,7 +245,7 @@ def _values(**changes: Value) -> Mapping[str, Value]:
 def _session(**changes: Value) -> FinishedSession:
     book = SessionBook()
     fields = _ended(35) | changes
-    book.take(LATEST, fields, NOW_MS)
+    book.take(LATEST_SESSION, fields, NOW_MS)
     book.give_up(NEWEST_FINISHED)
     (session,) = book.finished()
     return session
@@ -386,7 +386,7 @@ def test_what_was_before_a_session_that_outlived_a_restart_is_unknown() -> None:
 
 def test_a_session_of_an_earlier_run_keeps_its_other_values() -> None:
     book = SessionBook()
-    book.take(LATEST, NO_SESSION, NOW_MS)
+    book.take(LATEST_SESSION, NO_SESSION, NOW_MS)
     book.take(NEWEST_FINISHED, _by_uptime(41, 100, 600), NOW_MS)
     book.give_up(102)
 
@@ -410,7 +410,7 @@ def test_a_clock_tells_the_times_of_any_run_of_the_station() -> None:
 
 def test_a_report_out_of_turn_spoils_no_times(book: SessionBook) -> None:
     newest = _by_uptime(41, 4000, 5000)
-    book.take(LATEST, newest, NOW_MS)
+    book.take(LATEST_SESSION, newest, NOW_MS)
     book.take(NEWEST_FINISHED, newest, NOW_MS)
     book.take(110, _by_uptime(32, 100, 6000), NOW_MS)
     book.take(NEWEST_FINISHED, newest, NOW_MS)
@@ -435,9 +435,11 @@ _SCALAR = (
 )
 
 
-@example(LATEST, {"Session ID": 1, "ended[s]": 1, "Sec": 63_735_606_802})
+@example(
+    LATEST_SESSION, {"Session ID": 1, "ended[s]": 1, "Sec": 63_735_606_802}
+)
 @given(
-    st.sampled_from([LATEST, NEWEST_FINISHED, OLDEST_FINISHED]),
+    st.sampled_from([LATEST_SESSION, NEWEST_FINISHED, OLDEST_FINISHED]),
     st.dictionaries(st.sampled_from(sorted(NO_SESSION)), _SCALAR),
 )
 def test_whatever_a_station_sends_raises_nothing(
@@ -447,7 +449,7 @@ def test_whatever_a_station_sends_raises_nothing(
 
     missing = book.take(number, fields, NOW_MS)
 
-    assert missing is None or LATEST < missing <= OLDEST_FINISHED
+    assert missing is None or LATEST_SESSION < missing <= OLDEST_FINISHED
     assert len(book.finished()) <= 1
 
 
@@ -461,8 +463,8 @@ def _as_texts(fields: Mapping[str, Value]) -> dict[str, Value]:
 def test_a_running_session_is_not_finished_where_its_end_is_a_text() -> None:
     book = SessionBook()
 
-    book.take(LATEST, _running(7) | {"ended[s]": "0"}, NOW_MS)
-    book.take(LATEST, _as_texts(_running(7)), NOW_MS)
+    book.take(LATEST_SESSION, _running(7) | {"ended[s]": "0"}, NOW_MS)
+    book.take(LATEST_SESSION, _as_texts(_running(7)), NOW_MS)
 
     assert book.finished() == []
 
@@ -470,8 +472,8 @@ def test_a_running_session_is_not_finished_where_its_end_is_a_text() -> None:
 def test_a_session_in_texts_is_the_same_as_one_in_numbers() -> None:
     in_numbers, in_texts = SessionBook(), SessionBook()
 
-    in_numbers.take(LATEST, _ended(7), NOW_MS)
-    in_texts.take(LATEST, _as_texts(_ended(7)), NOW_MS)
+    in_numbers.take(LATEST_SESSION, _ended(7), NOW_MS)
+    in_texts.take(LATEST_SESSION, _as_texts(_ended(7)), NOW_MS)
     for book in (in_numbers, in_texts):
         book.give_up(NEWEST_FINISHED)
 
@@ -485,7 +487,7 @@ def test_uptimes_in_texts_are_seconds_or_milliseconds() -> None:
     for started, ended in (("80000", "85000"), ("80000000", "85000000")):
         book = SessionBook()
         times: dict[str, Value] = {"started[s]": started, "ended[s]": ended}
-        book.take(LATEST, _ended(7) | times, NOW_MS)
+        book.take(LATEST_SESSION, _ended(7) | times, NOW_MS)
         book.give_up(NEWEST_FINISHED)
 
         (session,) = book.finished()

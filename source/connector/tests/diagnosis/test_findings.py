@@ -6,7 +6,12 @@ import pytest
 
 from connector.diagnosis.causes import CAUSES, Code, Severity
 from connector.diagnosis.facts import LATE_ANSWER_COUNTS_FOR, StationFacts
-from connector.diagnosis.findings import Finding, diagnose, remember
+from connector.diagnosis.findings import (
+    Finding,
+    diagnose,
+    remember,
+    sentence,
+)
 from connector.diagnosis.site import SiteFacts
 from connector.keba.station.events import (
     AnsweredLate,
@@ -54,8 +59,9 @@ def test_a_finding_says_what_shows_it_and_what_to_do() -> None:
     assert finding.about == "garage"
     assert finding.code is Code.AUTHORIZATION
     assert finding.evidence == "AuthON 0, Authreq 1"
-    assert finding.meaning in finding.sentence
-    assert "Show a card" in finding.sentence
+    told = sentence(finding.code, finding.evidence)
+    assert told.startswith(f"{finding.meaning}. AuthON 0, Authreq 1. ")
+    assert "Show a card" in told
 
 
 def test_an_error_is_told_in_its_codes() -> None:

@@ -7,6 +7,7 @@ from connector.diagnosis.site import SiteFacts
 from connector.keba.station.events import (
     ConnectionState,
     FailsafeFacts,
+    ReportReceived,
     ReportUnanswered,
     UnknownSender,
 )
@@ -43,9 +44,31 @@ def test_a_report_that_stays_out_is_missing_until_it_comes(
     site.note(ReportUnanswered("garage", "report 3"), 5)
     assert site.station("garage").missing == {"report 3": 5}
 
-    site.station("garage").note_fields({"ID": "3", "P": 0})
+    site.note(ReportReceived("garage", "report 3", "{}"), 9)
 
     assert site.station("garage").missing == {}
+
+
+def test_a_report_of_a_session_is_missing_until_it_comes(
+    site: SiteFacts,
+) -> None:
+    site.note(ReportUnanswered("garage", "report 100"), 5)
+    site.note(ReportReceived("garage", "report 100", "{}"), 9)
+
+    assert site.station("garage").missing == {}
+
+
+def test_what_stayed_out_during_silence_is_asked_for_anew(
+    site: SiteFacts,
+) -> None:
+    """Nobody asks for report 1 again where only 2 and 3 are polled."""
+    facts = site.station("garage")
+    facts.note_connection(LINKS[Code.NO_REPLY], FailsafeFacts())
+    site.note(ReportUnanswered("garage", "report 1"), 5)
+
+    facts.note_connection(LINKS[Code.OK], FailsafeFacts())
+
+    assert facts.missing == {}
 
 
 def test_what_another_client_asks_for_is_kept(site: SiteFacts) -> None:

@@ -160,7 +160,6 @@ def test_a_boot_message_is_recognised() -> None:
         "currtime 0 1",
         "setenergy 100000",
         "output 1",
-        "start e3f76b8d00000000 01010400000000000000",
         "stop",
         "unlock",
         "failsafe 60 6000 0",
@@ -173,6 +172,12 @@ def test_a_boot_message_is_recognised() -> None:
 def test_the_request_of_another_client_is_no_answer(request_text: str) -> None:
     message = parse_datagram(request_text.encode())
     assert message == ForeignRequest(request_text.strip())
+
+
+@pytest.mark.parametrize("word", ["start", "stop"])
+def test_the_card_in_another_clients_request_is_left_out(word: str) -> None:
+    message = parse_datagram(f"{word} e3f76b8d00000000 01010400".encode())
+    assert message == ForeignRequest(word)
 
 
 @pytest.mark.parametrize("blank", [b"", b" \r\n\t", b"\0\0\0", b"\xef\xbb\xbf"])

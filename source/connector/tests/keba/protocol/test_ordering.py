@@ -68,6 +68,10 @@ def test_what_still_waits_is_replaced(
         (Stop(), ON, False),
         (TEN_AMPERES, OFF, False),
         (ON, OFF, False),
+        # It touches neither knob.
+        (OFF, CANCEL, False),
+        (TEN_AMPERES, CANCEL, False),
+        (CANCEL, OFF, False),
     ],
     ids=str,
 )

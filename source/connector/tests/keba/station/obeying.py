@@ -5,7 +5,11 @@ import math
 from typing import Any
 
 from connector.keba.protocol.commands import Command
-from connector.keba.station.events import CommandFinished, Outcome
+from connector.keba.station.events import (
+    CommandFinished,
+    CommandNotSent,
+    Outcome,
+)
 from connector.tests.keba.station.conversation import (
     TCH_OK,
     Conversation,
@@ -147,6 +151,14 @@ class ObeyingGarage(Conversation):
             event.outcome
             for event in self.happened(CommandFinished)
             if event.command == command
+        ]
+
+    def outcomes(self) -> list[Outcome]:
+        """Return what was told of all commands, in order."""
+        return [
+            event.outcome
+            for event in self.events
+            if isinstance(event, CommandFinished | CommandNotSent)
         ]
 
     def _hear(self, text: str) -> None:

@@ -295,3 +295,20 @@ def test_a_whole_answered_round_makes_every_station_online(
         availability.note_report(number, 100.0)
 
     assert reason_of(availability) is Code.OK
+
+
+@pytest.mark.parametrize("polled", [(1, 2), (3,), (1, 2, 100)])
+def test_who_polls_less_finds_a_deaf_station_as_well(
+    polled: tuple[int, ...],
+) -> None:
+    """DIP switch DSW1.3 is off, and not all reports are asked for."""
+    garage = Availability("garage", reports=polled)
+    (data,) = {2, 3} & {*polled}
+    garage.note_report(1, 1.0)
+    leave_unanswered(garage, data, at=2.0)
+    garage.note_report(1, 3.0)
+
+    state = garage.state()
+
+    assert state is not None
+    assert state.link.is_deaf

@@ -19,6 +19,7 @@ from connector.keba.protocol.commands import (
 )
 from connector.keba.station.events import (
     CommandFinished,
+    ConnectionState,
     FailsafeTookOver,
     Outcome,
     SettingChanged,
@@ -481,6 +482,49 @@ def test_what_is_to_be_reapplied_is_sent_until_both_are_confirmed() -> None:
 
 
 # --- the end ---------------------------------------------------------------
+
+
+def test_a_station_whose_arming_is_on_its_way_is_disarmed_as_well() -> None:
+    garage = ObeyingGarage()
+    arming = FailsafeKeepalive(ARMED)
+    arming.take_reading(OFF, NOTHING)
+    assert arming.arming() == ARMED
+    assert arming.disarming() is None
+
+    arming.note_sent(ARMED, garage.now)
+    assert arming.disarming() == SetFailsafe(Seconds(0), Milliampere(0))
+
+    # The next report 2 shows that it was lost.
+    arming.take_reading(OFF, NOTHING)
+    arming.arming()
+    assert arming.disarming() is None
+
+
+def test_who_has_stopped_feeding_does_not_feed(
+    garage: ObeyingGarage,
+) -> None:
+    """Then `ena 0` may end by the failsafe current, and is told so."""
+    _set_controlled(garage, is_controlled=False)
+    garage.live(30.0)
+
+    state = garage.happened(ConnectionState)[-1]
+    assert state.failsafe.is_ours
+    assert not state.failsafe.is_fed
+
+
+def test_a_current_above_the_hardware_has_tripped_at_the_hardwares() -> None:
+    failsafe = FailsafeKeepalive(SetFailsafe(Seconds(60), Milliampere(32_000)))
+    armed = {"Tmo FS": 60, "Curr FS": 32_000, "Curr HW": 16_000, **FREE}
+    failsafe.take_reading(armed, NOTHING)
+    failsafe.arming()
+    failsafe.keepalive(0.0)
+    failsafe.note_accepted(TEN_AMPERES, 1.0)
+    failsafe.note_accepted(Enable(on=True), 1.0)
+
+    tripped = armed | {"Enable sys": 0, "Max curr": 16_000}
+    failsafe.take_reading(tripped, NOTHING)
+
+    assert failsafe.notices_trip()
 
 
 def test_an_armed_station_is_disarmed_at_a_clean_end(

@@ -39,6 +39,7 @@ from connector.tests.keba.station.conversation import (
     Conversation,
     report,
 )
+from connector.tests.keba.station.obeying import ObeyingGarage
 
 
 def amperes(limit: int) -> SetCurrent:
@@ -842,3 +843,13 @@ def test_an_old_session_report_is_not_taken_for_the_report_in_flight() -> None:
 
     (event,) = garage.happened(ReportReceived)
     assert event.request == "report 100"
+
+
+def test_a_station_that_gives_no_data_is_found_by_the_reports_polled() -> None:
+    garage = ObeyingGarage(reports=(1, 2))
+    garage.mute = {2}
+    garage.live(90.0)
+
+    state = garage.happened(ConnectionState)[-1]
+    assert state.link.is_deaf
+    assert not state.online

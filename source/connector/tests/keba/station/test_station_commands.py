@@ -469,6 +469,38 @@ def test_phases_are_not_switched_again_too_soon_and_the_wait_is_reported() -> (
     assert garage.results(SetPhases(three=True)) == [APPLIED]
 
 
+@pytest.mark.parametrize("answer_first", [True, False])
+def test_a_switching_that_is_refused_has_the_last_word(
+    *, answer_first: bool
+) -> None:
+    """What is refused here is newer than the one on its way."""
+    garage = ObeyingGarage()
+    garage.submit(SetPhases(three=True))
+    garage.advance()
+    if answer_first:
+        garage.receive(TCH_OK)
+
+    garage.submit(SetPhases(three=False))
+    if not answer_first:
+        garage.receive(TCH_OK)
+    garage.live(30.0)
+
+    assert garage.outcomes() == [SUPERSEDED, Outcome.INVALID]
+
+
+def test_a_late_answer_comes_after_a_refused_switching() -> None:
+    garage = ObeyingGarage()
+    garage.delay_s, garage.mute = 2.5, {2}
+    garage.submit(SetPhases(three=True))
+    garage.live(2.2)
+
+    garage.submit(SetPhases(three=False))
+    garage.mute = set()
+    garage.live(30.0)
+
+    assert garage.outcomes() == [NO_REPLY, Outcome.INVALID]
+
+
 def test_phases_may_be_switched_after_the_cool_down() -> None:
     garage = ObeyingGarage()
     garage.submit(SetPhases(three=True))
