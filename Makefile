@@ -11,7 +11,7 @@ PYTHON ?= python3
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z ]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 34
 
 setup: $(STAMP) $(KEBA) ## make the virtual environment, with the command keba
 

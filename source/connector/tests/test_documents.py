@@ -56,6 +56,17 @@ def test_the_changelog_begins_with_this_version() -> None:
     assert versions[0] == __version__
 
 
+def test_the_charts_values_and_compose_name_this_version() -> None:
+    tags = re.findall(
+        r'tag: "(.+)"', (ROOT / "docs/helm/values.yaml").read_text()
+    )
+    compose = (ROOT / "docker-compose.yml").read_text("utf-8")
+    ours = re.findall(r"bemcom/keba-p30-connector\S*?:(\S+)", compose)
+
+    assert tags == [__version__] * 2
+    assert {*ours} == {__version__}
+
+
 def test_links_between_documents_lead_somewhere() -> None:
     documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     for document in documents:
