@@ -25,8 +25,9 @@ from pyconnector_template.settings import read_settings
 from simulator import SimulatedStation
 from simulator.actions import Action
 from simulator.station import UNIX_AT_ZERO
+from testbed.bemcom_api import Received
 from testbed.connector_process import NAME, Controller
-from testbed.mosquitto import Observer, Received
+from testbed.mosquitto import Observer
 
 logger = logging.getLogger(LOGGER_NAME)
 

@@ -110,6 +110,38 @@ def test_what_is_missing_for_the_image_is_told(machine: Machine) -> None:
     assert (calls(build), build.returncode) == ([], 1)
 
 
+@pytest.mark.parametrize(
+    "program",
+    ["connector.main", "connector.cli", "simulator.__main__", "demo.values"],
+)
+def test_what_is_shipped_runs_without_the_rest(
+    tmp_path: Path, program: str
+) -> None:
+    ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    for shipped in (line[1:] for line in ignored if line.startswith("!")):
+        if (ROOT / shipped).is_dir():
+            shutil.copytree(
+                ROOT / shipped,
+                tmp_path / shipped,
+                ignore=shutil.ignore_patterns("tests", "__pycache__"),
+            )
+        else:
+            (tmp_path / shipped).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / shipped, tmp_path / shipped)
+
+    run = subprocess.run(
+        [sys.executable, "-c", f"import {program}"],
+        cwd=tmp_path / "source",
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.stderr == ""
+    assert run.returncode == 0
+
+
 @pytest.mark.parametrize("target", ["setup", "demo", "test"])
 def test_make_says_at_once_that_it_needs_a_newer_python(
     machine: Machine, tmp_path: Path, target: str

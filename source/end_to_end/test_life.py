@@ -8,12 +8,12 @@ import pytest
 
 from end_to_end.conftest import STATIONS
 from simulator import HeardRequest, Simulator
+from testbed.bemcom_api import Received
 from testbed.connector_process import NAME, ConnectorProcess, Controller
 from testbed.load import seconds_here
 from testbed.mosquitto import (
     Mosquitto,
     Observer,
-    Received,
     wait_until,
 )
 

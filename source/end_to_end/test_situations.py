@@ -9,8 +9,9 @@ import pytest
 
 from connector.tests.diagnosis.situation import Situation, all_situations
 from testbed import short_pauses
+from testbed.bemcom_api import Received
 from testbed.connector_process import NAME, ConnectorProcess, Controller
-from testbed.mosquitto import Mosquitto, Observer, Received
+from testbed.mosquitto import Mosquitto, Observer
 from testbed.plain_station import PlainStation, free_udp_port
 
 pytestmark = pytest.mark.mosquitto

@@ -20,9 +20,9 @@ from soak.events import (
 )
 from soak.invariants.process import Sample
 from soak.stations import CONNECTOR, Station
-from testbed.bemcom_api import BemcomApi
+from testbed.bemcom_api import BemcomApi, Received
 from testbed.connector_process import NAME, ConnectorProcess
-from testbed.mosquitto import Mosquitto, Received
+from testbed.mosquitto import Mosquitto
 from testbed.stepped_clock import SteppedClock
 
 if TYPE_CHECKING:

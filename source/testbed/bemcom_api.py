@@ -12,12 +12,10 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
-
-from testbed.mosquitto import Received
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,6 +28,19 @@ DEADLINE_S = 10.0
 KEEPALIVE_S = 10
 RECONNECT_S = 1
 NEWEST_LOG_ROWS = 100
+
+
+class Received(NamedTuple):
+    """A message that came."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+
+    @property
+    def json(self) -> Any:
+        """The decoded payload."""
+        return json.loads(self.payload)
 
 
 class BemcomApi:

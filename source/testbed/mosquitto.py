@@ -10,10 +10,12 @@ import socket
 import subprocess
 import threading
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
+
+from testbed.bemcom_api import Received
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,19 +59,6 @@ class MosquittoMissingError(OSError):
 
     def __init__(self) -> None:
         super().__init__("Mosquitto is not installed on this machine")
-
-
-class Received(NamedTuple):
-    """A message that an observer got."""
-
-    topic: str
-    payload: bytes
-    retain: bool
-
-    @property
-    def json(self) -> Any:
-        """The decoded payload."""
-        return json.loads(self.payload)
 
 
 class Observer:
