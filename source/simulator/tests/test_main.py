@@ -43,7 +43,8 @@ class Running:
     def end(self) -> tuple[int, str]:
         """Ask it to end; return its exit code and what it said."""
         self.process.send_signal(signal.SIGTERM)
-        said, _ = self.process.communicate(timeout=10.0)
+        # With a timeout it would read past what `readline` has buffered.
+        said, _ = self.process.communicate()
         return self.process.returncode, said
 
 
