@@ -87,6 +87,18 @@ class DesiredState:
 
     def note_applied(self, command: Command) -> None:
         """A command has worked, confirmed or not."""
+        if isinstance(command, SetCurrentTimed):
+            self._timed = None if command.cancels else command
+            if not command.rules_soon:
+                # A timer for later undoes nothing before it rules.
+                return
+        elif self._timed is not None and is_overtaken(self._timed, command):
+            self._timed = None
+        self._forget_overtaken(command)
+        if command.word in REMEMBERED:
+            self._set[command.word] = command
+
+    def _forget_overtaken(self, command: Command) -> None:
         # `currtime` lifts an `ena 0` and rules from now on, but KEBA means it
         # for one session only (UDP guide V2.01, page 21): it is not restored.
         self._set = {
@@ -94,12 +106,6 @@ class DesiredState:
             for word, older in self._set.items()
             if not is_overtaken(older, command)
         }
-        if command.word in REMEMBERED:
-            self._set[command.word] = command
-        if isinstance(command, SetCurrentTimed):
-            self._timed = None if command.cancels else command
-        elif self._timed is not None and is_overtaken(self._timed, command):
-            self._timed = None
 
     def note_not_applied(self, word: str) -> None:
         """A confirmed command had no effect."""
@@ -214,6 +220,8 @@ class DesiredState:
             self._timed = None
             is_changed = not is_over and not self._was_interrupted
             return timed if is_changed else None
+        if timed.is_in_force(fields) and not timed.is_waiting(fields):
+            self._forget_overtaken(timed)
         return None
 
     def _reconcile_settings(

@@ -139,6 +139,36 @@ def test_a_currtime_takes_the_place_of_enable_and_current(
     assert garage.happened(SettingChanged) == []
 
 
+LATER_SIX = SetCurrentTimed(Milliampere(6000), Seconds(600))
+
+
+def test_a_timer_for_later_takes_the_place_of_nothing_yet(
+    garage: ObeyingGarage,
+) -> None:
+    """A restart ends it, and the limit that ruled meanwhile comes back."""
+    _settle(garage, TEN_AMPERES, LATER_SIX)
+
+    garage.reboot()
+    garage.live(60.0)
+
+    assert garage.settings_sent() == ["curr 10000"]
+
+
+def test_a_timer_takes_the_place_of_the_current_once_it_rules(
+    garage: ObeyingGarage,
+) -> None:
+    _settle(garage, TEN_AMPERES, LATER_SIX)
+
+    garage.live(600.0)
+    garage.fields |= {"Curr user": 6000, "Tmo CT": 0}
+    garage.live(60.0)
+    garage.reboot()
+    garage.live(60.0)
+
+    assert garage.settings_sent() == []
+    assert garage.happened(SettingChanged) == []
+
+
 def test_a_restored_command_is_sent_though_its_first_saying_had_no_effect(
     garage: ObeyingGarage,
 ) -> None:
