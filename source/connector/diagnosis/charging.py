@@ -65,6 +65,10 @@ def _forbidding_cause(facts: StationFacts) -> Code | None:
     if facts.number("Authreq") == 1:
         return Code.AUTHORIZATION
     if facts.number("Enable user") == 0:
+        is_charging = facts.number("State") == State.CHARGING
+        if is_charging and is_in_failsafe(facts):
+            # A disabled station may charge by it (sem-community#763).
+            return Code.FAILSAFE
         is_reached = has_reached_energy_limit(facts)
         return Code.ENERGY_LIMIT if is_reached else Code.DISABLED
     if facts.number("Enable sys") != 0:

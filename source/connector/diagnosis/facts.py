@@ -53,8 +53,9 @@ _LIMITS = ("Curr user", "Curr HW", "Enable sys")
 OFFER_FOLLOWS_MS = 10_000
 """`Max curr` follows a new limit after 6 to 7 s (guide V2.01, page 13)."""
 
-LATE_ANSWER_COUNTS_FOR = 100
-"""Reports after a late answer until that is history."""
+INCIDENT_COUNTS_FOR = 100
+"""Reports after a late answer, or another client's request, until that is
+history."""
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ class StationFacts:
         The longest time by which an answer came after it was given up, of
         late.
     foreign_request
-        What another client asked for at the station's address.
+        What another client asked for at the station's address, of late.
     pushes
         Whether status messages go to somebody else.
     outdated
@@ -106,6 +107,7 @@ class StationFacts:
     judged: dict[str, object] = field(default_factory=dict)
     _energy_unplugged: int | None = None
     _reports_since_late: int = 0
+    _reports_since_foreign: int = 0
     _limit_is_new_until_ms: int | None = None
 
     def note_fields(self, fields: Fields, at_ms: int = 0) -> set[int]:
@@ -141,7 +143,7 @@ class StationFacts:
             self._store(fields)
         if number is not None:
             self.came_at_ms[f"report {number}"] = at_ms
-            self._forgive_late_answer()
+            self._forget_incidents()
         return wanted
 
     def _take_news(
@@ -231,10 +233,18 @@ class StationFacts:
         self.late_by_s = max(self.late_by_s, late_by_s)
         self._reports_since_late = 0
 
-    def _forgive_late_answer(self) -> None:
+    def note_foreign_request(self, request: str) -> None:
+        """Hear that another client asked the station for something."""
+        self.foreign_request = request
+        self._reports_since_foreign = 0
+
+    def _forget_incidents(self) -> None:
         self._reports_since_late += 1
-        if self._reports_since_late > LATE_ANSWER_COUNTS_FOR:
+        if self._reports_since_late > INCIDENT_COUNTS_FOR:
             self.late_by_s = 0.0
+        self._reports_since_foreign += 1
+        if self._reports_since_foreign > INCIDENT_COUNTS_FOR:
+            self.foreign_request = ""
 
     def note_session(self, fields: Fields) -> None:
         """Take the fields of a report 100."""

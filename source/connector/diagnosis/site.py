@@ -50,7 +50,7 @@ class SiteFacts:
             case AnsweredLate(station=name, late_by_s=late_by_s):
                 self.station(name).note_late_answer(late_by_s)
             case ForeignRequestHeard(station=name, request=request):
-                self.station(name).foreign_request = request
+                self.station(name).note_foreign_request(request)
             case ReportReceived(station=name, request=request):
                 self.station(name).missing.pop(request, None)
             case ReportUnanswered(station=name, request=request):

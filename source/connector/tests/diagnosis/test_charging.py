@@ -245,6 +245,16 @@ def test_an_armed_failsafe_that_is_fed_limits_nothing() -> None:
     assert _told(facts) == ("", "hardware")
 
 
+def test_a_disabled_station_that_charges_by_its_failsafe_is_limited_by_it() -> (
+    None
+):
+    """sem-community#763; disabled it stays in all other respects."""
+    again = {"State": 3, "Enable user": 0, "Enable sys": 0, "Max curr": 6_000}
+
+    assert _told(_facts(ARMED, again)) == ("", "failsafe")
+    assert _told(_facts(ARMED, DISABLED)) == ("disabled", "disabled")
+
+
 def test_the_hardware_limits_the_failsafe_current_as_well() -> None:
     facts = _facts({"Enable sys": 0, "Tmo FS": 30, "Curr FS": 32_000})
 

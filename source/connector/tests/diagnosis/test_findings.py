@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from connector.diagnosis.causes import CAUSES, Code, Severity
-from connector.diagnosis.facts import LATE_ANSWER_COUNTS_FOR, StationFacts
+from connector.diagnosis.facts import INCIDENT_COUNTS_FOR, StationFacts
 from connector.diagnosis.findings import (
     Finding,
     diagnose,
@@ -142,7 +142,20 @@ def test_an_answer_that_came_late_is_history_some_day() -> None:
     }
 
     # One more: the late one itself is none after it.
-    for _ in range(LATE_ANSWER_COUNTS_FOR + 1):
+    for _ in range(INCIDENT_COUNTS_FOR + 1):
+        facts.note_fields({"ID": 1})
+
+    assert _codes(facts) == []
+
+
+def test_a_client_that_asked_once_is_history_some_day() -> None:
+    site = SiteFacts()
+    facts = site.station("garage")
+    facts.note_fields(_station().fields)
+    site.note(ForeignRequestHeard("garage", "report 2"), 0)
+    assert _codes(facts) == [Code.SECOND_CLIENT]
+
+    for _ in range(INCIDENT_COUNTS_FOR + 1):
         facts.note_fields({"ID": 1})
 
     assert _codes(facts) == []
