@@ -10,6 +10,7 @@ from connector.tools import (
     doctor,
     metadata,
     page,
+    ramp,
     record,
     replay,
     send,
@@ -67,6 +68,7 @@ app.command(
     # `send garage curr -5` shall be refused with a reason.
     context_settings={"ignore_unknown_options": True},
 )(send.command)
+app.command("ramp")(ramp.command)
 app.command("record")(record.command)
 app.command("replay")(replay.command)
 app.command("metadata")(metadata.command)
