@@ -3,7 +3,8 @@
     python -m simulator --station garage=127.0.0.2 --scenario commuter
 
 Each line of the log has a direction: `<<` is what a station was told, `>>`
-what it sent, `--` what happened to it, `!!` a pause that was broken.
+what it sent, `--` what happened to it, `!!` a pause that was broken. Lines that
+are typed let something happen, see ``typed_lines``.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import argparse
 import contextlib
 import itertools
 import logging
+import math
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,23 +30,26 @@ from simulator.arguments import (
     number,
     port,
 )
+from simulator.control import Control
 from simulator.faults import Burst, LinkFaults
 from simulator.fleet import Simulator, find_profile, find_scenario
 from simulator.profiles import PROFILES
 from simulator.replay import read_recording
 from simulator.scenario import SCENARIOS
 from simulator.scenario_file import load_scenario
+from simulator.tell import NOT_DONE
+from simulator.typed_lines import HELP, help_lines, read_line
 from simulator.wire import KEBA_PORT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from simulator.profiles import Profile
     from simulator.scenario import Scenario
 
 logger = logging.getLogger("simulator")
 
-LOOK_S = 0.2
+LOOK_S = 0.1
 
 
 class Place(NamedTuple):
@@ -70,10 +76,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _log_on_stdout(options.level),
             _signals() as is_over,
             _make(options) as simulator,
+            Control(
+                lambda line: _obey(line, simulator),
+                lambda answer: _tell_typist(answer, simulator, options.level),
+                options.control,
+            ) as control,
         ):
             _introduce(options)
-            _tell("listening; end with Ctrl-C")
-            _wait(simulator, is_over, options.seconds)
+            _tell(
+                "listening; end with Ctrl-C; type `help` to let things happen"
+            )
+            _wait(simulator, control, is_over, options.seconds)
             violations = len(simulator.violations)
             heard = len(simulator.requests)
     except (OSError, ValueError) as mistake:
@@ -103,26 +116,57 @@ def _log_on_stdout(level: int) -> Iterator[None]:
 def _signals() -> Iterator[threading.Event]:
     """Turn the signals that end a program into an event."""
     is_over = threading.Event()
+    handlers: dict[str, Callable[..., object] | signal.Handlers] = {
+        "SIGINT": lambda *_: is_over.set(),
+        "SIGTERM": lambda *_: is_over.set(),
+        # In the background reading what is typed fails; it ends nothing.
+        "SIGTTIN": signal.SIG_IGN,
+    }
     kept = {
-        number: signal.signal(number, lambda *_: is_over.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
+        name: signal.signal(getattr(signal, name), handler)
+        for name, handler in handlers.items()
+        if hasattr(signal, name)
     }
     try:
         yield is_over
     finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
+        for name, handler in kept.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+def _obey(line: str, simulator: Simulator) -> str:
+    """Do what somebody has typed; return what became of it."""
+    stations = simulator.names
+    if line == HELP:
+        return "\n".join(help_lines(stations))
+    try:
+        order = read_line(line, stations)
+        simulator.act(order.station, order.action)
+    except ValueError as mistake:
+        return f"{NOT_DONE}{mistake}"
+    return f"{order.station}: {order.action}"
+
+
+def _tell_typist(answer: str, simulator: Simulator, level: int) -> None:
+    """Show what the log does not show anyway."""
+    is_done = answer.partition(": ")[0] in simulator.names
+    if level > logging.INFO or not is_done:
+        _tell(answer)
 
 
 def _wait(
-    simulator: Simulator, is_over: threading.Event, seconds: float | None
+    simulator: Simulator,
+    control: Control,
+    is_over: threading.Event,
+    seconds: float | None,
 ) -> None:
-    # In short spans, so that a dead server thread is noticed.
-    left_s = float("inf") if seconds is None else seconds
-    while left_s > 0 and simulator.failure is None:
-        if is_over.wait(min(LOOK_S, left_s)):
+    ends_at = math.inf if seconds is None else time.monotonic() + seconds
+    while simulator.failure is None and not is_over.is_set():
+        left_s = ends_at - time.monotonic()
+        if left_s <= 0:
             return
-        left_s -= LOOK_S
+        # In short spans, so that a signal and a dead thread are noticed.
+        control.wait(min(LOOK_S, left_s))
 
 
 def _introduce(options: argparse.Namespace) -> None:
@@ -299,6 +343,13 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=address,
         metavar="ADDRESS",
         help="hear broadcasts there",
+    )
+    parser.add_argument(
+        "--control",
+        type=Path,
+        metavar="PATH",
+        help="a Unix socket that takes what may also be typed, such as "
+        "`plug garage`; see python -m simulator.tell",
     )
     network = parser.add_argument_group("network faults, in both directions")
     for fault in ("loss", "duplication", "corruption", "reordering"):

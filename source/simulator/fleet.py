@@ -157,6 +157,11 @@ class Simulator:
     # What happened ---------------------------------------------------------
 
     @property
+    def names(self) -> list[str]:
+        """The stations' names, also of those made by other means."""
+        return list(self._endpoints)
+
+    @property
     def requests(self) -> list[HeardRequest]:
         """All datagrams that reached the stations' sockets, in order."""
         return list(self._server.requests)

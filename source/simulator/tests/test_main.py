@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from simulator.__main__ import _read_options, main
+from simulator.tell import main as tell
 from simulator.tests.client import PORT, Client
 
 pytestmark = pytest.mark.io
@@ -29,6 +31,7 @@ class Running:
         self.process = subprocess.Popen(
             [*command, *arguments],
             cwd=SOURCE,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -39,6 +42,19 @@ class Running:
             line = self.process.stdout.readline()
             assert line, "it ended"
             self.introduction += line
+
+    def type(self, line: str) -> None:
+        """Type a line into its terminal."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+
+    def read_until(self, part: str) -> str:
+        """Return the next line of its log that holds this."""
+        assert self.process.stdout is not None
+        while part not in (line := self.process.stdout.readline()):
+            assert line, "it ended"
+        return line
 
     def end(self) -> tuple[int, str]:
         """Ask it to end; return its exit code and what it said."""
@@ -65,6 +81,60 @@ def test_the_log_says_what_stations_were_told_and_did() -> None:
     assert "garage -- Curr user 10000 mA" in told
     assert f"garage -- {GARAGE}:{PORT}, p30-c, idle\n" in running.introduction
     assert f"yard -- {YARD}:{PORT}, p20, idle\n" in running.introduction
+
+
+def test_what_is_typed_happens() -> None:
+    running = Running(*ONE)
+    running.type("plug phases=1")
+    assert "garage -- a vehicle is plugged in: phases=1" in running.read_until(
+        "plugged in"
+    )
+    running.type("fly")
+    assert "not done: 'fly' is none of plug," in running.read_until("fly")
+    running.type("help")
+    running.read_until("Stations: garage")
+    assert running.end()[0] == 0
+
+
+def test_a_quiet_simulator_answers_all_the_same() -> None:
+    running = Running(*ONE, "--quiet")
+    running.type("reboot garage")
+    line = running.read_until("garage")
+    assert line == "garage: the power goes off and on\n"
+    assert running.end()[0] == 0
+
+
+def test_it_goes_on_when_nobody_types_any_more() -> None:
+    running = Running(*ONE)
+    assert running.process.stdin is not None
+    running.process.stdin.write("unplug")
+    running.process.stdin.close()
+    running.process.stdin = None
+    running.read_until("the vehicle is unplugged")
+    with Client() as client:
+        assert "P30" in client.ask("i", GARAGE)
+    assert running.end()[0] == 0
+
+
+def test_a_control_socket_takes_the_same_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "control"
+    left_behind = socket.socket(socket.AF_UNIX)
+    left_behind.bind(str(path))
+    left_behind.close()
+    running = Running(*ONE, "--control", str(path))
+    assert tell([str(path), "plug", "garage", "phases=1"]) == 0
+    assert "garage: a vehicle is plugged in" in capsys.readouterr().out
+    assert tell([str(path), "plug", "attic"]) == 1
+    assert "not done: plug: 'attic' is no station" in capsys.readouterr().out
+    assert main([*ONE, "--control", str(path)]) == 1
+    assert f"--control {path}: Address already in use" in (
+        capsys.readouterr().err
+    )
+    assert running.end()[0] == 0
+    assert tell([str(path), "unplug"]) == 1
+    assert "No such file" in capsys.readouterr().err
 
 
 def test_the_log_names_energy_only_when_asked_to() -> None:

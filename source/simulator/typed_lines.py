@@ -1,0 +1,155 @@
+"""What is typed to a running simulator, a line for each action; no I/O here.
+
+    plug garage phases=1 needs_wh=5000
+
+A word, the station's name, where there are several, and what the action needs:
+with its key, or, but for `plug`, in the order of the keys. Words and keys are
+those of scenario files (``action_words``); some words have a shorter form.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from simulator.action_words import keys_of, read_action
+from simulator.actions import ACTIONS
+from simulator.scenario import ScenarioError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from simulator.action_words import Reader
+    from simulator.actions import Action
+
+SHORT = {
+    "plug": "plug_in",
+    "card": "show_card",
+    "input": "set_input",
+    "fault": "fail",
+}
+HELP = "help"
+
+LONGEST_LINE = 100_000
+STATIONS_NAMED = 5
+
+
+class Order(NamedTuple):
+    """What is to happen to which station."""
+
+    station: str
+    action: Action
+
+
+def read_line(line: str, stations: Sequence[str]) -> Order:
+    """Read a line that is not blank.
+
+    Raises
+    ------
+    ScenarioError
+        If it cannot be done; says what is known.
+    """
+    typed, *_ = line.split(maxsplit=1)
+    rest = line.strip()[len(typed) :].strip()
+    word = SHORT.get(typed, typed)
+    if word not in ACTIONS:
+        raise ScenarioError(
+            f"{typed!r} is none of {', '.join(_words())}; `{HELP}` tells more"
+        )
+    station, rest = _station(rest, stations)
+    try:
+        return Order(station, read_action(word, dict(_values(word, rest))))
+    except ScenarioError as mistake:
+        raise ScenarioError(f"{typed}: {mistake}") from mistake
+
+
+def _station(rest: str, stations: Sequence[str]) -> tuple[str, str]:
+    """Take the station's name from the front, if it is there."""
+    first, _, behind = rest.partition(" ")
+    if first in stations:
+        return first, behind.strip()
+    if len(stations) == 1:
+        return stations[0], rest
+    raise ScenarioError(f"which station? There are {_named(stations)}")
+
+
+def _named(stations: Sequence[str]) -> str:
+    named = ", ".join(stations[:STATIONS_NAMED])
+    return f"{named}, …" if len(stations) > STATIONS_NAMED else named
+
+
+def _values(word: str, rest: str) -> Iterator[tuple[str, object]]:
+    """Yield keys and values; what is a list of texts is all of the rest."""
+    if word == "silence":
+        yield "requests", [text for text in rest.split(",") if text]
+        return
+    if word == "say":
+        yield "datagrams", [rest] if rest else []
+        return
+    readers = keys_of(word)
+    parts = rest.split()
+    given = {part.partition("=")[0] for part in parts if "=" in part}
+    in_order = () if word == "plug_in" else readers
+    free = iter([key for key in in_order if key not in given])
+    for part in parts:
+        key, found, text = part.partition("=")
+        if not found:
+            key, text = next(free, ""), part
+            if not key:
+                raise ScenarioError(f"{part!r} is no station, nor needed")
+        yield key, _value(text, readers.get(key))
+
+
+def _value(text: str, reader: Reader | None) -> object:
+    """Return a text, or the number that it is where only that is read.
+
+    The tag of a card may look like a number.
+    """
+    if reader is not None:
+        with suppress(ScenarioError):
+            reader(text)
+            return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def help_lines(stations: Sequence[str]) -> Iterator[str]:
+    """Yield what can be typed."""
+    yield "A word, the station's name if there are several, and what it needs:"
+    for word, action in ACTIONS.items():
+        shorter = [short for short, full in SHORT.items() if full == word]
+        keys = [f"[{key}=…]" for key in keys_of(word)]
+        if word == "silence":
+            keys = ["[request, request, …]"]
+        elif word == "say":
+            keys = ["text"]
+        yield " ".join([f"  {' or '.join([*shorter, word])}", *keys])
+        about = inspect.getdoc(action) or ""
+        yield f"      {about.partition(chr(10))[0]}"
+    yield f"Stations: {_named(stations)}"
+
+
+def _words() -> Iterator[str]:
+    """Yield the words as they are typed most quickly."""
+    shorter = {full: short for short, full in SHORT.items()}
+    for word in ACTIONS:
+        yield shorter.get(word, word)
+
+
+class Lines:
+    """Makes lines of the bytes that come."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[str]:
+        """Take bytes, none at the end; return the lines that are whole."""
+        *whole, self._rest = (self._rest + (data or b"\n")).split(b"\n")
+        if len(self._rest) > LONGEST_LINE:
+            self._rest = b""
+        lines = (line.decode("utf-8", "replace").strip() for line in whole)
+        return [line for line in lines if line]
