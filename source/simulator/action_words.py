@@ -48,7 +48,7 @@ def read_action(
     """
     readers = keys_of(word)
     refuse_unknown(values, (*also_known, *readers))
-    for key in _NEEDED.get(word, ()):
+    for key in NEEDED.get(word, ()):
         needed(values, key)
     arguments = {key: read(key, values, readers[key]) for key in values}
     if word == "plug_in":
@@ -58,7 +58,7 @@ def read_action(
 
 def keys_of(word: str) -> Mapping[str, Reader]:
     """Return what may stand with a word, and what reads it."""
-    return READERS.get(word, {})
+    return _READERS.get(word, {})
 
 
 def needed(table: Mapping[str, object], key: str) -> object:
@@ -169,7 +169,7 @@ def _float(value: float) -> float:
         return math.inf
 
 
-READERS: dict[str, dict[str, Reader]] = {
+_READERS: dict[str, dict[str, Reader]] = {
     "plug_in": {
         "phases": _whole(1, 3),
         "max_current": _whole(1, NO_LIMIT),
@@ -188,7 +188,7 @@ READERS: dict[str, dict[str, Reader]] = {
     "say": {"datagrams": _datagrams},
 }
 
-_NEEDED: dict[str, tuple[str, ...]] = {
+NEEDED: dict[str, tuple[str, ...]] = {
     "show_card": ("tag",),
     "set_input": ("value",),
     "answer_late": ("seconds",),

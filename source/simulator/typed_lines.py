@@ -14,7 +14,7 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from simulator.action_words import keys_of, read_action
+from simulator.action_words import NEEDED, keys_of, read_action
 from simulator.actions import ACTIONS
 from simulator.scenario import ScenarioError
 
@@ -122,15 +122,22 @@ def help_lines(stations: Sequence[str]) -> Iterator[str]:
     yield "A word, the station's name if there are several, and what it needs:"
     for word, action in ACTIONS.items():
         shorter = [short for short, full in SHORT.items() if full == word]
-        keys = [f"[{key}=…]" for key in keys_of(word)]
-        if word == "silence":
-            keys = ["[request, request, …]"]
-        elif word == "say":
-            keys = ["text"]
-        yield " ".join([f"  {' or '.join([*shorter, word])}", *keys])
+        yield f"  {' or '.join([*shorter, word])} {_needs(word)}".rstrip()
         about = inspect.getdoc(action) or ""
         yield f"      {about.partition(chr(10))[0]}"
     yield f"Stations: {_named(stations)}"
+
+
+def _needs(word: str) -> str:
+    """Say what a word takes; brackets hold what may be left out."""
+    if word == "silence":
+        return "[request, request, …]"
+    if word == "say":
+        return "text"
+    needed = NEEDED.get(word, ())
+    optional = [f"{key}=" for key in keys_of(word) if key not in needed]
+    shown = [f"{key}=" for key in needed]
+    return " ".join(shown + ([f"[{' '.join(optional)}]"] if optional else []))
 
 
 def _words() -> Iterator[str]:

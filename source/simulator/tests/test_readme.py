@@ -9,6 +9,7 @@ from simulator.__main__ import _read_options
 from simulator.profiles import PROFILES
 from simulator.scenario import SCENARIOS
 from simulator.scenario_file import load_scenario
+from simulator.typed_lines import read_line
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 ROOT = Path(__file__).parents[3]
@@ -34,6 +35,23 @@ def test_the_commands_of_the_readme_are_understood(command: str) -> None:
     options = _read_options(shlex.split(command))
 
     assert options.station or options.fleet
+
+
+def test_the_stations_of_compose_are_understood() -> None:
+    compose = (ROOT / "docker-compose.yml").read_text("utf-8")
+    commands = re.findall(r"\[python, -m, simulator, (.*)\]", compose)
+
+    options = [
+        _read_options(shlex.split(one.replace(", ", " "))) for one in commands
+    ]
+    assert [one.places[0].name for one in options] == ["garage", "yard"]
+
+
+def test_the_lines_of_the_readme_can_be_typed() -> None:
+    (lines,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+
+    for line in lines.splitlines():
+        assert read_line(line, ["garage", "yard"])
 
 
 def test_the_main_readme_starts_a_station() -> None:

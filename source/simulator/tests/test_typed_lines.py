@@ -102,7 +102,8 @@ def test_a_line_that_cannot_be_done_is_refused_with_what_is_known(
 def test_help_names_every_word_and_what_it_needs() -> None:
     said = "\n".join(help_lines(["garage"]))
     assert all(re.search(rf"\b{word}\b", said) for word in ACTIONS)
-    assert "plug or plug_in [phases=…] [max_current=…]" in said
+    assert "plug or plug_in [phases= max_current=" in said
+    assert "card or show_card tag= [rfid_class=]" in said
     assert "An RFID card is held to the reader" in said
 
 
