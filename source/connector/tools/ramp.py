@@ -1,11 +1,12 @@
 """`ramp`: a commissioning test of one station with its vehicle."""
 
 import contextlib
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -271,7 +272,8 @@ def command(
     tell(
         f"{name} ({target.host}): limit to {amperes} A in turn, compare what "
         "is offered with what the vehicle draws, stop, set back what was set "
-        f"before; takes {len(currents) / 2:.0f} to {len(currents) * 2} minutes"
+        f"before; takes {math.ceil(len(currents) / 2)} to "
+        f"{len(currents) * 2} minutes"
     )
     if settings.read_only:
         raise Problem(
@@ -281,7 +283,12 @@ def command(
         )
     if not yes:
         raise UsageProblem("nothing was done: say --yes to do it")
-    ramp = _test(settings, name, target, currents, tell, is_json=as_json)
+    with screen.status("testing; Ctrl-C ends it and sets back"):
+        ramp, record = _test(settings, name, target, currents, tell)
+    if as_json:
+        terminal.print_json(record)
+    else:
+        terminal.console().print(view_of(record, ramp), width=WIDTH)
     if ramp.result is not Result.PASSED:
         raise typer.Exit(EXIT_FINDINGS)
 
@@ -292,9 +299,7 @@ def _test(
     target: Station,
     steps: list[int],
     tell: Tell,
-    *,
-    is_json: bool,
-) -> Ramp:
+) -> tuple[Ramp, dict[str, Any]]:
     # It imports the whole connector.
     from connector.main import __version__
 
@@ -321,8 +326,4 @@ def _test(
         version=__version__,
         began_ms=began_ms,
     )
-    if is_json:
-        terminal.print_json(record)
-    else:
-        terminal.console().print(view_of(record, ramp), width=WIDTH)
-    return ramp
+    return ramp, record

@@ -136,6 +136,12 @@ class Load:
     def exceeds_offer(self) -> bool:
         return max(self.currents) > self.offered + TOLERANCE_MA
 
+    @property
+    def is_uneven(self) -> bool:
+        """Whether the phases that are used differ."""
+        used = [one for one in self.currents if one > IN_USE_MA]
+        return bool(used) and max(used) - min(used) > TOLERANCE_MA
+
     def is_like(self, other: "Load | None") -> bool:
         """Tell whether another reading shows the same currents."""
         return other is not None and all(
@@ -233,15 +239,15 @@ class Ramp:
         self._is_interrupted = False
         self.current_before = facts.number("Curr user") or CURRENT_MAX_MA
         self.highest = highest
-        self._was_timed = (
-            self.current_before == facts.number("Curr timer")
-            and self.current_before != CURRENT_MAX_MA
-        )
+        self._was_timed = self.current_before == facts.number("Curr timer")
+        # There `curr` switches to three phases (ioBroker.kecontact#380).
+        self._has_phase_switch = facts.number("X2 phaseSwitch source") == 4
         # A P20 does not know `currtime`.
         self._knows_timer = "Curr timer" in facts.fields
         self._now = 0.0
         self._readings = 0
         self._outbox: list[Command] = []
+        self._awaited: Command | None = None
         self._finished: dict[Command, tuple[Outcome, str]] = {}
         self._trouble = ""
         self._forbidden_since: float | None = None
@@ -268,8 +274,9 @@ class Ramp:
             case CommandFinished(command=command, outcome=outcome):
                 if outcome is not Outcome.WAITING:
                     self._finished[command] = (outcome, event.detail)
-            case CommandNotSent():
-                self._trouble = f"{event.word} was not sent: {event.detail}"
+            case CommandNotSent(word=word, detail=detail):
+                if self._awaited is not None and self._awaited.word == word:
+                    self._finished[self._awaited] = (Outcome.INVALID, detail)
             case SettingChanged(command=command, seen=seen):
                 self._is_overruled = True
                 self._trouble = (
@@ -398,16 +405,17 @@ class Ramp:
         step.took_s = self._now - began_at
 
     def _carry_out(self, command: Command) -> Iterator[None]:
-        yield from self._send(command)
+        self._send(command)
+        yield from self._until(lambda: command in self._finished, COMMAND_S)
         outcome, detail = self._finished.get(command, (Outcome.NO_REPLY, ""))
         if not _is_good(outcome):
             more = f" ({detail})" if detail else ""
             raise _End(f"`{command}` {_in_words(outcome)}{more}")
 
-    def _send(self, command: Command) -> Iterator[None]:
+    def _send(self, command: Command) -> None:
         self._finished.pop(command, None)
+        self._awaited = command
         self._outbox.append(command)
-        yield from self._until(lambda: command in self._finished, COMMAND_S)
 
     def _until(
         self, condition: Callable[[], bool], patience_s: float
@@ -468,19 +476,22 @@ class Ramp:
             yield Enable(on=True)
 
     def _former_limit(self) -> Command:
-        current = Milliampere(min(self.current_before, self.highest))
+        current = min(self.current_before, self.highest)
+        had_limit = self.current_before != CURRENT_MAX_MA
         if self._was_timed and self._facts.has_vehicle is False:
             # It would have ended with the session.
-            return SetCurrent(Milliampere(self.highest))
+            current = self.highest
         is_enabled = self._facts.number("Enable user") != 0
-        if self._was_timed and (is_enabled or self._has_stopped):
-            return SetCurrentTimed(current, Seconds(1))
+        lasts_until_unplugged = (
+            self._was_timed if had_limit else (self._has_phase_switch)
+        )
+        if lasts_until_unplugged and (is_enabled or self._has_stopped):
+            return SetCurrentTimed(Milliampere(current), Seconds(1))
         # Unlike `currtime` it lifts nobody's stop.
-        return SetCurrent(current)
+        return SetCurrent(Milliampere(current))
 
     def _send_unguarded(self, command: Command) -> Iterator[None]:
-        self._finished.pop(command, None)
-        self._outbox.append(command)
+        self._send(command)
         ends_at = self._now + COMMAND_S
         while command not in self._finished and self._now < ends_at:
             yield

@@ -183,9 +183,11 @@ def _remarks(record: Mapping[str, Any], ramp: Ramp) -> Iterator[Text]:
     for step in ramp.steps:
         if step.verdict is Verdict.NOT_OFFERED:
             yield Text(
-                f"{_amperes(step.wanted)} A were not offered: the current is "
-                f"limited by `{step.limited_by}`, see docs/troubleshooting.md."
+                f"{_amperes(step.wanted)} A were not offered; `limited_by` is "
+                f"{step.limited_by or 'unknown'}, see docs/troubleshooting.md."
             )
+        if step.load and step.load.is_uneven:
+            yield Text(f"At {_amperes(step.wanted)} A the phases differ.")
     verdicts = {step.verdict for step in ramp.steps}
     if Verdict.NOT_MEASURED in verdicts:
         yield Text(

@@ -19,6 +19,7 @@ from connector.keba.protocol.commands import (
 )
 from connector.keba.station.events import (
     CommandFinished,
+    CommandNotSent,
     LinkFacts,
     Outcome,
     ReportReceived,
@@ -349,6 +350,15 @@ def test_what_cannot_be_set_back_is_told_with_what_to_do() -> None:
     assert ramp.result is Result.FAILED
 
 
+def test_what_is_not_sent_is_not_waited_for() -> None:
+    station = PaperStation()
+    station.outcome = Outcome.WAITING
+    refusal = CommandNotSent("garage", "currtime", Outcome.INVALID, "wrong")
+    station.at[3.0] = lambda ramp: ramp.note(refusal)
+    ramp = station.run()
+    assert ramp.ended_by == "`currtime 6000 1` was invalid (wrong)"
+
+
 # --- what is set back ---------------------------------------------------------
 
 
@@ -363,6 +373,8 @@ def test_what_cannot_be_set_back_is_told_with_what_to_do() -> None:
             63_000,
             "currtime 13000 1",
         ),
+        # There `curr` would switch to three phases.
+        ({"X2 phaseSwitch source": 4}, 63_000, "currtime 63000 1"),
     ],
 )
 def test_the_limit_comes_back_as_it_was_set(
