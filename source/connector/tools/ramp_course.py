@@ -88,6 +88,10 @@ AT_ONCE = {Code.ERROR, Code.NO_VEHICLE}
 """What ends the test without a second look."""
 
 
+OF_A_STOP = {Code.DISABLED, Code.AUTHORIZATION}
+"""What a stop brings about: with cards it may end the authorisation."""
+
+
 class Verdict(StrEnum):
     """What a step has shown."""
 
@@ -219,6 +223,9 @@ class Ramp:
         Why it has ended before its time; empty if it has not.
     left
         What could not be set back, and what to do; empty if all was.
+    afterwards
+        What forbids charging now, although all was set back: with cards a
+        stop may end the authorisation.
     """
 
     def __init__(
@@ -234,6 +241,7 @@ class Ramp:
         self.activity = ""
         self.ended_by = ""
         self.left = ""
+        self.afterwards: Finding | None = None
         self.is_over = False
         self.set_back: tuple[Command, ...] = ()
         self._is_interrupted = False
@@ -320,7 +328,6 @@ class Ramp:
         began_at = self._now
         amperes = f"{step.wanted / 1000:g} A"
         self.activity = f"{amperes}: setting the limit"
-        self._has_limited = True
         yield from self._carry_out(self._limiting(step.wanted))
         self.activity = f"{amperes}: waiting until the station offers it"
         yield from self._until(lambda: self._offers(step.wanted), OFFER_S)
@@ -385,13 +392,12 @@ class Ramp:
     def _stop_charging(self) -> Iterator[None]:
         step, began_at = self.stop, self._now
         self.activity = "stopping"
-        self._has_stopped = True
         stopping: Command = Enable(on=False)
         if self._knows_timer:
             # KEBA warns that `ena 0` makes some vehicles report an error
             # (guide V2.00, page 13).
             stopping = SetCurrentTimed(Milliampere(0), Seconds(1))
-        yield from self._carry_out(stopping)
+        yield from self._carry_out(stopping, is_stop=True)
         ends_at = self._now + STOP_S
         while self._now < ends_at:
             yield from self._next_reading(ends_at)
@@ -404,13 +410,24 @@ class Ramp:
             step.verdict = Verdict.STILL_DRAWS
         step.took_s = self._now - began_at
 
-    def _carry_out(self, command: Command) -> Iterator[None]:
+    def _carry_out(
+        self, command: Command, *, is_stop: bool = False
+    ) -> Iterator[None]:
+        # `currtime` would lift a stop that somebody has just set.
+        yield from self._until(self._may_go_on, COMMAND_S)
+        if not self._may_go_on():
+            self._end("its reports do not come, or change all the time")
+        self._has_limited = True
+        self._has_stopped |= is_stop
         self._send(command)
         yield from self._until(lambda: command in self._finished, COMMAND_S)
         outcome, detail = self._finished.get(command, (Outcome.NO_REPLY, ""))
         if not _is_good(outcome):
             more = f" ({detail})" if detail else ""
-            raise _End(f"`{command}` {_in_words(outcome)}{more}")
+            self._end(f"`{command}` {_in_words(outcome)}{more}")
+
+    def _may_go_on(self) -> bool:
+        return obstacle(self._facts) is None and not self._facts.outdated
 
     def _send(self, command: Command) -> None:
         self._finished.pop(command, None)
@@ -431,9 +448,7 @@ class Ramp:
         if self._trouble:
             self._end(self._trouble)
         found = obstacle(self._facts)
-        if self._has_stopped and found and found.code is Code.DISABLED:
-            found = None
-        if found is None:
+        if found is None or (self._has_stopped and found.code in OF_A_STOP):
             self._forbidden_since = None
             return
         if self._forbidden_since is None:
@@ -463,6 +478,8 @@ class Ramp:
             if not commands:
                 break
         self.left = "; ".join(map(self._advice, commands))
+        if not self.left and not self.ended_by:
+            self.afterwards = obstacle(self._facts)
 
     def _restoring(self) -> Iterator[Command]:
         """Yield what sets back, the limit first.

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from connector.diagnosis.findings import sentence
 from connector.keba.protocol.fields import CURRENT_MAX_MA
 from connector.tools.ramp_course import (
     FAILURES,
@@ -69,6 +70,7 @@ def record_of(
         "ended_by": ramp.ended_by,
         "set_back": [str(command) for command in ramp.set_back],
         "not_set_back": ramp.left,
+        "afterwards": str(ramp.afterwards.code) if ramp.afterwards else "",
         "result": str(ramp.result),
         "program": f"keba ramp {version}",
     }
@@ -180,35 +182,43 @@ def _amperes(milliampere: object) -> str:
 
 def _remarks(record: Mapping[str, Any], ramp: Ramp) -> Iterator[Text]:
     yield Text(TOLERANCE_IN_WORDS, "dim")
+    yield from map(Text, _of_steps(ramp))
+    if ramp.ended_by:
+        yield Text(f"Ended before its time: {ramp.ended_by}.", "bold")
+    if ramp.left:
+        yield Text(f"NOT SET BACK: {ramp.left}.", "bold red")
+    elif ramp.set_back:
+        done = ", ".join(map(str, ramp.set_back))
+        yield Text(f"Set back afterwards: {done}; read back.")
+    before = record["limit_before_ma"]
+    if ramp.highest < before and ramp.set_back:
+        yield Text(
+            f"That is max_curr of this station; before it was "
+            f"{_amperes(before)} A."
+        )
+    if ramp.afterwards:
+        told = sentence(ramp.afterwards.code, ramp.afterwards.evidence)
+        yield Text(f"Now the station {told}")
+
+
+def _of_steps(ramp: Ramp) -> Iterator[str]:
     for step in ramp.steps:
+        amperes = _amperes(step.wanted)
         if step.verdict is Verdict.NOT_OFFERED:
-            yield Text(
-                f"{_amperes(step.wanted)} A were not offered; `limited_by` is "
+            yield (
+                f"{amperes} A were not offered; `limited_by` is "
                 f"{step.limited_by or 'unknown'}, see docs/troubleshooting.md."
             )
         if step.load and step.load.is_uneven:
-            yield Text(f"At {_amperes(step.wanted)} A the phases differ.")
+            yield f"At {amperes} A the phases differ."
     verdicts = {step.verdict for step in ramp.steps}
     if Verdict.NOT_MEASURED in verdicts:
-        yield Text(
+        yield (
             "It charges, but measures no current: it has no meter, or report "
             "3 does not come."
         )
     if Verdict.NOTHING in verdicts:
-        yield Text(
+        yield (
             "A vehicle that is full, has a timer or refuses a current this "
             "small draws nothing."
-        )
-    if ramp.ended_by:
-        yield Text(f"Ended before its time: {ramp.ended_by}.", "bold")
-    done = [str(command) for command in ramp.set_back]
-    if ramp.left:
-        yield Text(f"NOT SET BACK: {ramp.left}.", "bold red")
-    elif done:
-        yield Text(f"Set back afterwards: {', '.join(done)}; read back.")
-    before = record["limit_before_ma"]
-    if ramp.highest < before and done:
-        yield Text(
-            f"That is max_curr of this station; before it was "
-            f"{_amperes(before)} A."
         )

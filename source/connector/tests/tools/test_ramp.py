@@ -87,6 +87,7 @@ class PaperStation:
             for key, value in (CHARGING | dict(settings)).items()
             if value is not None
         }
+        self.at_stop: dict[str, object] = {}
         self.offers = True
         self.outcome = Outcome.APPLIED
         self.facts = StationFacts("garage")
@@ -105,6 +106,9 @@ class PaperStation:
             self.now += 1.0
             if self.now in self.at:
                 self.at[self.now](ramp)
+            if self._waiting and self.outcome is Outcome.APPLIED:
+                # Report 2 is what proves it.
+                self._tell()
             for command in self._waiting:
                 ramp.note(CommandFinished("garage", command, self.outcome))
             self._waiting = ramp.advance(self.now)
@@ -126,7 +130,7 @@ class PaperStation:
             case Enable(on=on):
                 self.report_2["Enable user"] = int(on)
             case SetCurrentTimed(limit=0):
-                self.report_2["Enable user"] = 0
+                self.report_2 |= {"Enable user": 0} | self.at_stop
             case SetCurrentTimed(limit=limit):
                 self.report_2 |= {"Curr user": limit, "Curr timer": limit}
             case SetCurrent(limit=limit):
@@ -134,7 +138,7 @@ class PaperStation:
         self._offer_at = self.now + OFFER_FOLLOWS_S
         if self.report_2["Enable user"] == 0:
             self.report_2 |= {"State": 5, "Enable sys": 0, "Max curr": 0}
-        elif self.report_2["State"] == 5:
+        elif self.report_2["State"] == 5 and not self.report_2["Authreq"]:
             self.report_2 |= {"State": 3, "Enable sys": 1}
 
     def _follow(self) -> None:
@@ -306,6 +310,30 @@ def test_what_forbids_charging_ends_it_and_is_not_lifted(
     assert word in ramp.ended_by
     assert station.sent == ["currtime 6000 1", "curr 63000"]
     assert ramp.result is Result.FAILED
+
+
+def test_a_stop_that_comes_just_before_a_step_is_not_lifted_by_it() -> None:
+    station = PaperStation()
+    disabled = {"State": 5, "Enable user": 0, "Enable sys": 0, "Max curr": 0}
+
+    def disable(_ramp: Ramp) -> None:
+        station.report_2 |= disabled
+        station.facts.note_fields({"Enable sys": 0})
+
+    station.at[21.0] = disable
+    ramp = station.run()
+    assert ramp.steps[0].verdict is Verdict.AS_OFFERED
+    assert station.sent == ["currtime 6000 1", "curr 63000"]
+    assert "disabled" in ramp.ended_by
+
+
+def test_a_card_that_has_to_be_shown_again_is_told() -> None:
+    station = PaperStation()
+    station.at_stop = {"Authreq": 1}
+    ramp = station.run(6_000)
+    assert ramp.result is Result.PASSED
+    assert ramp.afterwards is not None
+    assert ramp.afterwards.code == "authorization"
 
 
 def test_a_limit_of_somebody_else_stays() -> None:
