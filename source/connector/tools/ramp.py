@@ -257,8 +257,7 @@ def command(
     any time; what was set before is set back. The record goes to standard
     output, to be filed. Needs port 7090: stop the connector meanwhile.
 
-    Example: `keba ramp garage --yes`, `keba ramp garage --steps 6,13.5 --yes
-    >record.txt`
+    Example: `keba ramp garage --yes`, `keba ramp garage --steps 6,13.5`
     """
     settings = tool_settings()
     [(name, target)] = chosen_stations(settings, [station]).items()
