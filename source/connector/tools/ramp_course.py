@@ -494,15 +494,16 @@ class Ramp:
 
     def _former_limit(self) -> Command:
         current = min(self.current_before, self.highest)
-        had_limit = self.current_before != CURRENT_MAX_MA
         if self._was_timed and self._facts.has_vehicle is False:
             # It would have ended with the session.
             current = self.highest
         is_enabled = self._facts.number("Enable user") != 0
-        lasts_until_unplugged = (
-            self._was_timed if had_limit else (self._has_phase_switch)
-        )
-        if lasts_until_unplugged and (is_enabled or self._has_stopped):
+        if self.current_before == CURRENT_MAX_MA:
+            # That is no limit; how long it lasts makes no difference.
+            uses_timer = self._has_phase_switch
+        else:
+            uses_timer = self._was_timed
+        if uses_timer and (is_enabled or self._has_stopped):
             return SetCurrentTimed(Milliampere(current), Seconds(1))
         # Unlike `currtime` it lifts nobody's stop.
         return SetCurrent(Milliampere(current))
