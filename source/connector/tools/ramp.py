@@ -85,7 +85,7 @@ def check(facts: StationFacts, steps: list[int]) -> None:
     Problem
         With the cause, and what to do; nothing was sent yet.
     """
-    finding = obstacle(facts) or _doubt(facts)
+    finding = obstacle(facts) or _spoiler(facts)
     if finding is not None:
         parts = (f"{finding.about} {finding.meaning}", finding.evidence)
         raise Problem(
