@@ -114,7 +114,7 @@ def check(facts: StationFacts, steps: list[int]) -> None:
         )
 
 
-def _doubt(facts: StationFacts) -> Finding | None:
+def _spoiler(facts: StationFacts) -> Finding | None:
     """Return what spoils a test, although it forbids nothing."""
     spoilers = {Code.SECOND_CLIENT}
     if not is_known(facts):
