@@ -80,6 +80,8 @@ class ConnectorView:
         self._topic_of_actuator: dict[str, str] = {}
         self._key_of_topic: dict[str, str] = {}
         self._by_topic: dict[str, Reading] = {}
+        self._names: set[str] | None = None
+        """Those of `stations` in keys, which are many; None: to be found."""
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -106,6 +108,7 @@ class ConnectorView:
         elif kind == "datapoint_map":
             self._take_map(content)
         elif kind == "available_datapoints":
+            self._names = None
             self.available = {
                 "sensor": _dict(content.get("sensor")),
                 "actuator": _dict(content.get("actuator")),
@@ -180,8 +183,14 @@ class ConnectorView:
             *available.get("actuator", ()),
             *available.get("sensor", ()),
         )
-        names = {split_key(key)[0] for key in keys}
-        return tuple(sorted(names - {FLEET}))
+        if self._names is None:
+            self._names = {split_key(key)[0] for key in keys} - {FLEET}
+        return tuple(sorted(self._names | self.facts_of_stations.keys()))
+
+    @property
+    def newest_heartbeat(self) -> tuple[int, int] | None:
+        """When it was sent and until when the next is promised, in ms."""
+        return self._heartbeats[-1] if self._heartbeats else None
 
     @property
     def is_name_used_twice(self) -> bool:
@@ -201,6 +210,7 @@ class ConnectorView:
 
     def _take_map(self, content: Mapping[str, Any]) -> None:
         self.has_map = True
+        self._names = None
         sensors = _dict(content.get("sensor"))
         actuators = _dict(content.get("actuator"))
         self._key_of_topic = {
