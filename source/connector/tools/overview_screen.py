@@ -257,7 +257,7 @@ def _fitting(
 
 
 def _line(cells: Sequence[tuple[str, str, int, bool]]) -> Text:
-    line = Text(no_wrap=True, overflow="crop")
+    line = Text()
     for text, style, width, is_number in cells:
         shown = printable(text)
         padded = shown.rjust(width) if is_number else shown.ljust(width)
@@ -345,6 +345,9 @@ def screen_of(
         lines += [Text(), *details]
     lines = lines[: height - 1]
     lines.append(_footer(scene, first, len(shown), width))
+    for line in lines:
+        # A line more would push the others out of the screen.
+        line.no_wrap, line.overflow = True, "crop"
     return Screen(lines, per_page)
 
 
@@ -412,7 +415,9 @@ def _details(summary: Summary, scene: Scene, width: int) -> list[Text]:
         text = f"{summary.station}: {_sentences(row.text, row.advice)}"
         style = SEVERITY_STYLES[row.severity]
         lines += _wrapped(text, style, width)
-    facts = [f"seen {scene.age(summary.last_seen_ms)}"]
+    facts = []
+    if summary.last_seen_ms is not None:
+        facts.append(f"seen {scene.age(summary.last_seen_ms)}")
     if summary.plug:
         facts.append(summary.plug)
     if summary.wanted_a is not None:
@@ -438,7 +443,7 @@ def _footer(scene: Scene, first: int, count: int, width: int) -> Text:
     where = f"{first + 1} to {first + count} of {total}" if total else ""
     gap = width - len(keys) - len(where)
     text = f"{keys}{' ' * gap}{where}" if gap > 1 else "q ends"
-    return Text(text, "dim", no_wrap=True, overflow="crop")
+    return Text(text, "dim")
 
 
 def _sentences(*parts: str) -> str:

@@ -26,7 +26,7 @@ from connector.tools.problems import Problem, UsageProblem
 PLAIN_WIDTH = 100
 """Columns of texts where the output is no terminal but a pipe or a log."""
 
-TABLE_WIDTH = 300
+TABLE_WIDTH = 1000
 """Columns of tables there: no line shall break."""
 
 
