@@ -5,7 +5,7 @@ Messages go in as they come; what is known of the connector can be asked for.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,8 @@ class ConnectorView:
         The retained status of the connector, once it came.
     diagnosis : dict or None
         What the connector has found, once it came.
+    active_stations : set
+        Names of the stations with a datapoint that is active.
     other_maps : set
         Names of other connectors that have a datapoint map.
     """
@@ -73,6 +75,7 @@ class ConnectorView:
         self.available: dict[str, dict[str, Any]] | None = None
         self.status: dict[str, Any] | None = None
         self.diagnosis: dict[str, Any] | None = None
+        self.active_stations: set[str] = set()
         self.other_maps: set[str] = set()
         self.has_map = False
         self._is_heard = False
@@ -80,8 +83,7 @@ class ConnectorView:
         self._topic_of_actuator: dict[str, str] = {}
         self._key_of_topic: dict[str, str] = {}
         self._by_topic: dict[str, Reading] = {}
-        self._names: set[str] | None = None
-        """Those of `stations` in keys, which are many; None: to be found."""
+        self._available_stations: set[str] = set()
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -108,11 +110,11 @@ class ConnectorView:
         elif kind == "datapoint_map":
             self._take_map(content)
         elif kind == "available_datapoints":
-            self._names = None
             self.available = {
                 "sensor": _dict(content.get("sensor")),
                 "actuator": _dict(content.get("actuator")),
             }
+            self._available_stations = _stations_of(*self.available.values())
         elif kind == "status":
             self.status = content
             self._is_heard &= is_retained
@@ -176,16 +178,8 @@ class ConnectorView:
     @property
     def stations(self) -> tuple[str, ...]:
         """Names of the stations that the connector knows."""
-        available = self.available or {}
-        keys = (
-            *self._topic_of_actuator,
-            *self._key_of_topic.values(),
-            *available.get("actuator", ()),
-            *available.get("sensor", ()),
-        )
-        if self._names is None:
-            self._names = {split_key(key)[0] for key in keys} - {FLEET}
-        return tuple(sorted(self._names | self.facts_of_stations.keys()))
+        known = self.facts_of_stations.keys() | self._available_stations
+        return tuple(sorted(known | self.active_stations))
 
     @property
     def newest_heartbeat(self) -> tuple[int, int] | None:
@@ -210,7 +204,6 @@ class ConnectorView:
 
     def _take_map(self, content: Mapping[str, Any]) -> None:
         self.has_map = True
-        self._names = None
         sensors = _dict(content.get("sensor"))
         actuators = _dict(content.get("actuator"))
         self._key_of_topic = {
@@ -223,6 +216,9 @@ class ConnectorView:
             for topic, key in actuators.items()
             if isinstance(key, str)
         }
+        self.active_stations = _stations_of(
+            self._key_of_topic.values(), self._topic_of_actuator
+        )
         self.readings = {}
         for topic, key in self._key_of_topic.items():
             if topic in self._by_topic:
@@ -252,6 +248,11 @@ class ConnectorView:
         if isinstance(sent, int) and isinstance(promised, int):
             self._heartbeats.append((sent, promised))
             del self._heartbeats[:-HEARTBEATS_KEPT]
+
+
+def _stations_of(*keys: Iterable[str]) -> set[str]:
+    """Return whose datapoints these are."""
+    return {split_key(key)[0] for some in keys for key in some} - {FLEET}
 
 
 def _object_of(payload: bytes) -> dict[str, Any] | None:

@@ -392,16 +392,11 @@ def _map_row(view: ConnectorView, stations: Iterable[str]) -> Row:
     check = "datapoints"
     if not view.has_map:
         return _row_of_finding(check, _missing_map(view))
-    active = (*view.active_sensors, *view.active_actuators)
     text = (
         f"{len(view.active_sensors)} sensors and "
         f"{len(view.active_actuators)} actuators are active"
     )
-    without = [
-        name
-        for name in stations
-        if not any(key.startswith(f"{name}__") for key in active)
-    ]
+    without = [name for name in stations if name not in view.active_stations]
     if without and "." not in "".join(without):
         return Row(
             check,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any
+from typing import Any, cast
 
 from connector.bemcom.actuators import ACTUATORS
 from connector.diagnosis.causes import (
@@ -83,6 +83,8 @@ class Summary:
     @property
     def urgency(self) -> int:
         """How much it needs somebody; 0 if it does not."""
+        if self.is_offline:
+            return Severity.ERROR
         return max(map(_urgency_of, self.findings), default=0)
 
 
@@ -159,12 +161,11 @@ def summary_of(
     if connection is None:
         connection = _connection_by(facts, found)
     state = value("report 2__State")
-    reasons = [connection]
     if connection in (None, Code.OK):
-        reasons += [
-            _text(value("readings__not_charging_reason")),
-            str(Code.ERROR) if state == State.ERROR else None,
-        ]
+        reason = _text(value("readings__not_charging_reason"))
+        reasons = [reason, str(Code.ERROR) if state == State.ERROR else None]
+    else:
+        reasons = [connection]
     result, result_at_ms = _newest_result(view, station)
     return Summary(
         station=station,
@@ -201,12 +202,15 @@ def _rows_of_reasons(
     """Yield what datapoints tell and no finding does."""
     codes = {row.code for row in found}
     for reason in reasons:
-        cause = CAUSES.get(reason) if reason else None  # type: ignore[call-overload]
-        if cause is not None and cause.code not in {*codes, Code.OK}:
-            yield Row(
-                "", cause.severity, cause.meaning, cause.code, cause.advice
-            )
-            codes.add(cause.code)
+        if not reason or reason in codes:
+            continue
+        codes.add(reason)
+        # Another version of the connector may know others.
+        cause = CAUSES.get(cast("Code", reason))
+        if cause is None:
+            yield Row("", Severity.WARNING, reason, reason)
+        else:
+            yield Row("", cause.severity, cause.meaning, reason, cause.advice)
 
 
 def _last_seen_ms(view: ConnectorView, station: str) -> int | None:
@@ -261,11 +265,14 @@ def summary_as_json(summary: Summary) -> dict[str, Any]:
 
 
 def time_of_day(timestamp_ms: int | None) -> str | None:
-    """Return local time; None for None."""
+    """Return local time; None for None, and for what is no time."""
     if timestamp_ms is None:
         return None
-    moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
-    return f"{moment.astimezone():%H:%M:%S}"
+    try:
+        moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+        return f"{moment.astimezone():%H:%M:%S}"
+    except (OverflowError, ValueError, OSError):
+        return None
 
 
 def _scaled(value: Any, factor: float) -> float | None:

@@ -1,6 +1,6 @@
 """`watch`: the stations as they are now, from MQTT.
 
-The screen is drawn with Rich and four keys, not by a framework for terminal
+The screen is drawn with Rich and a few keys, not by a framework for terminal
 applications: Textual takes a second more to start, and 20 MiB of the 128 that
 the container has.
 """
@@ -100,7 +100,7 @@ class Presence:
         if self._lost_at is None:
             self._lost_at = now_s
         age = terminal.age_in_words(now_s - self._lost_at)
-        return f"the broker {self._where} was lost {age}, is sought; {_OLD}"
+        return f"broker {self._where} lost {age}, trying again; {_OLD}"
 
     def _note_heartbeat(self, view: ConnectorView, now_s: float) -> None:
         """Note by our clock when the next one is due."""
@@ -147,8 +147,8 @@ class Watch:
         )
 
 
-def watch(settings: ToolSettings, broker: BrokerClient) -> Watch:
-    """Begin to look."""
+def watch_of(settings: ToolSettings, broker: BrokerClient) -> Watch:
+    """Begin to watch."""
     interval_s = settings.poll_seconds * settings.publish_unchanged_every
     return Watch(
         broker,
@@ -160,7 +160,7 @@ def watch(settings: ToolSettings, broker: BrokerClient) -> Watch:
 
 def notices_of(view: ConnectorView, stations: list[Summary]) -> list[Row]:
     """Return what was found beside the stations."""
-    names = [one.station for one in stations]
+    names = {one.station: one for one in stations}
     told = [
         row_of_told(finding)
         for finding in view.findings
@@ -190,7 +190,7 @@ def command(
     settings = tool_settings()
     require_broker(settings)
     with BrokerClient(settings) as broker:
-        view = watch(settings, broker)
+        view = watch_of(settings, broker)
         if not (once or as_json) and sys.stdout.isatty():
             broker.wait_for(_has_begun, FIRST_LOOK_S)
             _watch_live(view)

@@ -186,7 +186,7 @@ def test_watch_lives_in_a_terminal_through_the_loss_of_its_broker(
         _see(ours, lambda screen: "1 to 1 of 1" in screen)
         broker.freeze()
         frozen_at = time.monotonic()
-        lost = f"the broker 127.0.0.1:{broker.port} was lost"
+        lost = f"broker 127.0.0.1:{broker.port} lost"
         _see(ours, lambda screen: lost in screen)
         # Two seconds, and some for a busy machine.
         assert time.monotonic() - frozen_at < 4.0

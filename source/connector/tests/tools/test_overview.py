@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connector.diagnosis.causes import CAUSES, Code
+from connector.diagnosis.causes import CAUSES, Code, Severity
 from connector.tools.connector_view import ConnectorView
 from connector.tools.overview import (
     CALM_S,
@@ -145,7 +145,9 @@ def test_a_cause_that_this_tool_does_not_know_is_shown_as_it_is() -> None:
         view_of({"garage__connection__reason": "eaten_by_a_marten"})
     )
     assert garage.is_offline
-    assert summary_as_json(garage)["connection"] == "eaten_by_a_marten"
+    assert garage.urgency == Severity.ERROR
+    machine = summary_as_json(garage)
+    assert machine["connection"] == machine["cause"] == "eaten_by_a_marten"
 
 
 def test_the_gravest_finding_is_the_cause() -> None:
@@ -174,6 +176,13 @@ def test_without_last_seen_the_newest_report_tells_the_age() -> None:
         view_of({"garage__report 2__State": 2, "garage__report 3__P": 0})
     )
     assert garage.last_seen_ms == 1001
+
+
+def test_a_nonsensical_time_is_none() -> None:
+    (garage,) = summaries_of(
+        view_of({"garage__connection__last_seen": 10**300})
+    )
+    assert summary_as_json(garage)["last_seen"] is None
 
 
 # --- the order --------------------------------------------------------------

@@ -226,7 +226,7 @@ def test_when_nothing_comes_in_that_is_said_and_all_is_dim(
     width: int, height: int
 ) -> None:
     stations = [station("attic"), station("yard", Code.NO_REPLY)]
-    trouble = "the broker 127.0.0.1:1883 was lost 2 s ago"
+    trouble = "broker 127.0.0.1:1883 lost 2 s ago"
     screen = screen_of(scene(*stations, trouble=trouble), width, height)
     assert trouble in text(screen)[1]
     for line in screen.lines:
