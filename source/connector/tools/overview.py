@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, cast
@@ -241,24 +241,13 @@ def _newest_result(
 
 def summary_as_json(summary: Summary) -> dict[str, Any]:
     """Return a summary for machines."""
+    known = asdict(summary)
+    del known["findings"]
     cause = summary.cause
     result = (summary.result, time_of_day(summary.result_at_ms))
-    return {
-        "station": summary.station,
-        "connection": summary.connection,
-        "state": summary.state,
-        "plug": summary.plug,
-        "power_kw": summary.power_kw,
-        "session_kwh": summary.session_kwh,
-        "total_kwh": summary.total_kwh,
-        "wanted_a": summary.wanted_a,
-        "offered_a": summary.offered_a,
-        "limited_by": summary.limited_by,
-        "error": summary.error,
+    return known | {
         "result": " ".join(part for part in result if part) or None,
-        "result_at_ms": summary.result_at_ms,
         "last_seen": time_of_day(summary.last_seen_ms),
-        "last_seen_ms": summary.last_seen_ms,
         "cause": cause.code if cause else "",
         "advice": cause.advice if cause else "",
     }
