@@ -23,8 +23,6 @@ from testbed.connector_process import ConnectorProcess
 ADDRESSES = {"garage": "127.0.0.2", "yard": "127.0.0.3"}
 SCENARIOS = {"garage": "always-charging", "yard": "idle"}
 CONNECTOR = "keba-p30-connector"
-AMQTT_PUB = ".venv/bin/amqtt_pub -q 1 --url mqtt://{}:{}"
-"""QoS 1: with 0 it hangs up before the message has left."""
 
 SPEED = 5.0
 """Time in the stations passes so much faster: energy should be seen to grow."""
@@ -81,7 +79,11 @@ def _run(seconds: float) -> int:
             time.sleep(max(0.0, min(wait_s, ends_at - time.monotonic())))
             return time.monotonic() >= ends_at or not connector.is_running()
 
-        had_values = show(api, AMQTT_PUB.format(HOST, port), is_over)
+        keba = [
+            f"export MQTT_BROKER_HOST={HOST} MQTT_BROKER_PORT={port}",
+            ".venv/bin/keba",
+        ]
+        had_values = show(api, keba, is_over)
         if had_values and connector.is_running():
             return 0
         print(connector.output, file=sys.stderr)

@@ -5,14 +5,13 @@ BEMCom's API, without which no datapoint is selected and no value published.
 """
 
 import itertools
-import json
 import os
 import signal
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -28,7 +27,11 @@ STATIONS = ("garage", "yard")
 FIRST_VALUES_S = 15.0
 LIVE_EVERY_S = 0.5
 LINES_EVERY_S = 2.0
-NEWEST_LOG_ROWS = 5
+LEAST_LOG_LINES = 4
+OLD_AFTER_S = 25.0
+"""Two polls, as the demo has them, and a bit."""
+
+MISSING = "–"
 
 HOW_TO_SEND_EVERY = 12
 """Lines of each station; then it scrolls out of sight."""
@@ -45,19 +48,20 @@ def main() -> int:
         host=os.environ["MQTT_BROKER_HOST"],
         selects_all=True,
     ) as api:
-        show(api, "docker compose exec broker mosquitto_pub", is_over.wait)
+        show(api, ["docker compose exec connector keba"], is_over.wait)
     return 0
 
 
 def show(
-    api: BemcomApi, publish: str, is_over: Callable[[float], object]
+    api: BemcomApi, keba: list[str], is_over: Callable[[float], object]
 ) -> bool:
     """Show values as soon as there are any; tell whether there were.
 
     Parameters
     ----------
-    publish
-        The command with which a user publishes at the same broker.
+    keba
+        How a user calls the tools for the same broker: lines, of which the
+        last one still needs a command.
     is_over
         Waits so many seconds, or less; tells whether to end.
     """
@@ -67,33 +71,32 @@ def show(
             return False
     console = Console()
     if console.is_terminal:
-        _show_live(api, publish, is_over, console)
+        _show_live(api, keba, is_over, console)
     else:
-        _show_lines(api, publish, is_over)
+        _show_lines(api, keba, is_over)
     return has_values(api)
 
 
 def _show_live(
     api: BemcomApi,
-    publish: str,
+    keba: list[str],
     is_over: Callable[[float], object],
     console: Console,
 ) -> None:
     with Live(console=console, auto_refresh=False) as live:
-        live.update(_screen(api, publish), refresh=True)
+        live.update(screen_of(api, keba, *console.size), refresh=True)
         while not is_over(LIVE_EVERY_S):
-            live.update(_screen(api, publish), refresh=True)
+            live.update(screen_of(api, keba, *console.size), refresh=True)
 
 
 def _show_lines(
-    api: BemcomApi, publish: str, is_over: Callable[[float], object]
+    api: BemcomApi, keba: list[str], is_over: Callable[[float], object]
 ) -> None:
     for count in itertools.count():
         if count % HOW_TO_SEND_EVERY == 0:
-            print(how_to_send(api, publish))
+            print("\n".join(how_to_send(api, keba)))
         for station in STATIONS:
-            cells = cells_of(api, station).items()
-            print(f"{station}: {', '.join(f'{t} {text}' for t, text in cells)}")
+            print(line_of(api, station))
         sys.stdout.flush()
         if is_over(LINES_EVERY_S):
             return
@@ -105,18 +108,26 @@ def has_values(api: BemcomApi) -> bool:
     return None not in powers
 
 
-def how_to_send(api: BemcomApi, publish: str) -> str:
-    """Return commands that write actuators; empty until they are selected."""
+def how_to_send(api: BemcomApi, keba: list[str]) -> list[str]:
+    """Return commands that write actuators; none until they are selected."""
     if not has_values(api):
-        return ""
-    lines = [
-        f"  {publish} -t {api.topic(key)} "
-        f"-m '{json.dumps({'value': value, 'timestamp': 0})}'"
-        for key, value in (("garage__curr", 10_000), ("garage__ena", 0))
+        return []
+    *before, call = keba
+    return [
+        "Send a command from a second terminal, for instance:",
+        *(f"  {line}" for line in before),
+        f"  {call} send garage curr 10000 --yes",
+        f"  {call} send garage ena 0 --yes",
     ]
-    return "\n".join(
-        ["Write an actuator from a second terminal, for instance:", *lines]
-    )
+
+
+def line_of(api: BemcomApi, station: str) -> str:
+    """Return what a log shows of a station, also beside compose's prefix."""
+    cells = cells_of(api, station)
+    if cells["online"] == "no":
+        return f"{station}: offline, seen {cells['seen']}"
+    values = ", ".join(cells[title] for title in ("state", "power", "session"))
+    return f"{station}: {values}, {cells['offered']} (wanted {cells['wanted']})"
 
 
 def cells_of(api: BemcomApi, station: str) -> dict[str, str]:
@@ -127,44 +138,62 @@ def cells_of(api: BemcomApi, station: str) -> dict[str, str]:
 
     online = {True: "yes", False: "no"}
     return {
-        "online": online.get(value("connection__online"), "…"),
+        "online": online.get(value("connection__online"), MISSING),
         "state": _state(value("report 2__State")),
         "power": _scaled(value("report 3__P"), 1e-6, "kW"),
-        "this session": _scaled(value("report 3__E pres"), 1e-4, "kWh"),
-        "limit wanted": _scaled(value("report 2__Curr user"), 1e-3, "A"),
-        "limit offered": _scaled(value("report 2__Max curr"), 1e-3, "A"),
-        "last seen": _time_of_day(value("connection__last_seen")),
+        "session": _scaled(value("report 3__E pres"), 1e-4, "kWh"),
+        "wanted": _scaled(value("report 2__Curr user"), 1e-3, "A", 1),
+        "offered": _scaled(value("report 2__Max curr"), 1e-3, "A", 1),
+        "seen": _age(value("connection__last_seen")),
     }
 
 
 def _state(value: Any) -> str:
-    return "…" if value is None else WORDS["State"][value]
+    return MISSING if value is None else WORDS["State"][value]
 
 
-def _scaled(value: Any, factor: float, unit: str) -> str:
-    return "…" if value is None else f"{value * factor:.2f} {unit}"
+def _scaled(value: Any, factor: float, unit: str, digits: int = 2) -> str:
+    return MISSING if value is None else f"{value * factor:.{digits}f} {unit}"
 
 
-def _time_of_day(timestamp_ms: Any) -> str:
+def _age(timestamp_ms: Any) -> str:
     if timestamp_ms is None:
-        return "…"
-    moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
-    return f"{moment.astimezone():%H:%M:%S}"
+        return MISSING
+    return f"{_seconds_since(timestamp_ms):.0f} s ago"
 
 
-def _screen(api: BemcomApi, publish: str) -> RenderableType:
+def _seconds_since(timestamp_ms: float) -> float:
+    return max(0.0, time.time() - timestamp_ms / 1000)
+
+
+def _is_old(api: BemcomApi, station: str) -> bool:
+    seen = api.value(f"{station}__connection__last_seen")
+    return seen is not None and _seconds_since(seen) > OLD_AFTER_S
+
+
+def screen_of(
+    api: BemcomApi, keba: list[str], width: int, height: int
+) -> RenderableType:
     """Return the table, the newest log lines and how to go on."""
-    table = Table("station", title="KEBA P30 connector: values on MQTT")
+    table = Table("station", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for title in cells_of(api, STATIONS[0]):
         table.add_column(title, no_wrap=True)
     for station in STATIONS:
-        table.add_row(station, *cells_of(api, station).values())
-    log = "\n".join([*api.log_rows][-NEWEST_LOG_ROWS:])
+        style = "dim" if _is_old(api, station) else ""
+        table.add_row(station, *cells_of(api, station).values(), style=style)
+    above = Text("KEBA P30 connector: values on MQTT", style="bold")
+    below = Text("\n".join([*how_to_send(api, keba), "Ctrl-C ends the demo."]))
+    others = len(("title", "heads", *STATIONS, "received", ""))
+    room = max(LEAST_LOG_LINES, height - others - len(below.split()) - 1)
+    rows = [*api.log_rows][-room:]
+    log = [line for row in rows for line in textwrap.wrap(row, width)][-room:]
     return Group(
+        above,
         table,
-        f"{api.received} values received",
-        Text(log, style="dim"),
-        Text(f"\n{how_to_send(api, publish)}\nCtrl-C ends the demo."),
+        f"{api.received} values received; the connector's log:",
+        Text("\n".join(log), style="dim"),
+        Text(),
+        below,
     )
 
 

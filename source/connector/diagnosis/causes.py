@@ -383,6 +383,12 @@ CAUSES: Mapping[Code, Cause] = {
     for cause in (*LINK, *CHARGING, *STATION_HINTS, *SURROUNDINGS)
 }
 
+WAITS_FOR_SOMEBODY = frozenset(
+    {Code.AUTHORIZATION, Code.INPUT, Code.STATION, Code.INTERRUPTED}
+)
+"""No faults, but they last until somebody does something. What a command has
+stopped, a vehicle that is full and what passes by itself do not belong here."""
+
 LIMITS = (
     "none",
     "hardware",

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import socket
 import threading
 import time
@@ -33,6 +34,12 @@ TIMEOUT_S = 5.0
 QUIET_S = 0.3
 """Retained messages come right after the answer to the subscription, so
 after that and so long a silence they are all in."""
+
+KEEPALIVE_S = 15
+"""After a silence twice as long the connection is made anew."""
+
+RECONNECT_S = 1
+"""Pause before a lost connection is tried again."""
 
 _BROKER_ADVICE = (
     "See that the broker runs, and that MQTT_BROKER_HOST and "
@@ -77,14 +84,15 @@ class BrokerClient:
         self._is_closed = False
         self._login = settings.login
         self._last_message_at = time.monotonic()
+        self._asked_at: float | None = None
         self._client = self._make_client()
 
     def __enter__(self) -> Self:
         try:
-            self._client.connect(self._host, self._port)
+            self._client.connect(self._host, self._port, KEEPALIVE_S)
         except (OSError, ValueError) as error:
             trouble = connect_trouble(error, self._login)
-            raise _problem(self._where, trouble, _code_of(error)) from None
+            raise _problem(self.where, trouble, _code_of(error)) from None
         self._client.loop_start()
         try:
             self._wait_for_connack()
@@ -127,6 +135,29 @@ class BrokerClient:
                 self._changed.wait(quiet_until - now)
         return self.view
 
+    @property
+    def where(self) -> str:
+        """Address and port of the broker."""
+        return f"{self._host}:{self._port}"
+
+    def silence_s(self) -> float:
+        """Return for how many seconds the broker has owed an answer.
+
+        It is asked here, so call this often. MQTT's keepalive would notice a
+        silent broker too late, or with a short one the broker would hang up.
+        A lost broker comes back by itself; until then it is silent for ever.
+        """
+        if not self._client.is_connected():
+            return math.inf
+        now = time.monotonic()
+        # paho's thread may forget it at any moment.
+        asked_at = self._asked_at
+        if asked_at is None:
+            asked_at = self._asked_at = now
+            # Of all that it must answer this changes nothing.
+            self._client.unsubscribe(f"{self.view.name}/nothing")
+        return now - asked_at
+
     def write(self, topic: str, value: Any) -> None:
         """Publish a value as BEMCom's API does: QoS 0, not retained."""
         message = {"value": value, "timestamp": time.time_ns() // 1_000_000}
@@ -135,13 +166,10 @@ class BrokerClient:
 
     # --- inside ------------------------------------------------------------
 
-    @property
-    def _where(self) -> str:
-        return f"{self._host}:{self._port}"
-
     def _make_client(self) -> Client:
         client = Client(CallbackAPIVersion.VERSION2)
         client.connect_timeout = TIMEOUT_S
+        client.reconnect_delay_set(RECONNECT_S, RECONNECT_S)
         login = self._login
         if login.username is not None:
             client.username_pw_set(login.username, login.password)
@@ -150,6 +178,7 @@ class BrokerClient:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_answer
         client.on_message = self._on_message
         return client
 
@@ -169,7 +198,7 @@ class BrokerClient:
             trouble = Trouble(
                 "it accepts connections, but is no MQTT broker that answers"
             )
-        raise _problem(self._where, trouble, "broker_silent")
+        raise _problem(self.where, trouble, "broker_silent")
 
     def _leave(self) -> None:
         self._client.disconnect()
@@ -179,6 +208,7 @@ class BrokerClient:
         self._client.on_connect = None
         self._client.on_disconnect = None
         self._client.on_subscribe = None
+        self._client.on_unsubscribe = None
         self._client.on_message = None
 
     # paho's callbacks, in its thread.
@@ -204,9 +234,13 @@ class BrokerClient:
             self._is_subscribed = True
             self._changed.notify_all()
 
+    def _on_answer(self, *_: object) -> None:
+        self._asked_at = None
+
     def _on_disconnect(self, *_: object) -> None:
         with self._changed:
             self._is_closed = True
+            self._asked_at = None
             self._changed.notify_all()
 
     def _on_message(

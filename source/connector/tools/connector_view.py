@@ -5,7 +5,7 @@ Messages go in as they come; what is known of the connector can be asked for.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,8 @@ class ConnectorView:
         The retained status of the connector, once it came.
     diagnosis : dict or None
         What the connector has found, once it came.
+    active_stations : set
+        Names of the stations with a datapoint that is active.
     other_maps : set
         Names of other connectors that have a datapoint map.
     """
@@ -73,6 +75,7 @@ class ConnectorView:
         self.available: dict[str, dict[str, Any]] | None = None
         self.status: dict[str, Any] | None = None
         self.diagnosis: dict[str, Any] | None = None
+        self.active_stations: set[str] = set()
         self.other_maps: set[str] = set()
         self.has_map = False
         self._is_heard = False
@@ -80,6 +83,7 @@ class ConnectorView:
         self._topic_of_actuator: dict[str, str] = {}
         self._key_of_topic: dict[str, str] = {}
         self._by_topic: dict[str, Reading] = {}
+        self._available_stations: set[str] = set()
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -110,6 +114,7 @@ class ConnectorView:
                 "sensor": _dict(content.get("sensor")),
                 "actuator": _dict(content.get("actuator")),
             }
+            self._available_stations = _stations_of(*self.available.values())
         elif kind == "status":
             self.status = content
             self._is_heard &= is_retained
@@ -173,15 +178,13 @@ class ConnectorView:
     @property
     def stations(self) -> tuple[str, ...]:
         """Names of the stations that the connector knows."""
-        available = self.available or {}
-        keys = (
-            *self._topic_of_actuator,
-            *self._key_of_topic.values(),
-            *available.get("actuator", ()),
-            *available.get("sensor", ()),
-        )
-        names = {split_key(key)[0] for key in keys}
-        return tuple(sorted(names - {FLEET}))
+        known = self.facts_of_stations.keys() | self._available_stations
+        return tuple(sorted(known | self.active_stations))
+
+    @property
+    def newest_heartbeat(self) -> tuple[int, int] | None:
+        """When it was sent and until when the next is promised, in ms."""
+        return self._heartbeats[-1] if self._heartbeats else None
 
     @property
     def is_name_used_twice(self) -> bool:
@@ -213,6 +216,9 @@ class ConnectorView:
             for topic, key in actuators.items()
             if isinstance(key, str)
         }
+        self.active_stations = _stations_of(
+            self._key_of_topic.values(), self._topic_of_actuator
+        )
         self.readings = {}
         for topic, key in self._key_of_topic.items():
             if topic in self._by_topic:
@@ -242,6 +248,11 @@ class ConnectorView:
         if isinstance(sent, int) and isinstance(promised, int):
             self._heartbeats.append((sent, promised))
             del self._heartbeats[:-HEARTBEATS_KEPT]
+
+
+def _stations_of(*keys: Iterable[str]) -> set[str]:
+    """Return whose datapoints these are."""
+    return {split_key(key)[0] for some in keys for key in some} - {FLEET}
 
 
 def _object_of(payload: bytes) -> dict[str, Any] | None:

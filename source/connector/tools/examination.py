@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connector.bemcom.diagnosis_topic import DiagnosisTopic
-from connector.diagnosis.causes import CAUSES, CHARGING, LINK, Code, Severity
+from connector.diagnosis.causes import CAUSES, Code, Severity
 from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.findings import Finding
 from connector.diagnosis.link import link_cause
@@ -25,7 +25,7 @@ from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
 from connector.tools.host import is_container, rewritten_ports
 from connector.tools.problems import Problem
-from connector.tools.station_rows import Row, moment_in_words, station_rows
+from connector.tools.station_rows import Row, row_of_told, station_rows
 from connector.tools.stations import (
     PATIENCE_S,
     PortTaken,
@@ -108,7 +108,7 @@ def examine(
         _explain_silence(exam, settings, stations, is_alone=unknown == stations)
         if broker is not None:
             exam.broker += broker.read(
-                lambda now: [*_rows_of_broker(now, stations, exam.broker)]
+                lambda now: [*rows_of_broker(now, stations, exam.broker)]
             )
     return exam
 
@@ -145,7 +145,7 @@ def _take_content(
     by_name: dict[str, list[Row]] = {}
     for finding in findings:
         about = str(finding.get("about"))
-        by_name.setdefault(about, []).append(_row_of(finding))
+        by_name.setdefault(about, []).append(row_of_told(finding))
     owners = {station.serial: name for name, station in stations.items()}
     for name in stations:
         if name not in known:
@@ -158,34 +158,6 @@ def _take_content(
         exam.stations[name] = rows
     exam.host += by_name.get("udp", [])
     exam.broker += by_name.get("broker", []) + by_name.get("bemcom", [])
-
-
-def _row_of(finding: Mapping[str, Any]) -> Row:
-    """Make a row of a finding as the topic has it.
-
-    An older or a newer connector may know other causes than this tool.
-    """
-    code = str(finding.get("code", ""))
-    try:
-        severity = Severity[str(finding.get("severity")).upper()]
-    except KeyError:
-        severity = Severity.WARNING
-    parts = [str(finding.get(key) or "") for key in ("meaning", "evidence")]
-    text = ". ".join(part for part in parts if part)
-    since = finding.get("since")
-    if isinstance(since, int):
-        text = f"{text} (since {moment_in_words(since)})"
-    return Row(
-        _check_of(code), severity, text, code, str(finding.get("advice") or "")
-    )
-
-
-def _check_of(code: str) -> str:
-    if code in {str(cause.code) for cause in LINK}:
-        return "link"
-    if code in {str(cause.code) for cause in CHARGING}:
-        return "charging"
-    return code.split("_")[0]
 
 
 # --- alone --------------------------------------------------------------------
@@ -388,7 +360,7 @@ def _enter_broker(
     return broker
 
 
-def _rows_of_broker(
+def rows_of_broker(
     view: ConnectorView, stations: Iterable[str], told: Sequence[Row]
 ) -> Iterator[Row]:
     """Yield what is seen at the broker and not told by the connector."""
@@ -420,16 +392,11 @@ def _map_row(view: ConnectorView, stations: Iterable[str]) -> Row:
     check = "datapoints"
     if not view.has_map:
         return _row_of_finding(check, _missing_map(view))
-    active = (*view.active_sensors, *view.active_actuators)
     text = (
         f"{len(view.active_sensors)} sensors and "
         f"{len(view.active_actuators)} actuators are active"
     )
-    without = [
-        name
-        for name in stations
-        if not any(key.startswith(f"{name}__") for key in active)
-    ]
+    without = [name for name in stations if name not in view.active_stations]
     if without and "." not in "".join(without):
         return Row(
             check,

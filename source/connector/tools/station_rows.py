@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
-from connector.diagnosis.causes import CAUSES, LINK, Code, Severity
+from connector.diagnosis.causes import CAUSES, CHARGING, LINK, Code, Severity
 from connector.diagnosis.models import model_notes
 from connector.keba.protocol.dip_switches import UDP_ON, is_on
 from connector.keba.protocol.fields import Plug, State
@@ -37,6 +37,34 @@ class Row:
     text: str
     code: str = ""
     advice: str = ""
+
+
+def row_of_told(finding: Mapping[str, Any]) -> Row:
+    """Make a row of a finding as the topic has it.
+
+    An older or a newer connector may know other causes than this tool.
+    """
+    code = str(finding.get("code", ""))
+    try:
+        severity = Severity[str(finding.get("severity")).upper()]
+    except KeyError:
+        severity = Severity.WARNING
+    parts = [str(finding.get(key) or "") for key in ("meaning", "evidence")]
+    text = ". ".join(part for part in parts if part)
+    since = finding.get("since")
+    if isinstance(since, int):
+        text = f"{text} (since {moment_in_words(since)})"
+    return Row(
+        _check_of(code), severity, text, code, str(finding.get("advice") or "")
+    )
+
+
+def _check_of(code: str) -> str:
+    if code in {str(cause.code) for cause in LINK}:
+        return "link"
+    if code in {str(cause.code) for cause in CHARGING}:
+        return "charging"
+    return code.split("_")[0]
 
 
 def station_rows(

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -19,13 +19,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from connector.tools.problems import Problem, UsageProblem
 
 PLAIN_WIDTH = 100
 """Columns of texts where the output is no terminal but a pipe or a log."""
 
-TABLE_WIDTH = 300
+TABLE_WIDTH = 1000
 """Columns of tables there: no line shall break."""
 
 
@@ -41,10 +42,29 @@ def zone_name() -> str:
     return f"{datetime.now(UTC).astimezone():%Z}"
 
 
+def age_in_words(seconds: float) -> str:
+    """Say how long ago something was; a clock may be ahead of ours."""
+    for length_s, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length_s:
+            return f"{seconds // length_s:.0f} {unit} ago"
+    return f"{max(0.0, seconds):.0f} s ago"
+
+
 def print_json(value: Any) -> None:
     """Write a value for machines."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     sys.stdout.write(text + "\n")
+
+
+def print_lines(lines: Iterable[Text]) -> None:
+    """Write lines as they are."""
+    for line in lines:
+        Console(width=table_width(), highlight=False).print(line)
+
+
+def table_width() -> int:
+    """Return how many columns a table may take."""
+    return console().width if sys.stdout.isatty() else TABLE_WIDTH
 
 
 def print_table(table: Table) -> None:

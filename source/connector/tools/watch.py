@@ -1,198 +1,176 @@
-"""`watch`: the stations as they are now, from MQTT."""
+"""`watch`: the stations as they are now, from MQTT.
+
+The screen is drawn with Rich and a few keys, not by a framework for terminal
+applications: Textual takes a second more to start, and 20 MiB of the 128 that
+the container has.
+"""
 
 import contextlib
+import signal
+import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from enum import IntEnum
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 import typer
-from rich.live import Live
-from rich.table import Table
-from rich.text import Text
+from rich.console import Group
 
-from connector.keba.protocol.fields import Plug, State
+from connector.diagnosis.causes import Severity
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
-from connector.tools.connector_view import ConnectorView, Reading
-from connector.tools.problems import EXIT_FINDINGS, Problem
-from connector.tools.terminal import AsJson, zone_name
-from connector.tools.tool_settings import require_broker, tool_settings
+from connector.tools.connector_view import ConnectorView
+from connector.tools.examination import rows_of_broker
+from connector.tools.keys import QUIT, pressed_keys
+from connector.tools.overview import (
+    Order,
+    Summary,
+    summaries_of,
+    summary_as_json,
+)
+from connector.tools.overview_screen import (
+    Scene,
+    moved,
+    screen_of,
+    whole_of,
+)
+from connector.tools.problems import EXIT_FINDINGS
+from connector.tools.station_rows import Row, row_of_told
+from connector.tools.terminal import AsJson
+from connector.tools.tool_settings import (
+    ToolSettings,
+    require_broker,
+    tool_settings,
+)
 
-MISSING = "…"
+FIRST_LOOK_S = 1.0
+"""After this it shows what there is."""
 
-STATE_STYLES = {
-    "charging": "green",
-    "error": "bold red",
-    "interrupted": "yellow",
-}
+REFRESH_S = 0.5
+
+BROKER_PATIENCE_S = 1.0
+
+INTERVALS_UNTIL_OLD = 2
+SLACK_S = 5.0
+"""A slow round may take so much longer."""
+
+FIRST_HEARTBEAT_S = 30.0
+"""What BEMCom's template takes for the interval, until one has told."""
+HEARTBEAT_SLACK_S = 1.0
+
+_OLD = "what follows is old"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What is shown of one station; None where nothing is known.
+class Presence:
+    """Whether anything new comes in: from the broker, from the connector.
 
     Parameters
     ----------
-    station
-        Its name.
-    connection
-        ``ok``, or why it is offline.
-    state, plug
-        In words.
-    power_kw, session_kwh, total_kwh
-        Power and energy.
-    wanted_a, offered_a
-        Limit by command, and what the vehicle is offered.
-    limited_by, error
-        As the connector tells.
-    result
-        The newest result of a command.
-    last_seen
-        Local time of the last datagram.
+    where
+        Address and port of the broker.
+    now_s
+        The moment, in s of a monotonic clock.
     """
 
-    station: str
-    connection: str | None
-    state: str | None
-    plug: str | None
-    power_kw: float | None
-    session_kwh: float | None
-    total_kwh: float | None
-    wanted_a: float | None
-    offered_a: float | None
-    limited_by: str | None
-    error: str | None
-    result: str | None
-    last_seen: str | None
+    def __init__(self, where: str, now_s: float) -> None:
+        self._where = where
+        self._lost_at: float | None = None
+        self._heartbeat: tuple[int, int] | None = None
+        self._is_due_at = now_s + FIRST_HEARTBEAT_S
+
+    def trouble(
+        self, view: ConnectorView, now_s: float, broker_silence_s: float
+    ) -> str:
+        """Return why nothing new comes in; empty while it does."""
+        if broker_silence_s > BROKER_PATIENCE_S:
+            return self._broker_lost(now_s)
+        self._note_heartbeat(view, now_s)
+        if view.is_online is None and view.has_map:
+            return f"nothing tells yet whether {view.name} is online"
+        if not view.is_online:
+            return f"no connector is online as {view.name}; {_OLD}"
+        silent_s = now_s - self._is_due_at
+        if silent_s > HEARTBEAT_SLACK_S:
+            return (
+                f"no heartbeat of {view.name}: one was due "
+                f"{terminal.age_in_words(silent_s)}; {_OLD}"
+            )
+        return ""
+
+    def _broker_lost(self, now_s: float) -> str:
+        if self._lost_at is None:
+            self._lost_at = now_s
+        age = terminal.age_in_words(now_s - self._lost_at)
+        return f"broker {self._where} lost {age}, trying again; {_OLD}"
+
+    def _note_heartbeat(self, view: ConnectorView, now_s: float) -> None:
+        """Note by our clock when the next one is due."""
+        newest = view.newest_heartbeat
+        if newest != self._heartbeat:
+            self._heartbeat = newest
+            self._is_due_at = now_s + _interval_s(newest)
+        if self._lost_at is not None:
+            # Meanwhile none could come.
+            self._lost_at = None
+            self._is_due_at = now_s + _interval_s(newest)
 
 
-def rows_of(view: ConnectorView) -> list[Row]:
-    """Return a row for each station that the connector knows."""
-    return [row_of(view, station) for station in view.stations]
+def _interval_s(heartbeat: tuple[int, int] | None) -> float:
+    if heartbeat is None:
+        return FIRST_HEARTBEAT_S
+    sent_ms, promised_ms = heartbeat
+    return (promised_ms - sent_ms) / 1000
 
 
-def row_of(view: ConnectorView, station: str) -> Row:
-    """Return what is known of a station."""
+@dataclass(slots=True)
+class Watch:
+    """Makes a scene of what the broker tells."""
 
-    def value(key: str) -> Any:
-        return view.value(f"{station}__{key}")
+    broker: BrokerClient
+    presence: Presence
+    order: Order
+    old_after_s: float
 
-    return Row(
-        station=station,
-        connection=_text(value("connection__reason")),
-        state=_in_words(State, value("report 2__State")),
-        plug=_in_words(Plug, value("report 2__Plug")),
-        power_kw=_scaled(value("report 3__P"), 1e-6),
-        session_kwh=_scaled(value("report 3__E pres"), 1e-4),
-        total_kwh=_scaled(value("report 3__E total"), 1e-4),
-        wanted_a=_scaled(value("report 2__Curr user"), 1e-3),
-        offered_a=_scaled(value("report 2__Max curr"), 1e-3),
-        limited_by=_text(value("readings__limited_by")),
-        error=_text(value("readings__error")),
-        result=newest_result(view, station),
-        last_seen=_time_of_day(value("connection__last_seen")),
+    def scene(self) -> Scene:
+        """Return what there is to be shown now."""
+        return self.broker.read(self._scene)
+
+    def _scene(self, view: ConnectorView) -> Scene:
+        now_s = time.monotonic()
+        stations = summaries_of(view)
+        return Scene(
+            title=" ".join([view.name, view.version]).strip(),
+            stations=self.order.arrange(stations, now_s),
+            now_ms=time.time_ns() // 1_000_000,
+            old_after_ms=self.old_after_s * 1000,
+            trouble=self.presence.trouble(view, now_s, self.broker.silence_s()),
+            notices=notices_of(view, stations),
+        )
+
+
+def watch_of(settings: ToolSettings, broker: BrokerClient) -> Watch:
+    """Begin to watch."""
+    interval_s = settings.poll_seconds * settings.publish_unchanged_every
+    return Watch(
+        broker,
+        Presence(broker.where, time.monotonic()),
+        Order(),
+        INTERVALS_UNTIL_OLD * interval_s + SLACK_S,
     )
 
 
-def newest_result(view: ConnectorView, station: str) -> str | None:
-    """Return what became of the last command, as ``curr applied 14:03:20``."""
-    prefix = f"{station}__results__"
-    results = [
-        (key.removeprefix(prefix), reading)
-        for key, reading in view.readings.items()
-        if key.startswith(prefix) and reading.value is not None
+def notices_of(view: ConnectorView, stations: list[Summary]) -> list[Row]:
+    """Return what was found beside the stations."""
+    names = {one.station: one for one in stations}
+    told = [
+        row_of_told(finding)
+        for finding in view.findings
+        if finding.get("about") not in names
     ]
-    if not results:
-        return None
-    word, reading = max(results, key=_age_of)
-    return f"{word} {reading.value} {_time_of_day(reading.timestamp_ms)}"
-
-
-def _age_of(result: tuple[str, Reading]) -> int:
-    return result[1].timestamp_ms
-
-
-def rows_as_json(rows: list[Row]) -> list[dict[str, Any]]:
-    """Return rows for machines."""
-    return [asdict(row) for row in rows]
-
-
-def table_of(rows: list[Row], title: str) -> Table:
-    """Return rows for people."""
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 1))
-    for heading in (
-        "station",
-        "link",
-        "state",
-        "plug",
-        "power",
-        "session",
-        "total",
-        "wanted",
-        "offered",
-        "limited by",
-        "last command",
-        "last seen",
-    ):
-        table.add_column(heading, header_style="dim", no_wrap=True)
-    for row in rows:
-        table.add_row(*_cells(row))
-    return table
-
-
-def _cells(row: Row) -> Iterator[Text]:
-    yield Text(row.station, "bold")
-    is_ok = row.connection == "ok"
-    yield Text(row.connection or MISSING, "green" if is_ok else "bold red")
-    state = row.error or row.state or MISSING
-    yield Text(state, STATE_STYLES.get(row.state or "", ""))
-    yield Text(row.plug or MISSING)
-    yield _number(row.power_kw, 2, "kW")
-    yield _number(row.session_kwh, 2, "kWh")
-    yield _number(row.total_kwh, 1, "kWh")
-    yield _number(row.wanted_a, 1, "A")
-    yield _number(row.offered_a, 1, "A")
-    yield Text(row.limited_by or MISSING)
-    yield Text(row.result or "none")
-    yield Text(row.last_seen or MISSING)
-
-
-def _number(value: float | None, digits: int, unit: str) -> Text:
-    text = MISSING if value is None else f"{value:.{digits}f} {unit}"
-    return Text(text, justify="right")
-
-
-def _scaled(value: Any, factor: float) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return round(value * factor, 6)
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _in_words(names: type[IntEnum], value: Any) -> str | None:
-    if not isinstance(value, int):
-        return _text(value)
-    known = {member.value: member.name for member in names}
-    name = known.get(value)
-    return str(value) if name is None else name.lower().replace("_", " ")
-
-
-def _time_of_day(timestamp_ms: Any) -> str | None:
-    if not isinstance(timestamp_ms, int):
-        return None
-    moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
-    return f"{moment.astimezone():%H:%M:%S}"
+    seen = rows_of_broker(view, names, told)
+    return [row for row in (*told, *seen) if row.severity > Severity.NOTE]
 
 
 # --- the command ----------------------------------------------------------
-
-REFRESH_S = 1.0
 
 
 def command(
@@ -203,7 +181,8 @@ def command(
 ) -> None:
     """Show all stations, live, from MQTT; works beside the connector.
 
-    Ends with Ctrl-C. With `--once` or `--json` it shows what is known now;
+    Who needs somebody comes first. Ends with q or Ctrl-C. With `--once` or
+    `--json`, and where the output is no terminal, it shows what is known now;
     the exit code is then 1 if a station is not online.
 
     Example: `keba watch --once`
@@ -211,44 +190,53 @@ def command(
     settings = tool_settings()
     require_broker(settings)
     with BrokerClient(settings) as broker:
-        broker.look_around()
-        _require_map(broker)
-        rows = rows_of(broker.view)
-        if as_json:
-            terminal.print_json(rows_as_json(rows))
-        elif once:
-            terminal.print_table(table_of(rows, _title(broker)))
-        else:
-            _watch_live(broker)
+        view = watch_of(settings, broker)
+        if not (once or as_json) and sys.stdout.isatty():
+            broker.wait_for(_has_begun, FIRST_LOOK_S)
+            _watch_live(view)
             return
-    if any(row.connection != "ok" for row in rows):
+        broker.look_around()
+        scene = view.scene()
+        is_offline = broker.view.is_online is False
+    if as_json:
+        _print_json(scene)
+    else:
+        terminal.print_lines(whole_of(scene, terminal.table_width()))
+    all_online = all(one.connection == "ok" for one in scene.stations)
+    if is_offline or not scene.stations or not all_online:
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _watch_live(broker: BrokerClient) -> None:
+def _has_begun(view: ConnectorView) -> bool:
+    return view.has_map and view.diagnosis is not None
+
+
+def _print_json(scene: Scene) -> None:
+    terminal.print_json([summary_as_json(one) for one in scene.stations])
+    screen = terminal.console(stderr=True)
+    for text in (scene.trouble, *(row.text for row in scene.notices)):
+        if text:
+            screen.print(text, markup=False)
+
+
+def _watch_live(view: Watch) -> None:
+    # Else the terminal would stay as it is while it shows this.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    selected: str | None = None
+    console = terminal.console()
     with (
         contextlib.suppress(KeyboardInterrupt),
-        Live(console=terminal.console(), auto_refresh=False) as live,
+        pressed_keys() as keys,
+        console.screen(hide_cursor=True) as full,
     ):
         while True:
-            rows = broker.read(rows_of)
-            live.update(table_of(rows, _title(broker)), refresh=True)
-            time.sleep(REFRESH_S)
-
-
-def _title(broker: BrokerClient) -> str:
-    online = {True: "online", False: "OFFLINE", None: ""}
-    state = online[broker.view.is_online]
-    return f"{broker.view.name} {state}, times in {zone_name()}"
-
-
-def _require_map(broker: BrokerClient) -> None:
-    if broker.view.has_map:
-        return
-    raise Problem(
-        f"there is no datapoint map of {broker.view.name}: no value is "
-        "published",
-        "Add the connector in BEMCom's AdminUI and mark its datapoints as "
-        "active; CONNECTOR_NAME must be the same in both.",
-        "no_map",
-    )
+            scene = view.scene()
+            width, height = console.size
+            screen = screen_of(scene, width, height, selected)
+            full.update(Group(*screen.lines))
+            for key in keys(REFRESH_S):
+                if key == QUIT:
+                    return
+                selected = moved(
+                    scene.stations, selected, key, screen.stations_per_page
+                )

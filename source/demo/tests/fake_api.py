@@ -1,6 +1,6 @@
 """Values without a broker."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -11,15 +11,18 @@ class FakeApi:
     ----------
     values
         By the keys of their datapoints.
+    log_rows
+        What the connector has logged.
     """
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
+    received = 0
+
+    def __init__(
+        self, values: Mapping[str, Any], log_rows: Sequence[str] = ()
+    ) -> None:
         self._values = values
+        self.log_rows = log_rows
 
     def value(self, key: str) -> Any:
         """Return the value of a datapoint, None without one."""
         return self._values.get(key)
-
-    def topic(self, key: str) -> str:
-        """Return the topic of a datapoint."""
-        return f"{key}/value"

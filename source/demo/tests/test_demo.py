@@ -6,19 +6,33 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from rich.console import Console
 
 from demo.tests.fake_api import FakeApi
-from demo.values import STATIONS, cells_of, show
+from demo.values import (
+    STATIONS,
+    cells_of,
+    how_to_send,
+    line_of,
+    screen_of,
+    show,
+)
 from testbed import short_pauses
 
 if TYPE_CHECKING:
     from testbed.bemcom_api import BemcomApi
 
 SOURCE = Path(__file__).resolve().parents[2]
+KEBA = SOURCE / "connector" / "cli.py"
+CALL = ["docker compose exec connector keba"]
+COMPOSE_PREFIX = "values-1  | "
 
 
 @pytest.mark.io
@@ -37,17 +51,21 @@ def test_the_demo_shows_values_obeys_a_command_and_ends_at_ctrl_c(
         stdout=subprocess.PIPE,
         text=True,
     ) as demo:
-        shown = _read_until(demo, "garage: online yes")
-        command = re.search("amqtt_pub (.*10000.*)", shown)
+        shown = _read_until(demo, "garage: charging")
+        broker = re.search("export (.*)", shown)
+        command = re.search("  .venv/bin/keba (.*10000.*)", shown)
+        assert broker is not None, shown
         assert command is not None, shown
         subprocess.run(
-            [
-                Path(sys.executable).with_name("amqtt_pub"),
-                *shlex.split(command.group(1)),
-            ],
+            [sys.executable, KEBA, *shlex.split(command.group(1))],
+            cwd=SOURCE.parent,
+            env={
+                **os.environ,
+                **dict(one.split("=") for one in broker.group(1).split()),
+            },
             check=True,
         )
-        _read_until(demo, "limit offered 10.00 A")
+        _read_until(demo, " 10.0 A (wanted 10.0 A)")
         # Twice, as people do.
         demo.send_signal(signal.SIGINT)
         demo.send_signal(signal.SIGINT)
@@ -60,16 +78,20 @@ def test_the_demo_shows_values_obeys_a_command_and_ends_at_ctrl_c(
 def test_values_and_a_command_are_shown_until_the_time_is_over(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    api = FakeApi({f"{name}__report 3__P": 1_000_000 for name in STATIONS})
+    api = an_api({f"{name}__report 3__P": 1_000_000 for name in STATIONS})
 
-    assert show(cast("BemcomApi", api), "amqtt_pub", lambda _wait_s: True)
+    assert show(api, CALL, lambda _wait_s: True)
     shown = capsys.readouterr().out
-    assert "garage: online …, " in shown
-    assert "amqtt_pub -t garage__curr/value " in shown
+    assert "garage: –, 1.00 kW, " in shown
+    assert f"  {CALL[0]} send garage curr 10000 --yes\n" in shown
 
 
 def test_values_that_never_come_are_told_by_the_exit_code() -> None:
-    assert not show(cast("BemcomApi", FakeApi({})), "", lambda _wait_s: True)
+    assert not show(an_api({}), CALL, lambda _wait_s: True)
+
+
+def an_api(values: Mapping[str, Any], *log_rows: str) -> "BemcomApi":
+    return cast("BemcomApi", FakeApi(values, log_rows))
 
 
 def _read_until(demo: subprocess.Popen[str], text: str) -> str:
@@ -89,14 +111,63 @@ def _read_until(demo: subprocess.Popen[str], text: str) -> str:
         ("connection__online", True, "online", "yes"),
         ("report 2__State", 3, "state", "charging"),
         ("report 3__P", 11_000_000, "power", "11.00 kW"),
-        ("report 3__E pres", 123_400, "this session", "12.34 kWh"),
-        ("report 2__Curr user", 63_000, "limit wanted", "63.00 A"),
-        ("report 3__P", None, "power", "…"),
+        ("report 3__E pres", 123_400, "session", "12.34 kWh"),
+        ("report 2__Curr user", 63_000, "wanted", "63.0 A"),
+        ("report 3__P", None, "power", "–"),
     ],
 )
 def test_values_are_shown_with_their_units(
     key: str, value: object, title: str, shown: str
 ) -> None:
-    api = FakeApi({f"garage__{key}": value})
+    api = an_api({f"garage__{key}": value})
 
-    assert cells_of(cast("BemcomApi", api), "garage")[title] == shown
+    assert cells_of(api, "garage")[title] == shown
+
+
+def wide_values(age_s: float) -> dict[str, Any]:
+    """Return values as wide as they come."""
+    return {
+        f"{station}__{key}": value
+        for station in STATIONS
+        for key, value in {
+            "connection__online": True,
+            "connection__last_seen": (time.time() - age_s) * 1000,
+            "report 2__State": 5,
+            "report 2__Curr user": 63_000,
+            "report 2__Max curr": 32_000,
+            "report 3__P": 22_080_000,
+            "report 3__E pres": 992_500,
+        }.items()
+    }
+
+
+def test_a_line_is_whole_at_80_columns_beside_composes_prefix() -> None:
+    line = line_of(an_api(wide_values(12)), "garage")
+    assert line == (
+        "garage: interrupted, 22.08 kW, 99.25 kWh, 32.0 A (wanted 63.0 A)"
+    )
+    call = how_to_send(an_api(wide_values(12)), CALL)[1]
+    assert max(map(len, (line, call))) + len(COMPOSE_PREFIX) <= 80
+
+
+def test_of_a_station_that_is_offline_a_line_tells_only_that() -> None:
+    values = wide_values(75) | {"garage__connection__online": False}
+    line = line_of(an_api(values), "garage")
+    assert line == "garage: offline, seen 75 s ago"
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
+def test_the_screen_is_whole(width: int, height: int) -> None:
+    api = an_api(wide_values(120), *["a log row, which is long " * 5] * 40)
+    keba = ["export MQTT_BROKER_HOST=127.0.0.1 MQTT_BROKER_PORT=18830", "keba"]
+    console = Console(width=width, height=height, record=True, file=StringIO())
+    console.print(screen_of(api, keba, width, height))
+    lines = console.export_text().splitlines()
+    assert len(lines) < height
+    assert max(map(len, lines)) <= width
+    assert re.split("  +", lines[2].rstrip()) == [
+        *("garage", "yes", "interrupted", "22.08 kW", "99.25 kWh"),
+        *("63.0 A", "32.0 A", "120 s ago"),
+    ]
+    assert f"  {keba[0]}" in lines
+    assert "  keba send garage curr 10000 --yes" in lines

@@ -119,13 +119,16 @@ class CommandLine:
         assert "Traceback" not in done.stderr, done.stderr
         return Call(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: object) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: object, terminal: int | None = None
+    ) -> subprocess.Popen[str]:
         """Start a command that runs until it is ended."""
         return subprocess.Popen(
             [sys.executable, str(CLI), *map(str, arguments)],
             cwd=self._folder,
             env=self._environment,
-            stdout=subprocess.PIPE,
+            stdin=terminal,
+            stdout=subprocess.PIPE if terminal is None else terminal,
             stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",

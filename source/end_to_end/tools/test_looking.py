@@ -1,12 +1,19 @@
 """`discover` and `watch`: what there is, and what it takes to look."""
 
+import fcntl
+import os
+import pty
+import select
 import socket
-from collections.abc import Iterator
+import struct
+import termios
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from end_to_end.tools.calling import HERE, CommandLine
+from end_to_end.tools.calling import HERE, NAME, CommandLine
 from simulator import Simulator
 from testbed.mosquitto import Mosquitto
 
@@ -112,12 +119,101 @@ def test_watch_without_broker_says_what_to_set(tmp_path: Path) -> None:
     assert "MQTT_BROKER_HOST" in call.err
 
 
-def test_watch_without_a_map_says_where_to_make_one(tmp_path: Path) -> None:
+def test_watch_without_connector_says_where_to_add_one(tmp_path: Path) -> None:
     with Mosquitto(tmp_path) as broker:
-        call = CommandLine(
+        command_line = CommandLine(
             tmp_path,
             MQTT_BROKER_HOST="127.0.0.1",
             MQTT_BROKER_PORT=broker.port,
-        )("watch", "--once")
-    assert call.exit_code == 1
-    assert "AdminUI" in call.err
+        )
+        people = command_line("watch", "--once")
+        machines = command_line("watch", "--json")
+    assert (people.exit_code, machines.exit_code) == (1, 1)
+    assert f"no connector is online as {NAME}" in people.out
+    assert "AdminUI" in people.out
+    assert machines.json == []
+    assert f"no connector is online as {NAME}" in machines.err
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker that knows a connector, without a map, with one station."""
+    with Mosquitto(tmp_path) as broker:
+        observer = broker.observe()
+        observer.publish(f"{NAME}/status", {"status": "online"}, retain=True)
+        observer.publish(
+            f"{NAME}/diagnosis",
+            {
+                "findings": [],
+                "stations": {
+                    "garage": {
+                        "reports": ["report 2"],
+                        "fields": {"State": 3, "Plug": 7, "Max curr": 16000},
+                    }
+                },
+            },
+            retain=True,
+        )
+        yield broker
+
+
+def test_watch_without_a_map_shows_what_the_diagnosis_knows(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    call = CommandLine(
+        tmp_path, MQTT_BROKER_HOST="127.0.0.1", MQTT_BROKER_PORT=broker.port
+    )("watch")
+    [garage] = [line for line in call.out.splitlines() if "garage" in line]
+    for part in ("ok", "charging", "16.0 A"):
+        assert part in garage
+    assert "AdminUI" in call.out
+    assert call.exit_code == 0
+
+
+def test_watch_lives_in_a_terminal_through_the_loss_of_its_broker(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    before = termios.tcgetattr(theirs)
+    process = CommandLine(
+        tmp_path,
+        MQTT_BROKER_HOST="127.0.0.1",
+        MQTT_BROKER_PORT=broker.port,
+        TERM="xterm",
+    ).start("watch", terminal=theirs)
+    try:
+        _see(ours, lambda screen: "1 to 1 of 1" in screen)
+        broker.freeze()
+        frozen_at = time.monotonic()
+        lost = f"broker 127.0.0.1:{broker.port} lost"
+        _see(ours, lambda screen: lost in screen)
+        # Two seconds, and some for a busy machine.
+        assert time.monotonic() - frozen_at < 4.0
+        broker.thaw()
+        _see(ours, lambda screen: lost not in screen)
+        os.write(ours, b"\x1b[Bq")
+        assert process.wait(10) == 0
+        assert termios.tcgetattr(theirs) == before
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+        os.close(theirs)
+
+
+def _see(terminal: int, is_it: Callable[[str], bool]) -> None:
+    """Read screens until one is as it should be."""
+    written = b""
+    deadline = time.monotonic() + 20.0
+    while not any(map(is_it, _screens(written))):
+        assert time.monotonic() < deadline, written.decode()
+        readable, _, _ = select.select([terminal], [], [], 1.0)
+        if readable:
+            written += os.read(terminal, 4096)
+
+
+def _screens(written: bytes) -> list[str]:
+    """Return the whole screens; each begins with the cursor at home."""
+    screens = written.decode(errors="replace").split("\x1b[H")
+    return [screen for screen in screens if "q ends" in screen]

@@ -4,14 +4,11 @@ import json
 from typing import Any
 
 from connector.tools.connector_view import ConnectorView, Reading
-from connector.tools.watch import newest_result, row_of
 
 MAP = {
     "sensor": {
         "garage__connection__reason": "keba/messages/1/value",
         "garage__report 3__P": "keba/messages/2/value",
-        "garage__results__ena": "keba/messages/3/value",
-        "garage__results__curr": "keba/messages/4/value",
     },
     "actuator": {
         "keba/messages/9/value": "garage__curr",
@@ -100,22 +97,6 @@ def test_two_connectors_of_one_name_are_seen() -> None:
     assert view_of(*both).is_name_used_twice
 
 
-def test_the_newest_result_is_shown() -> None:
-    view = view_of(
-        ("datapoint_map", MAP),
-        ("messages/3/value", value("applied", 5000)),
-        ("messages/4/value", value("no_reply", 9000)),
-    )
-    result = newest_result(view, "garage")
-    assert result is not None
-    assert result.startswith("curr no_reply ")
-
-
-def test_what_is_unknown_stays_unknown_in_a_row() -> None:
-    row = row_of(view_of(("datapoint_map", MAP)), "garage")
-    assert (row.power_kw, row.state, row.connection) == (None, None, None)
-
-
 def test_a_heartbeat_counts_for_more_than_an_old_last_will() -> None:
     view = ConnectorView("keba")
     for is_retained, (topic, content) in (
@@ -147,3 +128,17 @@ def test_what_the_connector_has_found_is_known_by_station() -> None:
     )
     assert view.findings == [finding]
     assert view.facts_of_stations == {"garage": {}}
+
+
+def test_stations_are_those_of_keys_and_those_that_the_diagnosis_tells() -> (
+    None
+):
+    view = view_of(("datapoint_map", MAP))
+    assert view.stations == ("garage",)
+    view.take("keba/diagnosis", b'{"stations": {"yard": {}}}', is_retained=True)
+    view.take(
+        "keba/available_datapoints",
+        b'{"sensor": {}, "actuator": {"attic__ena": 1, "all__ena": 1}}',
+        is_retained=True,
+    )
+    assert [*view.stations] == ["attic", "garage", "yard"]

@@ -1,0 +1,263 @@
+"""The screen of `watch` at the sizes that terminals have."""
+
+from dataclasses import replace
+
+import pytest
+
+from connector.diagnosis.causes import CAUSES, Code
+from connector.tests.tools.test_overview import a_station
+from connector.tools.overview import Summary
+from connector.tools.overview_screen import (
+    Scene,
+    Screen,
+    moved,
+    screen_of,
+    whole_of,
+)
+from connector.tools.station_rows import Row
+
+SIZES = pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
+NOW_MS = 1_000_000_000
+
+
+def station(name: str = "garage", *codes: Code, seen_s: float = 3) -> Summary:
+    """Return a station with values as wide as they come."""
+    return replace(
+        a_station(name, *codes),
+        state="interrupted",
+        plug="cable locked at station",
+        power_kw=22.08,
+        session_kwh=100.25,
+        total_kwh=12_345.6,
+        wanted_a=63.0,
+        offered_a=32.0,
+        limited_by="authorization",
+        result="curr applied",
+        result_at_ms=NOW_MS - 60_000,
+        last_seen_ms=NOW_MS - round(seen_s * 1000),
+    )
+
+
+def fleet(count: int) -> list[Summary]:
+    return [station(f"bay-{number}") for number in range(1, count + 1)]
+
+
+def scene(*stations: Summary, trouble: str = "", **more: list[Row]) -> Scene:
+    return Scene("keba 1.2.0", stations, NOW_MS, 60_000, trouble, **more)
+
+
+def text(screen: Screen) -> list[str]:
+    return [line.plain for line in screen.lines]
+
+
+def styles(screen: Screen, part: str) -> set[str]:
+    """Return all styles of the letters of a part of the screen."""
+    (line,) = [one for one in screen.lines if part in one.plain]
+    begin = line.plain.index(part)
+    return {
+        str(span.style)
+        for span in line.spans
+        if span.start < begin + len(part) and span.end > begin
+    }
+
+
+# --- whole ------------------------------------------------------------------
+
+
+@SIZES
+@pytest.mark.parametrize("count", [0, 1, 3, 30, 300])
+def test_a_screen_fits_exactly(width: int, height: int, count: int) -> None:
+    lines = text(screen_of(scene(*fleet(count)), width, height))
+    assert len(lines) == height
+    assert max(map(len, lines)) <= width
+
+
+@SIZES
+def test_what_is_kept_first_is_whole(width: int, height: int) -> None:
+    garage = station("garage", Code.AUTHORIZATION)
+    [line] = [
+        line
+        for line in text(screen_of(scene(garage), width, height))
+        if line.startswith("garage ")
+    ]
+    for part in (
+        "ok  ",
+        "interrupted",
+        "22.08 kW",
+        "32.0 A",
+        "authorization",
+        "3 s ago",
+    ):
+        assert part in line
+    assert ("100.25 kWh" in line) == (width == 120)
+
+
+def parts_of(line: str) -> set[str]:
+    return {part.strip() for part in line.split("  ")}
+
+
+@pytest.mark.parametrize("width", range(20, 301, 7))
+def test_at_no_width_is_a_value_cut(width: int) -> None:
+    garage = station("garage", Code.DIP_SWITCH_OFF)
+    lines = whole_of(scene(garage), width)
+    assert all(len(line) <= width for line in lines)
+    values = lines[-1].plain
+    assert "offline" in values
+    every = whole_of(scene(garage), 999)[-1].plain
+    assert parts_of(values) <= parts_of(every)
+
+
+def test_a_very_long_name_stands_on_a_line_of_its_own() -> None:
+    name = "n" * 64
+    lines = text(screen_of(scene(station(name, Code.NO_REPLY)), 80, 24))
+    place = lines.index(name.ljust(80))
+    for part in ("offline", "no_reply", "22.08 kW"):
+        assert part in lines[place + 1]
+
+
+def test_a_narrow_terminal_keeps_name_and_link() -> None:
+    lines = text(screen_of(scene(station()), 20, 10))
+    assert "station  link" in lines
+    assert any(line.startswith("garage   ok") for line in lines)
+
+
+def test_nothing_steers_the_terminal() -> None:
+    garage = replace(station(), result="curr \x1b[2J\nodd")
+    for line in text(screen_of(scene(garage), 200, 24)):
+        assert line.isprintable()
+
+
+# --- pages ------------------------------------------------------------------
+
+
+@SIZES
+def test_pages_show_all_stations(width: int, height: int) -> None:
+    stations = fleet(300)
+    seen: list[str] = []
+    selected = None
+    while len(set(seen)) < len(stations):
+        screen = screen_of(scene(*stations), width, height, selected)
+        seen += [
+            line.split()[0]
+            for line in text(screen)
+            if line.startswith("bay-") and "kW" in line
+        ]
+        page = screen.stations_per_page
+        assert page >= height // 2
+        selected = moved(stations, selected, "page down", page)
+    assert "of 300" in text(screen)[-1]
+
+
+def test_keys_are_told_and_so_is_the_way_out() -> None:
+    footer = text(screen_of(scene(*fleet(30)), 80, 24))[-1]
+    for part in ("PgDn", "q ends", "1 to 14 of 30"):
+        assert part in footer
+
+
+def test_the_last_page_is_full() -> None:
+    footer = text(screen_of(scene(*fleet(30)), 80, 24, "bay-30"))[-1]
+    assert "17 to 30 of 30" in footer
+
+
+@pytest.mark.parametrize(
+    ("selected", "key", "then"),
+    [
+        (None, "down", "bay-2"),
+        ("bay-2", "up", "bay-1"),
+        ("bay-1", "up", "bay-1"),
+        ("bay-1", "page down", "bay-11"),
+        ("bay-25", "page down", "bay-30"),
+        ("bay-25", "home", "bay-1"),
+        ("bay-25", "end", "bay-30"),
+        ("has-gone", "down", "bay-2"),
+    ],
+)
+def test_keys_select_a_station(
+    selected: str | None, key: str, then: str
+) -> None:
+    assert moved(fleet(30), selected, key, 10) == then
+
+
+def test_keys_do_nothing_where_no_station_is() -> None:
+    assert moved([], None, "down", 10) is None
+
+
+def test_the_selected_station_is_told_with_what_to_do() -> None:
+    stations = [station("attic"), station("garage", Code.NO_REPLY)]
+    screen = screen_of(scene(*stations), 80, 24, "garage")
+    told = " ".join(text(screen))
+    assert f"garage: {CAUSES[Code.NO_REPLY].meaning}." in told
+    assert CAUSES[Code.NO_REPLY].advice in told
+    assert "last command curr applied, 60 s ago" in told
+    assert "reverse" in styles(screen, "garage   offline")
+
+
+def test_too_much_to_tell_says_who_tells_the_rest() -> None:
+    codes = (Code.SECOND_CLIENT, Code.LATE_ANSWERS, Code.FAILSAFE)
+    told = " ".join(text(screen_of(scene(station("garage", *codes)), 80, 24)))
+    assert "keba doctor garage tells the rest" in told
+
+
+# --- old --------------------------------------------------------------------
+
+
+def test_old_values_look_old_and_say_their_age() -> None:
+    stations = [station("attic", seen_s=12), station("yard", seen_s=7200)]
+    screen = screen_of(scene(*stations), 80, 24)
+    (attic,) = [one for one in screen.lines if "12 s ago" in one.plain[40:79]]
+    assert "dim" not in {str(span.style) for span in attic.spans}
+    assert styles(screen, "2 h ago") == {"dim"}
+
+
+def test_the_values_of_an_offline_station_look_old_its_cause_does_not() -> None:
+    screen = screen_of(
+        scene(station("attic"), station("yard", Code.NO_REPLY)), 80, 24
+    )
+    assert "bold red" in styles(screen, "no_reply")
+    (yard,) = [one for one in screen.lines if one.plain.startswith("yard ")]
+    begin = yard.plain.index("22.08 kW")
+    assert "dim" in {
+        str(span.style) for span in yard.spans if span.start == begin
+    }
+
+
+@SIZES
+def test_when_nothing_comes_in_that_is_said_and_all_is_dim(
+    width: int, height: int
+) -> None:
+    stations = [station("attic"), station("yard", Code.NO_REPLY)]
+    trouble = "broker 127.0.0.1:1883 lost 2 s ago"
+    screen = screen_of(scene(*stations, trouble=trouble), width, height)
+    assert trouble in text(screen)[1]
+    for line in screen.lines:
+        if "kW" in line.plain:
+            assert {str(span.style) for span in line.spans} <= {
+                "dim",
+                "reverse",
+            }
+
+
+# --- beside the stations ------------------------------------------------------
+
+
+def test_the_head_counts_who_needs_somebody() -> None:
+    stations = [
+        station("attic"),
+        station("garage", Code.AUTHORIZATION),
+        station("yard", Code.NO_REPLY),
+    ]
+    head = text(screen_of(scene(*stations), 80, 24))[0]
+    assert head == "keba 1.2.0, 3 stations, 1 offline, 1 needs somebody"
+
+
+@SIZES
+def test_what_is_found_beside_the_stations_is_told(
+    width: int, height: int
+) -> None:
+    cause = CAUSES[Code.NO_MAP]
+    row = Row("", cause.severity, cause.meaning, cause.code, cause.advice)
+    told = " ".join(
+        text(screen_of(scene(station(), notices=[row]), width, height))
+    )
+    assert cause.meaning in told
+    assert "AdminUI" in told
