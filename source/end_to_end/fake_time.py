@@ -9,7 +9,7 @@ simulated ones behind the network of `World`.
 import json
 import logging
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace, TracebackType
+from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
@@ -255,12 +255,7 @@ class Site:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
         logger.removeHandler(self._log)
         logger.setLevel(logging.NOTSET)
         self._patch.undo()

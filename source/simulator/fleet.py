@@ -20,7 +20,6 @@ from simulator.wire import KEBA_PORT, Station
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 logger = logging.getLogger("simulator")
 
@@ -142,12 +141,7 @@ class Simulator:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
         self._server.stop()
         self._thread.join()
         self._server.close()

@@ -28,7 +28,6 @@ from testbed.stepped_clock import SteppedClock
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-    from types import TracebackType
 
 ARMED = {
     "KEBA_P30_RESTORE": "TRUE",
@@ -131,12 +130,7 @@ class Testbed:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def start_connector(self) -> None:

@@ -4,7 +4,6 @@ import selectors
 import socket
 import threading
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Self
 
 TCH_OK = b"TCH-OK :done\n"
@@ -79,12 +78,7 @@ class PlainStation:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._end.send(b"!")
         self._thread.join(THREAD_END_S)
         for one in (self._socket, self._is_ending, self._end):

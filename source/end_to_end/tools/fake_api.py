@@ -11,7 +11,6 @@ import copy
 import http.server
 import json
 import threading
-from types import TracebackType
 from typing import Any, Self
 
 TOKEN = "0123456789abcdef"
@@ -143,12 +142,7 @@ class FakeApi:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
