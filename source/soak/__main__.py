@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_WRONG_CALL
     path = write(report, options.out)
     _tell_end(report, path)
-    return EXIT_BROKEN if report.broken or report.failure else 0
+    return EXIT_BROKEN if report.judge.broken or report.failure else 0
 
 
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -105,7 +105,6 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
         with suppress(ValueError):
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         run.close()
-        judge = run.judge
         return Report(
             machine=machine() | {"connector": __version__},
             date=time.strftime("%Y-%m-%d"),
@@ -118,30 +117,24 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
             is_alone=own_network.is_own(),
             began_at=run.began_at,
             faults=run.faults(),
-            findings=[one.finding() for one in judge.invariants],
             failure=failure,
-            breaches=judge.breaches,
+            judge=run.judge,
             samples=run.samples,
-            slowest_calm_s=judge.recovery.slowest_s.get("all of a cycle", 0.0),
-            to_stations=judge.pauses.heard,
-            from_stations=judge.datagrams_of_stations,
             from_unknown_senders=testbed.from_unknown_senders,
-            values=judge.values,
-            messages=judge.payloads.judged,
             lives=testbed.life,
         )
 
 
 def _tell_end(report: Report, path: Path) -> None:
-    for finding in report.findings:
-        print(f"{finding.verdict:>10}  {finding.invariant}: {finding.measured}")
-    for breach in report.breaches:
+    for one in report.judge.invariants:
+        print(f"{one.verdict:>10}  {one.name}: {one.measured()}")
+    for breach in report.judge.breaches:
         print(
             f"{clock(breach.at - report.began_at)} {breach.invariant}: "
             f"{breach.evidence}",
             file=sys.stderr,
         )
-    print(f"{report.broken} broken promises; the report is in {path}")
+    print(f"{report.judge.broken} broken promises; the report is in {path}")
 
 
 if __name__ == "__main__":

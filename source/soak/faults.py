@@ -46,6 +46,9 @@ class FaultContext:
         self, testbed: Testbed, writer: Writer, phase: Phase, chance: Random
     ) -> None:
         self.testbed = testbed
+        self.simulator = testbed.simulator
+        self.broker = testbed.broker
+        self.clock = testbed.clock
         self.writer = writer
         self.phase = phase
         self.chance = chance
@@ -64,55 +67,64 @@ class FaultContext:
         return number
 
 
+def _lasting(
+    begin: Callable[[FaultContext], object],
+    end: Callable[[FaultContext], object] = lambda _: None,
+) -> Fault:
+    """Return a fault that goes on by itself between its begin and its end."""
+
+    def fault(context: FaultContext) -> Generator[None]:
+        try:
+            begin(context)
+            while True:
+                yield
+        finally:
+            end(context)
+
+    return fault
+
+
+def _at_stations(
+    begin: Callable[[FaultContext, str], object],
+    end: Callable[[FaultContext, str], object] = lambda *_: None,
+) -> Fault:
+    """Return a fault of each station that a phase is about."""
+
+    def begin_all(context: FaultContext) -> None:
+        for name in context.phase.stations:
+            begin(context, name)
+
+    def end_all(context: FaultContext) -> None:
+        for name in context.phase.stations:
+            end(context, name)
+
+    return _lasting(begin_all, end_all)
+
+
 def _on_links(there: LinkFaults, back: LinkFaults) -> Fault:
-    def fault(context: FaultContext) -> Generator[None]:
-        simulator = context.testbed.simulator
-        try:
-            for name in context.phase.stations:
-                simulator.disturb(name, there, back)
-            while True:
-                yield
-        finally:
-            for name in context.phase.stations:
-                simulator.disturb(name)
-
-    return fault
+    return _at_stations(
+        lambda context, name: context.simulator.disturb(name, there, back),
+        lambda context, name: context.simulator.disturb(name),
+    )
 
 
-def reboot(context: FaultContext) -> Generator[None]:
-    """The power of stations goes off and on."""
-    for name in context.phase.stations:
-        context.testbed.simulator.reboot(name)
-    while True:
+def _with_answers(begin: Callable[[FaultContext, str], object]) -> Fault:
+    """Return a fault of answers, which are right again at its end."""
+    return _at_stations(
+        begin, lambda context, name: context.simulator.answer(name)
+    )
+
+
+def _answer_late(context: FaultContext, name: str) -> None:
+    """Answer when the connector has given it up, or nearly."""
+    late_s = context.chance.uniform(1.0, 2.5)
+    context.simulator.act(name, AnswerLate(late_s))
+
+
+def _wait(seconds: float) -> Generator[None]:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
         yield
-
-
-def _silent(*requests: str) -> Fault:
-    def fault(context: FaultContext) -> Generator[None]:
-        simulator = context.testbed.simulator
-        try:
-            for name in context.phase.stations:
-                simulator.silence(name, requests)
-            while True:
-                yield
-        finally:
-            for name in context.phase.stations:
-                simulator.answer(name)
-
-    return fault
-
-
-def late_answers(context: FaultContext) -> Generator[None]:
-    """Answers come when the connector has given them up, or nearly."""
-    simulator = context.testbed.simulator
-    try:
-        for name in context.phase.stations:
-            simulator.act(name, AnswerLate(context.chance.uniform(1.0, 2.5)))
-        while True:
-            yield
-    finally:
-        for name in context.phase.stations:
-            simulator.answer(name)
 
 
 def flood_from_station(context: FaultContext) -> Generator[None]:
@@ -122,7 +134,7 @@ def flood_from_station(context: FaultContext) -> Generator[None]:
     while True:
         number = context.due(FLOOD_PER_S)
         pushes = (f'{{"E pres": {next(energies)}}}' for _ in range(number))
-        context.testbed.simulator.act(name, Say(tuple(pushes)))
+        context.simulator.act(name, Say(tuple(pushes)))
         yield
 
 
@@ -133,7 +145,7 @@ def nonsense_from_station(context: FaultContext) -> Generator[None]:
         for _ in range(context.due(NONSENSE_PER_S)):
             name = context.chance.choice(context.phase.stations)
             text = mutants.datagram().decode("latin-1")
-            context.testbed.simulator.act(name, Say((text,)))
+            context.simulator.act(name, Say((text,)))
         yield
 
 
@@ -176,50 +188,29 @@ def _mutated(context: FaultContext) -> Callable[[], bytes]:
     return Mutants(context.chance).datagram
 
 
-def broker_killed(context: FaultContext) -> Generator[None]:
-    """The broker dies, forgets everything, and comes back."""
-    broker = context.testbed.broker
-    try:
-        broker.kill()
-        context.testbed.forget_broker_memory()
-        while True:
-            yield
-    finally:
-        broker.start()
+def _kill_broker(context: FaultContext) -> None:
+    """Let the broker die and forget everything."""
+    context.broker.kill()
+    context.testbed.forget_broker_memory()
 
 
 def broker_restarted(context: FaultContext) -> Generator[None]:
     """The broker is restarted again and again; it keeps its memory."""
     while True:
-        context.testbed.broker.restart()
-        again_at = time.monotonic() + context.chance.uniform(2.0, 6.0)
-        while time.monotonic() < again_at:
-            yield
-
-
-def broker_frozen(context: FaultContext) -> Generator[None]:
-    """The broker neither reads nor answers; connections stay open."""
-    broker = context.testbed.broker
-    try:
-        broker.freeze()
-        while True:
-            yield
-    finally:
-        broker.thaw()
+        context.broker.restart()
+        yield from _wait(context.chance.uniform(2.0, 6.0))
 
 
 def broker_slow(context: FaultContext) -> Generator[None]:
     """The broker works for a tenth of the time."""
-    broker = context.testbed.broker
     try:
         while True:
-            for change, lasts_s in ((broker.freeze, 0.9), (broker.thaw, 0.1)):
-                change()
-                until = time.monotonic() + lasts_s
-                while time.monotonic() < until:
-                    yield
+            context.broker.freeze()
+            yield from _wait(0.9)
+            context.broker.thaw()
+            yield from _wait(0.1)
     finally:
-        broker.thaw()
+        context.broker.thaw()
 
 
 def broken_maps(context: FaultContext) -> Generator[None]:
@@ -261,9 +252,7 @@ def retained_commands(context: FaultContext) -> Generator[None]:
         while True:
             one = context.chance.choice(stations)
             kept.add(context.writer.write_current(one.name, retain=True))
-            again_at = time.monotonic() + 0.5
-            while time.monotonic() < again_at:
-                yield
+            yield from _wait(0.5)
     finally:
         for key in kept:
             controller.publish(controller.topic(key), b"", retain=True)
@@ -276,27 +265,6 @@ def flood_of_commands(context: FaultContext) -> Generator[None]:
         for _ in range(context.due(COMMANDS_PER_S)):
             context.writer.write_current(name)
         yield
-
-
-def clock_stepped(context: FaultContext) -> Generator[None]:
-    """The connector's clock is set wrong, and right again."""
-    clock = context.testbed.clock
-    try:
-        clock.step_to(context.chance.choice(STEPS_S))
-        while True:
-            yield
-    finally:
-        clock.step_to(0.0)
-
-
-def connector_killed(context: FaultContext) -> Generator[None]:
-    """The process is killed (kill -9), and started some time later."""
-    try:
-        context.testbed.kill_connector()
-        while True:
-            yield
-    finally:
-        context.testbed.start_connector()
 
 
 _LOSSY = LinkFaults(loss=0.4)
@@ -314,10 +282,16 @@ FAULTS: Mapping[str, Fault] = {
     "corruption": _on_links(_DAMAGING, _DAMAGING),
     "outage": _on_links(_DEAD, _DEAD),
     "one-way outage": _on_links(NO_FAULTS, _DEAD),
-    "reboot": reboot,
-    "silence": _silent(),
-    "half silence": _silent("report 2"),
-    "late answers": late_answers,
+    "reboot": _at_stations(
+        lambda context, name: context.simulator.reboot(name)
+    ),
+    "silence": _with_answers(
+        lambda context, name: context.simulator.silence(name)
+    ),
+    "half silence": _with_answers(
+        lambda context, name: context.simulator.silence(name, ("report 2",))
+    ),
+    "late answers": _with_answers(_answer_late),
     "flood from a station": flood_from_station,
     "nonsense from a station": nonsense_from_station,
     "flood from unknown senders": _from_unknown_senders(FLOOD_PER_S, _forged),
@@ -325,14 +299,25 @@ FAULTS: Mapping[str, Fault] = {
         NONSENSE_PER_S, _mutated
     ),
     "forged reports": _from_unknown_senders(NONSENSE_PER_S, _forged),
-    "broker killed": broker_killed,
+    "broker killed": _lasting(
+        _kill_broker, lambda context: context.broker.start()
+    ),
     "broker restarted": broker_restarted,
-    "broker frozen": broker_frozen,
+    "broker frozen": _lasting(
+        lambda context: context.broker.freeze(),
+        lambda context: context.broker.thaw(),
+    ),
     "broker slow": broker_slow,
     "broken maps": broken_maps,
     "odd values": odd_values,
     "retained commands": retained_commands,
     "flood of commands": flood_of_commands,
-    "clock stepped": clock_stepped,
-    "connector killed": connector_killed,
+    "clock stepped": _lasting(
+        lambda context: context.clock.step_to(context.chance.choice(STEPS_S)),
+        lambda context: context.clock.step_to(0.0),
+    ),
+    "connector killed": _lasting(
+        lambda context: context.testbed.kill_connector(),
+        lambda context: context.testbed.start_connector(),
+    ),
 }

@@ -1,9 +1,9 @@
-"""The report of a run, for people as Markdown and for machines as JSON."""
+"""The report of a run, as Markdown."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soak.invariants.process import MIB
@@ -11,11 +11,12 @@ from testbed.tables import markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
-    from soak.invariants.breach import Breach, Finding
+    from soak.invariants.breach import Invariant
     from soak.invariants.process import Sample
-    from soak.timeline import Phase
+    from soak.judge import Judge
+
+_PAGE = Path(__file__).with_name("page.md")
 
 ROWS_OF_FIGURES = 20
 BREACHES_SHOWN = 50
@@ -53,8 +54,6 @@ class Report:
         Whether it had a network namespace of its own.
     began_at
         The moment by the monotonic clock from which all others count.
-    slowest_calm_s
-        The slowest recovery of all stations after the last fault of a cycle.
     lives
         How many processes of the connector there were.
     failure
@@ -72,53 +71,31 @@ class Report:
     is_alone: bool
     began_at: float
     faults: Sequence[FaultTally]
-    findings: Sequence[Finding]
     failure: str
-    breaches: Sequence[Breach]
+    judge: Judge
     samples: Sequence[Sample]
-    slowest_calm_s: float
-    to_stations: int
-    from_stations: int
     from_unknown_senders: int
-    values: int
-    messages: int
     lives: int
-
-    @property
-    def broken(self) -> int:
-        """How often a promise was broken."""
-        return sum(finding.breaches for finding in self.findings)
 
 
 def write(report: Report, folder: Path) -> Path:
-    """Write `soak.md` and `soak.json`; return the path of the former."""
+    """Write `soak.md`; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "soak.md"
     path.write_text(as_markdown(report), "utf-8")
-    content = json.dumps(asdict(report), indent=1, ensure_ascii=False)
-    (folder / "soak.json").write_text(content + "\n", "utf-8")
     return path
 
 
 def as_markdown(report: Report) -> str:
     """Return the report for people."""
-    parts = (
-        "# Endurance run",
-        _verdict(report),
-        _about(report),
-        "## Invariants",
-        _invariants(report.findings),
-        *_broken(report),
-        "## Faults",
-        _FAULTS_EXPLAINED,
-        _faults(report.faults),
-        "## Memory, threads and files",
-        _FIGURES_EXPLAINED,
-        _figures(report),
-        "## How it is done",
-        _METHOD,
+    return _PAGE.read_text("utf-8").format(
+        verdict=_verdict(report),
+        about=_about(report),
+        invariants=_invariants(report.judge.invariants),
+        broken=_broken(report),
+        faults=_faults(report.faults),
+        figures=_figures(report),
     )
-    return "\n\n".join(parts) + "\n"
 
 
 def _verdict(report: Report) -> str:
@@ -127,19 +104,21 @@ def _verdict(report: Report) -> str:
         ran += f", ended early: {clock(report.asked_s)} had been asked for"
     if report.failure:
         ran += f", ended by a failure of the run itself: {report.failure}"
-    if report.broken:
-        return f"**{report.broken} broken promises** in {ran}."
+    if report.judge.broken:
+        return f"**{report.judge.broken} broken promises** in {ran}."
     return f"**No promise was broken** in {ran}."
 
 
 def _about(report: Report) -> str:
+    judge = report.judge
     network = (
         "a network namespace of its own"
         if report.is_alone
         else "the loopback network of the machine"
     )
     datagrams = (
-        f"{report.to_stations} to stations, {report.from_stations} from them, "
+        f"{judge.pauses.heard} to stations, "
+        f"{judge.datagrams_of_stations} from them, "
         f"{report.from_unknown_senders} from unknown senders"
     )
     rows = [
@@ -149,8 +128,8 @@ def _about(report: Report) -> str:
         ("stations", _stations(report)),
         ("network", network),
         ("datagrams", datagrams),
-        ("values judged", f"{report.values}"),
-        ("MQTT messages judged", f"{report.messages}"),
+        ("values judged", f"{judge.values}"),
+        ("MQTT messages judged", f"{judge.payloads.judged}"),
         ("connector processes", f"{report.lives}, one more after each kill -9"),
         *report.machine.items(),
     ]
@@ -173,31 +152,32 @@ def _stations(report: Report) -> str:
     return stations
 
 
-def _invariants(findings: Iterable[Finding]) -> str:
+def _invariants(invariants: Iterable[Invariant]) -> str:
     rows = [
         (
-            one.invariant,
-            one.measured,
+            one.name,
+            one.measured(),
             one.limit,
-            f"**{one.verdict}**" if one.breaches else one.verdict,
+            f"**{one.verdict}**" if one.broken else one.verdict,
         )
-        for one in findings
+        for one in invariants
     ]
     return markdown_table(("invariant", "measured", "limit", "verdict"), rows)
 
 
-def _broken(report: Report) -> list[str]:
-    if not report.breaches:
-        return []
+def _broken(report: Report) -> str:
+    breaches = report.judge.breaches[:BREACHES_SHOWN]
+    if not breaches:
+        return ""
     lines = [
         f"* {clock(one.at - report.began_at)} **{one.invariant}**: "
         f"{_in_one_line(one.evidence)}"
-        for one in report.breaches[:BREACHES_SHOWN]
+        for one in breaches
     ]
-    left = report.broken - len(lines)
+    left = report.judge.broken - len(lines)
     if left:
-        lines.append(f"* and {left} more, see `soak.json`")
-    return ["## Broken promises", "\n".join(lines)]
+        lines.append(f"* and {left} more")
+    return "\n".join(["## Broken promises", "", *lines, "", ""])
 
 
 def _in_one_line(text: str) -> str:
@@ -251,70 +231,8 @@ def thinned(samples: Sequence[Sample]) -> list[Sample]:
     return [samples[place] for place in sorted(places)]
 
 
-def progress_line(
-    *,
-    elapsed_s: float,
-    active: Sequence[Phase],
-    datagrams: int,
-    values: int,
-    broken: int,
-    sample: Sample | None,
-) -> str:
-    """Tell what is on at the moment and what was counted so far."""
-    faults = " + ".join(map(str, active)) or "calm"
-    process = "no process"
-    if sample is not None:
-        process = (
-            f"{sample.rss / MIB:.1f} MiB, {sample.threads} threads, "
-            f"{sample.files} files"
-        )
-    return (
-        f"{clock(elapsed_s)}  {datagrams} datagrams, {values} values, "
-        f"{broken} broken; {process}; {faults}"
-    )
-
-
 def clock(seconds: float) -> str:
     """Return a time as h:mm:ss."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}"
-
-
-_FAULTS_EXPLAINED = """\
-One to three faults at a time, then calm. Recovery counts from the end of the
-fault until all stations that it was about (all, where it was about none in
-particular) are online with fresh values. Other faults may still go on then, so
-a figure here may be longer than the limit, which counts from the last end."""
-
-_FIGURES_EXPLAINED = """\
-Each row is a calm: all stations are back and all setpoints are in force."""
-
-_METHOD = """\
-* The connector is the real process between simulated stations on real sockets
-  and a real Mosquitto. A controller writes setpoints all the time.
-* Pauses are measured by the kernel's stamps of arrival, before anything is lost
-  or delayed. After kill -9 the new process cannot know when the old one spoke;
-  pauses that began before its start are excused and counted.
-* Each station has a serial number, limits and meter readings that no other one
-  has. A value must be one that its station has put on the wire in the ten
-  minutes before. Where datagrams were damaged (by the network or by the
-  station), nobody can tell what the station meant: there, and for a minute
-  afterwards, only foreign serial numbers and forged numbers count.
-* Setpoints go out with QoS 0, as BEMCom's API sends them: what is written while
-  broker or connector are down is lost. A station may hear nothing that was not
-  written and no older current after a newer one. In each calm every setpoint is
-  written once more; it must be in force soon, and its result must say so.
-* The clock is stepped for the connector alone: a hook shifts what Python's
-  `time.time` tells in its process. The monotonic clock is not touched, as it
-  is not when a real clock is set.
-* The order of times on a topic is not judged for ten seconds after a step of
-  the clock or a start of the connector; for a minute, if the broker was away in
-  the last minute. After each outage of the broker a topic may go back once:
-  what it has not provably read is published once more, in order.
-* Memory is looked at in calms only, without the first five minutes of each
-  process. A process does not give back what it once needed (values kept while
-  the broker did not read, at most 50,000), which comes in steps. So the slope
-  is the growth in most intervals between two calms, which finds a leak that
-  never stops. What comes in steps is bounded as well: by what a process has
-  gained in all, from its first calm after the five minutes to its largest."""

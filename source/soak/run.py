@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from soak.events import Published
 from soak.faults import FAULTS, FaultContext
 from soak.invariants.calm import RECOVERY_S
+from soak.invariants.process import MIB
 from soak.judge import Judge
-from soak.report import FaultTally, clock, progress_line
+from soak.report import FaultTally, clock
 from soak.timeline import KINDS, WARM_UP_S, plan
 from soak.writer import Writer
 from testbed.connector_process import NAME
@@ -308,14 +309,18 @@ class Run:
     # What there is to tell -------------------------------------------------
 
     def progress(self) -> str:
-        """Return the present line of progress."""
-        return progress_line(
-            elapsed_s=self.elapsed_s,
-            active=[playing.phase for playing in self._active],
-            datagrams=self.judge.pauses.heard,
-            values=self.judge.values,
-            broken=self.judge.broken,
-            sample=self._latest,
+        """Tell what is on at the moment and what was counted so far."""
+        active = [str(playing.phase) for playing in self._active]
+        process = "no process"
+        if (sample := self._latest) is not None:
+            process = (
+                f"{sample.rss / MIB:.1f} MiB, {sample.threads} threads, "
+                f"{sample.files} files"
+            )
+        return (
+            f"{clock(self.elapsed_s)}  {self.judge.pauses.heard} datagrams, "
+            f"{self.judge.values} values, {self.judge.broken} broken; "
+            f"{process}; {' + '.join(active) or 'calm'}"
         )
 
     def faults(self) -> list[FaultTally]:

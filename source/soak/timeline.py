@@ -123,16 +123,9 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """Faults, then calm.
-
-    Parameters
-    ----------
-    calm_at_s, end_s
-        When the last fault has ended, and when the calm is over.
-    """
+    """Faults, then calm until its end."""
 
     phases: tuple[Phase, ...]
-    calm_at_s: float
     end_s: float
 
 
@@ -194,8 +187,7 @@ def _cycle(
         kind = deck.deal({phase.kind.family for phase in phases})
         phases.append(_phase(kind, begin, span_s, stations, chance))
     phases.sort(key=lambda phase: phase.start_s)
-    calm_at_s = max(phase.end_s for phase in phases)
-    return Cycle(tuple(phases), calm_at_s, begin + length)
+    return Cycle(tuple(phases), begin + length)
 
 
 def _phase(

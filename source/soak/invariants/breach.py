@@ -23,32 +23,6 @@ class Breach:
     evidence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One row of the report.
-
-    Parameters
-    ----------
-    measured, limit
-        What was seen, and what may be.
-    is_judged
-        Whether there was anything to judge.
-    """
-
-    invariant: str
-    measured: str
-    limit: str
-    breaches: int
-    is_judged: bool = True
-
-    @property
-    def verdict(self) -> str:
-        """Kept, broken, or not judged."""
-        if self.breaches:
-            return f"broken {self.breaches} ×"
-        return "kept" if self.is_judged else "not judged"
-
-
 class Invariant:
     """Base of all invariants: a name, a limit, and the breaches so far."""
 
@@ -68,15 +42,12 @@ class Invariant:
         """Return what was measured, in words."""
         raise NotImplementedError
 
-    def finding(self) -> Finding:
-        """Return the row of the report."""
-        return Finding(
-            self.name,
-            self.measured(),
-            self.limit,
-            self.broken,
-            self.is_judged,
-        )
+    @property
+    def verdict(self) -> str:
+        """Kept, broken, or not judged."""
+        if self.broken:
+            return f"broken {self.broken} ×"
+        return "kept" if self.is_judged else "not judged"
 
     def breach(self, at: float, evidence: str) -> None:
         """Note that the promise was broken."""

@@ -7,6 +7,10 @@ from typing import Any
 
 from soak.events import Heard, Published, Said, Settings
 from soak.invariants.process import MIB, Sample
+from soak.judge import Judge
+from soak.stations import make_stations
+
+NOON = 1_700_000_000.0
 
 FREE = Settings(curr_user=63_000, enable_user=True)
 
@@ -48,3 +52,15 @@ def sample(
 ) -> Sample:
     """A process as old as the run."""
     return Sample(at, life, at, round(mib * MIB), threads, files, at / 100)
+
+
+def a_judge() -> Judge:
+    """A judge of two stations, whose monotonic clock began at noon."""
+    return Judge(
+        "keba",
+        {one.name: one for one in make_stations(2)},
+        {"s00": "20000000", "s01": "20000001"},
+        sensor_of=lambda topic: topic.partition("keba/value/")[2] or None,
+        is_ours=lambda topic: topic in ("keba/ours", "keba/datapoint_map"),
+        unix_ahead_s=NOON,
+    )

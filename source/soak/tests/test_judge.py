@@ -1,29 +1,20 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from soak.events import LinkChanged, Published, Settings
-from soak.judge import Judge
-from soak.stations import make_stations
-from soak.tests.seen import heard, published, said
+from soak.tests.seen import NOON, a_judge, heard, published, said
 from soak.timeline import KINDS, Phase
 
-NOON = 1_700_000_000.0
-SERIALS = {"s00": "20000000", "s01": "20000001"}
+if TYPE_CHECKING:
+    from soak.judge import Judge
 
 
 @pytest.fixture
 def judge() -> Judge:
-    return Judge(
-        "keba",
-        {one.name: one for one in make_stations(2)},
-        SERIALS,
-        sensor_of=lambda topic: topic.partition("keba/value/")[2] or None,
-        is_ours=lambda topic: topic in ("keba/ours", "keba/datapoint_map"),
-        unix_ahead_s=NOON,
-    )
+    return a_judge()
 
 
 def broken(judge: Judge) -> list[str]:
@@ -112,7 +103,7 @@ def test_a_good_life_breaks_nothing(judge: Judge) -> None:
 
 
 def test_without_anything_seen_nothing_was_judged(judge: Judge) -> None:
-    verdicts = {one.name: one.finding().verdict for one in judge.invariants}
+    verdicts = {one.name: one.verdict for one in judge.invariants}
     for one in (
         judge.pauses,
         judge.attribution,

@@ -1,24 +1,22 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from soak.invariants.breach import Breach, Finding
+from soak.invariants.pauses import Pauses
 from soak.report import (
+    BREACHES_SHOWN,
     ROWS_OF_FIGURES,
     FaultTally,
     Report,
     as_markdown,
     clock,
-    progress_line,
     thinned,
     write,
 )
-from soak.tests.seen import sample
-from soak.timeline import KINDS, Phase
+from soak.tests.seen import a_judge, sample
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,26 +36,16 @@ GOOD = Report(
         FaultTally("loss", 3, 41.0, 4.2),
         FaultTally("reboot", 0, 0.0, None),
     ],
-    findings=[
-        Finding("KEBA's pauses", "shortest gap 110.0 ms", "100 ms", 0),
-        Finding("Memory", "at most 41.0 MiB", "128 MiB", 0),
-    ],
     failure="",
-    breaches=[],
+    judge=a_judge(),
     samples=[sample(1000.0), sample(1060.0, 41.0)],
-    slowest_calm_s=5.0,
-    to_stations=100,
-    from_stations=200,
     from_unknown_senders=300,
-    values=4000,
-    messages=5000,
     lives=2,
 )
-BAD = replace(
-    GOOD,
-    findings=[Finding("Memory", "at most 129.0 MiB", "128 MiB", 2)],
-    breaches=[Breach("Memory", 1061.0, "129.0 MiB\nresident | now")],
-)
+GOOD.judge.memory.judge(sample(1000.0, 41.0))
+BAD = replace(GOOD, judge=a_judge())
+BAD.judge.memory.judge(sample(1061.0, 129.0))
+BAD.judge.alive.ended(1062.0, 1, "the last\nwords | now")
 
 
 def test_the_report_of_a_good_run_says_so_and_how_to_repeat_it() -> None:
@@ -77,9 +65,20 @@ def test_a_broken_promise_stands_on_top_with_moment_and_evidence() -> None:
     text = as_markdown(BAD)
 
     assert "**2 broken promises** in 1:00:05" in text
-    assert "**broken 2 ×**" in text
-    assert "* 0:01:01 **Memory**: 129.0 MiB resident | now" in text
-    assert "* and 1 more" in text
+    assert "**broken 1 ×**" in text
+    assert "* 0:01:01 **Memory**: 129.0 MiB resident" in text
+    assert "its last words: the last words | now\n\n## Faults" in text
+
+
+def test_of_many_broken_promises_some_are_shown_and_all_are_counted() -> None:
+    judge = a_judge()
+    for number in range(BREACHES_SHOWN + 7):
+        judge.memory.judge(sample(1061.0 + number, 129.0))
+
+    text = as_markdown(replace(GOOD, judge=judge))
+
+    assert text.count("MiB resident") == BREACHES_SHOWN
+    assert "* and 7 more\n" in text
 
 
 def test_a_shortened_run_says_what_was_asked_for() -> None:
@@ -94,19 +93,15 @@ def test_a_failure_of_the_run_itself_is_told() -> None:
     assert "ended by a failure of the run itself: OSError: no port" in text
 
 
-@pytest.mark.parametrize(
-    ("breaches", "is_judged", "verdict"),
-    [
-        (0, True, "kept"),
-        (0, False, "not judged"),
-        (3, True, "broken 3 ×"),
-        (3, False, "broken 3 ×"),
-    ],
-)
-def test_what_was_not_judged_is_not_called_kept(
-    breaches: int, is_judged: bool, verdict: str
-) -> None:
-    assert Finding("x", "y", "z", breaches, is_judged).verdict == verdict
+def test_what_was_not_judged_is_not_called_kept() -> None:
+    pauses = Pauses()
+    assert pauses.verdict == "not judged"
+
+    pauses.heard = 1
+    assert pauses.verdict == "kept"
+
+    pauses.breach(1.0, "too early")
+    assert pauses.verdict == "broken 1 ×"
 
 
 def test_tables_have_as_many_cells_in_each_row() -> None:
@@ -121,14 +116,10 @@ def test_tables_have_as_many_cells_in_each_row() -> None:
         assert len({line.count("|") - line.count("\\|") for line in table}) < 2
 
 
-def test_both_files_are_written(tmp_path: Path) -> None:
+def test_the_report_is_written_into_a_new_folder(tmp_path: Path) -> None:
     path = write(BAD, tmp_path / "new" / "folder")
 
     assert path.read_text("utf-8") == as_markdown(BAD)
-    content = json.loads(path.with_suffix(".json").read_text("utf-8"))
-    assert content["seed"] == 7
-    assert content["breaches"][0]["invariant"] == "Memory"
-    assert content["samples"][1]["at"] == 1060.0
 
 
 def test_long_runs_show_a_few_samples_the_first_and_the_last_among_them() -> (
@@ -150,29 +141,6 @@ def test_long_runs_show_a_few_samples_the_first_and_the_last_among_them() -> (
 )
 def test_times_are_hours_minutes_seconds(seconds: float, shown: str) -> None:
     assert clock(seconds) == shown
-
-
-def test_a_line_of_progress_tells_faults_counts_and_figures() -> None:
-    loss = Phase(1.0, 5.0, KINDS[0], ("s01",))
-    line = progress_line(
-        elapsed_s=61.0,
-        active=[loss],
-        datagrams=10,
-        values=20,
-        broken=1,
-        sample=sample(61.0),
-    )
-    assert line == (
-        "0:01:01  10 datagrams, 20 values, 1 broken; "
-        "40.0 MiB, 5 threads, 11 files; loss (s01)"
-    )
-
-
-def test_a_line_of_progress_without_faults_and_process() -> None:
-    line = progress_line(
-        elapsed_s=1.0, active=[], datagrams=0, values=0, broken=0, sample=None
-    )
-    assert line.endswith("0 broken; no process; calm")
 
 
 def test_an_armed_run_says_so_and_can_be_repeated() -> None:

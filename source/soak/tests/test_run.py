@@ -57,6 +57,7 @@ class Puppets:
         self.is_connector_down = False
         self.clock = Mock(offset_s=0.0)
         self.simulator = Mock(failure=None)
+        self.broker = Mock()
         self.connector = Mock(output="")
         self.connector.is_running.return_value = True
         self.controller = Mock(is_connected=True)
@@ -145,7 +146,7 @@ class Script:
 
         monkeypatch.setattr(run, "FAULTS", {FAULT.name: fault})
         phases = (Phase(12.0, 5.0, FAULT), Phase(15.0, 6.0, FAULT))
-        cycle = Cycle(phases, calm_at_s=21.0, end_s=30.0)
+        cycle = Cycle(phases, end_s=30.0)
         monkeypatch.setattr(run, "plan", lambda *_: [cycle])
 
 
@@ -191,8 +192,23 @@ def test_progress_is_told_every_ten_seconds_and_faults_at_once(
         "0:00:15",
         "0:00:20",
     ]
-    assert "test + test" not in testbed.lines[0]
+    assert testbed.lines[0].endswith("; calm")
     assert testbed.lines[1].endswith("test for 5.0 s")
+    assert testbed.lines[3].endswith(
+        " 0 broken; 40.0 MiB, 5 threads, 11 files; test"
+    )
+
+
+def test_progress_is_told_without_a_process_and_with_two_faults(
+    testbed: Puppets, script: Script
+) -> None:
+    phase = Phase(1.0, 5.0, FAULT, ("s01",))
+    one = a_run(testbed)
+    assert "; no process; calm" in one.progress()
+
+    one._begin(phase)
+    one._begin(phase)
+    assert one.progress().endswith("; no process; test (s01) + test (s01)")
 
 
 def test_a_station_that_does_not_obey_is_found_in_calm(

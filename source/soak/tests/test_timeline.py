@@ -61,8 +61,7 @@ def test_faults_of_a_cycle_overlap_sometimes_and_are_followed_by_calm(
     for begin, cycle in zip(ends, played, strict=False):
         assert 1 <= len(cycle.phases) <= MOST_AT_ONCE
         assert all(phase.start_s >= begin for phase in cycle.phases)
-        assert all(phase.end_s <= cycle.calm_at_s for phase in cycle.phases)
-        calm_s = cycle.end_s - cycle.calm_at_s
+        calm_s = cycle.end_s - max(phase.end_s for phase in cycle.phases)
         assert calm_s >= 0.5 * (cycle.end_s - begin)
         for one, other in pairwise(cycle.phases):
             assert one.start_s <= other.start_s

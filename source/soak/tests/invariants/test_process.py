@@ -132,7 +132,7 @@ def test_the_first_five_minutes_of_a_process_do_not_count() -> None:
 def test_a_process_that_was_seen_settled_once_has_no_gain() -> None:
     samples = [sample(n * MINUTE_S, 40.0 + n) for n in range(6)]
 
-    assert gained(samples).finding().verdict == "not judged"
+    assert gained(samples).verdict == "not judged"
 
 
 def test_a_short_run_has_no_slope() -> None:
@@ -141,7 +141,7 @@ def test_a_short_run_has_no_slope() -> None:
     invariant.judge(samples, 900.0)
 
     assert invariant.broken == 0
-    assert invariant.finding().verdict == "not judged"
+    assert invariant.verdict == "not judged"
 
 
 def test_more_than_128_mib_is_a_breach() -> None:
