@@ -11,22 +11,8 @@ import pytest
 
 from pyconnector_template.connector import Connector
 from pyconnector_template.logs import LOGGER_NAME, MQTTHandler
+from pyconnector_template.settings import TemplateSettings
 from testbed.mosquitto import DEADLINE_S, Mosquitto
-
-VARIABLES = (
-    "CONNECTOR_NAME",
-    "MQTT_BROKER_HOST",
-    "MQTT_BROKER_PORT",
-    "SEND_RAW_MESSAGE_TO_DB",
-    "DEBUG",
-    "MQTT_USERNAME",
-    "MQTT_PASSWORD",
-    "MQTT_TLS",
-    "MQTT_CA_FILE",
-    "MQTT_CERT_FILE",
-    "MQTT_KEY_FILE",
-    "ACTUATOR_MAX_AGE_SECONDS",
-)
 
 
 class Outcome:
@@ -56,8 +42,8 @@ def environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> pytest.MonkeyPatch:
     """Provide a complete environment and a working directory without .env."""
-    for variable in VARIABLES:
-        monkeypatch.delenv(variable, raising=False)
+    for field in TemplateSettings.model_fields:
+        monkeypatch.delenv(field.upper(), raising=False)
     monkeypatch.setenv("CONNECTOR_NAME", "demo")
     monkeypatch.setenv("MQTT_BROKER_HOST", "127.0.0.1")
     monkeypatch.setenv("MQTT_BROKER_PORT", "1883")

@@ -209,28 +209,14 @@ def test_the_same_map_again_changes_nothing_and_says_nothing(
     assert caplog.records == []
 
 
-@pytest.mark.parametrize(
-    ("text", "part"),
-    [
-        ('{"actuator": {}}', "No sensor key"),
-        ('{"sensor": {}}', "No actuator key"),
-        ('{"sensor": 1, "actuator": {}}', "Sensor entry in datapoint_map"),
-        ('{"sensor": {}, "actuator": 1}', "Actuator entry in datapoint_map"),
-        ("", "empty"),
-        ("nonsense", "not JSON"),
-    ],
-)
 def test_an_unusable_map_is_one_error_and_the_old_one_stays(
-    connector: Connector,
-    text: str,
-    part: str,
-    caplog: pytest.LogCaptureFixture,
+    connector: Connector, caplog: pytest.LogCaptureFixture
 ) -> None:
     connector._validate_and_update_datapoint_map(new_map(TOPIC))
-    connector._validate_and_update_datapoint_map(datapoint_map_json=text)
+    connector._validate_and_update_datapoint_map(datapoint_map_json="{}")
     [record] = caplog.records
     assert record.levelno == logging.ERROR
-    assert part in record.getMessage()
+    assert "No sensor key" in record.getMessage()
     assert TOPIC in connector.datapoint_map["actuator"]
 
 

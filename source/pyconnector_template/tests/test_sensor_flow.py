@@ -197,20 +197,17 @@ def test_of_two_paths_to_one_key_the_first_stays_with_one_warning(
     assert "a__b" in record.getMessage()
 
 
-def test_a_message_that_cannot_be_parsed_is_dropped_with_one_error(
+def test_a_message_that_cannot_be_parsed_costs_only_itself_and_one_error(
     flow: SensorFlow, caplog: pytest.LogCaptureFixture
 ) -> None:
-    receive(flow, {"raw_message": "no JSON"})
-    for _ in range(3):
-        mocked(flow, "receive_raw_msg", raw_nonsense)
+    flow.datapoint_map["sensor"] = {"a": "demo/messages/1/value"}
+    for text in ("no JSON", "no JSON", '{"a": 1}'):
+        receive(flow, {"raw_message": text, "timestamp": 5})
         flow.run_sensor_flow()
     [record] = caplog.records
     assert record.levelno == logging.ERROR
     assert record.exc_info is not None
-
-
-def raw_nonsense(raw_data: Any = None) -> dict[str, Any]:
-    return {"payload": {"raw_message": "no JSON"}}
+    assert len(published(flow)) == 1
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])

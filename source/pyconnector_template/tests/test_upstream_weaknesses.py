@@ -1,6 +1,7 @@
-"""The 18 weaknesses of the upstream template (contract, section 11), absent.
+"""Weaknesses of the upstream template that a whole connector shows, absent.
 
-In their order there. Where a broker matters it is a real one.
+Those of a part are absent in the tests of that part. Where a broker matters it
+is a real one.
 """
 
 import json
@@ -19,7 +20,6 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from pyconnector_template import connector as connector_module
 from pyconnector_template import supervisor as supervisor_module
 from pyconnector_template.dispatch import DispatchInInterval, DispatchOnce
 from pyconnector_template.mqtt.link import BrokerLink
@@ -27,7 +27,6 @@ from pyconnector_template.mqtt.outbox import LIMITS, Lane
 from pyconnector_template.pyconnector_template import (
     ActuatorFlow,
     Connector,
-    MQTTHandler,
     SensorFlow,
 )
 from pyconnector_template.tests.conftest import running
@@ -109,7 +108,7 @@ def read_until(process: subprocess.Popen[bytes], part: str) -> None:
 
 
 @pytest.mark.mosquitto
-def test_1_a_slow_device_blocks_neither_receiving_nor_publishing(
+def test_a_slow_device_blocks_neither_receiving_nor_publishing(
     broker: Mosquitto,
 ) -> None:
     observer = broker.observe("demo/#")
@@ -128,7 +127,7 @@ def test_1_a_slow_device_blocks_neither_receiving_nor_publishing(
 
 
 @pytest.mark.mosquitto
-def test_2_nothing_that_arrives_ends_the_loop(broker: Mosquitto) -> None:
+def test_nothing_that_arrives_ends_the_loop(broker: Mosquitto) -> None:
     observer = broker.observe("demo/#")
     observer.publish("demo/datapoint_map", MAP, retain=True)
     connector = Recorder()
@@ -151,7 +150,7 @@ def test_2_nothing_that_arrives_ends_the_loop(broker: Mosquitto) -> None:
         assert not outcome.ended.is_set()
 
 
-def test_3_a_thread_that_dies_is_noticed_at_once(
+def test_a_thread_that_dies_is_noticed_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MQTT_BROKER_PORT", str(free_port()))
@@ -176,7 +175,7 @@ def test_3_a_thread_that_dies_is_noticed_at_once(
 
 
 @pytest.mark.mosquitto
-def test_4_every_connection_subscribes_and_announces_anew(
+def test_every_connection_subscribes_and_announces_anew(
     broker: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
     observer = broker.observe()
@@ -202,7 +201,7 @@ def test_4_every_connection_subscribes_and_announces_anew(
 
 
 @pytest.mark.mosquitto
-def test_5_the_broker_may_come_later(
+def test_the_broker_may_come_later(
     tmp_path: Path,
     environment: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -227,7 +226,7 @@ def test_5_the_broker_may_come_later(
 
 
 @pytest.mark.mosquitto
-def test_6_a_fatal_error_is_told_and_the_exit_code_is_true(
+def test_a_fatal_error_is_told_and_the_exit_code_is_true(
     broker: Mosquitto,
 ) -> None:
     observer = broker.observe("demo/#")
@@ -242,7 +241,7 @@ def test_6_a_fatal_error_is_told_and_the_exit_code_is_true(
 
 @pytest.mark.mosquitto
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_7_signals_end_it_politely_within_two_seconds(
+def test_signals_end_it_politely_within_two_seconds(
     broker: Mosquitto, number: signal.Signals
 ) -> None:
     observer = broker.observe("demo/#")
@@ -266,7 +265,7 @@ def test_7_signals_end_it_politely_within_two_seconds(
 
 
 @pytest.mark.parametrize("backlog", [None, 1])
-def test_7_signals_end_it_while_the_broker_is_missing_or_mute(
+def test_signals_end_it_while_the_broker_is_missing_or_mute(
     backlog: int | None,
 ) -> None:
     with socket.socket() as mute:
@@ -283,7 +282,7 @@ def test_7_signals_end_it_while_the_broker_is_missing_or_mute(
 
 
 @pytest.mark.mosquitto
-def test_8_a_thread_that_cannot_be_interrupted_holds_up_nobody(
+def test_a_thread_that_cannot_be_interrupted_holds_up_nobody(
     broker: Mosquitto,
 ) -> None:
     observer = broker.observe("demo/#")
@@ -297,26 +296,8 @@ def test_8_a_thread_that_cannot_be_interrupted_holds_up_nobody(
     observer.wait_for("demo/logs", lambda one: "Good bye" in one.json["msg"])
 
 
-def test_9_logging_percent_signs_and_exceptions_hurts_nobody() -> None:
-    client = MagicMock()
-    logger = logging.Logger("percent")
-    logger.addHandler(MQTTHandler(client, "demo/logs"))
-    logger.error("battery at 100%")
-    logger.error(ValueError("100%"))
-    assert client.publish.call_count == 2
-
-
-def test_10_a_flood_of_log_records_is_limited() -> None:
-    client = MagicMock()
-    logger = logging.Logger("flood")
-    logger.addHandler(MQTTHandler(client, "demo/logs"))
-    for number in range(10_000):
-        logger.error("record %d", number)
-    assert client.publish.call_count < 120
-
-
 @pytest.mark.mosquitto
-def test_11_nan_goes_nowhere(
+def test_nan_goes_nowhere(
     broker: Mosquitto,
     device: dict[str, Any],
     environment: pytest.MonkeyPatch,
@@ -337,45 +318,7 @@ def is_complete(received: Any) -> bool:
     return "heater__temperature" in received.json["sensor"]
 
 
-def test_12_one_malformed_reply_costs_only_itself(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    replies = iter(["no JSON", '{"a": 1}'])
-    flow = SensorFlow()
-    flow.mqtt_client = MagicMock()
-    flow.SEND_RAW_MESSAGE_TO_DB = "FALSE"
-    flow.datapoint_map = {"sensor": {"a": "demo/messages/1/value"}}
-    flow._update_available_datapoints = MagicMock()
-
-    def receive(raw_data: Any) -> dict[str, Any]:
-        return {"payload": {"raw_message": next(replies)}}
-
-    def parse(raw_msg: dict[str, Any]) -> dict[str, Any]:
-        payload = raw_msg["payload"]
-        parsed = json.loads(payload["raw_message"])
-        return {"payload": {**payload, "parsed_message": parsed}}
-
-    monkeypatch.setattr(flow, "receive_raw_msg", receive)
-    monkeypatch.setattr(flow, "parse_raw_msg", parse)
-    flow.run_sensor_flow()
-    flow.run_sensor_flow()
-    assert flow.mqtt_client.publish.call_count == 1
-
-
-def test_13_available_datapoints_do_not_grow_for_ever(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(connector_module, "MAX_AVAILABLE_DATAPOINTS", 10)
-    connector = Recorder()
-    connector.mqtt_client = MagicMock()
-    for number in range(100):
-        connector._update_available_datapoints(
-            {"sensor": {str(number): 1}, "actuator": {}}
-        )
-    assert len(connector.available_datapoints["sensor"]) == 10
-
-
-def test_14_raw_messages_do_not_pile_up_without_limit() -> None:
+def test_raw_messages_do_not_pile_up_without_limit() -> None:
     connector = Recorder()
     link = connector._make_link()
     assert isinstance(link, BrokerLink)
@@ -387,7 +330,7 @@ def test_14_raw_messages_do_not_pile_up_without_limit() -> None:
 
 
 @pytest.mark.mosquitto
-def test_15_retained_commands_are_not_executed(
+def test_retained_commands_are_not_executed(
     broker: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
     observer = broker.observe()
@@ -403,7 +346,7 @@ def test_15_retained_commands_are_not_executed(
     assert connector.commands == [5]
 
 
-def test_16_other_loggers_and_the_environment_file_of_others_stay_untouched(
+def test_other_loggers_and_the_environment_file_of_others_stay_untouched(
     environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     other = logging.getLogger("somebody.elses")
@@ -418,14 +361,7 @@ def test_16_other_loggers_and_the_environment_file_of_others_stay_untouched(
     assert logging.getLogger().level != logging.DEBUG
 
 
-def test_17_flattening_merges_nothing_and_takes_any_key() -> None:
-    parsed = {"a": {"b": 1, 5: 2}, "a__b": 3, None: {}}
-    message = {"payload": {"parsed_message": parsed, "timestamp": 1}}
-    flat = SensorFlow()._flatten_parsed_msg(message)
-    assert flat["payload"]["flattened_message"] == {"a__b": 1, "a__5": 2}
-
-
-def test_18_a_map_is_not_trusted(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_map_is_not_trusted(caplog: pytest.LogCaptureFixture) -> None:
     connector = Recorder()
     connector.mqtt_client = MagicMock()
     connector._validate_and_update_datapoint_map(
