@@ -16,13 +16,7 @@ from pathlib import Path
 from random import Random, SystemRandom
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import track
 
 from fuzz.targets import TARGETS
 from testbed.mutations import mutate, samples
@@ -30,7 +24,6 @@ from testbed.mutations import mutate, samples
 REGRESSIONS = Path(__file__).parent / "regressions"
 
 CRASHES_ENOUGH = 20
-STEP = 1_000
 
 
 def keep(target: str, data: bytes) -> Path:
@@ -55,19 +48,13 @@ def fuzz(count: int, seconds: float, seed: int, console: Console) -> int:
     targets = list(TARGETS)
     until = time.monotonic() + seconds
     crashes = 0
-    with _progress(console) as progress:
-        task = progress.add_task(f"seed {seed}", total=count, crashes=0)
-        for number in range(count):
-            target = targets[number % len(targets)]
-            others = good[target]
-            data = mutate(chance.choice(others), chance, others)
-            crashes += not survives(target, data, console)
-            if number % STEP == STEP - 1 or number == count - 1:
-                progress.update(task, completed=number + 1, crashes=crashes)
-                if time.monotonic() > until:
-                    break
-            if crashes >= CRASHES_ENOUGH:
-                break
+    for number in track(range(count), f"seed {seed}", console=console):
+        target = targets[number % len(targets)]
+        others = good[target]
+        data = mutate(chance.choice(others), chance, others)
+        crashes += not survives(target, data, console)
+        if crashes >= CRASHES_ENOUGH or time.monotonic() > until:
+            break
     return crashes
 
 
@@ -79,17 +66,6 @@ def survives(target: str, data: bytes, console: Console) -> bool:
         console.print(f"{keep(target, data).name}: {traceback.format_exc(-2)}")
         return False
     return True
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[crashes]} crashes"),
-        TimeElapsedColumn(),
-        console=console,
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
