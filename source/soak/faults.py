@@ -11,6 +11,7 @@ import itertools
 import socket
 import time
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulator import LinkFaults
@@ -39,19 +40,19 @@ MAPS_PER_S = 20
 STEPS_S = (-7200.0, -600.0, -5.0, 5.0, 600.0, 3600.0, 86_400.0)
 
 
+@dataclass
 class FaultContext:
     """What a fault gets to play with."""
 
-    def __init__(
-        self, testbed: Testbed, writer: Writer, phase: Phase, chance: Random
-    ) -> None:
-        self.testbed = testbed
-        self.simulator = testbed.simulator
-        self.broker = testbed.broker
-        self.clock = testbed.clock
-        self.writer = writer
-        self.phase = phase
-        self.chance = chance
+    testbed: Testbed
+    writer: Writer
+    phase: Phase
+    chance: Random
+
+    def __post_init__(self) -> None:
+        self.simulator = self.testbed.simulator
+        self.broker = self.testbed.broker
+        self.clock = self.testbed.clock
         self._last_at = time.monotonic()
 
     def due(self, per_second: float) -> int:
