@@ -74,6 +74,8 @@ class Simulator:
     stations : dict
         The simulated stations by name. They live in the server's thread:
         other threads only look.
+    failure : BaseException or None
+        What ended the server's thread before its time.
 
     Notes
     -----
@@ -128,7 +130,7 @@ class Simulator:
                 FaultyLink(_pick(back, name), f"{seed} {name} back", now),
                 PauseChecker(name) if strict else None,
             )
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
 
     def __enter__(self) -> Self:
         self._server = Server(
@@ -145,8 +147,8 @@ class Simulator:
         self._server.stop()
         self._thread.join()
         self._server.close()
-        if self._failure is not None and error is None:
-            raise self._failure
+        if self.failure is not None and error is None:
+            raise self.failure
 
     # What happened ---------------------------------------------------------
 
@@ -164,11 +166,6 @@ class Simulator:
     def violations(self) -> list[Violation]:
         """All broken pauses, in order; empty unless strict."""
         return list(self._server.violations)
-
-    @property
-    def failure(self) -> BaseException | None:
-        """What ended the server's thread before its time."""
-        return self._failure
 
     def wait_until(
         self, condition: Callable[[], bool], timeout_s: float = ACTION_TIMEOUT_S
@@ -197,8 +194,8 @@ class Simulator:
     def _check(self, name: str) -> None:
         if name not in self._endpoints:
             raise ValueError(f"there is no station {name!r}")
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
 
     def reboot(self, name: str) -> None:
         """Switch a station's power off and on."""
@@ -217,7 +214,7 @@ class Simulator:
             self._server.run()
         except BaseException as failure:
             # Raised again where somebody sees it, in `__exit__`.
-            self._failure = failure
+            self.failure = failure
             logger.exception("the simulator's thread ended")
             self._server.announce()
 

@@ -52,7 +52,7 @@ class ReplayedStation:
         *,
         port: int = KEBA_PORT,
     ) -> None:
-        self._name = name
+        self.name = name
         self._answers = {
             request: texts
             for request, texts in answers.items()
@@ -62,11 +62,6 @@ class ReplayedStation:
         self._port = port
         self._mute_all = False
         self._mute: frozenset[str] = frozenset()
-
-    @property
-    def name(self) -> str:
-        """The station's name in logs."""
-        return self._name
 
     def receive(
         self,

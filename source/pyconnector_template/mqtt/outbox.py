@@ -101,7 +101,7 @@ class Outbox:
         self._sent: deque[_Sent] = deque()
         self._sent_size = 0
         self._most_sent = limits[Lane.VALUE]
-        self._last_number = 0
+        self.last_number = 0
         self._is_sender_woken = False
 
     def put(self, lane: Lane, item: Message | Batch) -> bool:
@@ -161,10 +161,6 @@ class Outbox:
             return dropped
 
     @property
-    def last_number(self) -> int:
-        return self._last_number
-
-    @property
     def is_empty(self) -> bool:
         return not any(queue.size for queue in self._waiting.values())
 
@@ -176,10 +172,10 @@ class Outbox:
     def _remember(self, lane: Lane, item: Message | Batch) -> None:
         if lane is Lane.RAW:
             return
-        self._last_number += 1
+        self.last_number += 1
         if lane is Lane.MOMENTARY:
             return
-        self._sent.append(_Sent(self._last_number, lane, item))
+        self._sent.append(_Sent(self.last_number, lane, item))
         self._sent_size += item.size
         while self._sent_size > self._most_sent:
             self._forget_oldest()

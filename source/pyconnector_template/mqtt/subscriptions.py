@@ -18,7 +18,8 @@ class Subscriptions:
     """The subscriptions of one connection after the other.
 
     `own_topic` is subscribed as well; the connector itself publishes on it
-    after each CONNACK, retained, so a message has to come.
+    after each CONNACK, retained, so a message has to come. The broker
+    `delivers_nothing` where none does, although it accepted the subscription.
     """
 
     def __init__(self, own_topic: str) -> None:
@@ -29,7 +30,7 @@ class Subscriptions:
         self._refused: dict[str, None] = {}
         self._reported: set[str] = set()
         self._own_due_at: float | None = None
-        self._delivers_nothing = False
+        self.delivers_nothing = False
 
     def add(self, topic: str, qos: int) -> None:
         """Wish for a topic, on this connection and all later ones."""
@@ -82,20 +83,15 @@ class Subscriptions:
         """Learn that the broker has delivered something."""
         if topic == self._own_topic:
             self._own_due_at = None
-            self._delivers_nothing = False
+            self.delivers_nothing = False
 
     def is_own_missing(self, now: float) -> bool:
         """Whether it is found just now that our own message does not come."""
         if self._own_due_at is None or now < self._own_due_at:
             return False
         self._own_due_at = None
-        was_deaf, self._delivers_nothing = self._delivers_nothing, True
+        was_deaf, self.delivers_nothing = self.delivers_nothing, True
         return not was_deaf
-
-    @property
-    def delivers_nothing(self) -> bool:
-        """Whether the broker accepts subscriptions and delivers nothing."""
-        return self._delivers_nothing
 
     @property
     def evidence(self) -> str:
@@ -103,7 +99,7 @@ class Subscriptions:
         parts = []
         if self._refused:
             parts.append(f"refused: {in_words([*self._refused])}")
-        if self._delivers_nothing:
+        if self.delivers_nothing:
             parts.append(f"accepted, but not delivered: {self._own_topic}")
         return "; ".join(parts)
 

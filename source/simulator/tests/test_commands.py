@@ -137,13 +137,6 @@ def test_currtime_is_shown_while_it_counts_down(
     assert after["Curr user"] == 13_000
 
 
-def test_currtime_without_delay_acts_at_once(garage: SimulatedStation) -> None:
-    ask(garage, "currtime 6000 100", now=0.0)
-    ask(garage, "currtime 8000 0", now=1.0)
-    report = look(garage, 2, now=1.0)
-    assert (report["Curr user"], report["Tmo CT"]) == (8_000, 0)
-
-
 def test_currtime_0_1_stops_without_the_wait_of_other_currents(
     garage: SimulatedStation,
 ) -> None:

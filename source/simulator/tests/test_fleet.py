@@ -81,6 +81,8 @@ def test_an_action_reaches_the_station_before_the_call_returns() -> None:
         assert sim.stations["garage"].point.plug == 7
         with pytest.raises(ValueError, match="no station 'cellar'"):
             sim.act("cellar", PlugIn(BRISK))
+        with pytest.raises(ValueError, match="no station 'cellar'"):
+            sim.disturb("cellar")
 
 
 def test_a_silenced_station_answers_again_when_told() -> None:
@@ -213,14 +215,6 @@ def test_the_way_to_a_station_can_break_and_be_mended() -> None:
 
         sim.disturb("garage")
         assert client.ask("report 1", GARAGE)
-
-
-def test_a_station_that_is_not_there_cannot_be_disturbed() -> None:
-    with (
-        Simulator(BOTH, port=PORT) as sim,
-        pytest.raises(ValueError, match="no station 'attic'"),
-    ):
-        sim.disturb("attic")
 
 
 class Notes:

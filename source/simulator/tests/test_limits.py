@@ -2,7 +2,6 @@ import math
 
 import pytest
 
-from simulator.failsafe import FailsafeSetting
 from simulator.limits import Limits
 
 
@@ -14,11 +13,6 @@ def limits() -> Limits:
 def test_a_fresh_station_is_enabled_and_without_limit(limits: Limits) -> None:
     assert (limits.curr_user, limits.enable_user) == (63_000, True)
     assert limits.next_moment() == math.inf
-
-
-def test_curr_acts_at_once(limits: Limits) -> None:
-    limits.set_current(10_000, now=0.0)
-    assert limits.curr_user == 10_000
 
 
 @pytest.mark.parametrize("wrong", [0, 5_999, 63_001])
@@ -61,14 +55,6 @@ def test_currtime_zero_stops_and_keeps_the_current(limits: Limits) -> None:
     assert limits.enable_user
     limits.advance(1.0)
     assert (limits.enable_user, limits.curr_user) == (False, 10_000)
-
-
-def test_ena_takes_about_a_second(limits: Limits) -> None:
-    limits.enable(wish=False, now=0.0)
-    limits.advance(0.9)
-    assert limits.enable_user
-    limits.advance(1.0)
-    assert not limits.enable_user
 
 
 def test_currtime_lifts_an_earlier_ena_0(limits: Limits) -> None:
@@ -127,23 +113,3 @@ def test_unplugging_undoes_the_energy_limit_and_its_stop(
     limits.spend_energy()
     limits.end_session()
     assert (limits.enable_user, limits.setenergy) == (True, 0)
-
-
-def test_currtime_alone_ends_a_tripped_failsafe(limits: Limits) -> None:
-    limits.set_failsafe(FailsafeSetting(30, 6_000), 0.0, store=False)
-    limits.advance(30.0)
-    assert limits.failsafe.is_tripped
-    limits.set_current_later(16_000, 1, now=31.0)
-    assert not limits.failsafe.is_tripped
-
-
-def test_a_restart_drops_everything_but_a_stored_failsafe(
-    limits: Limits,
-) -> None:
-    limits.set_current(10_000, now=0.0)
-    limits.enable(wish=False, now=0.0)
-    limits.set_failsafe(FailsafeSetting(30, 6_000), 0.0, store=True)
-    limits.advance(1.0)
-    limits.restart(2.0)
-    assert (limits.curr_user, limits.enable_user) == (63_000, True)
-    assert limits.failsafe.setting == FailsafeSetting(30, 6_000)

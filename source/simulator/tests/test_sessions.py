@@ -1,6 +1,5 @@
 from simulator.clock import StationClock
 from simulator.sessions import (
-    ENDED_BY_CARD,
     NO_SESSION,
     RUNNING,
     UNPLUGGED,
@@ -51,27 +50,6 @@ def test_the_newest_thirty_sessions_are_kept() -> None:
         live(log, round_number * 100.0)
     assert log.entry(101, e_pres=0).number == 35
     assert log.entry(130, e_pres=0).number == 6
-
-
-def test_the_reason_tells_a_card_from_a_plug() -> None:
-    log = SessionLog(0)
-    live(log, 0.0, reason=ENDED_BY_CARD)
-    assert log.entry(101, e_pres=0).reason == 10
-
-
-def test_a_restart_without_vehicle_empties_report_100_only() -> None:
-    log = SessionLog(0)
-    live(log, 0.0)
-    log.restart()
-    assert log.entry(100, e_pres=0) == NO_SESSION
-    assert log.entry(101, e_pres=0).number == 1
-
-
-def test_a_running_session_outlives_a_restart() -> None:
-    log = SessionLog(0)
-    log.begin(curr_hw=32_000, e_start=500, clock=CLOCK, now=0.0)
-    log.restart()
-    assert log.entry(100, e_pres=0).number == 1
 
 
 def test_ending_without_a_session_changes_nothing() -> None:
