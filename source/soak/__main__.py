@@ -116,7 +116,7 @@ def _run(options: argparse.Namespace, folder: Path) -> Report:
             was_interrupted=was_interrupted,
             is_alone=own_network.is_own(),
             began_at=run.began_at,
-            faults=run.faults(),
+            faults=run.faults,
             failure=failure,
             judge=run.judge,
             samples=run.samples,

@@ -22,24 +22,6 @@ ROWS_OF_FIGURES = 20
 BREACHES_SHOWN = 50
 
 
-@dataclass(frozen=True, slots=True)
-class FaultTally:
-    """How often a fault came, for how long, and what it took to recover.
-
-    Parameters
-    ----------
-    slowest_recovery_s
-        The slowest time from its end until the stations that it was about
-        were online with fresh values; other faults may have gone on. None
-        if it never ended in time to be seen.
-    """
-
-    name: str
-    times: int
-    total_s: float
-    slowest_recovery_s: float | None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """All that there is to tell about a run.
@@ -54,6 +36,8 @@ class Report:
         Whether it had a network namespace of its own.
     began_at
         The moment by the monotonic clock from which all others count.
+    faults
+        How long each fault lasted each time it came, by its name.
     lives
         How many processes of the connector there were.
     failure
@@ -70,7 +54,7 @@ class Report:
     was_interrupted: bool
     is_alone: bool
     began_at: float
-    faults: Sequence[FaultTally]
+    faults: Mapping[str, Sequence[float]]
     failure: str
     judge: Judge
     samples: Sequence[Sample]
@@ -93,7 +77,7 @@ def as_markdown(report: Report) -> str:
         about=_about(report),
         invariants=_invariants(report.judge.invariants),
         broken=_broken(report),
-        faults=_faults(report.faults),
+        faults=_faults(report),
         figures=_figures(report),
     )
 
@@ -185,17 +169,16 @@ def _in_one_line(text: str) -> str:
     return line if len(line) <= 400 else f"{line[:399]}…"
 
 
-def _faults(faults: Iterable[FaultTally]) -> str:
+def _faults(report: Report) -> str:
+    slowest_s = report.judge.recovery.slowest_s
     rows = [
         (
-            one.name,
-            f"{one.times}",
-            f"{one.total_s:.0f} s",
-            "–"
-            if one.slowest_recovery_s is None
-            else f"{one.slowest_recovery_s:.1f} s",
+            name,
+            f"{len(lasted_s)}",
+            f"{sum(lasted_s):.0f} s",
+            f"{slowest_s[name]:.1f} s" if name in slowest_s else "–",
         )
-        for one in faults
+        for name, lasted_s in report.faults.items()
     ]
     return markdown_table(
         ("fault", "times", "in all", "slowest recovery"), rows

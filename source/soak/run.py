@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter, defaultdict, deque
+from collections import deque
 from dataclasses import dataclass
 from queue import Empty
 from random import Random
@@ -15,7 +15,7 @@ from soak.faults import FAULTS, FaultContext
 from soak.invariants.calm import RECOVERY_S
 from soak.invariants.process import MIB
 from soak.judge import Judge
-from soak.report import FaultTally, clock
+from soak.report import clock
 from soak.timeline import KINDS, WARM_UP_S, plan
 from soak.writer import Writer
 from testbed.connector_process import NAME
@@ -62,6 +62,8 @@ class Run:
         All invariants.
     samples
         The process in each calm.
+    faults
+        How long each fault lasted each time it came, by its name.
     """
 
     def __init__(
@@ -101,14 +103,13 @@ class Run:
         self._next_sample_at = 0.0
         self._next_progress_at = self.began_at + PROGRESS_EVERY_S
         self._active: list[_Playing] = []
-        self._times: Counter[str] = Counter()
-        self._total_s: defaultdict[str, float] = defaultdict(float)
         self._announced: set[str] = set()
         self._offset_s = 0.0
         self._life = 0
         self._output_read = 0
         self._latest: Sample | None = None
         self.samples: list[Sample] = []
+        self.faults: dict[str, list[float]] = {kind.name: [] for kind in KINDS}
 
     # The timeline ----------------------------------------------------------
 
@@ -158,7 +159,6 @@ class Run:
         context = FaultContext(self._testbed, self._writer, phase, self._chance)
         fault = FAULTS[phase.kind.name](context)
         self._active.append(_Playing(phase, fault, time.monotonic()))
-        self._times[phase.kind.name] += 1
         self._tell(
             f"{clock(self.elapsed_s)}  {phase} for {phase.duration_s:.1f} s"
         )
@@ -173,7 +173,7 @@ class Run:
     def _finish(self, playing: _Playing) -> None:
         self._active.remove(playing)
         lasted_s = time.monotonic() - playing.begun_at
-        self._total_s[playing.phase.kind.name] += lasted_s
+        self.faults.setdefault(playing.phase.kind.name, []).append(lasted_s)
         playing.fault.close()
 
     def _calm(self, until: float) -> None:
@@ -322,16 +322,3 @@ class Run:
             f"{self.judge.values} values, {self.judge.broken} broken; "
             f"{process}; {' + '.join(active) or 'calm'}"
         )
-
-    def faults(self) -> list[FaultTally]:
-        """Return how often each fault came."""
-        slowest_s = self.judge.recovery.slowest_s
-        return [
-            FaultTally(
-                kind.name,
-                self._times[kind.name],
-                self._total_s[kind.name],
-                slowest_s.get(kind.name),
-            )
-            for kind in KINDS
-        ]

@@ -9,7 +9,6 @@ from soak.invariants.pauses import Pauses
 from soak.report import (
     BREACHES_SHOWN,
     ROWS_OF_FIGURES,
-    FaultTally,
     Report,
     as_markdown,
     clock,
@@ -32,16 +31,14 @@ GOOD = Report(
     was_interrupted=False,
     is_alone=True,
     began_at=1000.0,
-    faults=[
-        FaultTally("loss", 3, 41.0, 4.2),
-        FaultTally("reboot", 0, 0.0, None),
-    ],
+    faults={"loss": [10.0, 11.0, 20.0], "reboot": []},
     failure="",
     judge=a_judge(),
     samples=[sample(1000.0), sample(1060.0, 41.0)],
     from_unknown_senders=300,
     lives=2,
 )
+GOOD.judge.recovery.slowest_s["loss"] = 4.2
 GOOD.judge.memory.judge(sample(1000.0, 41.0))
 BAD = replace(GOOD, judge=a_judge())
 BAD.judge.memory.judge(sample(1061.0, 129.0))
