@@ -37,8 +37,6 @@ class Heard:
 
     Parameters
     ----------
-    at
-        When it was read, by the monotonic clock.
     stamped_at
         When the kernel got it, in Unix seconds.
     """
@@ -91,10 +89,7 @@ def settings_of(station: SimulatedStation) -> Settings:
 class StationsObserver:
     """Notes what stations hear and say, in their thread.
 
-    Attributes
-    ----------
-    stations : dict
-        The stations; set before they speak.
+    `stations` are set before they speak.
     """
 
     def __init__(self, queue: SimpleQueue[Event]) -> None:

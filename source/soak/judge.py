@@ -42,8 +42,6 @@ class Judge:
         Tells whether the controller writes on a topic itself.
     unix_ahead_s
         What to add to the monotonic clock for Unix time.
-    is_armed
-        Whether the connector arms stations and restores their settings.
     """
 
     def __init__(

@@ -28,10 +28,6 @@ class Report:
 
     Parameters
     ----------
-    is_armed
-        Whether stations were armed and their settings restored.
-    was_interrupted
-        Whether somebody ended it early.
     is_alone
         Whether it had a network namespace of its own.
     began_at

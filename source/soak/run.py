@@ -53,13 +53,9 @@ class Run:
     ----------
     seconds
         How long it should last; it ends with the calm that is due then.
-    tell
-        Takes each line of progress.
 
     Attributes
     ----------
-    judge
-        All invariants.
     samples
         The process in each calm.
     faults

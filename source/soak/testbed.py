@@ -49,12 +49,8 @@ class Testbed:
 
     Attributes
     ----------
-    queue
-        All that is seen, in order.
     life
         How often the connector has been started.
-    from_unknown_senders
-        How many datagrams unknown senders have sent.
     """
 
     def __init__(

@@ -47,10 +47,6 @@ class BemcomApi:
 
     Parameters
     ----------
-    connector
-        CONNECTOR_NAME of the connector.
-    port, host
-        Where the broker is.
     listens
         Whether it hears the connector; reading thousands of values a second
         costs what a measurement must not.

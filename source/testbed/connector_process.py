@@ -25,18 +25,12 @@ class ConnectorProcess:
     ----------
     folder
         Where its output goes, and where it runs.
-    broker_port
-        Of a broker on 127.0.0.1.
     stations
         Name and address of each station.
-    bind
-        Local address for UDP.
     within
         A command that starts it, as ``unshare`` does.
     main
         The program, perhaps another version's.
-    settings
-        Further variables.
     """
 
     def __init__(

@@ -61,18 +61,7 @@ class MosquittoMissingError(OSError):
 
 
 class Observer:
-    """
-    An MQTT client that notes what it gets and publishes what it is told.
-
-    Parameters
-    ----------
-    port : int
-        Of a broker on 127.0.0.1.
-    topics : str
-        What to subscribe to.
-    username, password : str, optional
-        Login.
-    """
+    """Notes what a broker on 127.0.0.1 sends, publishes what it is told."""
 
     def __init__(
         self,
@@ -159,18 +148,13 @@ class Observer:
 
 
 class Mosquitto:
-    """
-    A Mosquitto process of one's own on a free port of 127.0.0.1.
+    """A Mosquitto process of one's own on a free port of 127.0.0.1.
 
     Parameters
     ----------
-    folder : Path
-        For configuration, log and memory.
-    config : str
-        Lines that replace ``allow_anonymous true``.
-    has_memory : bool
+    has_memory
         Whether retained messages survive a restart.
-    log_types : str
+    log_types
         What the broker writes; all costs it time for each message.
     """
 

@@ -22,13 +22,7 @@ def is_own() -> bool:
 
 
 def enter(module: str, arguments: Sequence[str]) -> None:
-    """Become this program anew in a new namespace, where root allows it.
-
-    Parameters
-    ----------
-    module, arguments
-        What ``python -m`` was given.
-    """
+    """Run ``python -m`` anew in a new namespace, where root allows it."""
     if is_own() or not can_be_made():
         return
     program = [sys.executable, "-m", module, *arguments]

@@ -15,12 +15,8 @@ class Recording:
 
     Parameters
     ----------
-    path
-        The file.
     name
         Product and situation: the file, with the folders that it is in.
-    model, firmware
-        What the station is, as far as it is known.
     fidelity
         `exact`, `reconstructed`, `manual example` or `mixed`.
     datagrams

@@ -29,10 +29,7 @@ _HOOK = "from testbed.short_pauses import shorten\nshorten()\n"
 def settings_for(folder: Path) -> dict[str, str]:
     """Return variables for a connector process with short pauses.
 
-    Parameters
-    ----------
-    folder
-        Where the hook is written, or added to another one.
+    The hook is added to what another one has written in the folder.
     """
     with (folder / "sitecustomize.py").open("a", encoding="utf-8") as file:
         file.write(_HOOK)

@@ -27,11 +27,6 @@ class SteppedClock:
     """Steps what `time.time` tells in the processes started with it.
 
     The machine's own clock stays as it is.
-
-    Parameters
-    ----------
-    folder
-        Where the hook is written.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -10,13 +10,7 @@ MOST_NOTED = 100
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A promise was broken.
-
-    Parameters
-    ----------
-    at
-        When, by the monotonic clock.
-    """
+    """A promise was broken."""
 
     invariant: str
     at: float

@@ -37,12 +37,8 @@ class Sample:
 
     Parameters
     ----------
-    at
-        When, by the monotonic clock.
     life
         Which process it is: 1 for the first, one more after each kill.
-    age_s
-        How long it has been running.
     rss
         Resident memory, in bytes.
     """
