@@ -38,11 +38,9 @@ class NotingGateway:
         self.told: list[Event] = []
 
     def submit(self, station: str, command: Command) -> None:
-        """Note a command."""
         self.submitted.append(command)
 
     def emit(self, event: Event) -> None:
-        """Note an event."""
         self.told.append(event)
 
     def set_controlled(self, *, is_controlled: bool) -> None:

@@ -97,7 +97,6 @@ class StationsObserver:
         self.stations: dict[str, SimulatedStation] = {}
 
     def heard(self, request: HeardRequest) -> None:
-        """A datagram has reached a station's socket."""
         settings = settings_of(self.stations[request.station])
         self._queue.put(
             Heard(

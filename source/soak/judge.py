@@ -126,14 +126,12 @@ class Judge:
     # What happens ----------------------------------------------------------
 
     def connector_started(self, at: float, unix_at: float) -> None:
-        """The connector was started."""
         self.pauses.connector_started(unix_at)
         self.timestamps.connector_started(at)
         self.rows.started(at)
         self.heartbeats.disturb()
 
     def phase_begins(self, phase: Phase, at: float) -> None:
-        """A fault begins."""
         self._active.append(phase)
         self.rows.fault(len(phase.stations))
         if phase.kind.name in DAMAGING:
@@ -142,13 +140,11 @@ class Judge:
             self.results.damage(phase.stations, until + UNCERTAIN_S)
 
     def phase_ends(self, phase: Phase, at: float) -> None:
-        """A fault has ended."""
         self.look(at)
         self._active.remove(phase)
         self.recovery.fault_ended(phase, at)
 
     def clock_stepped(self, at: float, offset_s: float) -> None:
-        """The connector's clock was stepped."""
         self.timestamps.step(at, offset_s)
         self.rows.clock_stepped()
 
@@ -165,7 +161,6 @@ class Judge:
     # What is seen ----------------------------------------------------------
 
     def see(self, event: Event) -> None:
-        """Take what was seen."""
         match event:
             case Heard():
                 self.pauses.hear(event)

@@ -55,7 +55,6 @@ class Mutants:
         return mutate(good, self._chance, self._good)[:LARGEST_DATAGRAM]
 
     def datapoint_map(self) -> bytes:
-        """Return a damaged datapoint map."""
         good = self._chance.choice(self._maps)
         return mutate(good, self._chance, self._maps)
 

@@ -110,7 +110,6 @@ class Run:
     # The timeline ----------------------------------------------------------
 
     def play(self) -> None:
-        """Play the whole timeline."""
         self._select(self._announced)
         self._calm(until=self.began_at + WARM_UP_S)
         # As an admin would, before anybody invents datapoints.
@@ -132,7 +131,6 @@ class Run:
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds since the start."""
         return time.monotonic() - self.began_at
 
     def _trouble(self, cycle: Cycle) -> None:

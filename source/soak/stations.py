@@ -66,7 +66,6 @@ class Station:
 
     @property
     def words(self) -> tuple[str, str]:
-        """The actuators that are written."""
         return (self.current_word, "ena")
 
     @property
@@ -92,7 +91,6 @@ class Station:
 
     @property
     def obeys(self) -> bool:
-        """Whether it does what it is told."""
         return not (self.profile.refuses or self.profile.confirms_only)
 
 

@@ -99,7 +99,6 @@ class Testbed:
 
     @property
     def serials(self) -> dict[str, str]:
-        """Serial numbers by name."""
         stations = self.simulator.stations
         return {name: one.serial for name, one in stations.items()}
 

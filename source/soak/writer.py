@@ -37,7 +37,6 @@ class Writer:
         self._numbers: Counter[str] = Counter()
 
     def write_any(self) -> None:
-        """Write something to some station."""
         name = self._chance.choice([*self._stations])
         if self._chance.random() < 0.6:
             self.write_current(name)
@@ -57,7 +56,6 @@ class Writer:
         return self._write(name, "ena", self._chance.randrange(2))
 
     def write_all(self) -> None:
-        """Write each actuator of each station once."""
         for name in self._stations:
             self.write_current(name)
             self.write_enable(name)

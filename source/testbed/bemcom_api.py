@@ -38,7 +38,6 @@ class Received(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """The decoded payload."""
         return json.loads(self.payload)
 
 
@@ -91,7 +90,6 @@ class BemcomApi:
         self._client.loop_start()
 
     def close(self) -> None:
-        """Leave the broker."""
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -120,7 +118,6 @@ class BemcomApi:
 
     @property
     def map_topic(self) -> str:
-        """Where the datapoint map is published."""
         return f"{self._connector}/datapoint_map"
 
     def publish_map(self) -> None:
@@ -170,7 +167,6 @@ class BemcomApi:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the broker has accepted us."""
         return self._client.is_connected()
 
     def value(self, key: str) -> Any:

@@ -60,7 +60,6 @@ class ConnectorProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the process."""
         with self._output.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -74,17 +73,14 @@ class ConnectorProcess:
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
-        """The process, once started."""
         assert self._process is not None
         return self._process
 
     @property
     def output(self) -> str:
-        """What it wrote to its terminal."""
         return self._output.read_text("utf-8")
 
     def is_running(self) -> bool:
-        """Whether it still runs."""
         return self.process.poll() is None
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
@@ -108,7 +104,6 @@ class ConnectorProcess:
         return self.process.wait(DEADLINE_S)
 
     def wait_for_output(self, text: str) -> None:
-        """Wait until it has written something."""
         wait_until(lambda: text in self.output, f"the output {text!r}")
 
     def __enter__(self) -> Self:
@@ -135,7 +130,6 @@ class Controller:
         self._topics: dict[str, str] = {}
 
     def select(self, *keys: str, actuators: Iterable[str] = ()) -> None:
-        """Publish a map with these datapoints."""
         self.give_topics(*keys, *actuators)
         datapoint_map = {
             "sensor": {key: self._topics[key] for key in keys},
@@ -153,11 +147,9 @@ class Controller:
                 self._topics[key] = f"{NAME}/messages/{number}/value"
 
     def topic(self, key: str) -> str:
-        """Return the topic of a selected datapoint."""
         return self._topics[key]
 
     def write(self, key: str, value: Any) -> None:
-        """Write an actuator."""
         message = {"value": value, "timestamp": 1_600_000_000_000}
         self._observer.publish(self._topics[key], message)
 
@@ -181,17 +173,14 @@ class Controller:
         return [message.json["value"] for message in messages]
 
     def wait_for(self, key: str, value: Any) -> None:
-        """Wait until a sensor has a value."""
         self._observer.wait_for(
             self._topics[key], lambda message: message.json["value"] == value
         )
 
     def logs(self) -> list[str]:
-        """Return all log lines so far."""
         return [one.json["msg"] for one in self._observer.on(f"{NAME}/logs")]
 
     def wait_for_log(self, text: str) -> None:
-        """Wait until a log line holds a text."""
         self._observer.wait_for(
             f"{NAME}/logs", lambda message: text in message.json["msg"]
         )

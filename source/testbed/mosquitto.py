@@ -93,7 +93,6 @@ class Observer:
         info.wait_for_publish(DEADLINE_S)
 
     def on(self, topic: str) -> list[Received]:
-        """All messages so far on a topic."""
         return [one for one in list(self.messages) if one.topic == topic]
 
     def wait_for(
@@ -115,7 +114,6 @@ class Observer:
         )
 
     def close(self) -> None:
-        """Disconnect and end the thread."""
         self._client.disconnect()
         self._client.loop_stop()
         # Without this circle paho closes its sockets at once, not when the
@@ -213,7 +211,6 @@ class Mosquitto:
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let a frozen process go on."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
@@ -232,12 +229,10 @@ class Mosquitto:
 
     @property
     def pid(self) -> int:
-        """Id of the process, once started."""
         assert self._process is not None
         return self._process.pid
 
     def log(self) -> str:
-        """What the broker wrote."""
         return (self._folder / "mosquitto.log").read_text("utf-8")
 
     def __enter__(self) -> Self:

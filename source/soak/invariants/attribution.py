@@ -72,7 +72,6 @@ class Attribution(Invariant):
             self._uncertain_until[name] = max(until + UNCERTAIN_S, earlier)
 
     def say(self, said: Said) -> None:
-        """A station has said something."""
         for field, value in pairs_of(said.data).items():
             told = self._told[said.station, field]
             # Taken out first, so that the oldest stands in front.

@@ -29,7 +29,6 @@ class Invariant:
 
     @property
     def is_judged(self) -> bool:
-        """Whether there was anything to judge."""
         return True
 
     def measured(self) -> str:
@@ -44,7 +43,6 @@ class Invariant:
         return "kept" if self.is_judged else "not judged"
 
     def breach(self, at: float, evidence: str) -> None:
-        """Note that the promise was broken."""
         self.broken += 1
         if len(self.breaches) < MOST_NOTED:
             self.breaches.append(Breach(self.name, at, evidence))

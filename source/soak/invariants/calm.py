@@ -50,7 +50,6 @@ class Recovery(Invariant):
         self._ended.append((phase, at))
 
     def calm_begins(self, at: float) -> None:
-        """The last fault has ended."""
         self._calm_at = at
 
     def look(self, now: float) -> bool:

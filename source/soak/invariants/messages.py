@@ -93,7 +93,6 @@ class Heartbeats(Invariant):
         self._closest_s = math.inf
 
     def beat(self, at: float, content: Any) -> None:
-        """A heartbeat has come."""
         self.look(at)
         if self._promised_at is not None:
             self.kept += 1
@@ -182,7 +181,6 @@ class LogRows(Invariant):
         self._seen: deque[tuple[str, int]] = deque(maxlen=ROWS_REMEMBERED)
 
     def started(self, at: float) -> None:
-        """The connector was started."""
         if self._begun_at is None:
             self._begun_at = self._now = at
         self._bursts += 1

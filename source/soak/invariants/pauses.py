@@ -38,7 +38,6 @@ class Pauses(Invariant):
         self._started_at = unix_at
 
     def hear(self, heard: Heard) -> None:
-        """A datagram has reached a station."""
         self.heard += 1
         station, at = heard.station, heard.stamped_at
         checker = self._checkers.setdefault(station, PauseChecker(station))

@@ -125,7 +125,6 @@ class MemoryBound(Invariant):
         self._most = 0.0
 
     def judge(self, sample: Sample) -> None:
-        """Look at a process."""
         mib = sample.rss / MIB
         self._most = max(self._most, mib)
         if mib > MOST_MEMORY_MIB:

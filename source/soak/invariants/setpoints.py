@@ -56,7 +56,6 @@ class NewestWins(Invariant):
         self._numbers[station, word, value] = self.written
 
     def hear(self, heard: Heard) -> None:
-        """A datagram has reached a station."""
         command = read_command(heard.text)
         if command is None:
             return
@@ -115,7 +114,6 @@ class TrueResults(Invariant):
             self._uncertain_until[name] = until
 
     def hear(self, heard: Heard) -> None:
-        """A datagram has reached a station."""
         self._look(heard.station, heard.settings)
         command = read_command(heard.text)
         if command is None:
