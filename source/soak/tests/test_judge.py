@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from soak.judge import Judge
 
 
+BEAT = {"this_heartbeats_timestamp": 0, "next_heartbeats_timestamp": 30_000}
+
+
 @pytest.fixture
 def judge() -> Judge:
     return a_judge()
@@ -134,19 +137,15 @@ def test_a_stations_silent_values_are_missed_in_calm(judge: Judge) -> None:
 def test_heartbeats_are_not_judged_while_the_broker_is_disturbed(
     judge: Judge,
 ) -> None:
-    beat = {
-        "this_heartbeats_timestamp": 0,
-        "next_heartbeats_timestamp": 30_000,
-    }
     frozen = phase("broker frozen")
-    judge.see(published("keba/heartbeat", beat, 0.0))
+    judge.see(published("keba/heartbeat", BEAT, 0.0))
     judge.phase_begins(frozen, 10.0)
     judge.look(10.0)
     judge.phase_ends(frozen, 40.0)
     judge.look(50.0)
     assert broken(judge) == []
 
-    judge.see(published("keba/heartbeat", beat, 50.0))
+    judge.see(published("keba/heartbeat", BEAT, 50.0))
     judge.look(82.0)
     assert broken(judge) == [judge.heartbeats.name]
 
@@ -154,11 +153,7 @@ def test_heartbeats_are_not_judged_while_the_broker_is_disturbed(
 def test_a_lost_connection_of_our_own_says_nothing_about_heartbeats(
     judge: Judge,
 ) -> None:
-    beat = {
-        "this_heartbeats_timestamp": 0,
-        "next_heartbeats_timestamp": 30_000,
-    }
-    judge.see(published("keba/heartbeat", beat, 0.0))
+    judge.see(published("keba/heartbeat", BEAT, 0.0))
     judge.see(LinkChanged(20.0, is_up=False))
     judge.look(82.0)
 
