@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
@@ -100,7 +101,12 @@ class BrokerClient:
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._leave()
 
     def wait_for(

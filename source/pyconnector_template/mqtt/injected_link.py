@@ -6,7 +6,6 @@ published on it directly.
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from pyconnector_template.logs import error_line, logger_about
@@ -16,18 +15,25 @@ logger = logger_about("broker")
 RETRY_S = 1.0
 
 
-@dataclass
 class InjectedLink:
     """Runs a client's own loop; has the methods of `BrokerLink`."""
 
-    client: Any
-    host: str
-    port: int
-    on_connected: Callable[[], None]
-    announcement_topic: str
-    announcement: Callable[[], str]
-
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        client: Any,
+        host: str,
+        port: int,
+        on_connected: Callable[[], None],
+        announcement_topic: str,
+        announcement: Callable[[], str],
+    ) -> None:
+        self.client = client
+        self._host = host
+        self._port = port
+        self._on_connected = on_connected
+        self._announcement_topic = announcement_topic
+        self._announcement = announcement
         self._stopping = threading.Event()
         self._is_up = False
 
@@ -38,7 +44,7 @@ class InjectedLink:
                 return
         self._is_up = True
         try:
-            self.on_connected()
+            self._on_connected()
             self.client.loop_forever()
         finally:
             self._is_up = False
@@ -51,7 +57,9 @@ class InjectedLink:
             self.client.publish(topic=topic, payload=payload, retain=True)
 
     def announce(self) -> None:
-        self.publish_messages([(self.announcement_topic, self.announcement())])
+        self.publish_messages(
+            [(self._announcement_topic, self._announcement())]
+        )
 
     def publish_retained(self, topic: str, payload: str) -> None:
         self.publish_messages([(topic, payload)])
@@ -71,7 +79,7 @@ class InjectedLink:
 
     def _connect(self) -> bool:
         try:
-            self.client.connect(host=self.host, port=self.port)
+            self.client.connect(host=self._host, port=self._port)
         except OSError as error:
             logger.warning(
                 "Cannot connect to the MQTT broker: %s", error_line(error)
