@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from simulator.actions import PlugIn
 from simulator.charge_point import CHARGING
+from simulator.profiles import PROFILES
+from simulator.station import SimulatedStation
 from simulator.vehicle import Vehicle
 
 if TYPE_CHECKING:
-    from simulator.station import SimulatedStation
     from simulator.wire import Outgoing
 
 CLIENT = ("127.0.0.1", 7090)
@@ -51,6 +52,21 @@ def look(
     assert text is not None, f"no report {number}"
     fields: dict[str, int | str] = json.loads(text)
     return fields
+
+
+def shown(
+    station: SimulatedStation, number: int, now: float, *names: str
+) -> tuple[int | str, ...]:
+    """Return some fields of a report."""
+    fields = look(station, number, now)
+    return tuple(fields[name] for name in names)
+
+
+def charging(profile: str = "p30-c") -> SimulatedStation:
+    """Return a station at which a brisk vehicle charges since 0 s."""
+    station = SimulatedStation("garage", PROFILES[profile])
+    start_charging(station, 0.0)
+    return station
 
 
 def start_charging(station: SimulatedStation, now: float) -> float:

@@ -30,8 +30,10 @@ from simulator.station import SimulatedStation
 from simulator.tests.talking import (
     BRISK,
     ask,
+    charging,
     look,
     pushes,
+    shown,
     start_charging,
 )
 from simulator.vehicle import Vehicle
@@ -60,16 +62,14 @@ def test_a_meter_can_be_given_its_first_total() -> None:
 
 def test_an_idle_socket_has_neither_plug_nor_hardware_limit() -> None:
     garage = SimulatedStation("garage", PROFILES["p30-3.9"])
-    report = look(garage, 2, now=1.0)
-    assert (report["Plug"], report["Curr HW"]) == (0, 0)
+    assert shown(garage, 2, 1.0, "Plug", "Curr HW") == (0, 0)
 
 
 def test_a_plug_in_a_socket_is_locked_after_a_moment() -> None:
     garage = SimulatedStation("garage", PROFILES["p30-3.9"])
     garage.perform(PlugIn(BRISK), 0.0)
     assert look(garage, 2, now=1.0)["Plug"] == 5
-    report = look(garage, 2, now=2.5)
-    assert (report["Plug"], report["State"]) == (7, READY)
+    assert shown(garage, 2, 2.5, "Plug", "State") == (7, READY)
 
 
 def test_a_vehicle_waits_then_ramps_up_then_charges_fully(
@@ -82,14 +82,11 @@ def test_a_vehicle_waits_then_ramps_up_then_charges_fully(
     ramping = look(garage, 3, now=20.0)
     assert look(garage, 2, now=20.0)["State"] == CHARGING
     assert ramping["I1"] == 8_000
-    charging = look(garage, 3, now=40.0)
-    assert charging["I1"] == charging["I2"] == charging["I3"] == 16_000
+    assert shown(garage, 3, 40.0, "I1", "I2", "I3") == (16_000,) * 3
 
 
-def test_power_is_voltage_times_current_times_power_factor(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_power_is_voltage_times_current_times_power_factor() -> None:
+    garage = charging()
     report = look(garage, 3, now=100.0)
     apparent = sum(
         int(report[f"U{phase}"]) * int(report[f"I{phase}"])
@@ -128,10 +125,8 @@ def test_a_full_vehicle_waits_in_state_2_with_voltage_without_current(
     assert int(report["U1"]) > 0
 
 
-def test_unplugging_keeps_the_energy_until_the_next_session(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_unplugging_keeps_the_energy_until_the_next_session() -> None:
+    garage = charging()
     garage.perform(Unplug(), 100.0)
     kept = look(garage, 3, now=200.0)["E pres"]
     assert int(kept) > 2_000
@@ -140,10 +135,8 @@ def test_unplugging_keeps_the_energy_until_the_next_session(
     assert look(garage, 3, now=300.0)["E pres"] == 0
 
 
-def test_ena_0_interrupts_after_about_a_second(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_ena_0_interrupts_after_about_a_second() -> None:
+    garage = charging()
     ask(garage, "ena 0", now=10.0)
     assert look(garage, 2, now=10.9)["State"] == CHARGING
     report = look(garage, 2, now=11.1)
@@ -153,18 +146,15 @@ def test_ena_0_interrupts_after_about_a_second(
     assert look(garage, 3, now=11.1)["P"] == 0
 
 
-def test_ena_1_lets_the_interrupted_vehicle_go_on(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_ena_1_lets_the_interrupted_vehicle_go_on() -> None:
+    garage = charging()
     ask(garage, "ena 0", now=10.0)
     ask(garage, "ena 1", now=15.0)
     assert look(garage, 2, now=20.0)["State"] == CHARGING
 
 
 def test_some_firmware_stays_interrupted_until_plugged_in_again() -> None:
-    garage = SimulatedStation("garage", PROFILES["p30-stays-interrupted"])
-    start_charging(garage, 0.0)
+    garage = charging("p30-stays-interrupted")
     ask(garage, "currtime 0 1", now=10.0)
     ask(garage, "currtime 16000 1", now=15.0)
     assert look(garage, 2, now=60.0)["State"] == INTERRUPTED
@@ -178,29 +168,21 @@ def test_ena_0_before_the_vehicle_came_means_not_ready(
 ) -> None:
     ask(garage, "ena 0", now=0.0)
     garage.perform(PlugIn(BRISK), 5.0)
-    report = look(garage, 2, now=10.0)
-    assert (report["State"], report["Plug"]) == (NOT_READY, 7)
+    assert shown(garage, 2, 10.0, "State", "Plug") == (NOT_READY, 7)
 
 
-def test_while_charging_a_current_reaches_the_vehicle_6_to_7_s_later(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_while_charging_a_current_reaches_the_vehicle_6_to_7_s_later() -> None:
+    garage = charging()
     ask(garage, "curr 10000", now=10.0)
-    at_once = look(garage, 2, now=15.9)
-    assert (at_once["Curr user"], at_once["Max curr"]) == (10_000, 32_000)
-    later = look(garage, 2, now=17.1)
-    assert (later["Max curr"], later["Max curr %"]) == (10_000, 166)
+    assert shown(garage, 2, 15.9, "Curr user", "Max curr") == (10_000, 32_000)
+    assert shown(garage, 2, 17.1, "Max curr", "Max curr %") == (10_000, 166)
 
 
-def test_a_second_current_within_the_wait_replaces_the_first(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_a_second_current_within_the_wait_replaces_the_first() -> None:
+    garage = charging()
     ask(garage, "curr 10000", now=10.0)
     ask(garage, "curr 13000", now=14.0)
-    report = look(garage, 2, now=17.1)
-    assert (report["Max curr"], report["Max curr %"]) == (13_000, 216)
+    assert shown(garage, 2, 17.1, "Max curr", "Max curr %") == (13_000, 216)
 
 
 def test_before_charging_a_current_is_offered_at_once(
@@ -214,34 +196,26 @@ def test_before_charging_a_current_is_offered_at_once(
 def test_the_hardware_limits_what_is_offered(garage: SimulatedStation) -> None:
     ask(garage, "curr 50000", now=0.0)
     garage.perform(PlugIn(BRISK), 1.0)
-    report = look(garage, 2, now=2.0)
-    assert (report["Curr user"], report["Max curr"]) == (50_000, 32_000)
+    assert shown(garage, 2, 2.0, "Curr user", "Max curr") == (50_000, 32_000)
 
 
-def test_setenergy_stops_when_the_session_has_taken_so_much(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_setenergy_stops_when_the_session_has_taken_so_much() -> None:
+    garage = charging()
     ask(garage, "setenergy 5000", now=10.0)
     garage.advance(600.0)
-    report = look(garage, 2, now=600.0)
-    assert (report["State"], report["Setenergy"]) == (INTERRUPTED, 5_000)
+    assert shown(garage, 2, 600.0, "State", "Setenergy") == (INTERRUPTED, 5_000)
     assert look(garage, 3, now=600.0)["E pres"] == 5_000
 
 
-def test_after_a_reached_limit_currtime_charges_again(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_after_a_reached_limit_currtime_charges_again() -> None:
+    garage = charging()
     ask(garage, "setenergy 5000", now=10.0)
     ask(garage, "currtime 16000 1", now=600.0)
     assert look(garage, 2, now=700.0)["State"] == CHARGING
 
 
-def test_failsafe_takes_over_when_only_reports_are_read(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_failsafe_takes_over_when_only_reports_are_read() -> None:
+    garage = charging()
     ask(garage, "failsafe 30 6000 0", now=10.0)
     for now in range(15, 40, 5):
         look(garage, 2, now=float(now))
@@ -250,10 +224,8 @@ def test_failsafe_takes_over_when_only_reports_are_read(
     assert (report["Tmo FS"], report["Curr FS"]) == (30, 6_000)
 
 
-def test_failsafe_with_zero_stops_until_current_and_enable_are_sent(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_failsafe_with_zero_stops_until_current_and_enable_are_sent() -> None:
+    garage = charging()
     ask(garage, "failsafe 10 0 0", now=10.0)
     assert look(garage, 2, now=21.0)["State"] == INTERRUPTED
     ask(garage, "curr 16000", now=22.0)
@@ -262,15 +234,12 @@ def test_failsafe_with_zero_stops_until_current_and_enable_are_sent(
     assert look(garage, 2, now=30.0)["State"] == CHARGING
 
 
-def test_failsafe_switched_off_while_it_stops_lets_the_vehicle_go_on(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_failsafe_switched_off_while_it_stops_lets_the_vehicle_go_on() -> None:
+    garage = charging()
     ask(garage, "failsafe 10 0 0", now=10.0)
     assert look(garage, 2, now=21.0)["State"] == INTERRUPTED
     ask(garage, "failsafe 0 0 0", now=22.0)
-    report = look(garage, 2, now=25.0)
-    assert (report["State"], report["Enable sys"]) == (CHARGING, 1)
+    assert shown(garage, 2, 25.0, "State", "Enable sys") == (CHARGING, 1)
 
 
 @pytest.mark.parametrize("limit", [0, 6_000])
@@ -288,10 +257,8 @@ def test_currtime_without_delay_ends_failsafe_with_its_own_current(
     assert look(garage, 2, now=40.0)["Max curr"] == 8_000
 
 
-def test_an_error_is_state_4_and_ends_with_its_cause(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_an_error_is_state_4_and_ends_with_its_cause() -> None:
+    garage = charging()
     garage.perform(Fail(6, 32_769), 10.0)
     report = look(garage, 2, now=11.0)
     assert (report["State"], report["Max curr"]) == (ERROR, 0)
@@ -305,8 +272,7 @@ def test_input_x1_decides_when_it_is_used() -> None:
     garage.perform(PlugIn(BRISK), 0.0)
     assert look(garage, 2, now=5.0)["Enable sys"] == 0
     garage.perform(SetInput(1), 6.0)
-    report = look(garage, 2, now=10.0)
-    assert (report["Input"], report["State"]) == (1, CHARGING)
+    assert shown(garage, 2, 10.0, "Input", "State") == (1, CHARGING)
 
 
 def test_input_x1_is_only_shown_when_it_is_not_used(
@@ -327,17 +293,14 @@ def locked() -> SimulatedStation:
 
 
 def authorisation(garage: SimulatedStation, now: float) -> tuple[object, ...]:
-    report = look(garage, 2, now)
-    names = ("State", "Plug", "AuthON", "Authreq")
-    return tuple(report[name] for name in names)
+    return shown(garage, 2, now, "State", "Plug", "AuthON", "Authreq")
 
 
 def test_a_locked_station_is_not_ready_though_the_user_enabled_it(
     locked: SimulatedStation,
 ) -> None:
     assert authorisation(locked, 0.0) == (1, 3, 1, 1)
-    report = look(locked, 2, now=10.0)
-    assert (report["Enable sys"], report["Enable user"]) == (0, 1)
+    assert shown(locked, 2, 10.0, "Enable sys", "Enable user") == (0, 1)
 
 
 def test_a_card_unlocks_first_and_the_vehicle_comes_later(
@@ -443,8 +406,7 @@ def test_after_a_restart_the_station_starts_up_for_a_while(
     garage: SimulatedStation,
 ) -> None:
     garage.perform(Reboot(), 10.0)
-    starting = look(garage, 2, now=13.0)
-    assert (starting["State"], starting["Sec"]) == (STARTING, 3)
+    assert shown(garage, 2, 13.0, "State", "Sec") == (STARTING, 3)
     assert look(garage, 2, now=25.0)["State"] == NOT_READY
 
 
@@ -465,34 +427,26 @@ def test_a_restart_loses_current_enable_timer_and_unstored_failsafe(
 def test_a_restart_keeps_a_stored_failsafe(garage: SimulatedStation) -> None:
     ask(garage, "failsafe 60 6000 1", now=0.0)
     garage.perform(Reboot(), 10.0)
-    report = look(garage, 2, now=30.0)
-    assert (report["Tmo FS"], report["Curr FS"]) == (60, 6_000)
+    assert shown(garage, 2, 30.0, "Tmo FS", "Curr FS") == (60, 6_000)
 
 
-def test_no_energy_flows_while_the_power_is_off(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_no_energy_flows_while_the_power_is_off() -> None:
+    garage = charging()
     before = look(garage, 3, now=100.0)["E total"]
     garage.perform(Reboot(), 100.0)
     assert look(garage, 3, now=109.0)["E total"] == before
 
 
-def test_a_vehicle_that_stayed_goes_on_with_its_session(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_a_vehicle_that_stayed_goes_on_with_its_session() -> None:
+    garage = charging()
     number = look(garage, 100, now=50.0)["Session ID"]
     garage.perform(Reboot(), 60.0)
     assert look(garage, 2, now=90.0)["State"] == CHARGING
-    session = look(garage, 100, now=90.0)
-    assert (session["Session ID"], session["reason"]) == (number, 0)
+    assert shown(garage, 100, 90.0, "Session ID", "reason") == (number, 0)
 
 
-def test_without_a_vehicle_report_100_is_empty_after_a_restart(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_without_a_vehicle_report_100_is_empty_after_a_restart() -> None:
+    garage = charging()
     garage.perform(Unplug(), 100.0)
     garage.perform(Reboot(), 200.0)
     assert look(garage, 100, now=250.0)["Session ID"] == 0

@@ -5,7 +5,14 @@ import pytest
 from simulator.actions import PlugIn, Reboot, ShowCard, Unplug
 from simulator.profiles import PROFILES
 from simulator.station import SimulatedStation
-from simulator.tests.talking import BRISK, ask, look, start_charging
+from simulator.tests.talking import (
+    BRISK,
+    ask,
+    charging,
+    look,
+    shown,
+    start_charging,
+)
 from simulator.vehicle import Vehicle
 
 DONE = "TCH-OK :done\n"
@@ -130,25 +137,20 @@ def test_currtime_is_shown_while_it_counts_down(
     garage: SimulatedStation,
 ) -> None:
     ask(garage, "currtime 13000 100", now=0.0)
-    report = look(garage, 2, now=40.0)
-    assert (report["Curr timer"], report["Tmo CT"]) == (13_000, 60)
+    assert shown(garage, 2, 40.0, "Curr timer", "Tmo CT") == (13_000, 60)
     after = look(garage, 2, now=101.0)
     assert (after["Curr timer"], after["Tmo CT"]) == (13_000, 0)
     assert after["Curr user"] == 13_000
 
 
-def test_currtime_0_1_stops_without_the_wait_of_other_currents(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_currtime_0_1_stops_without_the_wait_of_other_currents() -> None:
+    garage = charging()
     ask(garage, "currtime 0 1", now=10.0)
     assert look(garage, 2, now=11.1)["Max curr"] == 0
 
 
-def test_setenergy_is_shown_and_lost_with_the_plug(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_setenergy_is_shown_and_lost_with_the_plug() -> None:
+    garage = charging()
     ask(garage, "setenergy 100000", now=10.0)
     assert look(garage, 2, now=11.0)["Setenergy"] == 100_000
     ask(garage, "setenergy 1000000000", now=12.0)
@@ -213,8 +215,7 @@ def test_display_shows_a_text(garage: SimulatedStation) -> None:
 
 
 def test_unlock_opens_a_socket_that_does_not_charge() -> None:
-    garage = SimulatedStation("garage", PROFILES["p30-3.9"])
-    start_charging(garage, 0.0)
+    garage = charging("p30-3.9")
     assert ask(garage, "unlock", now=10.0) == DONE
     assert look(garage, 2, now=11.0)["Plug"] == 7
     ask(garage, "currtime 0 1", now=12.0)
@@ -226,14 +227,12 @@ def test_unlock_opens_a_socket_that_does_not_charge() -> None:
 def test_an_unlocked_socket_is_locked_again_when_it_may_charge(
     command: str,
 ) -> None:
-    garage = SimulatedStation("garage", PROFILES["p30-3.9"])
-    start_charging(garage, 0.0)
+    garage = charging("p30-3.9")
     ask(garage, "ena 0", now=10.0)
     ask(garage, "unlock", now=13.0)
     assert look(garage, 2, now=20.0)["Plug"] == 5
     ask(garage, command, now=21.0)
-    report = look(garage, 2, now=30.0)
-    assert (report["Plug"], report["State"]) == (7, 3)
+    assert shown(garage, 2, 30.0, "Plug", "State") == (7, 3)
 
 
 @pytest.mark.parametrize(
@@ -301,18 +300,15 @@ def test_x2_needs_x2src_4_and_300_s_between_two_switchings(
 def test_a_station_with_phase_switch_charges_with_one_phase_until_told() -> (
     None
 ):
-    station = SimulatedStation("garage", PROFILES["p30-x2"])
-    start_charging(station, 0.0)
+    station = charging("p30-x2")
     assert look(station, 3, now=10.0)["I2"] == 0
     assert ask(station, "x2 1", now=11.0) == DONE
     assert look(station, 3, now=15.0)["I2"] == 16_000
     assert ask(station, "x2 0", now=311.0) == NOT_NOW
 
 
-def test_without_a_phase_switch_x2_is_shown_and_changes_no_phase(
-    garage: SimulatedStation,
-) -> None:
-    start_charging(garage, 0.0)
+def test_without_a_phase_switch_x2_is_shown_and_changes_no_phase() -> None:
+    garage = charging()
     ask(garage, "x2src 4", now=10.0)
     assert look(garage, 3, now=11.0)["I3"] == 16_000
     assert ask(garage, "x2 0", now=12.0) == DONE
@@ -325,19 +321,16 @@ def test_with_three_phases_the_current_climbs_as_after_a_start() -> None:
     station.perform(PlugIn(Vehicle()), 0.0)
     assert look(station, 3, now=60.0)["I1"] == 16_000
     ask(station, "x2 1", now=60.0)
-    report = look(station, 3, now=75.0)
-    assert (report["I1"], report["I3"]) == (8_000, 8_000)
+    assert shown(station, 3, 75.0, "I1", "I3") == (8_000, 8_000)
     assert look(station, 3, now=90.0)["I3"] == 16_000
 
 
 def test_x2_switches_the_vehicle_to_one_phase() -> None:
-    garage = SimulatedStation("garage", PROFILES["p30-x2"])
-    start_charging(garage, 0.0)
+    garage = charging("p30-x2")
     ask(garage, "x2 1", now=11.0)
     assert look(garage, 3, now=13.0)["I3"] == 16_000
     ask(garage, "x2 0", now=320.0)
-    report = look(garage, 3, now=321.0)
-    assert (report["I1"], report["I2"], report["I3"]) == (16_000, 0, 0)
+    assert shown(garage, 3, 321.0, "I1", "I2", "I3") == (16_000, 0, 0)
 
 
 def test_curr_forces_three_phases_and_currtime_does_not(

@@ -10,7 +10,14 @@ import pytest
 from simulator.actions import PlugIn, Unplug
 from simulator.profiles import PROFILES
 from simulator.station import SimulatedStation
-from simulator.tests.talking import BRISK, ask, look, start_charging
+from simulator.tests.talking import (
+    BRISK,
+    ask,
+    charging,
+    look,
+    shown,
+    start_charging,
+)
 
 REPORT_1 = """{
 "ID": "1",
@@ -116,8 +123,7 @@ def test_report_100_prints_as_captured() -> None:
 
 
 def test_reports_101_to_130_call_themselves_by_their_number() -> None:
-    garage = SimulatedStation("garage")
-    start_charging(garage, 0.0)
+    garage = charging()
     garage.perform(Unplug(), 3_600.0)
     ended = look(garage, 101, now=4_000.0)
     assert ended["ID"] == "101"
@@ -187,14 +193,12 @@ def test_an_x_series_reports_its_com_module_some_time_after_the_start() -> None:
 
 
 def test_a_station_without_meter_answers_with_zeros() -> None:
-    garage = SimulatedStation("garage", PROFILES["p30-de"])
-    start_charging(garage, 0.0)
+    garage = charging("p30-de")
     fields = look(garage, 3, now=1_000.0)
     del fields["ID"], fields["Serial"], fields["Sec"]
     assert set(fields.values()) == {0}
     assert look(garage, 2, now=1_000.0)["State"] == 3
-    session = look(garage, 100, now=1_000.0)
-    assert (session["E start"], session["E pres"]) == (0, 0)
+    assert shown(garage, 100, 1_000.0, "E start", "E pres") == (0, 0)
 
 
 def test_one_firmware_gives_report_100_a_wrong_number() -> None:
