@@ -14,7 +14,7 @@ SERIALS = {"s00": "20000000", "s01": "20000001"}
 
 
 @pytest.fixture
-def attribution() -> Attribution:
+def judge() -> Attribution:
     stations = {one.name: one for one in make_stations(2)}
     judge = Attribution(stations, SERIALS)
     judge.say(said(b'{\n"ID": "1",\n"Serial": "20000000"\n}\n', 10.0))
@@ -42,83 +42,73 @@ def test_datagrams_are_read_without_the_connectors_help(
     assert pairs_of(data) == pairs
 
 
-def test_a_value_that_its_station_has_said_is_right(
-    attribution: Attribution,
-) -> None:
-    attribution.judge(11.0, "s00__report 1__Serial", "20000000")
+def test_a_value_that_its_station_has_said_is_right(judge: Attribution) -> None:
+    judge.judge(11.0, "s00__report 1__Serial", "20000000")
 
-    assert attribution.broken == 0
-    assert attribution.exact == 1
+    assert judge.broken == 0
+    assert judge.exact == 1
 
 
-def test_a_value_of_another_station_is_a_breach(
-    attribution: Attribution,
-) -> None:
-    attribution.judge(11.0, "s00__report 1__Serial", "20000001")
+def test_a_value_of_another_station_is_a_breach(judge: Attribution) -> None:
+    judge.judge(11.0, "s00__report 1__Serial", "20000001")
 
-    (breach,) = attribution.breaches
+    (breach,) = judge.breaches
     assert breach.evidence == "s00 never said Serial = '20000001'"
 
 
-def test_a_value_that_nobody_has_said_is_a_breach(
-    attribution: Attribution,
-) -> None:
-    attribution.judge(11.0, "s00__report 2__State", 4)
+def test_a_value_that_nobody_has_said_is_a_breach(judge: Attribution) -> None:
+    judge.judge(11.0, "s00__report 2__State", 4)
 
-    assert attribution.broken == 1
+    assert judge.broken == 1
 
 
-def test_a_value_said_long_ago_is_a_breach(attribution: Attribution) -> None:
+def test_a_value_said_long_ago_is_a_breach(judge: Attribution) -> None:
     late = 10.0 + REMEMBERED_S + 1.0
-    attribution.say(said(b'{"Serial": "29999999"}', late))
+    judge.say(said(b'{"Serial": "29999999"}', late))
 
-    attribution.judge(late, "s00__report 1__Serial", "20000000")
+    judge.judge(late, "s00__report 1__Serial", "20000000")
 
-    assert attribution.broken == 1
-
-
-def test_a_forged_number_is_a_breach_even_in_doubt(
-    attribution: Attribution,
-) -> None:
-    attribution.damage(["s00"], until=20.0)
-
-    attribution.judge(11.0, "s00__report 3__P", min(FORGED))
-
-    assert attribution.broken == 1
+    assert judge.broken == 1
 
 
-def test_damaged_datagrams_leave_doubt_for_a_while(
-    attribution: Attribution,
-) -> None:
-    attribution.damage(["s00"], until=20.0)
+def test_a_forged_number_is_a_breach_even_in_doubt(judge: Attribution) -> None:
+    judge.damage(["s00"], until=20.0)
 
-    attribution.judge(20.0 + UNCERTAIN_S, "s00__report 2__State", 4)
-    assert (attribution.broken, attribution.uncertain) == (0, 1)
+    judge.judge(11.0, "s00__report 3__P", min(FORGED))
 
-    attribution.judge(20.1 + UNCERTAIN_S, "s00__report 2__State", 4)
-    assert attribution.broken == 1
+    assert judge.broken == 1
+
+
+def test_damaged_datagrams_leave_doubt_for_a_while(judge: Attribution) -> None:
+    judge.damage(["s00"], until=20.0)
+
+    judge.judge(20.0 + UNCERTAIN_S, "s00__report 2__State", 4)
+    assert (judge.broken, judge.uncertain) == (0, 1)
+
+    judge.judge(20.1 + UNCERTAIN_S, "s00__report 2__State", 4)
+    assert judge.broken == 1
 
 
 def test_in_doubt_another_stations_serial_is_still_a_breach(
-    attribution: Attribution,
+    judge: Attribution,
 ) -> None:
-    attribution.damage(["s00"], until=20.0)
+    judge.damage(["s00"], until=20.0)
 
-    attribution.judge(11.0, "s00__report 1__Serial", "20000001")
-    attribution.judge(11.0, "s00__report 1__Serial", "20000009")
+    judge.judge(11.0, "s00__report 1__Serial", "20000001")
+    judge.judge(11.0, "s00__report 1__Serial", "20000009")
 
-    (breach,) = attribution.breaches
+    (breach,) = judge.breaches
     assert "serial number of s01" in breach.evidence
 
 
 def test_a_total_in_kwh_must_lie_in_the_stations_own_range(
-    attribution: Attribution,
+    judge: Attribution,
 ) -> None:
     key = "s00__readings__energy_total"
-    attribution.judge(11.0, key, 100.5)
-    assert attribution.broken == 0
+    judge.judge(11.0, key, 100.5)
+    assert judge.broken == 0
 
-    attribution.judge(11.0, key, 1_090.5)
-    attribution.judge(11.0, key, "much")
+    judge.judge(11.0, key, 1_090.5)
+    judge.judge(11.0, key, "much")
 
-    assert attribution.broken == 2
+    assert judge.broken == 2
