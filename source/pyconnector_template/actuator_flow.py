@@ -2,9 +2,9 @@
 
 import inspect
 import logging
-import queue
 from collections.abc import Callable
 from functools import lru_cache
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from .datapoint_map import DatapointMap
@@ -118,7 +118,7 @@ class CommandWorker:
 
     def __init__(self, run_command: Callable[[str, str | bytes], None]) -> None:
         self._run_command = run_command
-        self._commands: queue.Queue[Command | None] = queue.Queue(MAX_WAITING)
+        self._commands: SimpleQueue[Command | None] = SimpleQueue()
         self._is_over = False
 
     def submit(self, topic: str, payload: str | bytes) -> None:
@@ -145,21 +145,16 @@ class CommandWorker:
             self._run_command(*command)
 
     def _put(self, command: Command | None) -> None:
-        while True:
-            try:
-                self._commands.put_nowait(command)
-            except queue.Full:
-                if self._drop_oldest():
-                    logger.warning(
-                        "Too many commands are waiting: the oldest is dropped."
-                    )
-            else:
-                return
+        if self._commands.qsize() >= MAX_WAITING and self._drop_oldest():
+            logger.warning(
+                "Too many commands are waiting: the oldest is dropped."
+            )
+        self._commands.put(command)
 
     def _drop_oldest(self) -> bool:
         try:
             self._commands.get_nowait()
-        except queue.Empty:
+        except Empty:
             return False
         return True
 
