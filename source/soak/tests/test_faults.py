@@ -25,7 +25,7 @@ class Now:
         return self.now
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Now:
     now = Now()
     monkeypatch.setattr(faults, "time", now)
@@ -44,7 +44,7 @@ def begin(name: str, testbed: Any, *stations: str) -> tuple[Mock, Any]:
     return writer, fault
 
 
-def test_a_link_is_disturbed_and_mended(clock: Now) -> None:
+def test_a_link_is_disturbed_and_mended() -> None:
     testbed = Mock()
     _, fault = begin("outage", testbed, "s01", "s02")
     disturb = testbed.simulator.disturb
@@ -77,9 +77,7 @@ def test_a_flood_is_bounded_in_rate_and_makes_up_for_nothing(
     assert 99 <= sizes[3] <= 100
 
 
-def test_a_killed_broker_has_forgotten_everything_when_it_comes_back(
-    clock: Now,
-) -> None:
+def test_a_killed_broker_has_forgotten_everything_when_it_comes_back() -> None:
     testbed = Mock()
     _, fault = begin("broker killed", testbed)
     assert testbed.mock_calls == [
@@ -107,7 +105,7 @@ def test_a_slow_broker_is_frozen_most_of_the_time_and_thawed_at_the_end(
     assert names[-1] == "thaw"
 
 
-def test_the_clock_is_right_again_at_the_end(clock: Now) -> None:
+def test_the_clock_is_right_again_at_the_end() -> None:
     testbed = Mock()
     _, fault = begin("clock stepped", testbed)
     fault.close()
@@ -117,7 +115,7 @@ def test_the_clock_is_right_again_at_the_end(clock: Now) -> None:
     assert last == call(0.0)
 
 
-def test_retained_commands_are_taken_back(clock: Now) -> None:
+def test_retained_commands_are_taken_back() -> None:
     testbed = Mock()
     testbed.stations = {"s00": Mock()}
     testbed.controller.topic = {"s00__curr": "keba/1"}.__getitem__

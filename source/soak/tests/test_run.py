@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
@@ -118,12 +119,14 @@ def testbed(fake_time: FakeTime) -> Puppets:
 
 
 def a_run(testbed: Any, seconds: float = 25.0) -> Run:
-    return Run(
-        testbed,
-        seconds=seconds,
-        seed=1,
-        tell=testbed.lines.append,
-    )
+    return Run(testbed, seconds=seconds, seed=1, tell=testbed.lines.append)
+
+
+def played(testbed: Any) -> Run:
+    one = a_run(testbed)
+    one.play()
+    one.close()
+    return one
 
 
 class Script:
@@ -162,9 +165,7 @@ def broken(one: Run) -> list[str]:
 def test_faults_come_when_the_timeline_says_and_calms_are_judged(
     testbed: Puppets, script: Script
 ) -> None:
-    one = a_run(testbed)
-    one.play()
-    one.close()
+    one = played(testbed)
 
     assert script.notes == [
         ("begin", 12),
@@ -183,8 +184,7 @@ def test_faults_come_when_the_timeline_says_and_calms_are_judged(
 def test_progress_is_told_every_ten_seconds_and_faults_at_once(
     testbed: Puppets, script: Script
 ) -> None:
-    one = a_run(testbed)
-    one.play()
+    played(testbed)
 
     assert [line.split()[0] for line in testbed.lines] == [
         "0:00:10",
@@ -214,13 +214,8 @@ def test_progress_is_told_without_a_process_and_with_two_faults(
 def test_a_station_that_does_not_obey_is_found_in_calm(
     testbed: Puppets, script: Script
 ) -> None:
-    def stop_obeying() -> None:
-        testbed.obeys = False
-
-    script.on_begin = stop_obeying
-    one = a_run(testbed)
-    one.play()
-    one.close()
+    script.on_begin = partial(setattr, testbed, "obeys", False)
+    one = played(testbed)
 
     assert broken(one) == [one.judge.settled.name] * 2
     assert any("BROKEN" in line for line in testbed.lines)
@@ -233,8 +228,7 @@ def test_a_connector_that_ends_by_itself_is_found_and_started_again(
         testbed.connector.is_running.return_value = False
 
     script.on_begin = end
-    one = a_run(testbed)
-    one.play()
+    one = played(testbed)
 
     assert broken(one) == [one.judge.alive.name] * 2
     assert testbed.connector.is_running()
@@ -248,8 +242,7 @@ def test_a_connector_that_was_killed_is_no_breach(
         testbed.connector.is_running.return_value = False
 
     script.on_begin = kill
-    one = a_run(testbed)
-    one.play()
+    one = played(testbed)
 
     assert broken(one) == []
 
@@ -257,12 +250,9 @@ def test_a_connector_that_was_killed_is_no_breach(
 def test_a_traceback_in_the_output_is_found(
     testbed: Puppets, script: Script
 ) -> None:
-    def complain() -> None:
-        testbed.connector.output = "Traceback (most recent call last): oh"
-
-    script.on_begin = complain
-    one = a_run(testbed)
-    one.play()
+    said = "Traceback (most recent call last): oh"
+    script.on_begin = partial(setattr, testbed.connector, "output", said)
+    one = played(testbed)
 
     assert broken(one) == [one.judge.alive.name]
 
@@ -270,17 +260,14 @@ def test_a_traceback_in_the_output_is_found(
 def test_an_interrupted_run_ends_its_faults(
     testbed: Puppets, script: Script, fake_time: FakeTime
 ) -> None:
-    def interrupt() -> None:
+    go_on = fake_time.on_sleep
+
+    def go_on_or_end() -> None:
+        go_on()
         if fake_time.now > 1_016.0:
             raise KeyboardInterrupt
 
-    go_on, fake_time.on_sleep = fake_time.on_sleep, lambda: None
-
-    def both() -> None:
-        go_on()
-        interrupt()
-
-    fake_time.on_sleep = both
+    fake_time.on_sleep = go_on_or_end
     one = a_run(testbed)
     with pytest.raises(KeyboardInterrupt):
         one.play()
