@@ -5,7 +5,9 @@ import logging
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
@@ -23,9 +25,6 @@ from pyconnector_template.pyconnector_template import (
 )
 from pyconnector_template.tests.conftest import running
 from testbed.mosquitto import DEADLINE_S, wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 TOPIC = "demo/messages/3/value"
 MAP_TOPIC = "demo/datapoint_map"
@@ -99,8 +98,13 @@ def handle(connector: Connector, made: MagicMock) -> None:
     )
 
 
-def wait_until_connected(connector: Connector) -> None:
-    wait_until(lambda: connector.broker_is_connected)
+@contextmanager
+def connected(**keywords: Any) -> Iterator[tuple[WholeConnector, FakeClient]]:
+    """Run a connector with a fake client that is connected."""
+    connector = WholeConnector("1", MqttClient=FakeClient, **keywords)
+    with running(connector):
+        wait_until(lambda: connector.broker_is_connected)
+        yield connector, FakeClient.last
 
 
 def test_attributes_come_from_the_environment(
@@ -276,7 +280,7 @@ def test_a_heartbeat_promises_the_next_one(connector: Connector) -> None:
 def test_an_injected_client_is_driven_as_upstream_does() -> None:
     connector = WholeConnector("1", MqttClient=FakeClient)
     with running(connector) as outcome:
-        wait_until_connected(connector)
+        wait_until(lambda: connector.broker_is_connected)
         client = FakeClient.last
         assert client.loops.wait(DEADLINE_S)
         assert client.userdata == {"self": connector}
@@ -301,14 +305,14 @@ def test_an_injected_client_is_driven_as_upstream_does() -> None:
 def test_initial_map_and_datapoints_are_installed() -> None:
     datapoints = {"sensor": {"a": 1}, "actuator": {"b": 2}}
     given = json.loads(new_map(TOPIC))
-    connector = WholeConnector("1", given, datapoints, MqttClient=FakeClient)
-    with running(connector):
-        wait_until_connected(connector)
+    with connected(datapoint_map=given, available_datapoints=datapoints) as (
+        connector,
+        client,
+    ):
         assert connector.datapoint_map == given
         assert connector.available_datapoints == datapoints
         topics = [
-            call.kwargs["topic"]
-            for call in FakeClient.last.subscribe.call_args_list
+            call.kwargs["topic"] for call in client.subscribe.call_args_list
         ]
         assert set(topics) == {TOPIC, MAP_TOPIC}
 
@@ -351,7 +355,7 @@ def test_without_a_dispatcher_the_connector_lives_with_a_warning(
 ) -> None:
     connector = WholeConnector("1", MqttClient=FakeClient)
     with running(connector) as outcome:
-        wait_until_connected(connector)
+        wait_until(lambda: connector.broker_is_connected)
         assert not outcome.ended.is_set()
     first = caplog.records[0]
     assert first.levelno == logging.WARNING
@@ -362,11 +366,9 @@ def test_doubtful_settings_are_told_once_at_the_start(
     environment: pytest.MonkeyPatch,
 ) -> None:
     environment.setenv("CONNECTOR_NAMES", "keba")
-    connector = WholeConnector("1", MqttClient=FakeClient)
-    with running(connector):
-        wait_until_connected(connector)
-    assert FakeClient.last is not None
-    rows = FakeClient.last.on(connector.MQTT_TOPIC_LOGS)
+    with connected() as (connector, client):
+        pass
+    rows = client.on(connector.MQTT_TOPIC_LOGS)
     [row] = [row for row in rows if row["emitter"] == "settings"]
     assert row["level"] == logging.WARNING
     assert row["msg"].startswith("CONNECTOR_NAMES is ignored")
@@ -375,9 +377,8 @@ def test_doubtful_settings_are_told_once_at_the_start(
 
 def test_the_log_handler_is_there_exactly_once() -> None:
     for _ in range(2):
-        connector = WholeConnector("1", MqttClient=FakeClient)
-        with running(connector):
-            wait_until_connected(connector)
+        with connected():
+            pass
     handlers = logging.getLogger(LOGGER_NAME).handlers
     [handler] = [one for one in handlers if isinstance(one, MQTTHandler)]
     assert handler.mqtt_client is FakeClient.last
@@ -403,12 +404,9 @@ def test_the_wish_to_end_is_a_normal_end_wherever_it_comes_from(
 def test_commands_that_come_during_the_goodbye_do_not_reach_the_device() -> (
     None
 ):
-    connector = WholeConnector("1", MqttClient=FakeClient)
     flow = MagicMock()
-    connector.run_actuator_flow = flow
-    with running(connector):
-        wait_until_connected(connector)
-        client = FakeClient.last
+    with connected() as (connector, client):
+        connector.run_actuator_flow = flow
         # The goodbye is published when the device has been left already.
         client.publish.side_effect = lambda **sent: (
             client.deliver(TOPIC, b"late")
@@ -465,12 +463,8 @@ def test_heartbeats_come_slightly_before_they_are_due(
 
 
 def test_heartbeats_come_again_and_again() -> None:
-    connector = WholeConnector(
-        "1", MqttClient=FakeClient, heartbeat_interval=0.02
-    )
-    with running(connector):
-        wait_until_connected(connector)
-        wait_until(lambda: len(FakeClient.last.on("demo/heartbeat")) >= 3)
+    with connected(heartbeat_interval=0.02) as (_, client):
+        wait_until(lambda: len(client.on("demo/heartbeat")) >= 3)
 
 
 def test_the_number_of_datapoints_is_bounded(
@@ -525,10 +519,7 @@ def test_a_map_that_does_not_come_is_one_warning_with_what_to_do(
     hint: str,
 ) -> None:
     environment.setattr(map_module, "LOOK_S", 0.2)
-    connector = WholeConnector("1", MqttClient=FakeClient)
-    with running(connector):
-        wait_until_connected(connector)
-        client = FakeClient.last
+    with connected() as (connector, client):
         wait_until(
             lambda: "+/datapoint_map" in str(client.subscribe.mock_calls)
         )
