@@ -21,6 +21,7 @@ from testbed.mosquitto import Mosquitto
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
 
     from bench.fleet import Traffic
 
@@ -139,7 +140,12 @@ class Stack:
             POLL_SECONDS=str(self.poll_s),
         )
 
-    def __exit__(self, kind: object, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         with self._stack:
             for one in self.connectors:
                 if kind is None and not one.is_running():

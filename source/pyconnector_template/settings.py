@@ -9,7 +9,10 @@ import difflib
 import os
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import (
+    Iterator,
+    Mapping,
+)
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
