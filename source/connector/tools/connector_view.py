@@ -46,7 +46,8 @@ class ConnectorView:
     name
         CONNECTOR_NAME.
     on_reading
-        Called with key and reading of each value that comes.
+        Called with key and reading of each value that comes, also of those
+        that somebody writes to an actuator.
 
     Attributes
     ----------
@@ -81,6 +82,7 @@ class ConnectorView:
         self._is_heard = False
         self._heartbeats: list[tuple[int, int]] = []
         self._topic_of_actuator: dict[str, str] = {}
+        self._actuator_of_topic: dict[str, str] = {}
         self._key_of_topic: dict[str, str] = {}
         self._by_topic: dict[str, Reading] = {}
         self._available_stations: set[str] = set()
@@ -206,6 +208,11 @@ class ConnectorView:
         self.has_map = True
         sensors = _dict(content.get("sensor"))
         actuators = _dict(content.get("actuator"))
+        self._actuator_of_topic = {
+            topic: key
+            for topic, key in actuators.items()
+            if isinstance(key, str)
+        }
         self._key_of_topic = {
             topic: key
             for key, topic in sensors.items()
@@ -237,6 +244,8 @@ class ConnectorView:
         key = self._key_of_topic.get(topic)
         if key is not None:
             self._note(key, reading)
+        elif topic in self._actuator_of_topic:
+            self._on_reading(self._actuator_of_topic[topic], reading)
 
     def _note(self, key: str, reading: Reading) -> None:
         self.readings[key] = reading

@@ -1,18 +1,18 @@
-"""A file that keeps the last day of values, as JSON lines."""
+"""What comes in from MQTT, and a file that keeps a day of it."""
 
-import contextlib
 import json
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
+from connector.bemcom.actuators import ACTUATORS, FLEET
+from connector.bemcom.keys import split_key
+from connector.keba.station.events import Outcome
 from connector.tools.connector_view import Reading
-from connector.tools.day import History, is_shown
+from connector.tools.day import RESULTS, History, Sample
 from connector.tools.files import write_whole
 from connector.tools.problems import Problem, UsageProblem
-
-News = SimpleQueue[tuple[str, Reading]]
-"""Keys and readings, handed over from the thread that hears them."""
 
 FEWEST_TO_REWRITE = 1000
 """Lines that may be appended before those of yesterday leave the file."""
@@ -20,6 +20,8 @@ FEWEST_TO_REWRITE = 1000
 
 def load_values(lines: Iterable[str], history: History) -> None:
     """Read values as `replay` writes them, one JSON object in each line.
+
+    Of a value that was told again there may be ``until``, the last time.
 
     Raises
     ------
@@ -32,14 +34,63 @@ def load_values(lines: Iterable[str], history: History) -> None:
         try:
             entry = json.loads(line)
             history.add(
-                str(entry["key"]), int(entry["timestamp"]), entry["value"]
+                str(entry["key"]),
+                int(entry["timestamp"]),
+                entry["value"],
+                int(entry.get("until", 0)),
             )
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             raise UsageProblem(
                 f"line {number} is no value; each line must look like "
                 '{"timestamp": 1795343453078, "key": "garage__report 3__P", '
                 '"value": 0}'
             ) from None
+
+
+class News:
+    """Hands over what one thread hears to another one.
+
+    To the result of a command it adds the value that was commanded, at the
+    same time: clocks of who commands and who answers may differ.
+    """
+
+    def __init__(self) -> None:
+        self._heard: SimpleQueue[tuple[str, int, object]] = SimpleQueue()
+        self._commands: deque[tuple[str, str, object]] = deque(maxlen=200)
+
+    def hear(self, key: str, reading: Reading) -> None:
+        """Take a value; those written to actuators are commands."""
+        station, name = split_key(key)
+        if name in ACTUATORS:
+            if not reading.is_retained:
+                self._commands.append((station, name, reading.value))
+            return
+        at_ms, value = reading.timestamp_ms, reading.value
+        word = name.removeprefix(RESULTS)
+        if word != name and not reading.is_retained:
+            for commanded in self._commanded(station, word, value):
+                self._heard.put((f"{station}__{word}", at_ms, commanded))
+        self._heard.put((key, at_ms, value))
+
+    def take(self) -> Iterator[tuple[str, int, object]]:
+        """Yield key, moment and value of all that has come until now."""
+        while not self._heard.empty():
+            yield self._heard.get()
+
+    def _commanded(
+        self, station: str, word: str, outcome: object
+    ) -> Iterator[str]:
+        """Yield the value that a result is about, if it was heard."""
+        values = [
+            value
+            for whose, what, value in self._commands
+            if whose in (station, FLEET) and what == word
+        ]
+        if outcome == Outcome.SUPERSEDED:
+            # The newest is the one that has superseded it.
+            del values[-1:]
+        for value in values[-1:]:
+            yield value if isinstance(value, str) else json.dumps(value)
 
 
 class HistoryFile:
@@ -74,18 +125,16 @@ class HistoryFile:
 
     def add(self, news: News) -> None:
         """Take all that has come until now into history and file."""
-        lines = []
-        with contextlib.suppress(Empty):
-            while True:
-                key, reading = news.get_nowait()
-                at_ms, value = reading.timestamp_ms, reading.value
-                self._history.add(key, at_ms, value)
-                if is_shown(key):
-                    lines.append(_line(key, at_ms, value))
+        # One line for all the times that the same was told meanwhile.
+        lines = {}
+        for key, at_ms, value in news.take():
+            sample = self._history.add(key, at_ms, value)
+            if sample is not None:
+                lines[key, sample.at_ms] = _line(key, sample)
         if self._path is None:
             return
         with self._path.open("a", encoding="utf-8") as book:
-            book.writelines(lines)
+            book.writelines(lines.values())
         self._appended += len(lines)
         # Rewritten only now and then: most additions stay cheap.
         if self._appended > max(self._kept, FEWEST_TO_REWRITE):
@@ -93,7 +142,7 @@ class HistoryFile:
 
     def _rewrite(self, path: Path) -> None:
         """Leave out what the history has forgotten."""
-        entries = [_line(key, *sample) for key, sample in self._history.all()]
+        entries = [_line(key, sample) for key, sample in self._history.all()]
         write_whole(path, "".join(entries))
         self._kept, self._appended = len(entries), 0
 
@@ -103,6 +152,8 @@ def _is_whole(line: str) -> bool:
     return line.endswith("\n")
 
 
-def _line(key: str, timestamp_ms: int, value: object) -> str:
-    entry = {"timestamp": timestamp_ms, "key": key, "value": value}
+def _line(key: str, sample: Sample) -> str:
+    entry = {"timestamp": sample.at_ms, "key": key, "value": sample.value}
+    if sample.until_ms > sample.at_ms:
+        entry["until"] = sample.until_ms
     return json.dumps(entry, ensure_ascii=False) + "\n"

@@ -1,21 +1,22 @@
 """`page` at the command line."""
 
 import contextlib
+import signal
 import sys
 import time
-from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from connector.diagnosis.causes import CAUSES, Code
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
+from connector.tools.connector_view import ConnectorView
 from connector.tools.day import History, day_of
 from connector.tools.files import write_whole
 from connector.tools.history_file import HistoryFile, News, load_values
-from connector.tools.page_html import html_of
 from connector.tools.page_server import PageServer
 from connector.tools.problems import UsageProblem
 from connector.tools.tool_settings import require_broker, tool_settings
@@ -58,29 +59,38 @@ def command(
 
     Example: `keba page --serve 8080 --history day.jsonl`
     """
+    # Drawing takes a quarter of a second to import; other tools draw nothing.
+    from connector.tools.page_html import html_of
+
     settings = tool_settings()
     heading = title or settings.connector_name
     if values is not None:
-        _page_of_recorded(values, out, heading)
+        if out is None:
+            raise UsageProblem("a page of recorded values needs --out")
+        past = History()
+        load_values(values, past)
+        ends_ms = past.newest_ms or time.time_ns() // 1_000_000
+        write_whole(out, html_of(day_of(past, ends_ms), heading))
         return
     if out is None and not serve:
         raise UsageProblem(
             "say where the page goes: --out status.html, or --serve 8080"
         )
     require_broker(settings)
+    # A container is ended like that; what has come is written before.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     past = History()
     news = News()
     with ExitStack() as stack:
         book = HistoryFile(history, past)
-        broker = stack.enter_context(
-            BrokerClient(settings, lambda *reading: news.put(reading))
-        )
+        broker = stack.enter_context(BrokerClient(settings, news.hear))
         broker.look_around()
 
         def renewed() -> str:
             book.add(news)
             now_ms = time.time_ns() // 1_000_000
-            page = html_of(day_of(past, now_ms), heading)
+            notes = broker.read(_notes)
+            page = html_of(day_of(past, now_ms), heading, notes, every)
             if out is not None:
                 write_whole(out, page)
             return page
@@ -93,16 +103,17 @@ def command(
             while True:
                 time.sleep(every)
                 server.page = renewed()
+        book.add(news)
 
 
-def _page_of_recorded(
-    values: Iterable[str], out: Path | None, heading: str
-) -> None:
-    if out is None:
-        raise UsageProblem("a page of recorded values needs --out")
-    past = History()
-    load_values(values, past)
-    write_whole(out, html_of(day_of(past, past.newest_ms), heading))
+def _notes(view: ConnectorView) -> list[str]:
+    """Say why nothing new comes."""
+    if view.is_online is False:
+        return [f"{view.name} is offline: what is told here grows old."]
+    if view.active_sensors:
+        return []
+    cause = CAUSES[Code.NOTHING_ACTIVE if view.has_map else Code.NO_MAP]
+    return [f"{cause.meaning}. {cause.advice}"]
 
 
 def _say_where(out: Path | None, url: str) -> None:

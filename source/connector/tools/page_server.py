@@ -8,6 +8,11 @@ from http import HTTPStatus
 
 from connector.tools.problems import Problem
 
+CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""What a browser shall load beside the page: nothing."""
+
+PATIENCE_S = 10
+
 
 class PageServer:
     """One page, for as many browsers as come.
@@ -63,14 +68,18 @@ def _handler_for(
     owner: PageServer,
 ) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
+        timeout = PATIENCE_S
+
         def do_GET(self) -> None:
-            if self.path != "/":
+            if self.path.partition("?")[0] != "/":
                 self.send_error(HTTPStatus.NOT_FOUND)
                 return
             body = owner.page.encode()
             self.send_response(HTTPStatus.OK)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Security-Policy", CONTENT_POLICY)
+            self.send_header("Cache-Control", "no-store")
             self.end_headers()
             self.wfile.write(body)
 

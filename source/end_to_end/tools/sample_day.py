@@ -138,8 +138,10 @@ class RecordedWorld(World):
                 key = f"{name}__connection__reason"
                 self._values.append((at_ms, key, str(link_cause(link))))
             case CommandFinished(station=name, command=command):
-                key = f"{name}__results__{command.word}"
+                word, value = command.word, command.arguments()
+                key = f"{name}__results__{word}"
                 self._values.append((at_ms, key, str(event.outcome)))
+                self._values.append((at_ms, f"{name}__{word}", value))
             case CommandNotSent(station=name, word=word):
                 key = f"{name}__results__{word}"
                 self._values.append((at_ms, key, str(event.outcome)))

@@ -174,26 +174,35 @@ def test_the_status_page_is_served_and_its_day_is_kept_in_a_file(
     history = tmp_path / "day.jsonl"
     page = tmp_path / "status.html"
     process = command_line.start(
-        *("page", "--serve", port, "--history", history, "--out", page)
+        *("page", "--serve", port, "--every", 1),
+        *("--history", history, "--out", page),
     )
+
+    def served() -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
+            text: str = answer.read().decode()
+        return text
+
     try:
         assert process.stdout is not None
         for line in process.stdout:
             if "Ctrl-C" in line:
                 break
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
-            text = answer.read().decode()
+        text = served()
+        command_line("send", "garage", "curr", 16000, "--yes")
+        wait_until(lambda: "curr 16000 →" in served(), "the command")
     finally:
-        process.send_signal(signal.SIGINT)
+        # As Docker ends it.
+        process.send_signal(signal.SIGTERM)
         process.communicate(timeout=10)
     assert process.returncode == 0
     assert "garage" in text
-    assert "offline: wrong serial" in text
-    assert "curr" in page.read_text()
+    assert "answers with another serial number" in text
+    assert "curr 16000 →" in page.read_text()
     again = tmp_path / "again.html"
     call = command_line("page", "--from", history, "--out", again)
     assert call.exit_code == 0
-    assert "garage" in again.read_text()
+    assert "curr 16000 →" in again.read_text()
 
 
 def test_a_command_goes_through_the_connector(

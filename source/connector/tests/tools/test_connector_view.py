@@ -48,6 +48,19 @@ def test_values_that_come_before_the_map_count_as_well() -> None:
     assert seen["garage__report 3__P"].is_retained
 
 
+def test_commands_of_others_are_heard() -> None:
+    seen: dict[str, Reading] = {}
+    view = ConnectorView("keba", seen.__setitem__)
+    for topic, content in (
+        ("datapoint_map", MAP),
+        ("messages/9/value", value(10000)),
+    ):
+        payload = json.dumps(content).encode()
+        view.take(f"keba/{topic}", payload, is_retained=False)
+    assert seen["garage__curr"].value == 10000
+    assert view.value("garage__curr") is None
+
+
 def test_all_is_no_station() -> None:
     assert view_of(("datapoint_map", MAP)).stations == ("garage",)
 

@@ -5,7 +5,10 @@ import pytest
 from connector.tools.day import (
     DAY_MS,
     GAP_MS,
+    SHORTEST_MS,
+    Day,
     History,
+    Peak,
     Span,
     StationDay,
     day_of,
@@ -34,12 +37,22 @@ KEYS = {
     "limit": "garage__report 2__Max curr",
     "reason": "garage__connection__reason",
     "result": "garage__results__curr",
+    "why": "garage__readings__not_charging_reason",
+    "yard": "yard__report 3__P",
+    "long_ago": "attic__report 3__P",
 }
 
 
 def garage(history: History, steps: int = 24) -> StationDay:
-    [station] = day_of(history, END, steps).stations
-    return station
+    # Something is known of the first moment: the day is a whole one.
+    history.add(KEYS["long_ago"], BEGIN - HOUR, 0)
+    stations = day_of(history, END, steps).stations
+    return next(one for one in stations if one.name == "garage")
+
+
+def watts(*values: float, begin: int = BEGIN) -> list[tuple[int, object]]:
+    """Return a power for each minute."""
+    return [(begin + n * MINUTE, v * 1000) for n, v in enumerate(values)]
 
 
 def every_minute(
@@ -55,7 +68,93 @@ def test_power_is_the_mean_of_each_step() -> None:
     ]
     station = garage(history_of(power=power))
     assert station.power_kw[0] == pytest.approx(15.0)
-    assert station.peak_kw == pytest.approx(20.0, rel=0.3)
+    assert station.peak == Peak(20.0, BEGIN + HOUR // 2)
+
+
+def test_the_peak_is_what_was_told_not_a_mean() -> None:
+    history = history_of(power=watts(11_000, 12_800, 11_000, begin=END - HOUR))
+
+    assert garage(history).peak == Peak(12.8, END - HOUR + MINUTE)
+
+
+def test_the_peak_of_the_site_is_that_of_one_moment() -> None:
+    day = day_of(
+        history_of(
+            power=watts(9000, 2000, 4000, begin=END - HOUR),
+            yard=watts(1000, 7000, 6000, begin=END - HOUR),
+        ),
+        END,
+    )
+
+    assert day.peak == Peak(10.0, END - HOUR)
+
+
+@pytest.mark.parametrize("last", [12_345, 1])
+def test_the_peak_is_never_below_the_power_now(last: float) -> None:
+    # The newest value has just come, so it has lasted no time yet.
+    history = history_of(power=[*watts(11_000, begin=END - HOUR), (END, last)])
+    history.add(KEYS["power"], END, last * 1000)
+
+    station = garage(history)
+
+    assert station.power_now_kw == pytest.approx(last / 1000)
+    assert station.peak is not None
+    assert station.peak.kw == max(11.0, last / 1000)
+
+
+def test_what_is_told_no_more_is_not_now() -> None:
+    station = garage(
+        history_of(
+            power=watts(11_000, begin=END - HOUR),
+            state=[(END - HOUR, 3)],
+            reason=[(END - HOUR, "ok")],
+        )
+    )
+
+    assert station.power_now_kw is None
+    assert station.state == "unknown"
+    assert station.is_online is None
+
+
+def test_a_station_that_is_offline_draws_nothing_that_is_known() -> None:
+    station = garage(
+        history_of(
+            power=watts(11_000, begin=END - MINUTE),
+            state=[(END - MINUTE, 3)],
+            reason=[(END, "no_reply")],
+            why=[(END - MINUTE, "authorization")],
+        )
+    )
+
+    assert station.power_now_kw is None
+    assert station.state == "offline"
+    assert [cause.code for cause in station.causes] == ["no_reply"]
+
+
+@pytest.mark.parametrize(
+    ("why", "needs_attention"),
+    [("no_vehicle", False), ("failsafe", True), ("a_new_reason", True)],
+)
+def test_what_needs_attention_stands_in_the_table_of_causes(
+    why: str, needs_attention: bool
+) -> None:
+    station = garage(history_of(reason=[(END, "ok")], why=[(END, why)]))
+
+    assert station.needs_attention == needs_attention
+
+
+def begins_of(history: History) -> int:
+    day: Day = day_of(history, END)
+    return END - day.begins_ms
+
+
+def test_the_day_begins_where_something_is_known() -> None:
+    assert begins_of(history_of(state=[(END - HOUR, 1)])) == HOUR
+    assert begins_of(history_of(state=[(END - 9 * DAY_MS, 1)])) == DAY_MS
+    assert begins_of(history_of(state=[(END - 1, 1)])) == SHORTEST_MS
+    # That of an old command says nothing about the hours since.
+    assert begins_of(history_of(result=[(END - HOUR, "ok")])) == SHORTEST_MS
+    assert begins_of(History()) == SHORTEST_MS
 
 
 def test_an_old_value_is_no_value() -> None:
@@ -82,8 +181,7 @@ def test_availability_is_the_share_of_the_known_time() -> None:
         *every_minute(BEGIN + 3 * HOUR, BEGIN + 4 * HOUR, "no_reply"),
     ]
     station = garage(history_of(reason=reason))
-    assert station.availability == pytest.approx(0.75, abs=0.03)
-    assert station.needs_attention
+    assert station.online_share == pytest.approx(0.75, abs=0.03)
     assert station.states[-1].what == "offline"
 
 
@@ -111,6 +209,26 @@ def test_values_of_yesterday_are_forgotten_but_for_the_last() -> None:
     history.add(KEYS["state"], END, 3)
     kept = [sample.value for sample in history.samples(KEYS["state"])]
     assert kept == [2, 3]
+
+
+def test_what_is_told_again_takes_no_room() -> None:
+    history = history_of(
+        state=[
+            *every_minute(BEGIN, BEGIN + HOUR, 1),
+            *every_minute(BEGIN + 2 * HOUR, BEGIN + 3 * HOUR, 1),
+        ]
+    )
+
+    first, second = history.samples(KEYS["state"])
+
+    assert (first.at_ms, first.until_ms) == (BEGIN, BEGIN + HOUR - MINUTE)
+    assert second.at_ms == BEGIN + 2 * HOUR
+
+
+def test_equal_results_are_of_two_commands() -> None:
+    history = history_of(result=[(END - 2, "applied"), (END - 1, "applied")])
+
+    assert len(garage(history).results) == 2
 
 
 def test_equal_times_replace_each_other() -> None:

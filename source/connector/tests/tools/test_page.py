@@ -1,6 +1,9 @@
 """The status page, and the file behind it."""
 
+import colorsys
 import json
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from connector.tools.history_file import (
     HistoryFile,
     News,
 )
-from connector.tools.page_html import html_of
+from connector.tools.page_html import STATES, html_of, station_colours
 from connector.tools.problems import UsageProblem
 
 POWER = "garage__report 3__P"
@@ -26,9 +29,117 @@ def test_a_station_that_was_offline_all_day_counts() -> None:
         history.add("garage__connection__reason", at_ms, "ok")
         history.add("yard__connection__reason", at_ms, "timeout")
 
-    page = html_of(day_of(history, DAY_MS), "keba")
+    page = words_of(history)
 
-    assert "<span>Stations online</span><b>50.0</b>" in page
+    assert "Online now 1 of 2 50 % of the time" in page
+    assert "offline" in page
+
+
+def page_of(history: History, ends_ms: int = DAY_MS) -> str:
+    return html_of(day_of(history, ends_ms), "keba")
+
+
+def words_of(history: History, ends_ms: int = DAY_MS) -> str:
+    """Return what a reader of the page reads."""
+    body = page_of(history, ends_ms).partition("<body>")[2]
+    return " ".join(re.sub("<[^>]*>", " ", body).split())
+
+
+def test_an_empty_day_says_so() -> None:
+    assert "Nothing is known of this time" in words_of(History())
+
+
+def test_a_day_without_a_vehicle_says_so() -> None:
+    history = History()
+    history.add(POWER, DAY_MS, 0)
+
+    assert "nothing was charged" in words_of(history)
+
+
+def test_a_command_is_shown_with_its_value() -> None:
+    history = History()
+    history.add("garage__curr", DAY_MS - 1, "10000")
+    history.add("garage__results__curr", DAY_MS - 1, "not_applied")
+
+    assert "curr 10000 → not applied" in words_of(history)
+
+
+@pytest.mark.parametrize(
+    ("kilowatt", "labels"),
+    [
+        (0.1, ["0", "0.05", "0.1"]),
+        (3.68, ["0", "2", "4"]),
+        (22.1, ["0", "15", "30"]),
+        (500.0, ["0", "250", "500"]),
+    ],
+)
+def test_the_axis_fits_any_power(kilowatt: float, labels: list[str]) -> None:
+    history = History()
+    history.add(POWER, DAY_MS, kilowatt * 1e6)
+
+    page = page_of(history)
+
+    axis = page.partition('class="axis y ')[2].partition('class="axis x')[0]
+    assert re.findall(r"<text[^>]*>([^<]*)<", axis) == labels
+    (left,) = re.findall(r"translate\((\d+), \d+\)\" class=\"plot\"", page)
+    assert int(left) > 8 * max(map(len, labels))
+
+
+def test_the_page_needs_nothing_beside_it() -> None:
+    history = History()
+    history.add(POWER, DAY_MS, 11e6)
+
+    page = page_of(history)
+
+    assert "default-src &#39;none&#39;" in page
+    assert "<script" not in page
+    assert set(re.findall('https?://[^"]*', page)) <= {
+        "http://www.w3.org/2000/svg"
+    }
+
+
+def hue_and_lightness(colour: str) -> tuple[float, float]:
+    hue, _, lightness = re.findall(r"\d+", colour)
+    return float(hue), float(lightness)
+
+
+@pytest.mark.parametrize("count", [1, 9, 20, 40])
+def test_stations_differ_from_each_other_and_from_states(count: int) -> None:
+    colours = station_colours(count)
+
+    assert len(set(colours)) == count
+    for one, other in pairwise(colours):
+        lightness = [hue_and_lightness(colour)[1] for colour in (one, other)]
+        assert abs(lightness[0] - lightness[1]) > 15
+    hues = [hue_and_lightness(colour)[0] for colour in colours]
+    for red, green, blue in (
+        (int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16))
+        for digits in state_colours()
+    ):
+        hue, _, saturation = colorsys.rgb_to_hls(
+            red / 255, green / 255, blue / 255
+        )
+        if saturation > 0.15:
+            assert not min(hues) - 25 < hue * 360 < max(hues) + 25
+
+
+def state_colours() -> list[str]:
+    """Return the plain colours of all states, of day and night."""
+    style = page_of(History())
+    colours = []
+    for state in STATES:
+        name = state.replace(" ", "-")
+        found = re.findall(rf"--{name}: (#\w+|repeating)", style)
+        assert found
+        colours += [one.strip("#") for one in found if one[0] == "#"]
+    return colours
+
+
+def test_offline_looks_different_in_the_dark() -> None:
+    day, _, night = page_of(History()).partition("prefers-color-scheme: dark")
+
+    assert "--offline: repeating-linear-gradient" in day
+    assert "--offline: repeating-linear-gradient" in night
 
 
 @pytest.mark.parametrize(
@@ -45,11 +156,9 @@ def test_the_page_calls_good_what_send_calls_good(
     outcome: str, kind: str
 ) -> None:
     history = History()
-    history.add("garage__results__currtime", 1000, str(outcome))
+    history.add("garage__results__currtime", DAY_MS - 1000, str(outcome))
 
-    page = html_of(day_of(history, DAY_MS), "keba")
-
-    assert f'class="{kind}"' in page.partition("<tbody>")[2]
+    assert f'currtime  →\n<span class="{kind}"' in page_of(history)
 
 
 def line(at_ms: int, value: float = 1.0) -> str:
@@ -59,8 +168,53 @@ def line(at_ms: int, value: float = 1.0) -> str:
 def news_of(*moments: int) -> News:
     news = News()
     for at_ms in moments:
-        news.put((POWER, Reading(1.0, at_ms, is_retained=False)))
+        news.hear(POWER, Reading(at_ms, at_ms, is_retained=False))
     return news
+
+
+def heard(*messages: tuple[str, object]) -> dict[str, object]:
+    news = News()
+    for at_ms, (key, value) in enumerate(messages):
+        news.hear(key, Reading(value, at_ms, is_retained=False))
+    return {key: value for key, _, value in news.take()}
+
+
+def test_a_result_tells_the_value_of_its_command() -> None:
+    for command in ("garage__curr", "all__curr"):
+        result = heard((command, 10000), ("garage__results__curr", "applied"))
+        assert result["garage__curr"] == "10000"
+
+
+def test_a_command_of_others_is_no_command_of_this_station() -> None:
+    told = heard(
+        ("yard__curr", 10000),
+        ("garage__ena", 1),
+        ("garage__results__curr", "applied"),
+    )
+    assert told == {"garage__results__curr": "applied"}
+
+
+def test_what_a_newer_command_supersedes_is_an_older_one() -> None:
+    told = heard(
+        ("garage__curr", 10000),
+        ("garage__curr", 12000),
+        ("garage__results__curr", "superseded"),
+    )
+    assert told["garage__curr"] == "10000"
+
+
+def test_the_card_in_a_command_is_kept_nowhere(tmp_path: Path) -> None:
+    path = tmp_path / "day.jsonl"
+    history, news = History(), News()
+    news.hear(
+        "garage__start", Reading("04A1B2C3", DAY_MS - 2, is_retained=False)
+    )
+    news.hear("garage__results__start", Reading("received", DAY_MS - 1, False))
+
+    HistoryFile(path, history).add(news)
+
+    assert "04A1B2C3" not in path.read_text() + page_of(history)
+    assert "start → received" in words_of(history)
 
 
 def test_a_power_cut_costs_one_half_written_line(tmp_path: Path) -> None:
@@ -72,6 +226,23 @@ def test_a_power_cut_costs_one_half_written_line(tmp_path: Path) -> None:
 
     assert [one.at_ms for one in history.samples(POWER)] == [1000, 3000]
     assert len(path.read_text().splitlines()) == 2
+
+
+def test_what_is_told_again_is_one_line_and_lasts_over_restarts(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "day.jsonl"
+    news = News()
+    for at_ms in range(0, 30 * 60_000, 10_000):
+        news.hear("garage__report 2__State", Reading(3, at_ms, False))
+    HistoryFile(path, History()).add(news)
+
+    again = History()
+    HistoryFile(path, again)
+
+    assert len(path.read_text().splitlines()) == 1
+    (sample,) = again.samples("garage__report 2__State")
+    assert (sample.at_ms, sample.until_ms) == (0, 30 * 60_000 - 10_000)
 
 
 def test_a_line_that_is_no_value_is_told(tmp_path: Path) -> None:
