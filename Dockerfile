@@ -27,6 +27,9 @@ COPY source/connector connector
 # By content, so that the bytecode holds whatever the files' times are.
 RUN ["python", "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", \
      "/source"]
+# What the page's volume is mounted on: a new volume takes its mode from here,
+# and its user may be any.
+RUN ["install", "-d", "-m", "0777", "/history"]
 # The tools, for `docker compose exec connector keba doctor`.
 RUN ["ln", "-s", "/source/connector/cli.py", "/usr/local/bin/keba"]
 # The sign of life that the health check looks for; /dev/shm is in memory and

@@ -112,7 +112,14 @@ def test_what_is_missing_for_the_image_is_told(machine: Machine) -> None:
 
 @pytest.mark.parametrize(
     "program",
-    ["connector.main", "connector.cli", "simulator.__main__", "demo.values"],
+    [
+        "connector.main",
+        "connector.cli",
+        # It reads its template at once.
+        "connector.tools.page_html",
+        "simulator.__main__",
+        "demo.values",
+    ],
 )
 def test_what_is_shipped_runs_without_the_rest(
     tmp_path: Path, program: str
@@ -140,6 +147,23 @@ def test_what_is_shipped_runs_without_the_rest(
 
     assert run.stderr == ""
     assert run.returncode == 0
+
+
+def test_only_the_page_imports_what_draws_it() -> None:
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, connector.main, connector.cli;"
+            "print({'jinja2', 'pygal'} & sys.modules.keys())",
+        ],
+        cwd=ROOT / "source",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert run.stdout == "set()\n"
 
 
 @pytest.mark.parametrize("target", ["setup", "demo", "test"])

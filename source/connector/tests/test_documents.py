@@ -40,7 +40,7 @@ def test_the_readme_is_short_enough_to_be_read() -> None:
 
 
 def test_the_file_of_defaults_sets_nothing_that_is_no_setting() -> None:
-    for_compose = {"USER_ID", "GROUP_ID"}
+    for_compose = {"USER_ID", "GROUP_ID", "PAGE_PUBLISH"}
     settings = {name.upper() for name in Settings.model_fields}
 
     assert dotenv_values(ROOT / ".env").keys() - settings == for_compose
