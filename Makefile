@@ -70,6 +70,18 @@ format: $(STAMP) ## format, and mend what ruff can mend
 docs: $(STAMP) ## make the generated parts of the documents
 	cd source && ../$(VENV)/bin/python -m connector.tests.documents
 
+.PHONY: pictures
+
+SHOOT = chromium --headless --no-sandbox --hide-scrollbars "file://$(CURDIR)/build/day.html"
+
+pictures: $(KEBA) ## those of the status page; needs chromium
+	mkdir -p build
+	cd source && ../$(VENV)/bin/python -m end_to_end.tools.sample_day ../build/day.jsonl
+	TZ=UTC $(KEBA) page --from build/day.jsonl --out build/day.html \
+		--title "Charging at the depot"
+	$(SHOOT) --window-size=1120,1405 --screenshot=docs/images/status-page.png
+	$(SHOOT) --window-size=390,1130 --screenshot=docs/images/status-page-phone.png
+
 .PHONY: image lock wheels audit licences sbom
 
 image: ## build the image; a failing test fails the build

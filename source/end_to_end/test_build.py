@@ -150,13 +150,13 @@ def test_what_is_shipped_runs_without_the_rest(
 
 
 def test_only_the_page_imports_what_draws_it() -> None:
+    program = (
+        "import sys, connector.main, connector.cli;"
+        "print({'jinja2', 'pygal'} & sys.modules.keys())"
+    )
+
     run = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import sys, connector.main, connector.cli;"
-            "print({'jinja2', 'pygal'} & sys.modules.keys())",
-        ],
+        [sys.executable, "-c", program],
         cwd=ROOT / "source",
         capture_output=True,
         text=True,

@@ -18,14 +18,14 @@ from markupsafe import Markup
 from pygal.style import Style
 from pygal.view import Box
 
-from connector.tools.day import Day, StationDay
+from connector.tools.day import Day, Peak, StationDay
 
 WIDTH = 480
 HEIGHT = 190
 LABEL_SIZE = 14
 MOST_TIMES = 6
 TICKS_MIN = (1, 2, 5, 10, 15, 30, 60, 120, 240)
-ROUND = (1, 2, 3, 4, 5, 6, 8, 10)
+ROUND = (1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10)
 LEAST_LIMIT_A = 16
 IDLE_TOP_KW = 4.0
 
@@ -43,7 +43,9 @@ class Curves(NamedTuple):
 
 def site_curves(day: Day) -> Curves:
     """Return the power of all stations, one upon the other."""
-    chart = _chart(day, day.peak.kw if day.peak else 0.0)
+    # As high as the list of stations beside it.
+    height = HEIGHT + 14 * min(max(len(day.stations) - 6, 0), 18)
+    chart = _chart(day, day.peak, height=height)
     totals = [0.0] * len(day.stations[0].power_kw)
     layers = []
     for station in day.stations:
@@ -61,7 +63,7 @@ def station_curves(day: Day, station: StationDay) -> Curves:
     limits = [limit for limit in station.limit_a if limit is not None]
     chart = _chart(
         day,
-        station.peak.kw if station.peak else 0.0,
+        station.peak,
         secondary_range=(0, _doubled(LEAST_LIMIT_A, max(limits, default=0))),
     )
     chart.add("power", _steps(day, _known(station.power_kw)), fill=True)
@@ -88,11 +90,13 @@ def local(at_ms: int) -> datetime:
 # --- inside ------------------------------------------------------------------
 
 
-def _chart(day: Day, peak_kw: float, **more: Any) -> Any:
-    top = _round_top(peak_kw or IDLE_TOP_KW)
+def _chart(
+    day: Day, peak: Peak | None, height: int = HEIGHT, **more: Any
+) -> Any:
+    top = _round_top((peak and peak.kw) or IDLE_TOP_KW)
     return pygal.XY(
         width=WIDTH,
-        height=HEIGHT,
+        height=height,
         margin=8,
         explicit_size=False,
         show_legend=False,

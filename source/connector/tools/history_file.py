@@ -133,8 +133,11 @@ class HistoryFile:
                 lines[key, sample.at_ms] = _line(key, sample)
         if self._path is None:
             return
-        with self._path.open("a", encoding="utf-8") as book:
-            book.writelines(lines.values())
+        try:
+            with self._path.open("a", encoding="utf-8") as book:
+                book.writelines(lines.values())
+        except OSError as error:
+            raise Problem(f"{self._path}: {error.strerror}") from None
         self._appended += len(lines)
         # Rewritten only now and then: most additions stay cheap.
         if self._appended > max(self._kept, FEWEST_TO_REWRITE):

@@ -15,7 +15,7 @@ from connector.tools.curves import clock, local, site_curves, station_curves
 from connector.tools.day import DAY_MS, GAP_MS, Day
 from connector.tools.page_server import CONTENT_POLICY
 
-RESULTS_SHOWN = 8
+RESULTS_SHOWN = 5
 
 STATES = (
     "charging",

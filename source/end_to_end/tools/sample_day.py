@@ -1,10 +1,7 @@
-"""A day of four simulated stations, for the picture of the status page.
-
-    python -m end_to_end.tools.sample_day day.jsonl
-    ../.venv/bin/keba page --from day.jsonl --out day.html
+"""A day of four simulated stations, for `make pictures`.
 
 The connector's fleet talks to simulated stations on fake time, as it would
-over the network; what it learns is written as `replay` writes values.
+over the network; what the page shows of it is written as `replay` writes it.
 """
 
 import json
@@ -28,6 +25,7 @@ from connector.keba.station.events import (
     ReportReceived,
     StatusReceived,
 )
+from connector.tools.day import is_shown
 from connector.tools.replay import StoredMessage, values_of
 from end_to_end.conversing import World
 from simulator import PROFILES, SimulatedStation
@@ -171,6 +169,7 @@ def main() -> None:
     lines = [
         json.dumps({"timestamp": at_ms, "key": key, "value": value}) + "\n"
         for at_ms, key, value in play().values()
+        if is_shown(key)
     ]
     Path(sys.argv[1]).write_text("".join(lines), encoding="utf-8")
 
