@@ -191,7 +191,7 @@ class History:
         """Return since when something is known, or else a moment."""
         begins = (
             samples[0].at_ms
-            for key, samples in self._samples.items()
+            for key, samples in self._living()
             if split_key(key)[1] in (POWER, STATE, REASON)
         )
         return min(begins, default=otherwise_ms)
@@ -199,7 +199,8 @@ class History:
     @property
     def stations(self) -> list[str]:
         """Names of all stations."""
-        return sorted({split_key(key)[0] for key in self._samples} - {FLEET})
+        names = {split_key(key)[0] for key, _ in self._living()}
+        return sorted(names - {FLEET})
 
     def samples(self, key: str) -> Sequence[Sample]:
         """Return the values of a datapoint, oldest first."""
@@ -211,9 +212,16 @@ class History:
 
     def all(self) -> Iterator[tuple[str, Sample]]:
         """Yield everything that is kept."""
-        for key, samples in self._samples.items():
+        for key, samples in self._living():
             for sample in samples:
                 yield key, sample
+
+    def _living(self) -> Iterator[tuple[str, list[Sample]]]:
+        """Yield what has been told since the day began."""
+        begins_ms = self._newest_ms - self._span_ms
+        for key, samples in self._samples.items():
+            if samples[-1].until_ms >= begins_ms:
+                yield key, samples
 
     def _forget(self, samples: list[Sample], before_ms: int) -> None:
         # The last older one stays: it tells what was at the beginning.

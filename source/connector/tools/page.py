@@ -14,11 +14,12 @@ from connector.diagnosis.causes import CAUSES, Code
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
-from connector.tools.day import History, day_of
+from connector.tools.day import GAP_MS, History, day_of
 from connector.tools.files import write_whole
 from connector.tools.history_file import HistoryFile, News, load_values
 from connector.tools.page_server import PageServer
 from connector.tools.problems import UsageProblem
+from connector.tools.station_rows import moment_in_words
 from connector.tools.tool_settings import require_broker, tool_settings
 
 
@@ -77,19 +78,20 @@ def command(
             "say where the page goes: --out status.html, or --serve 8080"
         )
     require_broker(settings)
-    # A container is ended like that; what has come is written before.
+    # A container is ended like that.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     past = History()
     news = News()
-    with ExitStack() as stack:
+    with contextlib.suppress(KeyboardInterrupt), ExitStack() as stack:
         book = HistoryFile(history, past)
+        stack.callback(book.add, news)
         broker = stack.enter_context(BrokerClient(settings, news.hear))
         broker.look_around()
 
         def renewed() -> str:
             book.add(news)
             now_ms = time.time_ns() // 1_000_000
-            notes = broker.read(_notes)
+            notes = broker.read(lambda view: notes_of(view, past, now_ms))
             page = html_of(day_of(past, now_ms), heading, notes, every)
             if out is not None:
                 write_whole(out, page)
@@ -98,22 +100,25 @@ def command(
         server = PageServer(renewed())
         if serve:
             stack.enter_context(server.listening(*_address_and_port(serve)))
-        with contextlib.suppress(KeyboardInterrupt):
-            _say_where(out, server.url)
-            while True:
-                time.sleep(every)
-                server.page = renewed()
-        book.add(news)
+        _say_where(out, server.url)
+        while True:
+            time.sleep(every)
+            server.page = renewed()
 
 
-def _notes(view: ConnectorView) -> list[str]:
-    """Say why nothing new comes."""
+def notes_of(view: ConnectorView, past: History, now_ms: int) -> list[str]:
+    """Say that nothing new comes, and why."""
+    notes = []
+    if 0 < past.newest_ms < now_ms - GAP_MS:
+        notes.append(
+            f"Nothing has come since {moment_in_words(past.newest_ms)}."
+        )
     if view.is_online is False:
-        return [f"{view.name} is offline: what is told here grows old."]
-    if view.active_sensors:
-        return []
-    cause = CAUSES[Code.NOTHING_ACTIVE if view.has_map else Code.NO_MAP]
-    return [f"{cause.meaning}. {cause.advice}"]
+        notes.append(f"{view.name} is offline.")
+    elif not view.active_sensors:
+        cause = CAUSES[Code.NOTHING_ACTIVE if view.has_map else Code.NO_MAP]
+        notes.append(f"{cause.meaning}. {cause.advice}")
+    return notes
 
 
 def _say_where(out: Path | None, url: str) -> None:

@@ -225,6 +225,13 @@ def test_what_is_told_again_takes_no_room() -> None:
     assert second.at_ms == BEGIN + 2 * HOUR
 
 
+def test_a_station_that_is_gone_for_a_day_is_forgotten() -> None:
+    history = history_of(state=[(BEGIN - 1, 1)], long_ago=[(END, 0)])
+
+    assert history.stations == ["attic"]
+    assert [key for key, _ in history.all()] == [KEYS["long_ago"]]
+
+
 def test_equal_results_are_of_two_commands() -> None:
     history = history_of(result=[(END - 2, "applied"), (END - 1, "applied")])
 

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from connector.diagnosis.causes import CAUSES, Code
 from connector.keba.station.events import Outcome
-from connector.tools.connector_view import Reading
+from connector.tools.connector_view import ConnectorView, Reading
 from connector.tools.day import DAY_MS, History, day_of
 from connector.tools.history_file import (
     FEWEST_TO_REWRITE,
     HistoryFile,
     News,
 )
+from connector.tools.page import notes_of
 from connector.tools.page_html import STATES, html_of, station_colours
 from connector.tools.problems import UsageProblem
 
@@ -62,6 +64,19 @@ def test_a_command_is_shown_with_its_value() -> None:
     history.add("garage__results__curr", DAY_MS - 1, "not_applied")
 
     assert "curr 10000 → not applied" in words_of(history)
+
+
+def test_a_page_that_grows_old_says_so_and_why() -> None:
+    history = History()
+    history.add(POWER, 1000, 11e6)
+    view = ConnectorView("keba")
+
+    notes = notes_of(view, history, DAY_MS)
+
+    assert notes[0].startswith("Nothing has come since 1970-01-01 ")
+    assert CAUSES[Code.NO_MAP].meaning in notes[1]
+    page = html_of(day_of(history, DAY_MS), "keba", notes)
+    assert "Nothing has come since" in page
 
 
 @pytest.mark.parametrize(
