@@ -23,7 +23,7 @@ DAY_MS = 24 * HOUR_MS
 GAP_MS = 10 * 60 * 1000
 """A value older than this is no value: nobody knows what was."""
 
-SHORTEST_MS = 10 * 60 * 1000
+SHORTEST_MS = 2 * 60 * 1000
 """What is shown at least, where hardly anything is known yet."""
 
 POWER = "report 3__P"

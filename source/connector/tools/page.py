@@ -14,13 +14,16 @@ from connector.diagnosis.causes import CAUSES, Code
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
-from connector.tools.day import GAP_MS, History, day_of
+from connector.tools.day import History, day_of
 from connector.tools.files import write_whole
 from connector.tools.history_file import HistoryFile, News, load_values
 from connector.tools.page_server import PageServer
 from connector.tools.problems import UsageProblem
 from connector.tools.station_rows import moment_in_words
 from connector.tools.tool_settings import require_broker, tool_settings
+
+QUIET_MS = 3 * 60 * 1000
+"""A longer silence is told."""
 
 
 def command(
@@ -109,7 +112,7 @@ def command(
 def notes_of(view: ConnectorView, past: History, now_ms: int) -> list[str]:
     """Say that nothing new comes, and why."""
     notes = []
-    if 0 < past.newest_ms < now_ms - GAP_MS:
+    if 0 < past.newest_ms < now_ms - QUIET_MS:
         notes.append(
             f"Nothing has come since {moment_in_words(past.newest_ms)}."
         )
