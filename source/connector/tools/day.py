@@ -35,6 +35,9 @@ WHY_NOT = "readings__not_charging_reason"
 ERROR = "readings__error"
 RESULTS = "results__"
 
+_NAMES = {state.value: state.name.lower().replace("_", " ") for state in State}
+STATES = (*_NAMES.values(), "offline")
+
 _LASTING = (POWER, ENERGY, LIMIT, STATE, REASON, WHY_NOT, ERROR)
 """What is as it was told until something else is told."""
 
@@ -434,10 +437,10 @@ def _with_offline(
 
 
 def _state_name(value: Any) -> str:
-    known = {state.value: state.name for state in State}
     if value is None:
         return "unknown"
-    return known.get(value, str(value)).lower().replace("_", " ")
+    name = _NAMES.get(value) if isinstance(value, int) else None
+    return name or str(value)
 
 
 def _online_share(links: Sequence[Span]) -> float | None:

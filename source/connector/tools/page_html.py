@@ -5,27 +5,17 @@ printed and opened in ten years.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from connector.keba.station.events import GOOD_OUTCOMES
 from connector.tools.curves import clock, local, site_curves, station_curves
-from connector.tools.day import DAY_MS, GAP_MS, Day
+from connector.tools.day import DAY_MS, GAP_MS, STATES, Day
 from connector.tools.page_server import CONTENT_POLICY
 
 RESULTS_SHOWN = 5
-
-STATES = (
-    "charging",
-    "ready",
-    "not ready",
-    "startup",
-    "interrupted",
-    "error",
-    "offline",
-)
 
 
 def html_of(
@@ -60,12 +50,6 @@ def html_of(
         is_whole_day=day.ends_ms - day.begins_ms > DAY_MS - GAP_MS,
         colours=station_colours(len(stations)),
         by_urgency=sorted(stations, key=lambda one: not one.needs_attention),
-        power_kw=[one.power_now_kw for one in stations],
-        energy_kwh=[one.energy_kwh for one in stations],
-        online=[one.is_online for one in stations],
-        shares=[
-            one.online_share for one in stations if one.online_share is not None
-        ],
         site_curves=site_curves,
         station_curves=station_curves,
         share=share,
@@ -97,7 +81,7 @@ def percent(share: float) -> str:
     return f"{math.floor(share * 1000) / 10:g}"
 
 
-def total(values: Sequence[float | None]) -> float | None:
+def total(values: Iterable[float | None]) -> float | None:
     """Return the sum of what is known, None where nothing is."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None

@@ -255,6 +255,7 @@ def test_odd_values_do_no_harm() -> None:
         (END - 3 * HOUR, None),
         (END - 2 * HOUR, "x"),
         (END - HOUR, True),
+        (END - 1, [{}]),
         (END, 7.5),
     ]
     day = day_of(history_of(power=odd, state=odd, total=odd, reason=odd), END)

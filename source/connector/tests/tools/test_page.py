@@ -11,14 +11,14 @@ import pytest
 from connector.diagnosis.causes import CAUSES, Code
 from connector.keba.station.events import Outcome
 from connector.tools.connector_view import ConnectorView, Reading
-from connector.tools.day import DAY_MS, History, day_of
+from connector.tools.day import DAY_MS, STATES, History, day_of
 from connector.tools.history_file import (
     FEWEST_TO_REWRITE,
     HistoryFile,
     News,
 )
 from connector.tools.page import notes_of
-from connector.tools.page_html import STATES, html_of, station_colours
+from connector.tools.page_html import html_of, station_colours
 from connector.tools.problems import UsageProblem
 
 POWER = "garage__report 3__P"
