@@ -10,20 +10,17 @@ from typing import Annotated
 
 import typer
 
-from connector.diagnosis.causes import CAUSES, Code
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
 from connector.tools.day import History, day_of
 from connector.tools.files import write_whole
 from connector.tools.history_file import HistoryFile, News, load_values
+from connector.tools.overview import summaries_of
 from connector.tools.page_server import PageServer
 from connector.tools.problems import UsageProblem
-from connector.tools.station_rows import moment_in_words
 from connector.tools.tool_settings import require_broker, tool_settings
-
-QUIET_MS = 3 * 60 * 1000
-"""A longer silence is told."""
+from connector.tools.watch import Presence, notices_of
 
 
 def command(
@@ -90,11 +87,13 @@ def command(
         stack.callback(book.add, news)
         broker = stack.enter_context(BrokerClient(settings, news.hear))
         broker.look_around()
+        presence = Presence(broker.where, time.monotonic())
 
         def renewed() -> str:
             book.add(news)
             now_ms = time.time_ns() // 1_000_000
-            notes = broker.read(lambda view: notes_of(view, past, now_ms))
+            silence_s = broker.silence_s()
+            notes = broker.read(lambda v: notes_of(v, presence, silence_s))
             page = html_of(day_of(past, now_ms), heading, notes, every)
             if out is not None:
                 write_whole(out, page)
@@ -109,19 +108,15 @@ def command(
             server.page = renewed()
 
 
-def notes_of(view: ConnectorView, past: History, now_ms: int) -> list[str]:
-    """Say that nothing new comes, and why."""
-    notes = []
-    if 0 < past.newest_ms < now_ms - QUIET_MS:
-        notes.append(
-            f"Nothing has come since {moment_in_words(past.newest_ms)}."
-        )
-    if view.is_online is False:
-        notes.append(f"{view.name} is offline.")
-    elif not view.active_sensors:
-        cause = CAUSES[Code.NOTHING_ACTIVE if view.has_map else Code.NO_MAP]
-        notes.append(f"{cause.meaning}. {cause.advice}")
-    return notes
+def notes_of(
+    view: ConnectorView, presence: Presence, broker_silence_s: float
+) -> list[str]:
+    """Return what `watch` says above and below the stations."""
+    trouble = presence.trouble(view, time.monotonic(), broker_silence_s)
+    if trouble:
+        return [trouble]
+    notices = notices_of(view, summaries_of(view))
+    return [f"{notice.text}. {notice.advice}".strip() for notice in notices]
 
 
 def _say_where(out: Path | None, url: str) -> None:

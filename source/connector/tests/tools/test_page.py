@@ -2,7 +2,9 @@
 
 import colorsys
 import json
+import math
 import re
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from connector.tools.history_file import (
 from connector.tools.page import notes_of
 from connector.tools.page_html import html_of, station_colours
 from connector.tools.problems import UsageProblem
+from connector.tools.watch import Presence
 
 POWER = "garage__report 3__P"
 
@@ -66,17 +69,26 @@ def test_a_command_is_shown_with_its_value() -> None:
     assert "curr 10000 → not applied" in words_of(history)
 
 
-def test_a_page_that_grows_old_says_so_and_why() -> None:
-    history = History()
-    history.add(POWER, 1000, 11e6)
+@pytest.mark.parametrize(
+    ("status", "silence_s", "words"),
+    [
+        ("online", 0.0, CAUSES[Code.NO_MAP].meaning),
+        ("offline", 0.0, "no connector is online as keba"),
+        ("online", math.inf, "broker 192.0.2.5:1883 lost"),
+    ],
+)
+def test_the_page_says_why_nothing_new_comes(
+    status: str, silence_s: float, words: str
+) -> None:
     view = ConnectorView("keba")
+    payload = json.dumps({"status": status}).encode()
+    view.take("keba/status", payload, is_retained=True)
+    presence = Presence("192.0.2.5:1883", time.monotonic())
 
-    notes = notes_of(view, history, DAY_MS)
+    (note,) = notes_of(view, presence, silence_s)
 
-    assert notes[0].startswith("Nothing has come since 1970-01-01 ")
-    assert CAUSES[Code.NO_MAP].meaning in notes[1]
-    page = html_of(day_of(history, DAY_MS), "keba", notes)
-    assert "Nothing has come since" in page
+    assert words in note
+    assert words in html_of(day_of(History(), DAY_MS), "keba", [note])
 
 
 @pytest.mark.parametrize(
