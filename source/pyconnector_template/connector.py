@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from dotenv import load_dotenv
@@ -226,9 +227,15 @@ class Connector:
         already.
         """
 
-    def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
-        """Publish retained messages in one piece, see `SensorFlow`."""
-        self._require_link().publish_messages(messages)
+    def send_values(
+        self, values: Iterable[tuple[str, Any]], timestamp: Any
+    ) -> None:
+        """Send values in one piece, see `SensorFlow`."""
+        self._require_link().publish_values(values, timestamp)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let what is published in a `with` block leave together."""
+        return self._require_link().together()
 
     def publish_retained(self, name: str, value: object) -> None:
         """Publish a state under ``<CONNECTOR_NAME>/<name>``, as JSON.

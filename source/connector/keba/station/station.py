@@ -18,6 +18,7 @@ it is, and learns what may be sent now. The rules:
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from connector.keba.protocol.commands import (
     AskFirmware,
@@ -133,8 +134,7 @@ class StationOptions:
 DEFAULT_OPTIONS = StationOptions()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What has happened at a station, and what may leave for it now."""
 
     events: list[Event]
@@ -305,14 +305,16 @@ class Station:
         planned_at = min(
             self._polls.next_round_at, self._verification.next_look_at
         )
-        if self._may_keep_alive():
-            planned_at = min(planned_at, self._desired_state.next_deadline())
+        keep_alive_at = self._desired_state.next_deadline()
+        if keep_alive_at < planned_at and self._may_keep_alive():
+            planned_at = keep_alive_at
         if self._exchange.in_flight is not None:
             return min(self._exchange.in_flight.deadline, planned_at)
         if not self._availability.is_resolved:
             return planned_at
-        requests: list[AnyRequest] = [*self._commands, *self._polls]
-        return min([planned_at, *map(self._exchange.ready_at, requests)])
+        for request in (*self._commands, *self._polls):
+            planned_at = min(planned_at, self._exchange.ready_at(request))
+        return planned_at
 
     def advance(self, now: float, received_until: float) -> Step:
         """Let time pass and return what may leave at the moment `now`.
