@@ -57,6 +57,8 @@ LONGEST_HEARTBEAT_MARGIN_S = 1.0
 """A heartbeat that is sent just when it was promised arrives too late, and the
 AdminUI flickers red (contract, 1.2)."""
 
+MAP_CHECK_S = 0.5
+
 EXIT_WRONG_SETTINGS = 2
 
 JOIN_DEVICES_S = 0.6
@@ -382,7 +384,10 @@ class Connector:
                 pause_s = heartbeat_pause(self._heartbeat_interval)
                 self._next_heartbeat_at = now + pause_s
                 self._beat_if_healthy()
-            self._supervisor.wait(self._next_heartbeat_at - time.monotonic())
+            wake_at = self._next_heartbeat_at
+            if self._missing_map.is_awaited:
+                wake_at = min(wake_at, now + MAP_CHECK_S)
+            self._supervisor.wait(wake_at - time.monotonic())
 
     def _beat_if_healthy(self) -> None:
         healthy = self.is_healthy()

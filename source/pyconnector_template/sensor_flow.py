@@ -158,15 +158,18 @@ class SensorFlow:
         selected = {
             key: value
             for key, value in payload["flattened_message"].items()
-            if topics.get(key) is not None
+            if key in topics
         }
-        self.send_values(
-            (
-                (topics[key], value)
-                for key, value in self.select_values(selected).items()
-            ),
-            payload["timestamp"],
-        )
+        values = self.select_values(selected)
+        if values:
+            self.send_values(
+                zip(
+                    map(topics.__getitem__, values),
+                    values.values(),
+                    strict=True,
+                ),
+                payload["timestamp"],
+            )
 
     def _publish_raw_msg(self, raw_msg: dict[str, Any]) -> None:
         self.mqtt_client.publish(
@@ -185,7 +188,8 @@ class SensorFlow:
     ) -> None:
         for key, value in branch.items():
             path = f"{prefix}{key}"
-            if isinstance(value, dict):
+            # The look at the exact type is for speed: most are numbers.
+            if type(value) is not int and isinstance(value, dict):
                 self._flatten_into(flattened, value, f"{path}__")
                 continue
             if not path.isprintable():

@@ -16,6 +16,7 @@ _NOT_RETAINED, _RETAINED = b"\x30", b"\x31"
 MAX_TOPICS = 100_000
 """As many as a connector announces at most."""
 
+_NOTHING = object(), b""
 _UNCHANGING = frozenset({int, float, str, bool, type(None)})
 
 LONGEST_TOPIC = 65_535
@@ -66,20 +67,17 @@ class ValuePackets:
         kept = self._kept
         pieces: list[bytes] = []
         for topic, value in values:
-            known = kept.get(topic)
-            if (
-                known is None
-                or known[0] != value
-                or type(known[0]) is not type(value)
-            ):
+            before, begin = kept.get(topic, _NOTHING)
+            if before != value or type(before) is not type(value):
                 try:
-                    known = (value, _begin(topic, value, len(end)))
+                    begin = _begin(topic, value, len(end))
                 except ValueError as error:
                     on_error(topic, error)
                     continue
                 if type(value) in _UNCHANGING:
-                    kept[topic] = known
-            pieces += (known[1], end)
+                    kept[topic] = value, begin
+            pieces.append(begin)
+            pieces.append(end)
         return pieces
 
 

@@ -61,7 +61,6 @@ from connector.keba.station.events import (
     CommandFinished,
     CommandNotSent,
     CommandUnanswered,
-    ConnectionState,
     Elsewhere,
     Event,
     FailsafeFacts,
@@ -735,20 +734,16 @@ class Station:
 
     def _state_change(self) -> list[Event]:
         """Report the state of the connection if it has changed."""
-        state = self._state()
-        if state is None or (state.link, state.failsafe) == self._reported:
+        failsafe = self._desired_state.failsafe_facts(self._now)
+        if (self._availability.link, failsafe) == self._reported:
             return []
-        return self._report_state(state)
+        return self._state_after_round()
 
     def _state_after_round(self) -> list[Event]:
         """Report the state of the connection, for its counters go on."""
-        state = self._state()
-        return [] if state is None else self._report_state(state)
-
-    def _state(self) -> ConnectionState | None:
         failsafe = self._desired_state.failsafe_facts(self._now)
-        return self._availability.state(failsafe)
-
-    def _report_state(self, state: ConnectionState) -> list[Event]:
+        state = self._availability.state(failsafe)
+        if state is None:
+            return []
         self._reported = (state.link, state.failsafe)
         return [state]
