@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.figures import LIMIT_S
@@ -12,10 +13,6 @@ if TYPE_CHECKING:
 
 KEBAS_SILENCE_S = 2.0
 """After a command that stops charging."""
-
-
-CPU_RATIO_GOALS = {10: 0.7, 100: 0.9, 1000: 0.9}
-"""CPU per poll against version 1.1.0, by stations, see ``--against``."""
 
 
 class Goal(NamedTuple):
@@ -66,6 +63,25 @@ def _dead_cost(results: Mapping[str, Any]) -> float | None:
     if without_s is None or with_dead_s is None:
         return None
     return 100.0 * (float(with_dead_s) / float(without_s) - 1.0)
+
+
+def median_ratio(
+    pair: Mapping[str, Any], figure: Callable[[Mapping[str, Any]], float]
+) -> float:
+    """Return by how much this version's figure is another version's."""
+    return statistics.median(
+        figure(this) / figure(other) for this, other in pair["runs"]
+    )
+
+
+def _cpu_ratio(stations: int) -> Callable[[Mapping[str, Any]], float | None]:
+    def measured(results: Mapping[str, Any]) -> float | None:
+        for pair in results["pairs"]:
+            if pair["what"] == f"{stations} stations":
+                return median_ratio(pair, lambda one: one["cpu_s_per_poll"])
+        return None
+
+    return measured
 
 
 def _measurements(results: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -155,6 +171,15 @@ GOALS = (
         4.0,
         "s",
         _at("limited", "first_values_s", "first_s"),
+    ),
+    *(
+        Goal(
+            f"CPU per poll by that of 1.1.0 (--against), {stations} stations",
+            limit,
+            "×",
+            _cpu_ratio(stations),
+        )
+        for stations, limit in ((10, 0.7), (100, 0.9), (1000, 0.9))
     ),
     Goal(
         "30 dead stations cost the 70 others, mean round", 1.0, "%", _dead_cost
