@@ -52,10 +52,10 @@ EVENTS_PER_LANE = 2000
 EVENTS_BEHIND = 200
 """When more events wait, the flow does not keep up with what comes."""
 
-EVENTS_AT_ONCE = 25
-"""So many are published together, what the stations of a slot have answered:
-each waking of the broker's thread costs as much CPU as publishing does. More
-would keep stations waiting."""
+EVENTS_AT_ONCE = 10
+"""So many are published together: waking the broker's thread for each of them
+costs as much CPU as publishing it. More would keep stations waiting (decision
+7)."""
 
 READS_PER_LOOK = 500
 
