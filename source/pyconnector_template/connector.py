@@ -266,7 +266,7 @@ class Connector:
             return read_settings(TemplateSettings)
         except SettingsError as error:
             self._settings_error = error
-            return TemplateSettings.model_construct(
+            return TemplateSettings(
                 connector_name=os.environ.get("CONNECTOR_NAME")
                 or "unknown-connector",
                 mqtt_broker_host=os.environ.get("MQTT_BROKER_HOST") or "",
