@@ -171,10 +171,6 @@ def _measure_others(
                 100, 4 * COMMANDS, sensors, poll_s=POLL_S
             ),
         ),
-        "stop": (
-            "one station is told `ena 0`",
-            lambda: experiments.measure_stop(100, sensors),
-        ),
         "building": (
             f"ten stations at 30 s, for {BUILDING_FOR_S:g} s",
             lambda: experiments.measure_building(10, BUILDING_FOR_S, sensors),

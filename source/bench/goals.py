@@ -11,9 +11,6 @@ from bench.figures import LIMIT_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-KEBAS_SILENCE_S = 2.0
-"""After a command that stops charging."""
-
 
 class Goal(NamedTuple):
     """One promise: a figure that must not exceed a limit.
@@ -122,12 +119,6 @@ def _first_values_s(results: Mapping[str, Any]) -> float | None:
     return float(values["first_of_all_s"]) if is_complete else math.inf
 
 
-def _silence_missing_s(results: Mapping[str, Any]) -> float | None:
-    stopped_s = figure_at(results, "stop", "stopped_s")
-    # In this order NaN stays NaN, which is not reached.
-    return None if stopped_s is None else max(KEBAS_SILENCE_S - stopped_s, 0.0)
-
-
 GOALS = (
     Goal(
         "a station's round, p95, by the protocol's limit, 100 stations",
@@ -195,18 +186,6 @@ GOALS = (
         0.12,
         "s",
         _at("commands_polling", "latency_s", "p99"),
-    ),
-    Goal(
-        "the same for the others, while one station was told `ena 0`",
-        0.12,
-        "s",
-        _at("stop", "others_s", "p99"),
-    ),
-    Goal(
-        "the silence after it, cut short by",
-        0.0,
-        "s",
-        _silence_missing_s,
     ),
     Goal(
         "push → MQTT, p99, 100 pushes/s",

@@ -64,8 +64,6 @@ def markdown(results: Mapping[str, Any]) -> str:
         alive=_found(results, "fleets", 100, "station_round_s", "p50"),
         dead=_found(results, "dead", "station_round_s", "p50"),
         start=_found(results, "start", "first_values_s", "first_of_all_s"),
-        stopped=_found(results, "stop", "stopped_s"),
-        others=_found(results, "stop", "others_s", "worst"),
         limit=f"{LIMIT_S:g}",
         values=results["fleets"][-1]["datapoints"],
     )
