@@ -309,6 +309,20 @@ def test_values_of_one_moment_leave_together_and_retained(
         assert late.wait_for(VALUE).retain
 
 
+def test_what_is_published_together_wakes_the_thread_once() -> None:
+    world, woken = World(1), []
+    world.link._connection.wake = lambda: woken.append(True)  # type: ignore[method-assign]
+    with world.link.together():
+        for number in range(3):
+            world.link.publish_values([(VALUE, number)], 5)
+        world.link.publish(topic="demo/logs", payload="a row")
+        assert not woken
+    assert len(woken) == 1
+    with world.link.together():
+        world.link._outbox.take(100, 0)
+    assert len(woken) == 1, "there is nothing to send"
+
+
 def test_values_of_an_outage_are_sent_afterwards_and_counted_one_by_one(
     broker: Mosquitto, retries_at_once: None
 ) -> None:
