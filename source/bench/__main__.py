@@ -1,8 +1,8 @@
 """Measure the connector: ``make bench``.
 
 Runs a broker, bare stations and the connector again and again, says what it
-is doing, and ends with a table of goals. With ``--against`` it measures another
-version in turn with this one, and ends with a table of both.
+is doing, and ends with a table of goals. With ``--against`` another version is
+measured in turn with this one.
 
 The exit code is 1 if a goal was missed, 2 if it was called in a wrong way or
 cannot set the limits it was asked for, 130 if it was interrupted.
@@ -11,10 +11,12 @@ cannot set the limits it was asked for, 130 if it was interrupted.
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,6 @@ from bench import experiments, report
 from bench.checkout import NoVersionError, other_main
 from bench.fleet import MOST_STATIONS
 from bench.limits import Limits, NoLimitsError
-from bench.results import from_json, to_json
 from bench.stack import POLL_S, Stack, learn_sensors
 from connector.main import __version__
 from simulator.arguments import whole_number
@@ -35,14 +36,14 @@ from testbed.machine import machine
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-FLEETS = (1, 10, 100, 500, 1000)
+FLEETS = (1, 10, 100, 1000)
 ROUNDS = 6
 COMMANDS = 400
 PUSHES_PER_S = (10.0, 100.0, 1000.0)
 PUSH_FOR_S = 10.0
 BUILDING_FOR_S = 90.0
 LIMITED_ROUNDS = 2
-PAIRS = 2
+PAIRS = 3
 """How often two versions are measured, in turn."""
 
 EXIT_MISSED = 1
@@ -57,10 +58,8 @@ console = Console()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, or draw what was measured before; return an exit code."""
+    """Measure; return an exit code."""
     options = read_options(arguments)
-    if options.again:
-        return _write(options, options.results)
     own_network.enter("bench", sys.argv[1:])
     # A shell in the background has switched Ctrl-C off.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -69,9 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.limits:
             with Limits():
                 pass
-        if options.against is not None:
-            return _compare(options)
-        return _write(options, _measure(options))
+        with (
+            nullcontext()
+            if options.against is None
+            else other_main(options.against)
+        ) as other:
+            results = _measure(options, other)
+        return _write(options, results)
     except (NoLimitsError, NoVersionError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -81,91 +84,80 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write(options: argparse.Namespace, results: dict[str, Any]) -> int:
-    (options.out / RESULTS).write_text(to_json(results), "utf-8")
+    (options.out / RESULTS).write_text(json.dumps(results, indent=1), "utf-8")
     (options.out / PAGE).write_text(report.markdown(results), "utf-8")
     report.draw(results, options.out / PICTURE)
+    if results["pairs"]:
+        console.print(report.table_of_pairs(results))
     console.print(report.table_of_goals(results))
     console.print(f"{options.out / PAGE}, {RESULTS}, {PICTURE}")
     return EXIT_MISSED if report.missed(results) else 0
 
 
-def _compare(options: argparse.Namespace) -> int:
-    """Measure this version and another one in turn; show both."""
-    with other_main(options.against) as other:
-        known = learn_sensors(other)
-        sensors = [one for one in learn_sensors() if one in known]
-        if options.limits:
-            sizes: Sequence[int] = [100]
-            rounds, poll_s = LIMITED_ROUNDS, experiments.BUILDING_POLL_S
-        else:
-            sizes, rounds, poll_s = options.stations, options.rounds, POLL_S
-        pairs: dict[int, list[tuple[Any, Any]]] = {size: [] for size in sizes}
-        for size in sizes:
-            for number in range(PAIRS):
-                _tell(f"{size} stations, pair {number + 1} of {PAIRS}")
-                this, its_rival = (
-                    experiments.measure_rounds(
-                        Stack(
-                            size,
-                            poll_s=poll_s,
-                            sensors=sensors,
-                            has_limits=options.limits,
-                            main=main,
-                        ),
-                        rounds,
-                    )
-                    for main in (MAIN, other)
-                )
-                pairs[size].append((_told(this), _told(its_rival)))
-    table, is_missed = report.comparison(pairs)
-    console.print(table)
-    return EXIT_MISSED if is_missed else 0
-
-
-def _measure(options: argparse.Namespace) -> dict[str, Any]:
+def _measure(options: argparse.Namespace, other: Path | None) -> dict[str, Any]:
     results: dict[str, Any] = {
         "version": __version__,
+        "against": options.against,
         "day": time.strftime("%Y-%m-%d"),
         "machine": machine(),
-        "fleets": [],
+        "pairs": [],
         "pushes": [],
     }
     sensors = learn_sensors()
+    if other is not None:
+        known = learn_sensors(other)
+        sensors = [one for one in sensors if one in known]
 
-    def rounds_of(
-        stations: int, rounds: int = options.rounds, **others: Any
+    def in_turn(
+        what: str, stations: int, rounds: int, **others: Any
     ) -> dict[str, Any]:
-        stack = Stack(stations, sensors=sensors, **others)
+        """Measure; if there is another version, both in turn."""
+        runs: list[list[dict[str, Any]]] = []
+        for _ in range(1 if other is None else PAIRS):
+            runs.append([])
+            for main in filter(None, (MAIN, other)):
+                _tell(what if main == MAIN else f"{what}, {options.against}")
+                stack = Stack(stations, sensors=sensors, main=main, **others)
+                figures = experiments.measure_rounds(stack, rounds)
+                runs[-1].append(_told(figures))
+        if other is not None:
+            results["pairs"].append({"what": what, "runs": runs})
+        return runs[0][0]
+
+    results["fleets"] = [
+        in_turn(f"{size} stations", size, options.rounds)
+        for size in options.stations
+    ]
+    if options.limits:
+        results["limited"] = in_turn(
+            "100 stations at 0.1 CPU, each 30 s",
+            100,
+            LIMITED_ROUNDS,
+            poll_s=experiments.BUILDING_POLL_S,
+            has_limits=True,
+        )
+    if not options.only_fleets:
+        _measure_others(results, sensors, options.rounds)
+    return results
+
+
+def _measure_others(
+    results: dict[str, Any], sensors: Sequence[str], rounds: int
+) -> None:
+    """Measure what is no comparison of fleets."""
+
+    def with_dead(stations: int, dead: int, rounds: int) -> dict[str, Any]:
+        stack = Stack(stations, dead=dead, sensors=sensors)
         return experiments.measure_rounds(stack, rounds)
 
-    for size in options.stations:
-        _tell(f"{size} stations, {options.rounds} rounds")
-        results["fleets"].append(_told(rounds_of(size)))
-    if options.connectors > 1:
-        size = options.stations[-1]
-        _tell(f"{size} stations, shared by {options.connectors} connectors")
-        shared = rounds_of(size, connectors=options.connectors)
-        results["shared"] = _told(shared | {"connectors": options.connectors})
-    if options.limits:
-        _tell(f"100 stations at 0.1 CPU, {LIMITED_ROUNDS} rounds")
-        results["limited"] = _told(
-            rounds_of(
-                100,
-                LIMITED_ROUNDS,
-                poll_s=experiments.BUILDING_POLL_S,
-                has_limits=True,
-            )
-        )
-    if options.only_fleets:
-        return results
     steps: dict[str, tuple[str, Callable[[], Any]]] = {
         "dead": (
             "100 stations, 30 of them dead",
-            lambda: rounds_of(100, dead=30),
+            lambda: with_dead(100, 30, rounds),
         ),
         "start": (
             "start with 50 stations, 10 of them dead",
-            lambda: rounds_of(50, 1, dead=10),
+            lambda: with_dead(50, 10, 1),
         ),
         "commands_idle": (
             f"{COMMANDS} commands on an idle line",
@@ -178,10 +170,6 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             lambda: experiments.measure_commands(
                 100, 4 * COMMANDS, sensors, poll_s=POLL_S
             ),
-        ),
-        "stop": (
-            "one station is told `ena 0`",
-            lambda: experiments.measure_stop(100, sensors),
         ),
         "building": (
             f"ten stations at 30 s, for {BUILDING_FOR_S:g} s",
@@ -196,11 +184,10 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         results["pushes"].append(
             _told(experiments.measure_pushes(100, per_s, PUSH_FOR_S, sensors))
         )
-    return results
 
 
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line, the folder it names, and results for `again`."""
+    """Read the command line, and make the folder it names."""
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description="Measure the connector against bare stations.",
@@ -229,16 +216,9 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="measure 100 stations at 0.1 CPU and 128 MiB as well; needs root",
     )
     parser.add_argument(
-        "--connectors",
-        type=whole_number(1),
-        default=1,
-        metavar="N",
-        help="let N connectors share the last fleet on one broker as well",
-    )
-    parser.add_argument(
         "--against",
         metavar="COMMIT|FOLDER",
-        help="measure another version in turn with this one, and nothing else",
+        help="measure the fleets of another version as well, in turn",
     )
     parser.add_argument(
         "--out",
@@ -247,22 +227,11 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="FOLDER",
         help="where table, picture and results go (default build/bench)",
     )
-    parser.add_argument(
-        "--again",
-        action="store_true",
-        help="measure nothing: make table and picture from the results there",
-    )
     options = parser.parse_args(arguments)
     try:
         _try_folder(options.out)
     except OSError as error:
         parser.error(f"--out: {error}")
-    if options.again:
-        try:
-            text = (options.out / RESULTS).read_text("utf-8")
-            options.results = from_json(text)
-        except (OSError, ValueError) as error:
-            parser.error(f"--again: {options.out / RESULTS}: {error}")
     return options
 
 

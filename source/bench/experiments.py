@@ -30,7 +30,6 @@ SETTLE_S = 4.0
 
 FIRST_ROUND_S = 60.0
 LAST_VALUES_S = 2.0
-LAST_COMMANDS_S = 3.0
 COMMAND_GAP_S = 0.025
 LOOK_S = 0.05
 
@@ -109,32 +108,6 @@ def measure_commands(
         "commands_sent": len(sent),
         "commands_arrived": len(latencies),
         "latency_s": figures.spread(latencies.values())._asdict(),
-        "pauses_broken": stack.pauses.broken,
-    }
-
-
-def measure_stop(stations: int, sensors: Sequence[str]) -> Figures:
-    """Stop one station by ``ena 0`` and compare the others' setpoints.
-
-    KEBA wants two seconds of silence after it, for this station alone.
-    """
-    with Stack(
-        stations, sensors=sensors, actuators=["currtime", "ena"]
-    ) as stack:
-        _wait_for_first_round(stack)
-        stack.take_traffic()
-        stack.write(0, "ena", 0)
-        sent = _send_commands(stack, stations)
-        time.sleep(LAST_COMMANDS_S)
-        traffic, _ = _take(stack)
-    waits = figures.command_latencies(sent, traffic.heard)
-    arrived = len(waits)
-    stopped = next(key for key in sent if key[0] == 0)
-    return {
-        "commands_sent": len(sent),
-        "commands_arrived": arrived,
-        "stopped_s": waits.pop(stopped, math.nan),
-        "others_s": figures.spread(waits.values())._asdict(),
         "pauses_broken": stack.pauses.broken,
     }
 

@@ -20,7 +20,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from bench.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from multiprocessing.connection import Connection
 
 PUBLISH = 3
@@ -43,10 +43,10 @@ class Arrival(NamedTuple):
 
 
 class Recorder(Worker):
-    """Notes all messages of some topics, for the time of a `with` block."""
+    """Notes all messages of a topic filter, for the time of a `with` block."""
 
-    def __init__(self, port: int, topics: Sequence[str]) -> None:
-        super().__init__(_record, port, tuple(topics))
+    def __init__(self, port: int, topic: str) -> None:
+        super().__init__(_record, port, topic)
         self._rest = b""
         self.cpu_samples: CpuSamples = []
         """Those between the last two calls of `take`."""
@@ -118,10 +118,10 @@ def _read_publish(at: float, body: bytes) -> Arrival:
     return Arrival(at, body[2:name_end].decode(), body[name_end:])
 
 
-def _record(line: Connection, port: int, topics: Sequence[str]) -> None:
+def _record(line: Connection, port: int, topic: str) -> None:
     """Read until the end: the body of the recorder's process."""
     # Held: paho closes its socket when its client is gone.
-    client = _subscribe(port, topics)
+    client = _subscribe(port, topic)
     sock = client.socket()
     if sock is None:
         raise ConnectionError("the broker has hung up")
@@ -137,7 +137,12 @@ def _record(line: Connection, port: int, topics: Sequence[str]) -> None:
             if clock is not None:
                 now = time.time()
                 if not samples or now - samples[-1][0] >= CPU_SAMPLE_S:
-                    samples.append((now, time.clock_gettime(clock)))
+                    try:
+                        samples.append((now, time.clock_gettime(clock)))
+                    except OSError:
+                        # The process has ended.
+                        clock = None
+                        continue
                 wait_s = samples[-1][0] + CPU_SAMPLE_S - now
             ready = [key.fileobj for key, _ in selector.select(wait_s)]
             if sock in ready:
@@ -154,14 +159,14 @@ def _record(line: Connection, port: int, topics: Sequence[str]) -> None:
                     clock = cpu_clock(pid)
 
 
-def _subscribe(port: int, topics: Sequence[str]) -> Client:
+def _subscribe(port: int, topic: str) -> Client:
     client = Client(CallbackAPIVersion.VERSION2)
     is_subscribed = threading.Event()
     client.on_subscribe = lambda *_: is_subscribed.set()
     client.connect("127.0.0.1", port, HOUR_S)
     while not client.is_connected():
         client.loop()
-    client.subscribe([(topic, 0) for topic in topics])
+    client.subscribe(topic)
     while not is_subscribed.is_set():
         client.loop()
     return client

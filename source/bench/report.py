@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from bench.figures import LIMIT_S
-from bench.goals import CPU_RATIO_GOALS, GOALS, Goal, figure_at
+from bench.goals import GOALS, Goal, figure_at, median_ratio
 from testbed.tables import markdown_row
 
 if TYPE_CHECKING:
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 MS = 1000.0
 
-CPU = "CPU per poll"
-
 COMPARED: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float]], ...] = (
-    (CPU, "s", lambda f: f["cpu_s_per_poll"]),
+    ("CPU per poll", "s", lambda f: f["cpu_s_per_poll"]),
     ("answer → value, p95", "s", lambda f: f["latency_s"]["p95"]),
     ("memory", "MiB", lambda f: f["memory_mib"]),
     ("start → first value", "s", lambda f: f["first_values_s"]["first_s"]),
@@ -61,46 +59,38 @@ def markdown(results: Mapping[str, Any]) -> str:
         fleets=_rows(_fleet_rows(results)),
         pushes=_rows(map(_push_row, results["pushes"])),
         commands=_rows(_command_rows(results)),
+        pairs=_rows(_pair_rows(results)),
+        against=results["against"] or "another version",
         alive=_found(results, "fleets", 100, "station_round_s", "p50"),
         dead=_found(results, "dead", "station_round_s", "p50"),
         start=_found(results, "start", "first_values_s", "first_of_all_s"),
-        stopped=_found(results, "stop", "stopped_s"),
-        others=_found(results, "stop", "others_s", "worst"),
         limit=f"{LIMIT_S:g}",
         values=results["fleets"][-1]["datapoints"],
     )
 
 
-def comparison(
-    pairs: Mapping[int, Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]],
-) -> tuple[Table, bool]:
-    """Return figures of this and another version; tell if a goal was missed.
+def table_of_pairs(results: Mapping[str, Any]) -> Table:
+    """Return this version beside another one, for a terminal."""
+    table = Table("", "what", "this", results["against"], "ratio")
+    for row in _pair_rows(results):
+        table.add_row(*row)
+    return table
 
-    Parameters
-    ----------
-    pairs
-        Measurements of both, made in turn, by the number of stations.
-    """
-    table = Table("stations", "what", "this", "other", "ratio", "goal")
-    is_missed = False
-    for stations, runs in pairs.items():
+
+def _pair_rows(results: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
+    for pair in results["pairs"]:
         for what, unit, read in COMPARED:
             this, other = (
-                statistics.fmean(read(run[side]) for run in runs)
-                for side in (0, 1)
+                statistics.median(map(read, runs))
+                for runs in zip(*pair["runs"], strict=True)
             )
-            ratio = this / other
-            goal = CPU_RATIO_GOALS.get(stations) if what == CPU else None
-            is_missed |= goal is not None and not ratio <= goal
-            table.add_row(
-                str(stations),
+            yield (
+                pair["what"],
                 what,
                 _shown(this, unit),
                 _shown(other, unit),
-                f"{ratio:.2f}",
-                "" if goal is None else f"{goal:g}",
+                f"{median_ratio(pair, read):.2f}",
             )
-    return table, is_missed
 
 
 def draw(results: Mapping[str, Any], path: Path) -> None:
@@ -176,12 +166,8 @@ def _goal_rows(
 def _fleet_rows(results: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
     for fleet in results["fleets"]:
         yield str(fleet["stations"]), *_fleet_cells(fleet)
-    for name, what in (
-        ("limited", "{stations} at 0.1 CPU, each 30 s"),
-        ("shared", "{stations}, shared by {connectors} connectors"),
-    ):
-        if name in results:
-            yield what.format(**results[name]), *_fleet_cells(results[name])
+    if "limited" in results:
+        yield "100 at 0.1 CPU, each 30 s", *_fleet_cells(results["limited"])
 
 
 def _fleet_cells(fleet: Mapping[str, Any]) -> tuple[str, ...]:

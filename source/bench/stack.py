@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bench.fleet import Traffic
 
 OUR_SOCKETS = re.compile(r"..00007F:1BB2")
-"""Port 7090 of 127.0.0.x, as ``/proc/net/udp`` writes it: the connectors."""
+"""Port 7090 of 127.0.0.x, as ``/proc/net/udp`` writes it: the connector's."""
 
 POLL_S = 5.0
 
@@ -47,10 +47,8 @@ class Stack:
         Between two polls of a station.
     sensors, actuators
         Names of the datapoints that are selected of each station.
-    connectors
-        How many share the stations.
     has_limits
-        Whether a connector has no more than `Limits` allow.
+        Whether the connector has no more than `Limits` allow.
     main
         The connector's program, perhaps another version's.
     """
@@ -63,7 +61,6 @@ class Stack:
         poll_s: float = POLL_S,
         sensors: Sequence[str] = (),
         actuators: Sequence[str] = (),
-        connectors: int = 1,
         has_limits: bool = False,
         main: Path = MAIN,
     ) -> None:
@@ -75,7 +72,6 @@ class Stack:
         self.pauses = PauseWatch()
         self.started_at = 0.0
         self._actuators = actuators
-        self._number = connectors
         self._has_limits = has_limits
         self._main = main
 
@@ -94,51 +90,34 @@ class Stack:
                     [_address(one) for one in range(self.alive)], "127.0.0.1"
                 )
             )
-            names = [f"{NAME}-{one}" for one in range(self._number)]
             self.recorder = stack.enter_context(
-                Recorder(
-                    self.broker.port, [f"{name}/messages/#" for name in names]
-                )
+                Recorder(self.broker.port, f"{NAME}/messages/#")
             )
             within = (
                 stack.enter_context(Limits()).command
                 if self._has_limits
                 else ()
             )
-            self._apis = [
-                stack.enter_context(
-                    BemcomApi(name, self.broker.port, listens=False)
-                )
-                for name in names
-            ]
+            self._api = stack.enter_context(
+                BemcomApi(NAME, self.broker.port, listens=False)
+            )
             self._select()
             self.started_at = time.time()
-            self.connectors = [
-                stack.enter_context(
-                    self._connector(folder, number, name, within)
+            self.connector = stack.enter_context(
+                ConnectorProcess(
+                    folder,
+                    self.broker.port,
+                    {_name(one): _address(one) for one in range(self.stations)},
+                    within=within,
+                    main=self._main,
+                    POLL_SECONDS=str(self.poll_s),
                 )
-                for number, name in enumerate(names)
-            ]
-            self._pids = [one.process.pid for one in self.connectors]
-            self._clocks = [cpu_clock(pid) for pid in self._pids]
-            self.recorder.watch_cpu(self._pids[0])
+            )
+            self._pid = self.connector.process.pid
+            self._clock = cpu_clock(self._pid)
+            self.recorder.watch_cpu(self._pid)
             self._stack = stack.pop_all()
         return self
-
-    def _connector(
-        self, folder: Path, number: int, name: str, within: Sequence[str]
-    ) -> ConnectorProcess:
-        (folder / name).mkdir()
-        return ConnectorProcess(
-            folder / name,
-            self.broker.port,
-            {_name(one): _address(one) for one in self._stations_of(number)},
-            bind=f"127.0.0.{1 + number}",
-            within=within,
-            main=self._main,
-            CONNECTOR_NAME=name,
-            POLL_SECONDS=str(self.poll_s),
-        )
 
     def __exit__(
         self,
@@ -147,16 +126,13 @@ class Stack:
         trace: TracebackType | None,
     ) -> None:
         with self._stack:
-            for one in self.connectors:
-                if kind is None and not one.is_running():
-                    raise RuntimeError(
-                        f"it ended: {one.output[-OUTPUT_SHOWN:]}"
-                    )
+            if kind is None and not self.connector.is_running():
+                output = self.connector.output[-OUTPUT_SHOWN:]
+                raise RuntimeError(f"it ended: {output}")
 
     def write(self, station: int, actuator: str, value: object) -> float:
         """Write an actuator; return when, in Unix seconds."""
-        api = self._apis[station % self._number]
-        return api.write(f"{_name(station)}__{actuator}", value)
+        return self._api.write(f"{_name(station)}__{actuator}", value)
 
     def take_traffic(self) -> Traffic:
         """Return what went over the wire since the last call.
@@ -168,38 +144,33 @@ class Stack:
         return traffic
 
     def cpu_s(self) -> float:
-        """Return the CPU time of all connectors so far."""
-        return sum(map(time.clock_gettime, self._clocks))
+        """Return the connector's CPU time so far."""
+        return time.clock_gettime(self._clock)
 
     def memory_mib(self) -> float:
-        """Return what the largest connector holds in memory."""
-        memory = [psutil.Process(pid).memory_info().rss for pid in self._pids]
-        return float(max(memory)) / 2**20
+        """Return what the connector holds in memory."""
+        return float(psutil.Process(self._pid).memory_info().rss) / 2**20
 
     def dropped_datagrams(self) -> int:
-        """Return how many datagrams the kernel dropped at our sockets."""
+        """Return how many datagrams the kernel dropped at its socket."""
         table = Path("/proc/net/udp").read_text("ascii").splitlines()[1:]
         rows = [row.split() for row in table]
         return sum(int(row[-1]) for row in rows if OUR_SOCKETS.match(row[1]))
 
-    def _stations_of(self, connector: int) -> range:
-        return range(connector, self.stations, self._number)
-
     def _select(self) -> None:
         """Mark the wanted datapoints of all stations as active."""
-        for number, api in enumerate(self._apis):
-            sensors = {
-                f"{_name(one)}__{name}": Key(one, name)
-                for one in self._stations_of(number)
-                for name in self.sensors
-            }
-            actuators = [
-                f"{_name(one)}__{name}"
-                for one in self._stations_of(number)
-                for name in self._actuators
-            ]
-            api.select(sensors, actuators)
-            self.keys |= {api.topic(key): sensors[key] for key in sensors}
+        sensors = {
+            f"{_name(one)}__{name}": Key(one, name)
+            for one in range(self.stations)
+            for name in self.sensors
+        }
+        actuators = [
+            f"{_name(one)}__{name}"
+            for one in range(self.stations)
+            for name in self._actuators
+        ]
+        self._api.select(sensors, actuators)
+        self.keys = {self._api.topic(key): sensors[key] for key in sensors}
 
 
 OF_A_WHOLE_ROUND = ("readings__power", "connection__last_seen")
@@ -209,7 +180,7 @@ OF_A_WHOLE_ROUND = ("readings__power", "connection__last_seen")
 def learn_sensors(main: Path = MAIN) -> list[str]:
     """Ask a connector with one station which values it has."""
     with Stack(1, main=main) as stack:
-        topic = f"{NAME}-0/available_datapoints"
+        topic = f"{NAME}/available_datapoints"
         message = stack.broker.observe(topic).wait_for(
             topic,
             lambda one: all(

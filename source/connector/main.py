@@ -228,12 +228,8 @@ def _controller_timeout_s(settings: Settings) -> float:
 
 
 def _tag_mask(settings: Settings) -> TagMask:
-    salt = settings.rfid_salt
     # Without report 100 no salt is needed, but another client may ask for it.
-    return TagMask(
-        None if salt is None else salt.get_secret_value(),
-        is_plain=settings.rfid_plain,
-    )
+    return TagMask(settings.rfid_salt, is_plain=settings.rfid_plain)
 
 
 def main(arguments: Sequence[str] = ()) -> int:

@@ -4,17 +4,9 @@ import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar
-
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-)
+from typing import Any, ClassVar
 
 from connector.keba.protocol.commands import (
     CURRENT_MIN_MA,
@@ -27,10 +19,14 @@ from connector.keba.protocol.commands import (
 from connector.keba.protocol.fields import CURRENT_MAX_MA
 from connector.keba.station.pacing import REPEAT_PAUSE_S
 from pyconnector_template.settings import (
-    FROM_FILE,
     Problem,
-    Switch,
+    Reader,
     TemplateSettings,
+    any_text,
+    number,
+    setting,
+    switch,
+    whole_number,
 )
 
 POLLABLE_REPORTS = (1, 2, 3, 100)
@@ -38,12 +34,13 @@ POLLABLE_REPORTS = (1, 2, 3, 100)
 RESERVED_NAMES = frozenset({"all"})
 """Names that address more than one station."""
 
-_STATIONS_EXAMPLE = '{"p30_garage": "192.168.0.99"}'
+STATIONS_EXAMPLE = '{"p30_garage": "192.168.0.99"}'
 _STATION_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LOOKS_LIKE_AN_ADDRESS = re.compile(r"[0-9.]+")
 
 
-class Station(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Station:
     """One charge station, by its IPv4 address or name.
 
     Parameters
@@ -54,14 +51,13 @@ class Station(BaseModel):
         Limit for `curr` in mA beyond KEBA's own, such as that of the fuse.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     host: str
     serial: str | None = None
-    max_curr: int | None = Field(None, ge=CURRENT_MIN_MA, le=CURRENT_MAX_MA)
+    max_curr: int | None = None
 
 
-class Failsafe(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Failsafe:
     """How to use the stations' failsafe mode as a watchdog.
 
     Parameters
@@ -77,11 +73,9 @@ class Failsafe(BaseModel):
         Whether stations keep this in their EEPROM over restarts.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    timeout: int = Field(ge=FAILSAFE_MIN_S, le=FAILSAFE_MAX_S)
+    timeout: int
     current: int
-    controller_timeout: float | None = Field(None, gt=0, allow_inf_nan=False)
+    controller_timeout: float | None = None
     store: bool = False
 
     @property
@@ -92,24 +86,60 @@ class Failsafe(BaseModel):
         )
 
 
-def _read_failsafe(text: object) -> object:
-    if not isinstance(text, str):
-        return text
+_OF_A_STATION: Mapping[str, Reader] = {
+    "host": any_text,
+    "serial": any_text,
+    "max_curr": whole_number(CURRENT_MIN_MA, CURRENT_MAX_MA),
+}
+_OF_FAILSAFE: Mapping[str, Reader] = {
+    "timeout": whole_number(FAILSAFE_MIN_S, FAILSAFE_MAX_S),
+    "current": whole_number(0, CURRENT_MAX_MA),
+    "controller_timeout": number(above=0),
+    "store": switch,
+}
+
+
+def _read_parts(
+    entry: object, readers: Mapping[str, Reader], *required: str
+) -> dict[str, Any]:
+    """Read the parts of a JSON object; null stands for what is not given.
+
+    Raises
+    ------
+    ValueError
+        With all that is wrong.
+    """
+    if not isinstance(entry, dict):
+        raise ValueError("must be a JSON object")
+    given = {key: part for key, part in entry.items() if part is not None}
+    complaints = [f"{key}: is required" for key in required if key not in given]
+    parts: dict[str, Any] = {}
+    for key, part in given.items():
+        if key not in readers:
+            complaints.append(f"{key}: there are only {', '.join(readers)}")
+            continue
+        try:
+            parts[key] = readers[key](part)
+        except ValueError as error:
+            complaints.append(f"{key}: {error}")
+    if complaints:
+        raise ValueError(", ".join(complaints))
+    return parts
+
+
+def _read_failsafe(text: str) -> Failsafe:
     try:
         entry = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"is no JSON ({error})") from None
-    try:
-        failsafe = Failsafe.model_validate(entry)
-    except ValueError as error:
-        raise ValueError(_in_one_line(error)) from None
+    parts = _read_parts(entry, _OF_FAILSAFE, "timeout", "current")
+    failsafe = Failsafe(**parts)
     _ = failsafe.command  # raises what KEBA does not allow
     return failsafe
 
 
-def _read_stations(text: object) -> object:
-    if not isinstance(text, str):
-        return text
+def read_stations(text: str) -> Mapping[str, Station]:
+    """Read the stations as KEBA_P30_CHARGE_STATIONS writes them."""
     table = _load_table(text)
     complaints: list[str] = []
     stations: dict[str, Station] = {}
@@ -120,7 +150,7 @@ def _read_stations(text: object) -> object:
         try:
             stations[name] = _read_station(name, entry)
         except ValueError as error:
-            complaints.append(f"{name!r} {_in_one_line(error)}")
+            complaints.append(f"{name!r} {error}")
     complaints += _shared_hosts(stations)
     if complaints:
         raise ValueError("; ".join(complaints))
@@ -152,7 +182,7 @@ def _read_station(name: str, entry: object) -> Station:
     if isinstance(entry, _Pairs):
         if len(dict(entry)) < len(entry):
             raise ValueError("has a key twice")
-        station = Station.model_validate(dict(entry))
+        station = Station(**_read_parts(dict(entry), _OF_A_STATION, "host"))
     elif isinstance(entry, str):
         station = Station(host=entry)
     else:
@@ -191,18 +221,7 @@ def _shared_hosts(stations: Mapping[str, Station]) -> list[str]:
     return complaints
 
 
-def _in_one_line(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    return ", ".join(
-        f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}"
-        for detail in error.errors()
-    )
-
-
-def _read_reports(text: object) -> object:
-    if not isinstance(text, str):
-        return text
+def _read_reports(text: str) -> tuple[int, ...]:
     names = [name.strip() for name in text.split(",")]
     pollable = [str(number) for number in POLLABLE_REPORTS]
     if any(name not in pollable for name in names):
@@ -210,11 +229,7 @@ def _read_reports(text: object) -> object:
     return tuple(dict.fromkeys(int(name) for name in names))
 
 
-Stations = Annotated[Mapping[str, Station], BeforeValidator(_read_stations)]
-"""The stations by name, as KEBA_P30_CHARGE_STATIONS writes them."""
-
-
-def _require_local_address(text: object) -> object:
+def _read_local_address(text: str) -> str:
     try:
         ipaddress.IPv4Address(text)
     except ValueError:
@@ -222,6 +237,7 @@ def _require_local_address(text: object) -> object:
     return text
 
 
+@dataclass(frozen=True)
 class Settings(TemplateSettings):
     """All settings; each field is a variable of the same name in capitals."""
 
@@ -240,92 +256,89 @@ class Settings(TemplateSettings):
         }
     )
 
-    keba_p30_charge_stations: Stations = Field(
+    keba_p30_charge_stations: Mapping[str, Station] = setting(
+        read_stations,
         description="The stations, see below.",
-        examples=[_STATIONS_EXAMPLE],
+        example=STATIONS_EXAMPLE,
     )
-    poll_seconds: float = Field(
+    poll_seconds: float = setting(
+        number(most=86_400, above=0),
         30.0,
-        gt=0,
-        le=86_400,
-        allow_inf_nan=False,
         description="Seconds from one poll of a station to the next; KEBA "
         "asks for 5 at least.",
-        examples=["30"],
+        example="30",
     )
-    publish_unchanged_every: int = Field(
+    publish_unchanged_every: int = setting(
+        whole_number(1, 100_000),
         1,
-        ge=1,
-        le=100_000,
         description="Publish an unchanged value only every Nth poll. Against "
         "load, see [docs/scaling.md](docs/scaling.md).",
-        examples=["1"],
+        example="1",
     )
-    keba_p30_bind_address: Annotated[
-        str, BeforeValidator(_require_local_address)
-    ] = Field(
+    keba_p30_bind_address: str = setting(
+        _read_local_address,
         "0.0.0.0",  # noqa: S104 - stations are on the network
         description="Local address to listen on.",
-        examples=["0.0.0.0"],  # noqa: S104
+        example="0.0.0.0",  # noqa: S104
     )
-    keba_p30_port: int = Field(
+    keba_p30_port: int = setting(
+        whole_number(1, 65_535),
         7090,
-        ge=1,
-        le=65_535,
         description="UDP port of the stations and of the connector; only "
         "tests change it.",
-        examples=["7090"],
+        example="7090",
     )
-    keba_p30_reports: Annotated[
-        tuple[int, ...], BeforeValidator(_read_reports)
-    ] = Field(
+    keba_p30_reports: tuple[int, ...] = setting(
+        _read_reports,
         (1, 2, 3),
         description="Reports to poll. 100 may be added; it carries the tags "
         "of RFID cards.",
-        examples=["1,2,3"],
+        example="1,2,3",
     )
-    keba_p30_reply_timeout: float = Field(
+    keba_p30_reply_timeout: float = setting(
+        number(0.1, 60),
         2.0,
-        ge=0.1,
-        le=60,
-        allow_inf_nan=False,
         description="Seconds to wait for a reply. A poll is repeated once, "
         "then it counts as unanswered.",
-        examples=["2"],
+        example="2",
     )
-    read_only: Switch = Field(
+    read_only: bool = setting(
+        switch,
         default=False,
         description="TRUE: commands are checked and logged, but nothing that "
         "changes a station is sent.",
-        examples=["FALSE"],
+        example="FALSE",
     )
 
-    keba_p30_restore: Switch = Field(
+    keba_p30_restore: bool = setting(
+        switch,
         default=False,
         description="TRUE: the last accepted `ena`, `curr` and `failsafe` of "
         "this run are sent again after a station has restarted or come back.",
-        examples=["FALSE"],
+        example="FALSE",
     )
-    keba_p30_failsafe: Annotated[
-        Failsafe | None, BeforeValidator(_read_failsafe)
-    ] = Field(
+    keba_p30_failsafe: Failsafe | None = setting(
+        _read_failsafe,
         None,
         description="The station limits itself when the connector is silent, "
         "see [docs/commands.md](docs/commands.md).",
-        examples=['{"timeout": 60, "current": 6000}'],
+        example='{"timeout": 60, "current": 6000}',
     )
 
-    rfid_salt: SecretStr | None = Field(
+    rfid_salt: str | None = setting(
+        any_text,
         None,
         description="Key for hashing the tags of RFID cards; needed with "
         "report 100.",
-        examples=["a long secret"],
-        json_schema_extra=FROM_FILE,
+        example="a long secret",
+        from_file=True,
+        is_secret=True,
     )
-    rfid_plain: Switch = Field(
+    rfid_plain: bool = setting(
+        switch,
         default=False,
         description="TRUE publishes the tags of RFID cards as they are.",
-        examples=["FALSE"],
+        example="FALSE",
     )
 
     @property

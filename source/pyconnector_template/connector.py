@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from dotenv import load_dotenv
@@ -55,6 +56,8 @@ HEARTBEAT_MARGIN = 0.05
 LONGEST_HEARTBEAT_MARGIN_S = 1.0
 """A heartbeat that is sent just when it was promised arrives too late, and the
 AdminUI flickers red (contract, 1.2)."""
+
+MAP_CHECK_S = 0.5
 
 EXIT_WRONG_SETTINGS = 2
 
@@ -226,9 +229,15 @@ class Connector:
         already.
         """
 
-    def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
-        """Publish retained messages in one piece, see `SensorFlow`."""
-        self._require_link().publish_messages(messages)
+    def send_values(
+        self, values: Iterable[tuple[str, Any]], timestamp: Any
+    ) -> None:
+        """Send values in one piece, see `SensorFlow`."""
+        self._require_link().publish_values(values, timestamp)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let what is published in a `with` block leave together."""
+        return self._require_link().together()
 
     def publish_retained(self, name: str, value: object) -> None:
         """Publish a state under ``<CONNECTOR_NAME>/<name>``, as JSON.
@@ -257,7 +266,7 @@ class Connector:
             return read_settings(TemplateSettings)
         except SettingsError as error:
             self._settings_error = error
-            return TemplateSettings.model_construct(
+            return TemplateSettings(
                 connector_name=os.environ.get("CONNECTOR_NAME")
                 or "unknown-connector",
                 mqtt_broker_host=os.environ.get("MQTT_BROKER_HOST") or "",
@@ -375,7 +384,10 @@ class Connector:
                 pause_s = heartbeat_pause(self._heartbeat_interval)
                 self._next_heartbeat_at = now + pause_s
                 self._beat_if_healthy()
-            self._supervisor.wait(self._next_heartbeat_at - time.monotonic())
+            wake_at = self._next_heartbeat_at
+            if self._missing_map.is_awaited:
+                wake_at = min(wake_at, now + MAP_CHECK_S)
+            self._supervisor.wait(wake_at - time.monotonic())
 
     def _beat_if_healthy(self) -> None:
         healthy = self.is_healthy()

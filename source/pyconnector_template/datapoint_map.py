@@ -104,6 +104,12 @@ class MissingMap:
         self._has_reported = False
         self.has_come = False
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether `next_step` is to be asked again and again."""
+        is_looking = self._looks_since is not None
+        return is_looking or not (self.has_come or self._has_reported)
+
     def note_other(self, name: str) -> None:
         """Learn that another connector has a map."""
         self._others.add(name)

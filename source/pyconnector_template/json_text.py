@@ -57,6 +57,11 @@ def _encode_strictly(value: object) -> str:
     return text
 
 
+def value_message(value: object, timestamp: object) -> str:
+    """Return the message of a value, as BEMCom reads it (contract, 1.4)."""
+    return f'{{"value": {to_json(value)}, "timestamp": {to_json(timestamp)}}}'
+
+
 def timestamp_utc_now() -> int:
     """Milliseconds since 1970 in UTC, as BEMCom's messages carry them."""
     return round(time.time() * 1000)

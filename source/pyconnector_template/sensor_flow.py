@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from .datapoint_map import DatapointMap
-from .json_text import clean_text, timestamp_utc_now, to_json
+from .json_text import clean_text, timestamp_utc_now, to_json, value_message
 from .logs import RepetitionFilter, error_line, logger_about
 
 logger = logger_about("connector")
@@ -114,12 +114,18 @@ class SensorFlow:
             {"payload": {"parsed_message": values, "timestamp": timestamp_ms}}
         )
 
-    def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
-        """Publish retained messages (topic, payload) together."""
-        for topic, payload in messages:
+    def send_values(
+        self, values: Iterable[tuple[str, Any]], timestamp: Any
+    ) -> None:
+        """Send values of one moment, each with its topic."""
+        for topic, value in values:
             # The API subscribes after it has sent the map: values that are
             # not retained would be missed (contract, section 3).
-            self.mqtt_client.publish(topic=topic, payload=payload, retain=True)
+            self.mqtt_client.publish(
+                topic=topic,
+                payload=value_message(value, timestamp),
+                retain=True,
+            )
 
     def _publish_parsed_msg(self, parsed_msg: dict[str, Any]) -> None:
         flattened_msg = self._flatten_parsed_msg(parsed_msg=parsed_msg)
@@ -152,16 +158,18 @@ class SensorFlow:
         selected = {
             key: value
             for key, value in payload["flattened_message"].items()
-            if topics.get(key) is not None
+            if key in topics
         }
-        timestamp = to_json(payload["timestamp"])
-        self.publish_messages(
-            (
-                topics[key],
-                f'{{"value": {to_json(value)}, "timestamp": {timestamp}}}',
+        values = self.select_values(selected)
+        if values:
+            self.send_values(
+                zip(
+                    map(topics.__getitem__, values),
+                    values.values(),
+                    strict=True,
+                ),
+                payload["timestamp"],
             )
-            for key, value in self.select_values(selected).items()
-        )
 
     def _publish_raw_msg(self, raw_msg: dict[str, Any]) -> None:
         self.mqtt_client.publish(
@@ -180,7 +188,8 @@ class SensorFlow:
     ) -> None:
         for key, value in branch.items():
             path = f"{prefix}{key}"
-            if isinstance(value, dict):
+            # The look at the exact type is for speed: most are numbers.
+            if type(value) is not int and isinstance(value, dict):
                 self._flatten_into(flattened, value, f"{path}__")
                 continue
             if not path.isprintable():

@@ -56,9 +56,10 @@ class Supervisor:
         SystemExit
             If `stop` was called.
         """
-        timeout_s = min(max(0.0, timeout_s), CHECK_INTERVAL_S)
+        if not all(isinstance(one, DispatchOnce) for one in self._dispatchers):
+            timeout_s = min(timeout_s, CHECK_INTERVAL_S)
         try:
-            is_over = self._calls.get(timeout=timeout_s)
+            is_over = self._calls.get(timeout=max(0.0, timeout_s))
         except Empty:
             return
         if is_over:

@@ -4,17 +4,15 @@ Status messages update single fields, so a reading is made from the newest
 value of each field that it needs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from connector.diagnosis.causes import CHARGING, LIMITS
 from connector.diagnosis.charging import limited_by, not_charging_reason
-from connector.diagnosis.facts import DECISIVE, Fields, StationFacts
+from connector.diagnosis.facts import DECISIVE, Fields, Reading, StationFacts
 from connector.keba.protocol.error_codes import error_text
 from connector.keba.protocol.fields import Plug, State
-
-Reading = str | int | float | None
 
 _METERED = ("E total", "U1", "U2", "U3", "I1", "I2", "I3", "P")
 
@@ -238,7 +236,7 @@ def verdicts(facts: StationFacts) -> dict[str, Reading]:
 
 def renewed_readings(
     facts: StationFacts, new_fields: Fields
-) -> dict[str, Reading]:
+) -> Mapping[str, Reading]:
     """Return the readings that new fields bring.
 
     Readings without a value (no meter, a field that this firmware does not
@@ -251,10 +249,14 @@ def renewed_readings(
     new_fields
         Those that have just come.
     """
-    readings = {
-        row.key: row.read(facts) for row in _rows_from(tuple(new_fields))
-    }
-    return {key: value for key, value in readings.items() if value is not None}
+    keys = tuple(new_fields)
+    known = facts.readings.get(keys)
+    if known is None:
+        readings = {row.key: row.read(facts) for row in _rows_from(keys)}
+        known = facts.readings[keys] = {
+            key: value for key, value in readings.items() if value is not None
+        }
+    return known
 
 
 @lru_cache(maxsize=200)

@@ -2,7 +2,8 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,7 +17,6 @@ from connector.bemcom.raw_messages import (
 )
 from connector.bemcom.readings import (
     VERDICTS,
-    Reading,
     renewed_readings,
     verdicts,
 )
@@ -24,7 +24,7 @@ from connector.bemcom.rfid import TagMask
 from connector.bemcom.station_log import StationLog
 from connector.bemcom.unknown_keys import UnknownKeys
 from connector.diagnosis.causes import Code
-from connector.diagnosis.facts import StationFacts
+from connector.diagnosis.facts import Reading, StationFacts
 from connector.diagnosis.findings import evidence_of, may_charge_again
 from connector.diagnosis.link import link_cause
 from connector.diagnosis.site import SiteFacts
@@ -53,7 +53,7 @@ class EventSource(Protocol):
     def events_dropped(self) -> int:
         """How many events nobody fetched in time."""
 
-    def next_event(self, timeout_s: float) -> Delivery | None:
+    def next_events(self, timeout_s: float) -> Sequence[Delivery]:
         """Wait for what happens next at the stations."""
 
     def ask(self, station: str, report: int) -> None:
@@ -71,6 +71,9 @@ class SensorFlow(Protocol):
 
     def publish_values(self, values: dict[str, Any], timestamp_ms: int) -> None:
         """Publish values that belong to no datagram."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """Let what is published in a `with` block leave together."""
 
 
 @dataclass(slots=True)
@@ -131,16 +134,18 @@ class Telemetry:
         Parameters
         ----------
         between_events
-            Called between two events, and while there are none.
+            Called between events, and while there are none.
         termination_event
             Asks to end.
         """
         while not termination_event.is_set():
             between_events()
             self._station_log.note_dropped(self._stations.events_dropped)
-            delivery = self._stations.next_event(EVENT_TIMEOUT_S)
-            if delivery is not None:
-                self.handle(delivery)
+            deliveries = self._stations.next_events(EVENT_TIMEOUT_S)
+            if deliveries:
+                with self._flow.together():
+                    for delivery in deliveries:
+                        self.handle(delivery)
 
     def handle(self, delivery: Delivery) -> None:
         """Log an event and publish the values that it brings."""
@@ -281,7 +286,7 @@ class Telemetry:
 
     def _learn(
         self, facts: StationFacts, fields: dict[str, Value], at_ms: int
-    ) -> dict[str, Reading]:
+    ) -> Mapping[str, Reading]:
         """Take the fields of a report, or of a push, which has no ID."""
         if "ID" not in fields:
             facts.pushes.note_push(fields)

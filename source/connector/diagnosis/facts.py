@@ -18,6 +18,7 @@ from connector.keba.protocol.numbers import whole_number
 from connector.keba.station.events import FailsafeFacts, LinkFacts
 
 Fields = Mapping[str, object]
+Reading = str | int | float | None
 
 KNOWN_FIELDS = frozenset(one.key for one in REPORT_1 + REPORT_2 + REPORT_3)
 """What a station invents beyond these must not pile up."""
@@ -48,6 +49,9 @@ DECISIVE = frozenset(
     }
 )
 """Fields that decide why a station does not charge, and what limits it."""
+
+NO_NEWS = frozenset({"ID", "Sec"})
+"""Fields that differ from report to report, and say nothing."""
 
 _LIMITS = ("Curr user", "Curr HW", "Enable sys")
 OFFER_FOLLOWS_MS = 10_000
@@ -91,6 +95,8 @@ class StationFacts:
     judged
         What was concluded from these facts, by name, for who needs it again;
         empty when something has changed that it may rest on.
+    readings
+        The readings that fields of these names bring, likewise.
     """
 
     station: str
@@ -105,6 +111,9 @@ class StationFacts:
     pushes: MissedPushDetector = field(default_factory=MissedPushDetector)
     outdated: set[int] = field(default_factory=set)
     judged: dict[str, object] = field(default_factory=dict)
+    readings: dict[tuple[str, ...], Mapping[str, Reading]] = field(
+        default_factory=dict
+    )
     _energy_unplugged: int | None = None
     _reports_since_late: int = 0
     _reports_since_foreign: int = 0
@@ -129,13 +138,11 @@ class StationFacts:
             Numbers of the reports to ask for now.
         """
         number = whole_number(fields.get("ID"))
-        known = self.fields
-        changed = {
-            key
-            for key in DECISIVE & fields.keys()
-            if known.get(key) != fields[key]
-        }
+        news = {key for key, _ in fields.items() - self.fields.items()}
+        changed = news & DECISIVE
         # Most reports say the same as the last one.
+        if not news <= NO_NEWS:
+            self.readings.clear()
         if changed or self.outdated or self._limit_is_new_until_ms is not None:
             wanted = self._take_news(fields, changed, number, at_ms)
         else:
@@ -157,7 +164,7 @@ class StationFacts:
         is_more_energy = changed == {"E pres"} and not self.outdated
         if not is_more_energy or self.number("Setenergy") != 0:
             # Where there is no energy limit, more energy changes no verdict.
-            self.judged.clear()
+            self._judge_anew()
         known = set(self.outdated)
         if number is None and self._changes_a_setting(changed):
             self.outdated.add(SETTINGS)
@@ -176,7 +183,7 @@ class StationFacts:
     def note_connection(self, link: LinkFacts, failsafe: FailsafeFacts) -> None:
         """Take how the link is doing, and who feeds the failsafe mode."""
         if failsafe != self.failsafe:
-            self.judged.clear()
+            self._judge_anew()
         if self.link.is_silent and not link.is_silent:
             # What still stays out will be told by the next round.
             self.missing.clear()
@@ -184,11 +191,15 @@ class StationFacts:
 
     def note_missing(self, request: str, at_ms: int = 0) -> None:
         """Hear that a report was asked for and does not come."""
-        self.judged.clear()
+        self._judge_anew()
         self.missing.setdefault(request, at_ms)
         self.outdated -= {
             number for number in self.outdated if request == f"report {number}"
         }
+
+    def _judge_anew(self) -> None:
+        self.judged.clear()
+        self.readings.clear()
 
     def _note_new_limit(self, changed: Set[str], at_ms: int) -> None:
         until_ms = self._limit_is_new_until_ms
@@ -248,7 +259,7 @@ class StationFacts:
 
     def note_session(self, fields: Fields) -> None:
         """Take the fields of a report 100."""
-        self.judged.clear()
+        self._judge_anew()
         self.session = dict(fields)
 
     def number(self, key: str) -> int | None:

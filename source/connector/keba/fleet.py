@@ -95,8 +95,7 @@ def spread_rounds(
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A datagram that may leave now."""
 
     station: str
@@ -104,8 +103,7 @@ class Outgoing:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class FleetStep:
+class FleetStep(NamedTuple):
     """What has happened at a station, and what may leave for it now."""
 
     events: list[Event]

@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pydantic.fields import FieldInfo
-
 from connector.bemcom.datapoints import all_datapoints, markdown
 from connector.diagnosis.causes import (
     CHARGING,
@@ -19,7 +17,7 @@ from connector.diagnosis.causes import (
     Cause,
 )
 from connector.settings import Settings
-from pyconnector_template.settings import FROM_FILE
+from pyconnector_template.settings import Setting, settings_of
 from testbed.recordings import all_recordings
 from testbed.tables import markdown_table
 
@@ -67,8 +65,8 @@ def devices() -> str:
 def with_settings(readme: str) -> str:
     """Return the README with the table of all settings."""
     rows = [
-        (name.upper(), _default(field), _meaning(name, field))
-        for name, field in Settings.model_fields.items()
+        (name.upper(), _default(info), _meaning(name, info))
+        for name, info in settings_of(Settings).items()
     ]
     table = markdown_table(("Variable", "Default", "Meaning"), rows)
     return re.sub(
@@ -109,9 +107,9 @@ def _cause_table(causes: Iterable[Cause]) -> str:
     return markdown_table(("Value", "The station …", "Do"), rows)
 
 
-def _default(field: FieldInfo) -> str:
-    value = field.default
-    if field.is_required() or value is None:
+def _default(info: Setting) -> str:
+    value = info.default
+    if value is None:
         return "–"
     if isinstance(value, bool):
         return str(value).upper()
@@ -120,10 +118,10 @@ def _default(field: FieldInfo) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _meaning(name: str, field: FieldInfo) -> str:
-    if field.json_schema_extra != FROM_FILE:
-        return str(field.description)
-    return f"{field.description} Also as {name.upper()}_FILE."
+def _meaning(name: str, info: Setting) -> str:
+    if not info.from_file:
+        return info.description
+    return f"{info.description} Also as {name.upper()}_FILE."
 
 
 if __name__ == "__main__":

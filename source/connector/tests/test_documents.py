@@ -15,6 +15,7 @@ from connector.tests.documents import (
     TROUBLESHOOTING,
     written,
 )
+from pyconnector_template.settings import settings_of
 
 
 @pytest.mark.parametrize("document", written(), ids=lambda path: path.name)
@@ -25,8 +26,8 @@ def test_what_is_made_from_code_is_up_to_date(document: Path) -> None:
 def test_every_setting_is_explained() -> None:
     assert [
         name
-        for name, field in Settings.model_fields.items()
-        if not field.description
+        for name, info in settings_of(Settings).items()
+        if not info.description
     ] == []
 
 
@@ -41,7 +42,7 @@ def test_the_readme_is_short_enough_to_be_read() -> None:
 
 def test_the_file_of_defaults_sets_nothing_that_is_no_setting() -> None:
     for_compose = {"USER_ID", "GROUP_ID", "PAGE_PUBLISH"}
-    settings = {name.upper() for name in Settings.model_fields}
+    settings = {name.upper() for name in settings_of(Settings)}
 
     assert dotenv_values(ROOT / ".env").keys() - settings == for_compose
 

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from connector.settings import Failsafe, Settings, Station
-from pyconnector_template.settings import SettingsError, read_settings
+from pyconnector_template.settings import (
+    SettingsError,
+    TemplateSettings,
+    read_settings,
+    settings_of,
+)
 
 NEEDED = {
     "MQTT_BROKER_HOST": "broker",
@@ -100,20 +105,20 @@ def test_every_variable_is_read() -> None:
     assert settings.actuator_max_age_seconds == 60
     assert settings.read_only
     assert settings.rfid_salt is not None
-    assert settings.rfid_salt.get_secret_value() == "a long secret"
+    assert settings.rfid_salt == "a long secret"
     assert not settings.rfid_plain
     assert settings.keba_p30_restore
     assert settings.keba_p30_failsafe == Failsafe(timeout=60, current=6000)
 
 
 def test_an_empty_variable_counts_as_unset() -> None:
-    empty = {field.upper(): "" for field in Settings.model_fields}
+    empty = {field.upper(): "" for field in settings_of(Settings)}
     assert read_settings(Settings, {**empty, **NEEDED}) == _read()
 
 
 def test_settings_cannot_be_changed_afterwards() -> None:
     settings = _read()
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(AttributeError):
         settings.poll_seconds = 1  # type: ignore[misc]
 
 
@@ -180,7 +185,7 @@ def test_a_variable_of_the_published_connector_is_told_with_its_successor(
     assert variable in warning
     assert "obsolete" in warning
     assert successor in warning
-    assert successor.lower() in Settings.model_fields
+    assert successor.lower() in settings_of(Settings)
 
 
 def test_what_others_set_is_no_false_alarm(tmp_path: Path) -> None:
@@ -282,7 +287,7 @@ def test_an_entry_of_another_kind_is_refused(entry: object) -> None:
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        ({}, "host: Field required"),
+        ({}, "host: is required"),
         ({"host": 5}, "host: "),
         ({"host": "keba", "serial": 17643683}, "serial: "),
         ({"host": "keba", "max_curr": 5999}, "max_curr: "),
@@ -486,17 +491,16 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def test_each_example_would_be_accepted() -> None:
-    for field, info in Settings.model_fields.items():
-        if field.startswith("mqtt_") and field.endswith("_file"):
+    for name, info in settings_of(Settings).items():
+        if name.startswith("mqtt_") and name.endswith("_file"):
             continue
-        for example in info.examples or []:
-            needed = {"MQTT_USERNAME": "user"}
-            _read(**{**needed, field.upper(): str(example)})
+        needed = {"MQTT_USERNAME": "user"}
+        _read(**{**needed, name.upper(): info.example})
 
 
 def test_each_setting_of_the_stations_is_described_with_an_example() -> None:
-    own = Settings.model_fields.keys() - Settings.__base__.model_fields.keys()  # type: ignore[union-attr]
+    own = settings_of(Settings).keys() - settings_of(TemplateSettings).keys()
     assert len(own) >= 7
-    for field in own:
-        assert Settings.model_fields[field].description
-        assert Settings.model_fields[field].examples
+    for name in own:
+        assert settings_of(Settings)[name].description
+        assert settings_of(Settings)[name].example

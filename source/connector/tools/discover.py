@@ -232,7 +232,11 @@ def env_line(
 ) -> str:
     """Return the line for `.env.local`: stations configured and found."""
     table: dict[str, Any] = {
-        name: station.model_dump(exclude_none=True)
+        name: {
+            key: part
+            for key, part in asdict(station).items()
+            if part is not None
+        }
         for name, station in configured.items()
     }
     for one in found:

@@ -17,8 +17,8 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from connector.bemcom.raw_messages import parse_raw_message
-from connector.bemcom.readings import Reading, renewed_readings
-from connector.diagnosis.facts import StationFacts
+from connector.bemcom.readings import renewed_readings
+from connector.diagnosis.facts import Reading, StationFacts
 from connector.tools.problems import UsageProblem
 
 

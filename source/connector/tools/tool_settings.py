@@ -1,20 +1,31 @@
 """The connector's settings, as the tools read them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
-from pydantic import Field
-
-from connector.settings import Settings, Station, Stations
+from connector.settings import (
+    STATIONS_EXAMPLE,
+    Settings,
+    Station,
+    read_stations,
+)
 from connector.tools.problems import UsageProblem
-from pyconnector_template.settings import SettingsError, read_settings
+from pyconnector_template.settings import (
+    SettingsError,
+    bare_host,
+    read_settings,
+    setting,
+)
 
 
+@dataclass(frozen=True)
 class ToolSettings(Settings):
     """Settings of which none is indispensable: a laptop has no `.env`."""
 
-    mqtt_broker_host: str = Field("", examples=["192.168.0.10"])
-    keba_p30_charge_stations: Stations = Field(
-        {}, examples=['{"p30_garage": "192.168.0.99"}']
+    mqtt_broker_host: str = setting(bare_host, "", example="192.168.0.10")
+    keba_p30_charge_stations: Mapping[str, Station] = setting(
+        read_stations, MappingProxyType({}), example=STATIONS_EXAMPLE
     )
 
 

@@ -6,8 +6,10 @@ published on it directly.
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from pyconnector_template.json_text import value_message
 from pyconnector_template.logs import error_line, logger_about
 
 logger = logger_about("broker")
@@ -52,17 +54,20 @@ class InjectedLink:
     def is_connected(self) -> bool:
         return self._is_up
 
-    def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
-        for topic, payload in messages:
-            self.client.publish(topic=topic, payload=payload, retain=True)
+    def publish_values(
+        self, values: Iterable[tuple[str, object]], timestamp: object
+    ) -> None:
+        for topic, value in values:
+            self.publish_retained(topic, value_message(value, timestamp))
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def announce(self) -> None:
-        self.publish_messages(
-            [(self._announcement_topic, self._announcement())]
-        )
+        self.publish_retained(self._announcement_topic, self._announcement())
 
     def publish_retained(self, topic: str, payload: str) -> None:
-        self.publish_messages([(topic, payload)])
+        self.client.publish(topic=topic, payload=payload, retain=True)
 
     def subscribe_temporarily(self, topic_filter: str) -> None:
         self.client.subscribe(topic=topic_filter)

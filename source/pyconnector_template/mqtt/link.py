@@ -12,8 +12,8 @@ has been read. What is not confirmed is sent again after a broken connection.
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Literal, Self
@@ -34,7 +34,7 @@ from .connection import (
 )
 from .greeting import Login
 from .outbox import Batch, Lane, Message, Outbox
-from .packets import publish_packet
+from .packets import ValuePackets, publish_packet
 from .report import BrokerReport
 from .states import OFFLINE, ONLINE, States, Status, Topics
 from .subscriptions import Subscriptions
@@ -58,7 +58,7 @@ than sending it."""
 
 RAW_IN_FLIGHT = MAX_QUEUED // 2
 PROBE_INTERVAL_S = 3.0
-LONGEST_WAIT_S = 1.0
+LONGEST_WAIT_S = 2.0
 OFFLINE_TIMEOUT_S = 0.1
 
 
@@ -129,6 +129,8 @@ class BrokerLink:
         self._stopping = threading.Event()
         self._flush_until = 0.0
         self._up_since: float | None = None
+        self._packets = ValuePackets()
+        self._wakes_later = False
         # What belongs to the link's thread.
         self._connection = Connection(client_class, host, port, login)
         self._report = BrokerReport(f"{host}:{port}", login, findings)
@@ -165,9 +167,23 @@ class BrokerLink:
         if lane is not Lane.MOMENTARY or self.is_connected():
             self._put(lane, _encoded([(topic, payload)], retain=retain))
 
-    def publish_messages(self, messages: Iterable[tuple[str, str]]) -> None:
-        """Queue retained messages (topic, payload) that leave in one piece."""
-        self._put(Lane.VALUE, _encoded(messages, retain=True))
+    def publish_values(
+        self, values: Iterable[tuple[str, object]], timestamp: object
+    ) -> None:
+        """Queue retained values of one moment, each with its topic."""
+        pieces = self._packets.encode(values, timestamp, _report_unpublishable)
+        self._put(Lane.VALUE, Batch(b"".join(pieces), len(pieces) // 2))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Wake the link's thread once for all that is queued meanwhile."""
+        self._wakes_later = True
+        try:
+            yield
+        finally:
+            self._wakes_later = False
+            if not self._outbox.is_empty:
+                self._connection.wake()
 
     def publish_retained(self, topic: str, payload: str) -> None:
         """Publish a state: the newest is kept, and sent after each CONNACK."""
@@ -212,7 +228,8 @@ class BrokerLink:
         self._connection.wake()
 
     def _put(self, lane: Lane, item: Message | Batch) -> None:
-        if item.size and self._outbox.put(lane, item):
+        must_wake = item.size and self._outbox.put(lane, item)
+        if must_wake and not self._wakes_later:
             self._connection.wake()
 
     def _request(self, request: Callable[[], object]) -> None:

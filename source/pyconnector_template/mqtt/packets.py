@@ -5,13 +5,19 @@ with a system call of its own. Values are nearly all that a connector sends, so
 they leave as one piece of bytes per batch; everything else is paho's.
 """
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+
+from pyconnector_template.json_text import to_json
 
 _NOT_RETAINED, _RETAINED = b"\x30", b"\x31"
 """The first byte of a PUBLISH packet with QoS 0."""
 
 MAX_TOPICS = 100_000
 """As many as a connector announces at most."""
+
+_NOTHING = object(), b""
+_UNCHANGING = frozenset({int, float, str, bool, type(None)})
 
 LONGEST_TOPIC = 65_535
 LARGEST_PACKET = 268_435_455
@@ -27,16 +33,64 @@ def publish_packet(topic: str, payload: str | bytes, *, retain: bool) -> bytes:
     """
     name = encoded_topic(topic)
     data = payload.encode("utf-8") if isinstance(payload, str) else payload
-    length = len(name) + len(data)
-    if length > LARGEST_PACKET:
-        raise ValueError(f"a packet of {length} bytes is too large")
     kind = _RETAINED if retain else _NOT_RETAINED
-    return kind + _encoded_length(length) + name + data
+    return kind + _encoded_length(len(name) + len(data)) + name + data
 
 
-@lru_cache(maxsize=MAX_TOPICS)
+class ValuePackets:
+    """Encodes values as BEMCom's messages, retained.
+
+    From poll to poll most values stay what they are. Of their packets all but
+    the timestamp is kept: some 0.3 kB for each topic.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[object, bytes]] = {}
+        self._end_length = 0
+
+    def encode(
+        self,
+        values: Iterable[tuple[str, object]],
+        timestamp: object,
+        on_error: Callable[[str, ValueError], None],
+    ) -> list[bytes]:
+        """Encode values of one moment, by their topics.
+
+        Two pieces become a packet. What MQTT cannot carry is handed to
+        `on_error`, and left out.
+        """
+        end = f"{to_json(timestamp)}}}".encode("ascii")
+        if len(end) != self._end_length or len(self._kept) > MAX_TOPICS:
+            # The length of a packet stands at its begin.
+            self._kept = {}
+            self._end_length = len(end)
+        kept = self._kept
+        pieces: list[bytes] = []
+        for topic, value in values:
+            before, begin = kept.get(topic, _NOTHING)
+            if before != value or type(before) is not type(value):
+                try:
+                    begin = _begin(topic, value, len(end))
+                except ValueError as error:
+                    on_error(topic, error)
+                    continue
+                if type(value) in _UNCHANGING:
+                    kept[topic] = value, begin
+            pieces.append(begin)
+            pieces.append(end)
+        return pieces
+
+
+def _begin(topic: str, value: object, end_length: int) -> bytes:
+    """Encode the packet of a value up to its timestamp."""
+    name = encoded_topic(topic)
+    data = f'{{"value": {to_json(value)}, "timestamp": '.encode("ascii")
+    length = _encoded_length(len(name) + len(data) + end_length)
+    return _RETAINED + length + name + data
+
+
 def encoded_topic(topic: str) -> bytes:
-    """Encode a topic behind its length; the same ones come with each poll.
+    """Encode a topic behind its length.
 
     Raises
     ------
@@ -54,6 +108,8 @@ def encoded_topic(topic: str) -> bytes:
 @lru_cache(maxsize=512)
 def _encoded_length(length: int) -> bytes:
     """Encode a length in groups of seven bits, lowest first."""
+    if length > LARGEST_PACKET:
+        raise ValueError(f"a packet of {length} bytes is too large")
     groups = bytearray()
     while length > 0x7F:
         groups.append(length & 0x7F | 0x80)

@@ -68,6 +68,8 @@ class Availability:
         self._unanswered_since: dict[int, float] = {}
         self._requests_sent = 0
         self._requests_unanswered = 0
+        self._facts: tuple[object, ...] = ()
+        self._link = LinkFacts()
 
     @property
     def expected_serial(self) -> str | None:
@@ -166,7 +168,7 @@ class Availability:
         """Return the state, or None while there is no evidence yet."""
         if not self._is_known:
             return None
-        link = self._link()
+        link = self.link
         is_answering = not (link.is_silent or link.is_deaf)
         return ConnectionState(
             station=self._station,
@@ -179,21 +181,26 @@ class Availability:
             failsafe=failsafe,
         )
 
-    def _link(self) -> LinkFacts:
+    @property
+    def link(self) -> LinkFacts:
+        """What is known of the link; made anew only when it has changed."""
         is_silent = self._is_silent
-        return LinkFacts(
-            is_resolved=self._is_resolved,
-            is_silent=is_silent,
-            is_deaf=self._gives_no_data(),
+        facts = (
+            self._is_resolved,
+            is_silent,
+            self._gives_no_data(),
             # What happens to single datagrams matters in silence only.
-            send_error=self._send_error if is_silent else None,
-            unreachable=self._unreachable if is_silent else None,
-            elsewhere=self._elsewhere if is_silent else None,
-            serial=self._serial,
-            expected_serial=self._expected_serial,
-            product=self._product,
-            is_udp_switch_on=self._is_udp_switch_on,
+            self._send_error if is_silent else None,
+            self._unreachable if is_silent else None,
+            self._elsewhere if is_silent else None,
+            self._serial,
+            self._expected_serial,
+            self._product,
+            self._is_udp_switch_on,
         )
+        if facts != self._facts:
+            self._facts, self._link = facts, LinkFacts(*facts)
+        return self._link
 
     def _gives_no_data(self) -> bool:
         """Tell whether report 1 came while reports 2 and 3 did not."""

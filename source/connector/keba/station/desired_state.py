@@ -9,6 +9,7 @@ restore their own value would fight without end.
 import math
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 
 from connector.keba.protocol.commands import (
@@ -34,6 +35,10 @@ from connector.keba.station.failsafe import (
 REMEMBERED = frozenset({"ena", "curr", "failsafe"})
 """KEBA ends all other settings with the session (UDP guide V2.01, page 15):
 what belonged to a session is not put on the next one."""
+
+
+_failsafe_facts = lru_cache(FailsafeFacts)
+"""There are few, and they are asked for with each report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +150,14 @@ class DesiredState:
     def failsafe_facts(self, now: float) -> FailsafeFacts:
         """Return who feeds the failsafe mode, as far as we know."""
         if self._failsafe is not None:
-            return FailsafeFacts(
+            return _failsafe_facts(
                 is_ours=self._failsafe.is_armed,
                 is_fed=self._failsafe.is_fed,
                 is_starved=self._failsafe.is_starved(now),
             )
         command = self._set.get("failsafe")
         is_ours = isinstance(command, SetFailsafe) and command.timeout > 0
-        return FailsafeFacts(is_ours=is_ours, is_fed=self._is_fed(now))
+        return _failsafe_facts(is_ours=is_ours, is_fed=self._is_fed(now))
 
     def _is_fed(self, now: float) -> bool:
         """Tell whether a user's commands come often enough.

@@ -95,9 +95,7 @@ class LateReplyWindow:
         is_its_repetition = (
             request.is_repetition and request.content is self._command
         )
-        if isinstance(request.content, ReportRequest) or is_its_repetition:
-            return -math.inf
-        return self._ends_at
+        return -math.inf if is_its_repetition else self._ends_at
 
 
 class Exchange:
@@ -132,19 +130,22 @@ class Exchange:
     # --- sending -----------------------------------------------------------
 
     def ready_at(self, request: AnyRequest) -> float:
+        content = request.content
+        paced_at = self._pacer.ready_at(
+            content.encode(), scheduled=request.is_scheduled
+        )
+        if isinstance(content, ReportRequest):
+            # It waits for no reply but its own, and sets nothing.
+            return max(request.not_before, paced_at)
         return max(
             request.not_before,
-            self._overwritten_until(request.content),
+            paced_at,
+            self._overwritten_until(content),
             self._late_replies.ready_at(request),
-            self._pacer.ready_at(
-                request.content.encode(), scheduled=request.is_scheduled
-            ),
         )
 
-    def _overwritten_until(self, content: Command | ReportRequest) -> float:
+    def _overwritten_until(self, content: Command) -> float:
         """Return how long what was sent before would overwrite this."""
-        if isinstance(content, ReportRequest):
-            return -math.inf
         return max(
             (
                 sent_at + SHORTEST_TIMER_S

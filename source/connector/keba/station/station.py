@@ -18,6 +18,7 @@ it is, and learns what may be sent now. The rules:
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from connector.keba.protocol.commands import (
     AskFirmware,
@@ -60,7 +61,6 @@ from connector.keba.station.events import (
     CommandFinished,
     CommandNotSent,
     CommandUnanswered,
-    ConnectionState,
     Elsewhere,
     Event,
     FailsafeFacts,
@@ -133,8 +133,7 @@ class StationOptions:
 DEFAULT_OPTIONS = StationOptions()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What has happened at a station, and what may leave for it now."""
 
     events: list[Event]
@@ -305,14 +304,16 @@ class Station:
         planned_at = min(
             self._polls.next_round_at, self._verification.next_look_at
         )
-        if self._may_keep_alive():
-            planned_at = min(planned_at, self._desired_state.next_deadline())
+        keep_alive_at = self._desired_state.next_deadline()
+        if keep_alive_at < planned_at and self._may_keep_alive():
+            planned_at = keep_alive_at
         if self._exchange.in_flight is not None:
             return min(self._exchange.in_flight.deadline, planned_at)
         if not self._availability.is_resolved:
             return planned_at
-        requests: list[AnyRequest] = [*self._commands, *self._polls]
-        return min([planned_at, *map(self._exchange.ready_at, requests)])
+        for request in (*self._commands, *self._polls):
+            planned_at = min(planned_at, self._exchange.ready_at(request))
+        return planned_at
 
     def advance(self, now: float, received_until: float) -> Step:
         """Let time pass and return what may leave at the moment `now`.
@@ -733,20 +734,16 @@ class Station:
 
     def _state_change(self) -> list[Event]:
         """Report the state of the connection if it has changed."""
-        state = self._state()
-        if state is None or (state.link, state.failsafe) == self._reported:
+        failsafe = self._desired_state.failsafe_facts(self._now)
+        if (self._availability.link, failsafe) == self._reported:
             return []
-        return self._report_state(state)
+        return self._state_after_round()
 
     def _state_after_round(self) -> list[Event]:
         """Report the state of the connection, for its counters go on."""
-        state = self._state()
-        return [] if state is None else self._report_state(state)
-
-    def _state(self) -> ConnectionState | None:
         failsafe = self._desired_state.failsafe_facts(self._now)
-        return self._availability.state(failsafe)
-
-    def _report_state(self, state: ConnectionState) -> list[Event]:
+        state = self._availability.state(failsafe)
+        if state is None:
+            return []
         self._reported = (state.link, state.failsafe)
         return [state]

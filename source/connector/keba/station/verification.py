@@ -74,6 +74,8 @@ class Verification:
     @property
     def next_look_at(self) -> float:
         """When the first delay ends that counts down."""
+        if not self._watched:
+            return math.inf
         return min(
             (watched.ends_at for watched in self._watched.values()),
             default=math.inf,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.bemcom.readings import READINGS, Reading, renewed_readings
+from connector.bemcom.readings import READINGS, renewed_readings
 from connector.diagnosis.causes import CHARGING, LIMITS
-from connector.diagnosis.facts import StationFacts
+from connector.diagnosis.facts import Reading, StationFacts
 
 REPORT_2 = {
     "State": 3,
@@ -58,7 +58,7 @@ class Garage:
     def __init__(self) -> None:
         self.facts = StationFacts("garage")
 
-    def update(self, fields: Mapping[str, object]) -> dict[str, Reading]:
+    def update(self, fields: Mapping[str, object]) -> Mapping[str, Reading]:
         self.facts.note_fields(fields)
         return renewed_readings(self.facts, fields)
 

@@ -1,6 +1,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -50,13 +51,13 @@ class ScriptedStations:
         self.asked: list[tuple[str, int]] = []
         self._script = list(script)
 
-    def next_event(self, timeout_s: float) -> Delivery | None:
+    def next_events(self, timeout_s: float) -> list[Delivery]:
         if len(self._script) == 1:
             self.on_last_event.set()
         entry = self._script.pop(0)
         if isinstance(entry, GatewayError):
             raise entry
-        return entry
+        return [] if entry is None else [entry]
 
     def ask(self, station: str, report: int) -> None:
         self.asked.append((station, report))
@@ -96,6 +97,9 @@ class PlainFlow:
 
     def publish_values(self, values: dict[str, Any], timestamp_ms: int) -> None:
         self.published.append((values, timestamp_ms))
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def values(self) -> dict[str, Any]:
         """The newest values by the keys of their datapoints."""

@@ -297,13 +297,30 @@ def test_values_of_one_moment_leave_together_and_retained(
     observer = broker.observe("demo/#")
     with started(broker.port) as world:
         wait_until(world.link.is_connected)
-        world.send(1)
-        world.link.publish_messages((VALUE, str(number)) for number in (2, 3))
-        world.send(4)
-        observer.wait_for(VALUE, lambda message: message.payload == b"4")
-    assert numbers(observer) == [1, 2, 3, 4]
+        world.link.publish_values(((VALUE, number) for number in (1, 2)), 5)
+        world.link.publish_values([(VALUE, 2)], 6)
+        observer.wait_for(VALUE, lambda message: message.json["timestamp"] == 6)
+    assert [one.json for one in observer.on(VALUE)] == [
+        {"value": 1, "timestamp": 5},
+        {"value": 2, "timestamp": 5},
+        {"value": 2, "timestamp": 6},
+    ]
     with broker.observe("demo/#") as late:
         assert late.wait_for(VALUE).retain
+
+
+def test_what_is_published_together_wakes_the_thread_once() -> None:
+    world, woken = World(1), []
+    world.link._connection.wake = lambda: woken.append(True)  # type: ignore[method-assign]
+    with world.link.together():
+        for number in range(3):
+            world.link.publish_values([(VALUE, number)], 5)
+        world.link.publish(topic="demo/logs", payload="a row")
+        assert not woken
+    assert len(woken) == 1
+    with world.link.together():
+        world.link._outbox.take(100, 0)
+    assert len(woken) == 1, "there is nothing to send"
 
 
 def test_values_of_an_outage_are_sent_afterwards_and_counted_one_by_one(
@@ -313,11 +330,12 @@ def test_values_of_an_outage_are_sent_afterwards_and_counted_one_by_one(
         wait_until(world.link.is_connected)
         broker.kill()
         wait_until(lambda: not world.link.is_connected())
-        world.link.publish_messages((VALUE, str(one)) for one in range(60))
-        world.link.publish_messages((VALUE, str(one)) for one in range(60, 100))
+        world.link.publish_values(((VALUE, one) for one in range(60)), 5)
+        world.link.publish_values(((VALUE, one) for one in range(60, 100)), 5)
         observer = start_with_an_observer(broker, world)
-        wait_until(lambda: len(numbers(observer)) == 100)
-        assert numbers(observer) == list(range(100))
+        wait_until(lambda: len(observer.on(VALUE)) == 100)
+        values = [one.json["value"] for one in observer.on(VALUE)]
+        assert values == list(range(100))
         assert world.connections[1] == Connected(
             is_first=False, kept=100, dropped=0
         )
@@ -329,7 +347,7 @@ def test_one_topic_with_a_wildcard_does_not_take_the_others_with_it(
     observer = broker.observe(VALUE)
     with started(broker.port) as world:
         wait_until(world.link.is_connected)
-        world.link.publish_messages([("demo/#", "1"), (VALUE, "2")])
+        world.link.publish_values([("demo/#", 1), (VALUE, 2)], 5)
         observer.wait_for(VALUE)
     assert "demo/#" in caplog.text
 

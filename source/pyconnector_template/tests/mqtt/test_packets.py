@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyconnector_template.mqtt.packets import publish_packet
+from pyconnector_template.json_text import value_message
+from pyconnector_template.mqtt.packets import ValuePackets, publish_packet
 
 TOPICS = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="+#\0"),
@@ -45,3 +46,39 @@ def test_long_payloads_get_longer_headers(size: int) -> None:
 def test_a_topic_that_mqtt_cannot_carry_is_refused(topic: str) -> None:
     with pytest.raises(ValueError, match="topic"):
         publish_packet(topic, b"x", retain=False)
+
+
+def encoded(
+    packets: ValuePackets, value: object, timestamp: object = 1_600_000_000_000
+) -> bytes:
+    errors: list[str] = []
+    pieces = packets.encode(
+        [("a/b", value)], timestamp, lambda topic, _: errors.append(topic)
+    )
+    assert not errors
+    return b"".join(pieces)
+
+
+def test_a_value_that_stays_is_encoded_like_one_that_is_new() -> None:
+    packets = ValuePackets()
+    for value in (1, 1, True, 1.0, None, "a", "a", [1], [2], 0, False):
+        for timestamp in (1_600_000_000_000, 5, None):
+            assert encoded(packets, value, timestamp) == publish_packet(
+                "a/b", value_message(value, timestamp), retain=True
+            )
+
+
+def test_a_list_that_was_changed_is_encoded_anew() -> None:
+    packets, value = ValuePackets(), [1]
+    encoded(packets, value)
+    value.append(2)
+    assert b"[1, 2]" in encoded(packets, value)
+
+
+def test_a_topic_that_mqtt_cannot_carry_leaves_the_others_alone() -> None:
+    refused: list[str] = []
+    pieces = ValuePackets().encode(
+        [("a/+", 1), ("a/b", 2)], 5, lambda topic, _: refused.append(topic)
+    )
+    assert refused == ["a/+"]
+    assert b"".join(pieces).endswith(b'a/b{"value": 2, "timestamp": 5}')

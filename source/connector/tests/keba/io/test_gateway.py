@@ -16,6 +16,7 @@ from connector.diagnosis.causes import Code
 from connector.diagnosis.link import link_cause
 from connector.keba.fleet import UnknownStationError
 from connector.keba.io.gateway import (
+    EVENTS_AT_ONCE,
     EVENTS_PER_LANE,
     Delivery,
     Gateway,
@@ -177,6 +178,20 @@ def waiting_events(gateway: Gateway) -> list[Event]:
     while (delivery := gateway.next_event(0.0)) is not None:
         events.append(delivery.event)
     return events
+
+
+def test_what_has_come_is_handed_over_together_but_not_endlessly(
+    garage: PlainStation, port: int
+) -> None:
+    with opened(make_gateway(port, garage=GARAGE)) as gateway:
+        garage.hear()
+        for _ in range(EVENTS_AT_ONCE + 2):
+            garage.say(PUSH)
+        let_it_look(gateway)
+
+        assert len(gateway.next_events(0.0)) == EVENTS_AT_ONCE
+        assert len(gateway.next_events(0.0)) == 2
+        assert gateway.next_events(0.0) == []
 
 
 # --- asking and hearing -----------------------------------------------
