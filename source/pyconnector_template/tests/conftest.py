@@ -11,7 +11,7 @@ import pytest
 
 from pyconnector_template.connector import Connector
 from pyconnector_template.logs import LOGGER_NAME, MQTTHandler
-from pyconnector_template.settings import TemplateSettings
+from pyconnector_template.settings import TemplateSettings, settings_of
 from testbed.mosquitto import DEADLINE_S, Mosquitto
 
 
@@ -42,7 +42,7 @@ def environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> pytest.MonkeyPatch:
     """Provide a complete environment and a working directory without .env."""
-    for field in TemplateSettings.model_fields:
+    for field in settings_of(TemplateSettings):
         monkeypatch.delenv(field.upper(), raising=False)
     monkeypatch.setenv("CONNECTOR_NAME", "demo")
     monkeypatch.setenv("MQTT_BROKER_HOST", "127.0.0.1")
