@@ -4,11 +4,8 @@ import pytest
 
 from connector.keba.protocol.commands import (
     Command,
-    Display,
-    Enable,
     Milliampere,
     Seconds,
-    SetCurrent,
     SetCurrentTimed,
     SetPhases,
     Start,
@@ -21,15 +18,16 @@ from connector.keba.protocol.ordering import (
     must_wait,
     undoes,
 )
-
-TEN_AMPERES = SetCurrent(Milliampere(10_000))
-TEN_AMPERES_SOON = SetCurrentTimed(Milliampere(10_000), Seconds(1))
-STOP_SOON = SetCurrentTimed(Milliampere(0), Seconds(1))
-CANCEL = SetCurrentTimed(Milliampere(0), Seconds(0))
-LIMIT_LATER = SetCurrentTimed(Milliampere(16_000), Seconds(3600))
-ON = Enable(on=True)
-OFF = Enable(on=False)
-HELLO = Display("Hello")
+from connector.tests.keba.commands import (
+    CANCEL,
+    HELLO,
+    LIMIT_LATER,
+    OFF,
+    ON,
+    STOP_SOON,
+    TEN_AMPERES,
+    TEN_AMPERES_SOON,
+)
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,14 @@
 
 import pytest
 
-from connector.keba.protocol.commands import (
-    Command,
-    Display,
-    Milliampere,
-    SetCurrent,
-)
+from connector.keba.protocol.commands import Command
 from connector.keba.station.exchange import (
     LATE_REPLY_S,
     LateReplyWindow,
     ReplyTo,
 )
 from connector.keba.station.requests import Request
-
-TEN_AMPERES = SetCurrent(Milliampere(10_000))
-HELLO = Display("Hello")
+from connector.tests.keba.commands import HELLO, TEN_AMPERES
 
 
 @pytest.fixture
