@@ -19,11 +19,7 @@ from connector.keba.protocol.messages import (
     parse_text,
 )
 from connector.tests.make_snapshots import COMMAND, snapshot_of
-from testbed.recordings import (
-    FOLDER,
-    Recording,
-    all_recordings,
-)
+from testbed.recordings import FOLDER, Recording, all_recordings
 
 each_recording = pytest.mark.parametrize(
     "recording", all_recordings(), ids=lambda recording: recording.name

@@ -34,9 +34,7 @@ def test_the_rest_of_the_text_stays_as_it_is(mask: TagMask) -> None:
     assert text.replace(_tag_in(text), TAG) == REPORT
 
 
-def test_equal_cards_stay_equal_however_they_are_spelled(
-    mask: TagMask,
-) -> None:
+def test_equal_cards_stay_equal_however_they_are_spelled(mask: TagMask) -> None:
     assert mask.apply(REPORT) == mask.apply(REPORT)
     upper = mask.apply(REPORT.replace(TAG, TAG.upper()))
     assert _tag_in(upper) == _tag_in(mask.apply(REPORT))
@@ -100,9 +98,7 @@ def test_tags_stay_plain_only_where_that_is_said() -> None:
 
 
 @pytest.mark.parametrize("salt", [None, ""])
-def test_a_forgotten_salt_hides_the_tags_all_the_same(
-    salt: str | None,
-) -> None:
+def test_a_forgotten_salt_hides_the_tags_all_the_same(salt: str | None) -> None:
     mask = TagMask(salt)
 
     assert TAG not in mask.apply(REPORT)

@@ -80,11 +80,7 @@ def _without(*keys: str) -> StationFacts:
         ({**DISABLED, "Setenergy": 5_000}, "energy_limit", "energy"),
         (DISABLED, "disabled", "disabled"),
         ({**STOPPED, **X1_OPEN}, "input", "input"),
-        (
-            {"Enable sys": 0, "Max curr": 6_000, **ARMED},
-            "failsafe",
-            "failsafe",
-        ),
+        ({"Enable sys": 0, "Max curr": 6_000, **ARMED}, "failsafe", "failsafe"),
         (STOPPED, "station", "station"),
         ({"State": 5, "Max curr": 0}, "interrupted", "hardware"),
         ({}, "vehicle", "hardware"),

@@ -6,12 +6,7 @@ import pytest
 
 from connector.diagnosis.causes import CAUSES, Code, Severity
 from connector.diagnosis.facts import INCIDENT_COUNTS_FOR, StationFacts
-from connector.diagnosis.findings import (
-    Finding,
-    diagnose,
-    remember,
-    sentence,
-)
+from connector.diagnosis.findings import Finding, diagnose, remember, sentence
 from connector.diagnosis.site import SiteFacts
 from connector.keba.station.events import (
     AnsweredLate,
@@ -19,11 +14,7 @@ from connector.keba.station.events import (
     ForeignRequestHeard,
     LinkFacts,
 )
-from connector.tests.diagnosis.test_charging import (
-    DISABLED,
-    PLUGGED,
-    STOPPED,
-)
+from connector.tests.diagnosis.test_charging import DISABLED, PLUGGED, STOPPED
 
 SILENT = LinkFacts(is_silent=True)
 

@@ -22,10 +22,7 @@ P40 = "KC-P40-16EU0-00000000"
     [
         (LinkFacts(), Code.OK),
         (LinkFacts(is_resolved=False), Code.NAME_UNRESOLVED),
-        (
-            LinkFacts(is_silent=True, send_error=errno.EPERM),
-            Code.SEND_ERROR,
-        ),
+        (LinkFacts(is_silent=True, send_error=errno.EPERM), Code.SEND_ERROR),
         (LinkFacts(is_silent=True, elsewhere=MOVED), Code.ANSWERS_ELSEWHERE),
         (LinkFacts(is_silent=True, unreachable=REFUSED), Code.NOTHING_LISTENS),
         (LinkFacts(is_silent=True, unreachable=NO_DEVICE), Code.NO_REPLY),
