@@ -38,23 +38,14 @@ def test_the_state_of_a_connection_tells_link_and_failsafe(
     assert site.station("garage").failsafe.is_ours
 
 
+@pytest.mark.parametrize("report", ["report 3", "report 100"])
 def test_a_report_that_stays_out_is_missing_until_it_comes(
-    site: SiteFacts,
+    site: SiteFacts, report: str
 ) -> None:
-    site.note(ReportUnanswered("garage", "report 3"), 5)
-    assert site.station("garage").missing == {"report 3": 5}
+    site.note(ReportUnanswered("garage", report), 5)
+    assert site.station("garage").missing == {report: 5}
 
-    site.note(ReportReceived("garage", "report 3", "{}"), 9)
-
-    assert site.station("garage").missing == {}
-
-
-def test_a_report_of_a_session_is_missing_until_it_comes(
-    site: SiteFacts,
-) -> None:
-    site.note(ReportUnanswered("garage", "report 100"), 5)
-    site.note(ReportReceived("garage", "report 100", "{}"), 9)
-
+    site.note(ReportReceived("garage", report, "{}"), 9)
     assert site.station("garage").missing == {}
 
 
