@@ -10,12 +10,7 @@ from end_to_end.fake_time import Site
 from simulator import PROFILES, SimulatedStation, Simulator, Vehicle
 from simulator.actions import Action, PlugIn, ShowCard, Unplug
 from testbed.connector_process import NAME, ConnectorProcess, Controller
-from testbed.mosquitto import (
-    Mosquitto,
-    Observer,
-    wait_until,
-)
-from testbed.plain_station import free_udp_port
+from testbed.mosquitto import Mosquitto, Observer, wait_until
 
 HERE = "127.0.6.1"
 STATIONS = {"garage": "127.0.6.60", "clockless": "127.0.6.61"}
@@ -27,11 +22,6 @@ SETTINGS = {
     "DEBUG": "TRUE",
 }
 SESSION = ("id", "energy", "started", "ended", "reason", "tag", "time_quality")
-
-
-@pytest.fixture
-def port() -> int:
-    return free_udp_port()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.conftest import STATIONS
+from end_to_end.conftest import STATIONS, wait_for_all_datapoints
 from simulator import Simulator, pauses
 from testbed import short_pauses
 from testbed.connector_process import NAME, ConnectorProcess, Controller
@@ -67,14 +67,7 @@ def process(
         SEND_RAW_MESSAGE_TO_DB="TRUE",
         **short_pauses.settings_for(folder),
     ) as process:
-        observer.wait_for(
-            f"{NAME}/available_datapoints",
-            lambda message: all(
-                f"{station}__connection__online" in message.json["sensor"]
-                and f"{station}__report 3__P" in message.json["sensor"]
-                for station in STATIONS
-            ),
-        )
+        wait_for_all_datapoints(observer)
         yield process
 
 
