@@ -215,17 +215,3 @@ def test_a_connector_that_dies_leaves_the_station_to_itself(
             lambda: has_tripped(garage.stations["garage"]), 30
         )
         assert DISARMING not in _settings_sent(garage)
-
-
-@pytest.mark.mosquitto
-def test_without_the_setting_no_station_is_armed(
-    launch: Launch, port: int
-) -> None:
-    with (
-        charging_garage(port, speed=1.0) as garage,
-        launch(GARAGE, **at(port)) as connector,
-    ):
-        assert garage.wait_until(lambda: len(garage.requests) >= 3, 30)
-        connector.end()
-
-        assert _settings_sent(garage) == []

@@ -196,25 +196,3 @@ def test_a_name_that_does_not_resolve_concerns_that_station_alone(
         )
         controller.wait_for("garage__report 2__State", 3)
         controller.wait_for("attic__connection__reason", "name_unresolved")
-
-
-def test_a_killed_connector_goes_on_when_it_is_started_again(
-    launch: Launch, observer: Observer, controller: Controller
-) -> None:
-    # A process that starts anew cannot know when its forerunner has asked.
-    with Simulator(STATIONS, strict=False), launch(STATIONS) as connector:
-        controller.wait_for_log("garage is online")
-        controller.select(actuators=["garage__ena"])
-        connector.end(signal.SIGKILL)
-        observer.wait_for(
-            f"{NAME}/status", lambda one: one.json["status"] == "offline"
-        )
-        connector.start()
-
-        controller.write_until_logged("garage__ena", 1, "ena 1: TCH-OK")
-
-    def status() -> list[str]:
-        return [one.json["status"] for one in observer.on(f"{NAME}/status")]
-
-    wait_until(lambda: len(status()) >= 4, "the last will")
-    assert status() == ["online", "offline", "online", "offline"]

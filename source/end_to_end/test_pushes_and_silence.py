@@ -4,36 +4,10 @@ import pytest
 
 from end_to_end.conftest import QUICK_VERDICT, STATIONS, Launch
 from simulator import Simulator
-from simulator.actions import SetInput
 from testbed.connector_process import Controller
-from testbed.mosquitto import Mosquitto, wait_until
+from testbed.mosquitto import wait_until
 
 pytestmark = pytest.mark.mosquitto
-
-
-def test_a_push_is_published_at_once(
-    launch: Launch,
-    broker: Mosquitto,
-    controller: Controller,
-    stations: Simulator,
-) -> None:
-    controller.select("yard__report 2__Input", actuators=["yard__ena"])
-    with launch(STATIONS, POLL_SECONDS="300"):
-        broker.wait_for_subscription(controller.topic("yard__ena"))
-        assert stations.wait_until(
-            lambda: any(
-                (one.station, one.text) == ("yard", "report 3")
-                for one in stations.requests
-            )
-        )
-
-        stations.act("yard", SetInput(1))
-
-        controller.wait_for("yard__report 2__Input", 1)
-
-    assert [one.text for one in stations.requests].count("report 2") == 2, (
-        "once for each station, before the push"
-    )
 
 
 def test_a_dead_station_is_one_line_down_and_one_line_up(

@@ -157,17 +157,3 @@ def test_sessions_reach_the_broker_and_the_card_does_not(
     first, second = chosen.values("garage__session__id")
     assert second == first + 1
     _assert_cards_are_hashed(observer, _last(chosen, "garage")["tag"])
-
-
-@pytest.mark.mosquitto
-def test_cards_are_plain_where_that_was_asked_for(
-    tmp_path: Path,
-    broker: Mosquitto,
-    simulator: Simulator,
-    chosen: Controller,
-    port: int,
-) -> None:
-    _charge(simulator, "garage")
-
-    with _connector(tmp_path, broker, port, RFID_PLAIN="TRUE"):
-        chosen.wait_for("garage__session__tag", TAG)

@@ -27,13 +27,6 @@ def test_a_map_on_the_broker_gets_the_values_of_the_very_first_poll(
         wait_until(lambda: all(map(controller.values, KEYS)), "both values")
 
 
-def test_stations_are_polled_also_where_no_map_and_no_broker_is(
-    tmp_path: Path,
-) -> None:
-    with Simulator(STATION) as stations, ConnectorProcess(tmp_path, 1, STATION):
-        assert stations.wait_until(lambda: len(stations.requests) >= 3)
-
-
 AS_PROCESS_1 = ("unshare", "--pid", "--fork", "--kill-child")
 
 # Imported by the connector instead of the real one: tells who imports it, by

@@ -1,8 +1,9 @@
 """The traps that killed or deafened connectors before this one.
 
-Each test is a promise that another connector broke. Two more are kept beside
-the modules that keep them: that nobody starves (test_fleet), and that the
-socket is read before a request is given up, at its worst moment
+Each test is a promise that another connector broke. Three more are kept beside
+the modules that keep them: that nobody starves (test_fleet), that a poll which
+a stop has delayed is followed by KEBA's five seconds (test_pacing), and that
+the socket is read before a request is given up, at its worst moment
 (test_gateway).
 """
 
@@ -11,14 +12,10 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from connector.keba.protocol.commands import Enable
-from connector.tests.keba.station.conversation import TCH_OK, Conversation
-from connector.tests.keba.station.conversation import report as fake_report
 from end_to_end.conftest import QUICK_VERDICT, Launch
 from simulator import Simulator
 from simulator.actions import AnswerLate, SetInput
@@ -194,34 +191,6 @@ def test_infinity_and_nan_never_leave(
 
     for message in observer.messages:
         json.loads(message.payload, parse_constant=refuse)
-
-
-# --- pauses ------------------------------------------------------------------
-
-
-def test_a_poll_delayed_by_a_disable_command_still_keeps_five_seconds() -> None:
-    """Who counts from the round's due time asks again after three."""
-    garage = Conversation(poll_interval_s=5.0)
-    garage.answer_round()
-    garage.pass_time(until=4.9)
-    garage.submit(Enable(on=False))
-    while garage.now < 40.0:
-        request = garage.next_datagram()
-        assert request is not None
-        number = request.removeprefix("report ")
-        garage.receive(
-            fake_report(int(number), Enable_user=0)
-            if number.isdigit()
-            else TCH_OK
-        )
-
-    disabled_at = next(at for at, text in garage.sent if text == "ena 0")
-    first_after = min(at for at, _ in garage.sent if at > disabled_at)
-    assert first_after - disabled_at >= 2.0, "the poll was to be delayed"
-    for kind in ("report 1", "report 2", "report 3"):
-        moments = [at for at, text in garage.sent if text == kind]
-        assert len(moments) > 5
-        assert min(b - a for a, b in pairwise(moments)) >= 5.0
 
 
 # --- replies -----------------------------------------------------------------

@@ -90,32 +90,22 @@ def commands_since(asked: int, stations: Simulator) -> list[tuple[str, str]]:
     ]
 
 
-def test_values_of_both_stations_arrive_on_mqtt(
-    online: ConnectorProcess, controller: Controller
-) -> None:
-    controller.select(
-        "garage__report 2__State",
-        "yard__report 2__State",
-        "garage__connection__online",
-    )
-
-    controller.wait_for("garage__report 2__State", 3)
-    controller.wait_for("yard__report 2__State", 1)
-    controller.wait_for("garage__connection__online", True)
-
-
 def test_values_are_retained_and_carry_the_time_of_arrival(
     online: ConnectorProcess,
     controller: Controller,
     broker: Mosquitto,
     stations: Simulator,
 ) -> None:
-    serial = stations.stations["yard"].serial
-    controller.select("yard__report 1__Serial")
-    controller.wait_for("yard__report 1__Serial", serial)
+    serial = "yard__report 1__Serial"
+    controller.select(
+        serial, "garage__report 2__State", "garage__connection__online"
+    )
+    controller.wait_for("garage__report 2__State", 3)
+    controller.wait_for("garage__connection__online", True)
+    controller.wait_for(serial, stations.stations["yard"].serial)
 
-    late = broker.observe(controller.topic("yard__report 1__Serial"))
-    message = late.wait_for(controller.topic("yard__report 1__Serial"))
+    late = broker.observe(controller.topic(serial))
+    message = late.wait_for(controller.topic(serial))
 
     assert message.retain
     assert message.json["timestamp"] > 1_600_000_000_000

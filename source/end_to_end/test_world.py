@@ -15,7 +15,7 @@ from end_to_end.conftest import QUICK_VERDICT, Launch
 from simulator import Simulator
 from simulator.actions import SetInput
 from testbed import own_network
-from testbed.connector_process import ConnectorProcess, Controller
+from testbed.connector_process import NAME, ConnectorProcess, Controller
 from testbed.mosquitto import Mosquitto, Observer, wait_until
 from testbed.stepped_clock import SteppedClock
 
@@ -131,8 +131,14 @@ def test_a_reboot_is_told_and_its_values_and_commands_go_on(
 
 
 def test_a_killed_process_needs_nobody_to_go_on(
-    launch: Launch, controller: Controller, hurry: dict[str, str]
+    launch: Launch,
+    observer: Observer,
+    controller: Controller,
+    hurry: dict[str, str],
 ) -> None:
+    def status() -> list[str]:
+        return [one.json["status"] for one in observer.on(f"{NAME}/status")]
+
     # A process that starts anew cannot know when its forerunner has asked.
     with (
         Simulator(STATIONS, strict=False) as simulator,
@@ -143,6 +149,7 @@ def test_a_killed_process_needs_nobody_to_go_on(
         controller.wait_for(LIMIT, 10_000)
 
         connector.end(signal.SIGKILL)
+        wait_until(lambda: status()[-1] == "offline", "the last will")
         told = len(controller.values(LIMIT))
         flip(simulator, [1])
         connector.start()
@@ -154,6 +161,9 @@ def test_a_killed_process_needs_nobody_to_go_on(
         sent = [r.text for r in simulator.requests if "curr" in r.text]
         assert set(sent) == {"curr 10000"}, "a restart sends no old command"
         controller.write_until_logged("garage__curr", 11_000, "11000: TCH-OK")
+
+    wait_until(lambda: len(status()) >= 4, "the last will")
+    assert status() == ["online", "offline", "online", "offline"]
 
 
 @pytest.fixture

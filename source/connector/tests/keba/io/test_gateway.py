@@ -528,46 +528,52 @@ class NameService:
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> NameService:
+    """A name service that knows the garage."""
     service = NameService()
+    service.addresses = {NAME: GARAGE}
     monkeypatch.setattr(socket, "getaddrinfo", service.getaddrinfo)
     return service
 
 
+@pytest.fixture
+def by_name(
+    port: int, garage: PlainStation, names: NameService
+) -> Iterator[Gateway]:
+    """A gateway that knows the name of the garage."""
+    with running(port, garage=NAME) as gateway:
+        yield gateway
+
+
+NAME = "garage.example"
 UNKNOWN_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
 def test_a_name_leads_to_its_station(
-    port: int, garage: PlainStation, names: NameService
+    by_name: Gateway, garage: PlainStation
 ) -> None:
-    names.addresses = {"garage.example": GARAGE}
-
-    with running(port, garage="garage.example"):
-        assert garage.hear() == "report 1"
+    assert garage.hear() == "report 1"
 
 
 def test_a_slow_name_lookup_holds_nobody_up(
     port: int, garage: PlainStation, yard: PlainStation, names: NameService
 ) -> None:
-    names.addresses = {"slow.example": GARAGE}
-    names.hanging = {"slow.example": threading.Event()}
+    hanging = names.hanging[NAME] = threading.Event()
 
-    with running(port, garage="slow.example", yard=YARD):
+    with running(port, garage=NAME, yard=YARD):
         yard.answer_round()
-        assert names.asked == ["slow.example"]
+        assert names.asked == [NAME]
 
-        names.hanging["slow.example"].set()
+        hanging.set()
         assert garage.hear() == "report 1"
 
 
 def test_a_slow_name_lookup_does_not_hold_up_the_end(
     port: int, names: NameService
 ) -> None:
-    names.addresses = {"slow.example": GARAGE}
-    hanging = names.hanging["slow.example"] = threading.Event()
-    gateway = make_gateway(port, garage="slow.example")
-    gateway.open()
+    hanging = names.hanging[NAME] = threading.Event()
 
-    gateway.close()
+    with running(port, garage=NAME) as gateway:
+        pass
 
     assert not gateway.is_alive
     hanging.set()  # what it finds now must not harm either
@@ -576,8 +582,8 @@ def test_a_slow_name_lookup_does_not_hold_up_the_end(
 def test_a_name_that_does_not_resolve_concerns_its_station_alone(
     port: int, yard: PlainStation, names: NameService
 ) -> None:
-    names.addresses = {"garage.example": UNKNOWN_NAME}
-    stations = {"garage": "garage.example", "yard": YARD}
+    names.addresses[NAME] = UNKNOWN_NAME
+    stations = {"garage": NAME, "yard": YARD}
 
     with running(port, **stations) as gateway:
         state = next_of(gateway, ConnectionState)
@@ -612,18 +618,18 @@ def address_in_use(gateway: Gateway) -> str | None:
 def test_an_unresolved_name_is_looked_up_again_each_round(
     port: int, garage: PlainStation, names: NameService
 ) -> None:
-    names.addresses = {"garage.example": UNKNOWN_NAME}
-    with running(port, garage="garage.example") as gateway:
+    names.addresses[NAME] = UNKNOWN_NAME
+    with running(port, garage=NAME) as gateway:
         next_of(gateway, ConnectionState)
-        names.addresses = {"garage.example": GARAGE}
+        names.addresses[NAME] = GARAGE
         leap_until(gateway, lambda: address_in_use(gateway) == GARAGE)
 
         assert garage.hear() == "report 1"
 
 
 def test_the_name_service_is_not_flooded(port: int, names: NameService) -> None:
-    names.addresses = {"garage.example": UNKNOWN_NAME}
-    with running(port, garage="garage.example") as gateway:
+    names.addresses[NAME] = UNKNOWN_NAME
+    with running(port, garage=NAME) as gateway:
         for _ in range(300):
             leap(gateway, 1.0)
 
@@ -631,53 +637,50 @@ def test_the_name_service_is_not_flooded(port: int, names: NameService) -> None:
 
 
 def test_a_lookup_that_hangs_is_not_begun_a_second_time(
-    port: int, garage: PlainStation, names: NameService
+    by_name: Gateway, garage: PlainStation, names: NameService
 ) -> None:
-    names.addresses = {"garage.example": GARAGE}
-    with running(port, garage="garage.example") as gateway:
-        garage.answer_round()
-        hanging = names.hanging["garage.example"] = threading.Event()
-        for _ in range(300):
-            leap(gateway, 1.0)
-        hanging.set()
+    garage.answer_round()
+    hanging = names.hanging[NAME] = threading.Event()
+    for _ in range(300):
+        leap(by_name, 1.0)
+    hanging.set()
 
     assert len(names.asked) == 2
 
 
 def test_a_silent_station_is_looked_for_at_a_new_address(
-    port: int, garage: PlainStation, yard: PlainStation, names: NameService
+    by_name: Gateway,
+    garage: PlainStation,
+    yard: PlainStation,
+    names: NameService,
 ) -> None:
-    names.addresses = {"garage.example": GARAGE}
-    with running(port, garage="garage.example") as gateway:
-        garage.answer_round()
-        names.addresses = {"garage.example": YARD}
-        leap_until(gateway, lambda: address_in_use(gateway) == YARD)
-        leap(gateway, 31.0)
+    garage.answer_round()
+    names.addresses[NAME] = YARD
+    leap_until(by_name, lambda: address_in_use(by_name) == YARD)
+    leap(by_name, 31.0)
 
-        assert yard.hear().startswith("report")
+    assert yard.hear().startswith("report")
 
 
 def test_a_name_service_in_trouble_does_not_take_an_address_away(
-    port: int, garage: PlainStation, names: NameService
+    by_name: Gateway, garage: PlainStation, names: NameService
 ) -> None:
-    names.addresses = {"garage.example": GARAGE}
-    with running(port, garage="garage.example") as gateway:
-        garage.answer_round()
-        names.addresses = {"garage.example": UNKNOWN_NAME}
-        # The third lookup begins when the second has brought its result.
-        leap_until(gateway, lambda: len(names.asked) > 2)
-        events = waiting_events(gateway)
-        garage.say(report(1))
+    garage.answer_round()
+    names.addresses[NAME] = UNKNOWN_NAME
+    # The third lookup begins when the second has brought its result.
+    leap_until(by_name, lambda: len(names.asked) > 2)
+    states = [
+        one
+        for one in waiting_events(by_name)
+        if isinstance(one, ConnectionState)
+    ]
+    garage.say(report(1))
 
-        state = next_of(gateway, ConnectionState, lambda one: one.online)
+    state = next_of(by_name, ConnectionState, lambda one: one.online)
 
     assert state.station == "garage"
-    reasons = {
-        link_cause(one.link)
-        for one in events
-        if isinstance(one, ConnectionState)
-    }
-    assert Code.NAME_UNRESOLVED not in reasons
+    causes = {link_cause(one.link) for one in states}
+    assert Code.NAME_UNRESOLVED not in causes
 
 
 def test_two_names_that_lead_to_one_address_are_reported(
