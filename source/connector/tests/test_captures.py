@@ -92,8 +92,6 @@ def test_no_value_of_a_recording_is_lost(recording: Recording) -> None:
 
 
 @each_recording
-def test_the_values_of_a_recording_are_strict_json(
-    recording: Recording,
-) -> None:
+def test_the_values_of_recordings_are_strict_json(recording: Recording) -> None:
     parsed = parse_raw_message({"station": dict(recording.datagrams)})
     assert json.loads(json.dumps(parsed, allow_nan=False)) == parsed

@@ -45,9 +45,7 @@ def check_as_docker_does(
     )
 
 
-def test_a_connector_is_well_as_long_as_it_beats(
-    file: Path, clock: Clock
-) -> None:
+def test_a_connector_is_well_while_it_beats(file: Path, clock: Clock) -> None:
     HealthFile(file, lambda: True, clock).write()
     assert problem_of(file, clock.now + STALE_AFTER_S - 1) is None
     assert "15 s ago" in str(problem_of(file, clock.now + STALE_AFTER_S))

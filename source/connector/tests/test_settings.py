@@ -319,9 +319,7 @@ def test_a_shared_name_is_noticed_whatever_its_capitals_and_form() -> None:
     ],
     ids=lambda text: f"{text:.12}",
 )
-def test_what_is_no_table_of_stations_is_refused_with_an_example(
-    text: str,
-) -> None:
+def test_what_is_no_table_is_refused_with_an_example(text: str) -> None:
     complaint = _complaint_about(text)
     assert "KEBA_P30_CHARGE_STATIONS" in complaint
     assert 'Example: KEBA_P30_CHARGE_STATIONS={"p30_garage"' in complaint

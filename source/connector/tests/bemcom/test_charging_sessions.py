@@ -82,9 +82,7 @@ def book() -> SessionBook:
 # --- which sessions are published -------------------------------------------
 
 
-def test_a_session_is_published_once_when_it_has_ended(
-    book: SessionBook,
-) -> None:
+def test_a_session_is_published_once_at_its_end(book: SessionBook) -> None:
     station = Station()
     station.latest = _running(35)
     assert station.tell(book) == []
@@ -134,7 +132,7 @@ def test_a_session_that_began_and_ended_between_two_polls_is_found(
     assert _numbers(station.tell(book)) == [36, 37]
 
 
-def test_a_station_that_has_never_charged_has_no_sessions(
+def test_a_station_that_never_charged_has_no_sessions(
     book: SessionBook,
 ) -> None:
     assert Station().tell(book) == []
@@ -166,9 +164,7 @@ def test_a_poll_on_the_way_back_publishes_no_newer_ones_first(
     assert _numbers(book.finished()) == [36, 37]
 
 
-def test_a_session_that_ends_on_the_way_back_comes_last(
-    book: SessionBook,
-) -> None:
+def test_a_session_ending_on_the_way_back_comes_last(book: SessionBook) -> None:
     book.take(LATEST_SESSION, _ended(37), NOW_MS)
     assert book.take(101, _ended(36), NOW_MS) == 102
 

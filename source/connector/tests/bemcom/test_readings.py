@@ -114,9 +114,7 @@ def test_states_and_plugs_are_words_and_the_offered_current_is_in_amperes(
     assert garage.update({field: number})[key] == word
 
 
-def test_an_error_is_told_in_words_and_its_end_as_empty_text(
-    garage: Garage,
-) -> None:
+def test_an_error_is_told_in_words_its_end_as_no_text(garage: Garage) -> None:
     error = garage.update(REPORT_2 | {"State": 4, "Error1": 6})["error"]
     assert error == "State 4: Error1 6, Error2 0"
 
@@ -156,9 +154,7 @@ def test_a_field_that_is_missing_is_missing_not_zero(garage: Garage) -> None:
 # --- the meter -------------------------------------------------------------
 
 
-def test_a_station_has_measurements_while_it_has_a_meter(
-    garage: Garage,
-) -> None:
+def test_a_station_has_measurements_if_it_has_a_meter(garage: Garage) -> None:
     """Without one it answers report 3 with zeros (evcc-io/evcc#1520)."""
     assert garage.update(ZEROS) == {}
     assert garage.update({"E pres": 0}) == {}

@@ -180,9 +180,7 @@ def test_a_warning_says_once_what_it_rests_on_and_what_to_do(
     assert words in line
 
 
-def test_a_switch_that_is_on_is_not_to_be_switched_on(
-    listener: Listener,
-) -> None:
+def test_a_switch_that_is_on_need_not_be_put_on(listener: Listener) -> None:
     ((_, line),) = listener.tell(_state(Code.NEEDS_POWER_CYCLE))
     assert "to ON" not in line
 
@@ -224,9 +222,7 @@ def test_each_report_that_stays_out_is_told_once(listener: Listener) -> None:
     ]
 
 
-def test_a_late_report_before_the_verdict_is_no_news(
-    listener: Listener,
-) -> None:
+def test_a_late_report_before_a_verdict_is_no_news(listener: Listener) -> None:
     listener.tell(ONLINE)
     assert listener.tell(NO_REPORT_2, REPORT_2, ONLINE) == []
 
@@ -259,9 +255,7 @@ def test_silence_of_all_since_the_start_is_one_line_about_the_host(
     assert site.tell(*_silent("garage", "yard", "street"), times=100) == []
 
 
-def test_one_that_answers_shows_that_the_others_are_at_fault(
-    site: Listener,
-) -> None:
+def test_one_that_answers_shows_the_others_at_fault(site: Listener) -> None:
     site.tell(*_silent("garage", "yard"))
 
     lines = [line for _, line in site.tell(_state(Code.OK, "street"))]
@@ -470,9 +464,7 @@ def test_another_command_is_news_and_says_how_often_the_last_one_came(
     ]
 
 
-def test_a_command_that_gets_lost_each_time_is_told_once(
-    listener: Listener,
-) -> None:
+def test_a_command_that_is_always_lost_is_told_once(listener: Listener) -> None:
     lost = CommandUnanswered("garage", LIMIT, will_repeat=True)
 
     assert len(listener.tell(lost, SILENCE, times=10)) == 2
@@ -486,9 +478,7 @@ def test_a_refusal_after_an_answer_is_news_and_so_is_the_next_answer(
     assert len(listener.tell(ACCEPTED, refused, ACCEPTED)) == 3
 
 
-def test_each_station_and_each_command_has_its_own_count(
-    listener: Listener,
-) -> None:
+def test_each_station_and_command_has_its_own_count(listener: Listener) -> None:
     commands = [
         CommandAnswered(station, command, True, "done")
         for station in ("garage", "yard")
@@ -501,9 +491,7 @@ def test_each_station_and_each_command_has_its_own_count(
 # --- the everyday -----------------------------------------------------------
 
 
-def test_a_quiet_day_of_a_healthy_station_is_one_line(
-    listener: Listener,
-) -> None:
+def test_a_quiet_day_of_a_well_station_is_one_line(listener: Listener) -> None:
     lines = []
     for _ in range(24 * 60):
         listener.now += 60

@@ -314,9 +314,7 @@ def test_the_state_of_the_connection_is_published(flow: PlainFlow) -> None:
     assert values["garage__connection__requests_unanswered"] == 4
 
 
-def test_a_station_that_was_never_seen_has_no_last_seen(
-    flow: PlainFlow,
-) -> None:
+def test_a_station_that_was_not_seen_has_no_last_seen(flow: PlainFlow) -> None:
     handle(flow, replace(ONLINE, online=False, last_seen_at=None))
 
     assert "garage__connection__last_seen" not in flow.values()

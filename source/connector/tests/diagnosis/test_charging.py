@@ -181,9 +181,7 @@ def test_the_same_energy_as_in_the_last_session_can_be_reached_again() -> None:
     assert _told(facts) == ("energy_limit", "energy")
 
 
-def test_report_100_tells_that_the_energy_is_of_a_session_that_has_ended() -> (
-    None
-):
+def test_report_100_tells_that_the_energy_is_of_an_ended_session() -> None:
     facts = _facts(DISABLED, {"Setenergy": 20_000, "E pres": 65_302})
     facts.note_session({"E pres": 65_302, "ended[s]": 1_551_996_000})
     assert not_charging_reason(facts) == "disabled"

@@ -28,9 +28,7 @@ def test_changes_without_a_push_hint_at_another_client(
     assert [watch.note_report(poll) for poll in polls] == [False, False, True]
 
 
-def test_changes_that_were_pushed_hint_at_nothing(
-    watch: MissedPushDetector,
-) -> None:
+def test_pushed_changes_hint_at_nothing(watch: MissedPushDetector) -> None:
     for poll in [CHARGING, IDLE] * 20:
         watch.note_push(poll)
         assert not watch.note_report(poll)

@@ -124,9 +124,7 @@ def town() -> Town:
 # --- whose datagram is this? --------------------------------------------------
 
 
-def test_a_datagram_belongs_to_the_station_at_its_source_address(
-    town: Town,
-) -> None:
+def test_a_datagram_belongs_to_the_station_at_its_source(town: Town) -> None:
     assert town.receive(PUSH, address_of(2)) == [pushed_by("yard")]
 
 
@@ -249,9 +247,7 @@ def test_answers_from_another_port_only_are_told_with_the_port() -> None:
     assert _causes(fleet, until=20.0)["garage"] is Code.ANSWERS_ELSEWHERE
 
 
-def test_more_and_more_unknown_senders_do_not_fill_the_memory(
-    town: Town,
-) -> None:
+def test_ever_more_unknown_senders_do_not_fill_the_memory(town: Town) -> None:
     for number in range(3 * UNKNOWN_SENDERS_REMEMBERED):
         town.receive(PUSH, f"198.51.{number // 250}.{number % 250}")
 
@@ -284,9 +280,7 @@ def test_two_stations_cannot_share_an_address(town: Town) -> None:
     assert town.moments("yard") == []
 
 
-def test_a_station_that_moves_is_heard_at_its_new_address_only(
-    town: Town,
-) -> None:
+def test_a_station_that_moves_is_heard_at_its_new_address(town: Town) -> None:
     town.fleet.set_address("garage", "192.0.2.77", now=0.0)
 
     assert town.receive(PUSH, "192.0.2.77") == [pushed_by("garage")]
@@ -298,9 +292,7 @@ def test_a_station_that_moves_is_heard_at_its_new_address_only(
     assert outgoing.address == "192.0.2.77"
 
 
-def test_the_address_that_a_station_has_left_is_free_for_another(
-    town: Town,
-) -> None:
+def test_the_address_that_a_station_left_is_free_again(town: Town) -> None:
     town.fleet.set_address("garage", "192.0.2.77", now=0.0)
     events = town.fleet.set_address("yard", address_of(1), now=0.0)
 
@@ -477,9 +469,7 @@ def test_a_flood_that_is_too_much_is_read_up_to_a_limit_each_second(
     assert _pushes(town) == FLOOD_PER_S + 1
 
 
-def test_what_is_not_read_of_a_flood_is_reported_once_a_second(
-    town: Town,
-) -> None:
+def test_what_is_not_read_of_a_flood_is_told_once_a_second(town: Town) -> None:
     for _ in range(3):
         flood(town)
         town.now += 1.0
@@ -488,9 +478,7 @@ def test_what_is_not_read_of_a_flood_is_reported_once_a_second(
     assert floods == [StationFloods("yard", FLOOD_PER_S)] * 3
 
 
-def test_the_flood_of_one_station_does_not_deafen_for_another(
-    town: Town,
-) -> None:
+def test_the_flood_of_one_station_hides_no_other_station(town: Town) -> None:
     flood(town)
 
     assert town.receive(PUSH, address_of(1), is_behind=True)

@@ -374,9 +374,7 @@ def test_other_commands_do_not(command: Command) -> None:
     assert not command.disables_charging()
 
 
-def test_only_commands_that_mean_the_same_when_said_twice_are_repeatable() -> (
-    None
-):
+def test_only_commands_that_mean_the_same_said_twice_are_repeatable() -> None:
     not_repeatable = [Start(), Stop(), _setdatetime(1), SetPhases(three=True)]
     repeatable = [Enable(on=True), _curr(6000), _setenergy(0), Unlock()]
     assert not any(command.repeatable for command in not_repeatable)

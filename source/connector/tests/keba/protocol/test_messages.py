@@ -259,9 +259,7 @@ def test_64_kilobytes_are_unreadable() -> None:
     assert isinstance(parse_datagram(b'{"a": 1}' * 8000), Unreadable)
 
 
-def test_the_largest_datagram_that_is_looked_at_has_room_for_any_report() -> (
-    None
-):
+def test_the_largest_datagram_that_is_read_has_room_for_any_report() -> None:
     padded = STATE_3.ljust(MAX_DATAGRAM_BYTES)
     assert parse_datagram(padded) == AS_REPORT_2
     assert isinstance(parse_datagram(padded + b" "), Unreadable)

@@ -112,9 +112,7 @@ def test_what_would_undo_what(
     assert undoes(older, newer) is is_undone
 
 
-def test_what_leaves_late_gives_way_to_its_word_and_to_what_it_would_undo() -> (
-    None
-):
+def test_what_is_late_gives_way_to_its_word_and_what_it_would_undo() -> None:
     assert is_outdated(ON, OFF)
     assert is_outdated(TEN_AMPERES_SOON, OFF)
     assert not is_outdated(TEN_AMPERES, OFF)

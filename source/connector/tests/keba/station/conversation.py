@@ -82,6 +82,16 @@ class Conversation:
         assert self.next_datagram() == command.encode().decode()
         self.receive(answer)
 
+    def lose_name(self) -> None:
+        """Let the name of the station lead nowhere."""
+        self.events += self.station.note_address(
+            is_resolved=False, now=self.now
+        )
+
+    def find_name(self) -> None:
+        """Let the name of the station lead to it again."""
+        self.events += self.station.note_address(is_resolved=True, now=self.now)
+
     def pass_time(self, until: float) -> None:
         """Let time pass; the station stays silent."""
         while self.next_datagram(until) is not None:

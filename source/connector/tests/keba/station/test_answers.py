@@ -72,9 +72,7 @@ def test_silence_names_station_and_command(garage: Conversation) -> None:
     assert garage.events == [CommandUnanswered("garage", TEN_AMPERES, True)]
 
 
-def test_the_old_answer_to_start_is_a_confirmation(
-    garage: Conversation,
-) -> None:
+def test_the_old_answer_to_start_is_an_answer(garage: Conversation) -> None:
     garage.give(Start(), OLD_START_REPLY)
 
     assert garage.events == [
@@ -123,10 +121,10 @@ def test_a_station_that_starts_is_named_and_polled_at_once(
 
 @pytest.mark.parametrize("size", [4097, 65_000])
 def test_the_size_of_what_is_too_large_is_reported(size: int) -> None:
-    session = Conversation()
-    session.receive(b"x" * size)
+    garage = Conversation()
+    garage.receive(b"x" * size)
 
-    assert session.events == [
+    assert garage.events == [
         OddDatagram("garage", f"{size} bytes, more than a station sends")
     ]
 
@@ -237,9 +235,7 @@ def test_a_late_refusal_is_the_last_word(garage: Conversation) -> None:
 
 def test_a_command_without_an_address_is_named(garage: Conversation) -> None:
     garage.submit(TEN_AMPERES)
-    garage.events += garage.station.note_address(
-        is_resolved=False, now=garage.now
-    )
+    garage.lose_name()
 
     (finished,) = garage.happened(CommandFinished)
     assert finished.command is TEN_AMPERES
@@ -253,13 +249,9 @@ def test_a_command_that_waits_while_another_station_answers_is_named() -> None:
     garage.submit(TEN_AMPERES)
     garage.receive(report(1, Serial="99999999"))
 
+    reason = "another station answers at this address"
     assert garage.events[:1] == [
-        CommandNotSent(
-            "garage",
-            "curr",
-            Outcome.INVALID,
-            "another station answers at this address",
-        )
+        CommandNotSent("garage", "curr", Outcome.INVALID, reason)
     ]
     assert not garage.station.has_commands
 
@@ -269,9 +261,9 @@ def test_a_command_whose_address_was_lost_is_never_sent_later(
 ) -> None:
     garage.submit(TEN_AMPERES)
     sent_at = send(garage)
-    garage.station.note_address(is_resolved=False, now=garage.now)
+    garage.lose_name()
     garage.pass_time(sent_at + 3.0)
-    garage.station.note_address(is_resolved=True, now=garage.now)
+    garage.find_name()
     garage.pass_time(sent_at + 20.0)
 
     assert garage.texts().count("curr 10000") == 1
@@ -294,9 +286,7 @@ def test_a_repetition_rests_as_well_after_another_silent_command(
     assert garage.moments("setenergy 1")[1] >= given_up_at + 3.0
 
 
-def test_reports_do_not_rest_after_a_silent_command(
-    garage: Conversation,
-) -> None:
+def test_reports_do_not_rest_after_lost_commands(garage: Conversation) -> None:
     garage.submit(TEN_AMPERES)
     sent_at = send(garage)
 
@@ -304,12 +294,8 @@ def test_reports_do_not_rest_after_a_silent_command(
     assert garage.now < sent_at + 2.2
 
 
-def test_a_reading_waits_until_the_effect_can_be_seen(
-    garage: Conversation,
-) -> None:
-    garage.submit(ON)
-    send(garage)
-    garage.receive(TCH_OK)
+def test_a_reading_waits_until_the_effect_shows(garage: Conversation) -> None:
+    garage.give(ON)
     answered_at = garage.now
 
     assert garage.next_datagram() == "report 2"
@@ -355,19 +341,15 @@ def test_a_report_that_does_not_come_ends_the_round_all_the_same(
     assert state.requests_unanswered == 1
 
 
-def test_an_address_that_is_found_again_begins_a_round(
-    garage: Conversation,
-) -> None:
-    garage.station.note_address(is_resolved=False, now=garage.now)
-    garage.station.note_address(is_resolved=True, now=garage.now)
+def test_an_address_found_again_begins_a_round(garage: Conversation) -> None:
+    garage.lose_name()
+    garage.find_name()
 
     assert garage.next_datagram(garage.now + 0.2) == "report 1"
 
 
-def test_an_address_that_was_never_lost_begins_no_round(
-    garage: Conversation,
-) -> None:
-    garage.station.note_address(is_resolved=True, now=garage.now)
+def test_an_address_never_lost_begins_no_round(garage: Conversation) -> None:
+    garage.find_name()
 
     assert garage.next_datagram(garage.now + 5.0) is None
 

@@ -79,9 +79,7 @@ def test_nothing_is_restored_unless_asked_for() -> None:
     assert garage.happened(SettingChanged) == []
 
 
-def test_what_the_station_has_kept_is_not_sent_again(
-    garage: ObeyingGarage,
-) -> None:
+def test_what_a_station_kept_is_not_sent_again(garage: ObeyingGarage) -> None:
     _settle(garage, TEN_AMPERES)
 
     garage.reboot()
@@ -293,9 +291,7 @@ def test_a_command_in_question_is_no_change_by_somebody_else(
     ]
 
 
-def test_a_slow_or_ignoring_station_is_nobody_else(
-    garage: ObeyingGarage,
-) -> None:
+def test_an_ignoring_station_is_nobody_else(garage: ObeyingGarage) -> None:
     garage.obeys = False
     garage.submit(TEN_AMPERES)
     garage.live(60.0)
@@ -320,9 +316,7 @@ def test_a_setting_that_a_waiting_command_replaces_is_not_missed(
     assert garage.happened(SettingChanged) == []
 
 
-def test_a_field_that_the_station_lacks_says_nothing(
-    desired: DesiredState,
-) -> None:
+def test_a_field_that_is_missing_says_nothing(desired: DesiredState) -> None:
     desired.note_accepted(TEN_AMPERES, 1.0)
     desired.note_interruption()
 

@@ -100,9 +100,7 @@ def test_a_station_is_armed_at_start_and_not_for_ever() -> None:
 
 
 @pytest.mark.parametrize("stored", [False, True])
-def test_nothing_is_stored_in_the_station_unless_asked_for(
-    *, stored: bool
-) -> None:
+def test_nothing_is_stored_in_a_station_unasked_for(*, stored: bool) -> None:
     setting = SetFailsafe(Seconds(60), Milliampere(6000), stored=stored)
     failsafe = FailsafeKeepalive(setting)
     failsafe.take_reading(UNARMED, NOTHING)
@@ -159,9 +157,7 @@ def test_a_failsafe_that_a_user_sets_takes_the_place_of_the_setting(
     assert max(_gaps(garage)) <= 10.5
 
 
-def test_a_failsafe_that_a_user_switches_off_stays_off(
-    garage: ObeyingGarage,
-) -> None:
+def test_a_failsafe_that_users_stop_stays_off(garage: ObeyingGarage) -> None:
     garage.submit(NO_FAILSAFE)
     garage.live(5.0)
     garage.sent.clear()
@@ -187,9 +183,7 @@ def test_the_limit_is_repeated_at_a_third_of_the_timeout_without_a_result(
     assert garage.outcomes() == []
 
 
-def test_the_last_limit_of_a_user_is_what_is_repeated(
-    garage: ObeyingGarage,
-) -> None:
+def test_the_last_limit_of_a_user_is_repeated(garage: ObeyingGarage) -> None:
     garage.submit(TEN_AMPERES)
     garage.live(200.0)
 
@@ -395,9 +389,7 @@ def test_a_station_is_kept_alive_only_while_somebody_controls_it(
     assert garage.settings_sent() == []
 
 
-def test_after_a_short_absence_one_keepalive_is_enough(
-    garage: ObeyingGarage,
-) -> None:
+def test_after_a_short_absence_one_is_enough(garage: ObeyingGarage) -> None:
     garage.live(15.0)
     _leave_alone(garage, 30.0)
 
@@ -522,9 +514,7 @@ def test_a_current_above_the_hardware_has_tripped_at_the_hardwares() -> None:
     assert failsafe.notices_trip()
 
 
-def test_no_keepalive_leaves_after_the_last_command(
-    garage: ObeyingGarage,
-) -> None:
+def test_no_keepalive_follows_the_last_command(garage: ObeyingGarage) -> None:
     """The next one is due while the station takes its time to answer."""
     garage.live_until_sent("curr 63000")
     garage.live(KEEPALIVE_S - LOOK_S - 0.1)

@@ -216,9 +216,7 @@ def test_a_limit_that_did_not_lift_a_stop_was_not_applied() -> None:
     assert garage.results(TEN_AMPERES_SOON) == [Outcome.NOT_APPLIED]
 
 
-def test_a_word_that_is_written_again_leaves_after_what_came_in_between() -> (
-    None
-):
+def test_a_word_written_again_leaves_after_what_came_in_between() -> None:
     garage = ObeyingGarage()
     garage.submit(TEN_AMPERES)
     garage.advance()

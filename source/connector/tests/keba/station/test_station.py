@@ -305,9 +305,7 @@ def test_an_uptime_that_falls_at_all_in_an_answer_is_a_restart(
     assert len(idle.happened(StationRestarted)) == 1
 
 
-def test_pauses_begin_when_a_datagram_has_really_left(
-    garage: Conversation,
-) -> None:
+def test_pauses_begin_when_a_datagram_has_left(garage: Conversation) -> None:
     garage.advance()
     garage.now = 0.05  # the machine was busy with something else
     garage.station.datagram_sent(garage.now)
@@ -320,9 +318,7 @@ def test_pauses_begin_when_a_datagram_has_really_left(
 # --- the connection ----------------------------------------------------------
 
 
-def test_the_first_answer_brings_the_station_online(
-    garage: Conversation,
-) -> None:
+def test_the_first_answer_brings_it_online(garage: Conversation) -> None:
     garage.advance()
     garage.receive(report(1))
 
@@ -406,9 +402,7 @@ def test_a_station_mute_for_one_report_stays_online(
     assert len(garage.happened(ReportUnanswered)) == 3
 
 
-def test_pushes_alone_do_not_make_a_station_online(
-    garage: Conversation,
-) -> None:
+def test_pushes_alone_bring_no_station_online(garage: Conversation) -> None:
     for second in range(30):
         garage.pass_time(until=float(second))
         garage.receive(b'{"E pres": 7}', after=0)
@@ -425,10 +419,8 @@ def test_a_datagram_that_could_not_be_sent_is_the_reason_of_silence(
     assert garage.reasons()[-1] is Code.SEND_ERROR
 
 
-def test_a_station_without_address_is_not_sent_anything(
-    garage: Conversation,
-) -> None:
-    garage.events += garage.station.note_address(is_resolved=False, now=0.0)
+def test_a_station_without_address_is_not_asked(garage: Conversation) -> None:
+    garage.lose_name()
     garage.submit(ON)
     garage.pass_time(until=100.0)
 
@@ -486,9 +478,7 @@ def test_after_a_command_that_stops_charging_two_seconds_are_silent(
     assert idle.now >= 12.0
 
 
-def test_a_push_between_a_command_and_its_answer_is_data(
-    idle: Conversation,
-) -> None:
+def test_a_push_before_an_answer_is_data(idle: Conversation) -> None:
     idle.submit(amperes(10))
     idle.advance()
     idle.receive(b'{"E pres": 29181}')

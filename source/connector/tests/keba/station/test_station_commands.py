@@ -367,9 +367,7 @@ def test_a_start_where_no_card_is_needed_proves_nothing() -> None:
 # --- the cool-down of x2 --------------------------------------------------
 
 
-def test_phases_are_not_switched_again_too_soon_and_the_wait_is_reported() -> (
-    None
-):
+def test_phases_are_not_switched_too_soon_and_the_wait_is_told() -> None:
     garage = ObeyingGarage()
     garage.submit(SetPhases(three=True))
     garage.live(5.0)
@@ -490,9 +488,7 @@ def test_another_station_is_sent_no_command(unknown: ObeyingGarage) -> None:
     ]
 
 
-def test_neither_keepalives_nor_the_last_commands_go_to_another_station() -> (
-    None
-):
+def test_neither_keepalives_nor_the_last_words_go_to_another_one() -> None:
     garage = ObeyingGarage(serial="17619300", failsafe=FAILSAFE)
     garage.serial = "99999999"
     garage.live(30.0)
@@ -524,9 +520,7 @@ def test_the_right_station_is_believed_again(unknown: ObeyingGarage) -> None:
     assert unknown.reasons()[-1] is Code.OK
 
 
-def test_the_uptime_of_another_station_is_no_measure_for_the_right_one() -> (
-    None
-):
+def test_the_uptime_of_another_station_is_none_of_the_right_one() -> None:
     garage = ObeyingGarage(serial="17619300")
     garage.receive(report(1, Serial="99999999", Sec=500_000))
     garage.receive(report(1, Serial="17619300", Sec=1_100))

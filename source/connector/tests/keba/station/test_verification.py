@@ -61,9 +61,7 @@ def test_a_reading_that_shows_the_effect_proves_it_once(garage: Garage) -> None:
     assert garage.look(2.0, Curr_user=10_000) == []
 
 
-def test_a_reading_asked_for_before_the_answer_proves_nothing(
-    garage: Garage,
-) -> None:
+def test_a_reading_from_before_the_answer_is_no_proof(garage: Garage) -> None:
     garage.confirm(TEN_AMPERES)
 
     assert garage.look(0.9, Curr_user=10_000) == []
@@ -103,9 +101,7 @@ def test_a_command_that_nothing_can_prove_is_received(garage: Garage) -> None:
     assert not garage.needs_reading
 
 
-def test_a_station_without_the_field_has_received_the_command(
-    garage: Garage,
-) -> None:
+def test_without_the_field_a_command_was_received(garage: Garage) -> None:
     garage.confirm(TEN_AMPERES)
 
     assert garage.look(1.1, State=3) == [
@@ -148,26 +144,20 @@ def test_a_contradiction_of_one_command_does_not_touch_another(
 # --- commands without an answer --------------------------------------------
 
 
-def test_an_unanswered_command_may_turn_out_to_be_applied(
-    garage: Garage,
-) -> None:
+def test_an_unanswered_command_may_prove_applied(garage: Garage) -> None:
     garage.give_up(TEN_AMPERES)
 
     assert garage.look(3.1, Curr_user=10_000) == [TEN_APPLIED]
 
 
-def test_an_unanswered_command_is_never_called_not_applied(
-    garage: Garage,
-) -> None:
+def test_an_unanswered_command_is_never_not_applied(garage: Garage) -> None:
     garage.give_up(TEN_AMPERES)
 
     for asked_at in (3.1, 8.2, 13.3):
         assert garage.look(asked_at, Curr_user=6000) == []
 
 
-def test_nothing_is_read_for_an_unanswered_command_alone(
-    garage: Garage,
-) -> None:
+def test_nothing_is_read_for_unanswered_commands(garage: Garage) -> None:
     garage.give_up(TEN_AMPERES)
 
     assert not garage.needs_reading
@@ -209,9 +199,7 @@ def test_an_unanswered_command_had_its_verdict_before_it_is_superseded(
     assert garage.look(4.0, Curr_user=10_000) == []
 
 
-def test_the_newest_command_of_a_word_is_the_one_to_be_proven(
-    garage: Garage,
-) -> None:
+def test_the_newest_command_of_a_word_is_to_be_proven(garage: Garage) -> None:
     garage.confirm(TEN_AMPERES)
     garage.confirm(SIX_AMPERES, 2.0)
 
@@ -243,9 +231,7 @@ def test_a_report_2_that_stays_away_once_is_waited_for(garage: Garage) -> None:
     assert garage.look(8.0, Curr_user=10_000) == [TEN_APPLIED]
 
 
-def test_what_a_newer_command_has_replaced_was_not_ignored(
-    garage: Garage,
-) -> None:
+def test_what_a_newer_one_has_replaced_was_not_ignored(garage: Garage) -> None:
     """`currtime` writes the field that proves `curr`."""
     garage.confirm(TEN_AMPERES)
     garage.confirm(SIX_AMPERES_SOON, 1.2)
@@ -326,9 +312,7 @@ def test_a_delay_goes_on_while_no_report_comes(counting: Garage) -> None:
     assert counting.look(400.0, **COUNTING) == []
 
 
-def test_a_newer_currtime_supersedes_one_that_counts_down(
-    counting: Garage,
-) -> None:
+def test_a_newer_currtime_supersedes_an_older_one(counting: Garage) -> None:
     assert counting.supersede("currtime") == [
         finished(LATER, Outcome.SUPERSEDED)
     ]
