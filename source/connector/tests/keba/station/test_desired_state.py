@@ -18,6 +18,7 @@ from connector.keba.station.events import (
 )
 from connector.tests.keba.commands import (
     FAILSAFE,
+    LIMIT_LATER,
     OFF,
     SIX_AMPERES,
     SIX_AMPERES_SOON,
@@ -97,8 +98,10 @@ def test_what_a_station_kept_is_not_sent_again(garage: ObeyingGarage) -> None:
         ([SetEnergyLimit(DeciWattHour(100_000))], []),
         # It lifts an `ena 0`; bringing that back would stop the vehicle.
         ([OFF, TEN_AMPERES, SIX_AMPERES_SOON], []),
+        # A restart ends it, and the limit that ruled meanwhile comes back.
+        ([TEN_AMPERES, LIMIT_LATER], ["curr 10000"]),
     ],
-    ids=["the last value", "setenergy", "what a currtime has replaced"],
+    ids=["the last value", "setenergy", "currtime", "a timer for later"],
 )
 def test_only_what_still_counts_is_sent_again(
     garage: ObeyingGarage, settled: list[Command], restored: list[str]
@@ -111,31 +114,15 @@ def test_only_what_still_counts_is_sent_again(
     assert garage.happened(SettingChanged) == []
 
 
-LATER_SIX = SetCurrentTimed(Milliampere(6000), Seconds(600))
-
-
-def test_a_timer_for_later_takes_the_place_of_nothing_yet(
-    garage: ObeyingGarage,
-) -> None:
-    """A restart ends it, and the limit that ruled meanwhile comes back."""
-    _settle(garage, TEN_AMPERES, LATER_SIX)
-
-    garage.reboot()
-    garage.live(60.0)
-
-    assert garage.settings_sent() == ["curr 10000"]
-
-
 def test_a_timer_takes_the_place_of_the_current_once_it_rules(
     garage: ObeyingGarage,
 ) -> None:
-    _settle(garage, TEN_AMPERES, LATER_SIX)
+    _settle(garage, TEN_AMPERES, LIMIT_LATER)
 
-    garage.live(600.0)
-    garage.fields |= {"Curr user": 6000, "Tmo CT": 0}
+    garage.live(3600.0)
+    garage.fields |= {"Curr user": 16_000, "Tmo CT": 0}
     garage.live(60.0)
-    garage.reboot()
-    garage.live(60.0)
+    garage.restart()
 
     assert garage.settings_sent() == []
     assert garage.happened(SettingChanged) == []
