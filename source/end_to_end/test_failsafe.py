@@ -177,8 +177,10 @@ def test_a_broker_that_is_cut_makes_the_station_fall_back_until_it_returns(
         _wait_for_polls(garage, 1)
         assert len(_settings_sent(garage)) == sent
 
-        broker.start()
-        controller = select(Controller(broker.observe("#")))
+        # Somebody has to listen before the connector is back.
+        with connector.standing_still():
+            broker.start()
+            controller = select(Controller(broker.observe("#")))
 
         controller.wait_for_log(TRIPPED)
         wait_until(
