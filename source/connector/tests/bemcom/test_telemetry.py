@@ -360,6 +360,33 @@ def test_news_without_a_value_is_logged_only(
     assert len(caplog.records) == 1
 
 
+def test_a_session_that_runs_brings_the_reports_of_those_before(
+    flow: PlainFlow,
+) -> None:
+    running = '{"ID": "100", "Session ID": 8, "ended[s]": 0}'
+    hear(flow, 100, running)
+
+    assert flow.stations.asked == [("garage", 101)]
+
+
+@pytest.mark.parametrize(("is_pushed", "hints"), [(False, 1), (True, 0)])
+def test_changes_that_nobody_has_pushed_hint_at_another_client(
+    flow: PlainFlow,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    is_pushed: bool,
+    hints: int,
+) -> None:
+    for state in (1, 3, 1, 3):
+        if is_pushed:
+            handle(flow, StatusReceived("garage", f'{{"State": {state}}}'))
+        hear(flow, 2, f'{{"ID": "2", "State": {state}}}')
+
+    told = "no status messages come here"
+    lines = [line for line in caplog.messages if told in line]
+    assert len(lines) == hints
+
+
 # --- the thread -------------------------------------------------------
 
 

@@ -489,14 +489,17 @@ def test_a_station_whose_arming_is_on_its_way_is_disarmed_as_well() -> None:
     assert arming.disarming() is None
 
 
-def test_who_has_stopped_feeding_does_not_feed(garage: ObeyingGarage) -> None:
-    """Then `ena 0` may end by the failsafe current, and is told so."""
-    _take_control(garage, is_controlled=False)
+@pytest.mark.parametrize("is_fed", [True, False])
+def test_a_station_is_fed_by_who_controls_it(
+    garage: ObeyingGarage, *, is_fed: bool
+) -> None:
+    """Else `ena 0` may end by the failsafe current, and is told so."""
+    _take_control(garage, is_controlled=is_fed)
     garage.live(30.0)
 
     state = garage.happened(ConnectionState)[-1]
     assert state.failsafe.is_ours
-    assert not state.failsafe.is_fed
+    assert state.failsafe.is_fed is is_fed
 
 
 def test_a_current_above_the_hardware_has_tripped_at_the_hardwares() -> None:
