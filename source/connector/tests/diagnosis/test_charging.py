@@ -100,6 +100,8 @@ def _told(facts: StationFacts) -> tuple[str | None, str | None]:
         ({"State": 5, "Max curr": 0}, "interrupted", "hardware"),
         ({}, "vehicle", "hardware"),
         ({"State": 1, "Max curr": 0}, "unknown", "hardware"),
+        ({"State": 1}, "unknown", "hardware"),
+        ({"State": 2, "Max curr": 0}, "unknown", "hardware"),
         ({"State": 3}, "", "hardware"),
         # What limits a station that may charge.
         ({"Curr user": 16_000}, "vehicle", "hardware"),
