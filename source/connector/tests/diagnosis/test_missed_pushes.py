@@ -25,6 +25,7 @@ def test_changes_without_a_push_hint_at_another_client(
     polls = [CHARGING, IDLE, CHARGING]
     assert len(polls) == CHANGES_BEFORE_HINT
 
+    assert not watch.is_suspected
     assert [watch.note_report(poll) for poll in polls] == [False, False, True]
 
 
@@ -97,7 +98,9 @@ def test_energy_whose_steps_are_told_hints_at_nothing(
 
 
 def test_a_message_ends_the_suspicion(watch: MissedPushDetector) -> None:
-    for poll in [CHARGING, IDLE, CHARGING]:
+    watch.note_report(CHARGING)
+    assert watch.is_suspected
+    for poll in [IDLE, CHARGING]:
         watch.note_report(poll)
     assert watch.is_found
 
