@@ -1,8 +1,9 @@
 """A broker, two stations, the connector."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,11 @@ from simulator import Simulator, pauses
 from testbed import short_pauses
 from testbed.connector_process import NAME, ConnectorProcess, Controller
 from testbed.mosquitto import Mosquitto, Observer
+from testbed.plain_station import free_udp_port
 
 STATIONS = {"garage": "127.0.0.2", "yard": "127.0.0.3"}
+
+Launch = Callable[..., ConnectorProcess]
 
 QUICK_VERDICT = {"POLL_SECONDS": "1", "KEBA_P30_REPLY_TIMEOUT": "0.3"}
 """In a hurry for stations that do not answer. A round of silence, of three
@@ -45,6 +49,26 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture
+def port() -> int:
+    """A UDP port for stations and the connector, for a test of its own."""
+    return free_udp_port()
+
+
+@pytest.fixture
+def launch(tmp_path: Path, broker: Mosquitto) -> Iterator[Launch]:
+    """Makes connectors at this broker; none may end in a traceback."""
+    launched: list[ConnectorProcess] = []
+
+    def make(stations: Mapping[str, object], **more: Any) -> ConnectorProcess:
+        process = ConnectorProcess(tmp_path, broker.port, stations, **more)
+        launched.append(process)
+        return process
+
+    yield make
+    assert "Traceback" not in "".join(one.output for one in launched)
+
+
+@pytest.fixture
 def observer(broker: Mosquitto) -> Observer:
     """Hears everything."""
     return broker.observe("#")
@@ -65,20 +89,8 @@ def stations() -> Iterator[Simulator]:
         assert simulator.violations == []
 
 
-@pytest.fixture
-def connector(
-    tmp_path: Path, broker: Mosquitto, stations: Simulator
-) -> Iterator[ConnectorProcess]:
-    """The connector, running and with its first values."""
-    process = ConnectorProcess(tmp_path, broker.port, STATIONS)
-    with process:
-        yield process
-        assert "Traceback" not in process.output
-
-
-@pytest.fixture
-def online(connector: ConnectorProcess, observer: Observer) -> ConnectorProcess:
-    """The connector once both stations have told all their datapoints."""
+def wait_for_all_datapoints(observer: Observer) -> None:
+    """Wait until both stations have told all their datapoints."""
     observer.wait_for(
         f"{NAME}/available_datapoints",
         lambda message: all(
@@ -87,4 +99,3 @@ def online(connector: ConnectorProcess, observer: Observer) -> ConnectorProcess:
             for station in STATIONS
         ),
     )
-    return connector

@@ -37,7 +37,7 @@ from simulator import (
     SimulatedStation,
     Step,
 )
-from simulator.actions import Answer, PlugIn, Reboot, Silence, Unplug
+from simulator.actions import PlugIn, Silence, Unplug
 from simulator.vehicle import Vehicle
 
 IS_THOROUGH = settings.get_current_profile_name() == "thorough"
@@ -300,36 +300,6 @@ def test_a_damaged_command_is_never_called_applied() -> None:
     assert {Outcome.APPLIED, Outcome.NOT_APPLIED} <= outcomes
 
 
-def test_what_a_reboot_swallowed_is_not_called_applied() -> None:
-    world = World([garage()])
-    world.advance(12.0)
-    world.submit("garage", current(10_000))
-    world.advance(0.02)
-
-    world.act("garage", Reboot())
-    world.advance(QUIET_S)
-
-    line = one_line(world)
-    assert line.shown()["Curr user"] == 63_000
-    assert line.newest("curr").outcomes == [Outcome.NOT_APPLIED]
-    assert_books_agree(world.lines)
-
-
-def test_a_busy_connector_hears_the_socket_before_it_gives_up() -> None:
-    world = World([garage()])
-    world.advance(12.0)
-    world.submit("garage", current(10_000))
-    world.advance(0.001)
-
-    world.keep_busy(20.0)
-    world.advance(QUIET_S)
-
-    line = one_line(world)
-    assert line.newest("curr").outcomes == [Outcome.APPLIED]
-    assert line.state is not None
-    assert line.state.requests_unanswered == 0
-
-
 def test_dead_and_mute_stations_cost_the_others_nothing() -> None:
     names = [f"place-{number}" for number in range(10)]
 
@@ -359,23 +329,6 @@ def test_a_hundred_stations_are_asked_side_by_side() -> None:
         assert asked == ["report 1", "report 2", "report 3"]
         spans.append(line.requests[-1].at - line.requests[0].at)
     assert statistics.median(spans) <= 0.35
-    assert_books_agree(world.lines)
-
-
-def test_a_silent_station_is_offline_and_back_within_a_round() -> None:
-    world = World([garage()])
-    line = one_line(world)
-    world.act("garage", Silence())
-    world.advance(10 * 60.0)
-    assert line.state is not None
-    assert not line.state.online
-    assert line.state.requests_unanswered == line.unanswered > 0
-
-    world.act("garage", Answer())
-    world.advance(31.0)
-
-    assert line.state.online
-    assert line.state.requests_unanswered == line.unanswered
     assert_books_agree(world.lines)
 
 

@@ -4,17 +4,16 @@ import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from random import Random
 
 import pytest
 
+from end_to_end.conftest import Launch
 from end_to_end.fake_time import Site
 from simulator import SCENARIOS, SimulatedStation, Simulator
-from testbed.connector_process import ConnectorProcess, Controller
+from testbed.connector_process import Controller
 from testbed.load import seconds_here
 from testbed.mosquitto import Mosquitto, wait_until
-from testbed.plain_station import free_udp_port
 
 HERE = "127.0.6.1"
 GARAGE = {"garage": "127.0.6.40"}
@@ -116,9 +115,9 @@ def test_a_controller_that_falls_silent_is_not_in_charge() -> None:
 # --- with real processes -----------------------------------------------------
 
 
-@pytest.fixture
-def port() -> int:
-    return free_udp_port()
+def at(port: int) -> dict[str, str]:
+    """Settings of a connector that talks to the garage at this port."""
+    return {"bind": HERE, "KEBA_P30_PORT": str(port)}
 
 
 @contextmanager
@@ -151,22 +150,13 @@ def _wait_for_polls(simulator: Simulator, count: int) -> None:
 
 @pytest.mark.mosquitto
 def test_a_broker_that_is_cut_makes_the_station_fall_back_until_it_returns(
-    tmp_path: Path, port: int, hurry: dict[str, str]
+    launch: Launch, broker: Mosquitto, port: int, hurry: dict[str, str]
 ) -> None:
     """Here a keepalive leaves three times a second, when anybody is there."""
-    broker = Mosquitto(tmp_path)
+    armed = {"KEBA_P30_FAILSAFE": json.dumps(FAILSAFE)} | hurry
     with (
         charging_garage(port, speed=10.0) as garage,
-        broker,
-        ConnectorProcess(
-            tmp_path,
-            broker.port,
-            GARAGE,
-            bind=HERE,
-            KEBA_P30_PORT=str(port),
-            KEBA_P30_FAILSAFE=json.dumps(FAILSAFE),
-            **hurry,
-        ) as connector,
+        launch(GARAGE, **at(port), **armed) as connector,
     ):
         controller = select(Controller(broker.observe("#")))
         controller.write_until_logged("garage__display", "x", "x: TCH-OK")
@@ -187,8 +177,10 @@ def test_a_broker_that_is_cut_makes_the_station_fall_back_until_it_returns(
         _wait_for_polls(garage, 1)
         assert len(_settings_sent(garage)) == sent
 
-        broker.start()
-        controller = select(Controller(broker.observe("#")))
+        # Somebody has to listen before the connector is back.
+        with connector.standing_still():
+            broker.start()
+            controller = select(Controller(broker.observe("#")))
 
         controller.wait_for_log(TRIPPED)
         wait_until(
@@ -208,18 +200,13 @@ def test_a_broker_that_is_cut_makes_the_station_fall_back_until_it_returns(
 
 @pytest.mark.mosquitto
 def test_a_connector_that_dies_leaves_the_station_to_itself(
-    tmp_path: Path, broker: Mosquitto, port: int
+    launch: Launch, port: int
 ) -> None:
     """It neither disarms nor keeps alive any more."""
     with (
         charging_garage(port, speed=20.0) as garage,
-        ConnectorProcess(
-            tmp_path,
-            broker.port,
-            GARAGE,
-            bind=HERE,
-            KEBA_P30_PORT=str(port),
-            KEBA_P30_FAILSAFE=json.dumps(FAILSAFE),
+        launch(
+            GARAGE, **at(port), KEBA_P30_FAILSAFE=json.dumps(FAILSAFE)
         ) as connector,
     ):
         assert garage.wait_until(lambda: ARMING in _settings_sent(garage), 30)
@@ -230,19 +217,3 @@ def test_a_connector_that_dies_leaves_the_station_to_itself(
             lambda: has_tripped(garage.stations["garage"]), 30
         )
         assert DISARMING not in _settings_sent(garage)
-
-
-@pytest.mark.mosquitto
-def test_without_the_setting_no_station_is_armed(
-    tmp_path: Path, broker: Mosquitto, port: int
-) -> None:
-    with (
-        charging_garage(port, speed=1.0) as garage,
-        ConnectorProcess(
-            tmp_path, broker.port, GARAGE, bind=HERE, KEBA_P30_PORT=str(port)
-        ) as connector,
-    ):
-        assert garage.wait_until(lambda: len(garage.requests) >= 3, 30)
-        connector.end()
-
-        assert _settings_sent(garage) == []

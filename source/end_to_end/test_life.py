@@ -6,30 +6,37 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.conftest import STATIONS
+from end_to_end.conftest import STATIONS, Launch, wait_for_all_datapoints
 from simulator import HeardRequest, Simulator
 from testbed.bemcom_api import Received
 from testbed.connector_process import NAME, ConnectorProcess, Controller
 from testbed.load import seconds_here
-from testbed.mosquitto import (
-    Mosquitto,
-    Observer,
-    wait_until,
-)
+from testbed.mosquitto import Mosquitto, Observer, wait_until
 
 pytestmark = pytest.mark.mosquitto
 
 
+def assert_ends_politely(
+    connector: ConnectorProcess, *how: signal.Signals
+) -> None:
+    code, seconds = connector.end(*how)
+    assert code == 0
+    assert seconds < seconds_here(2.0)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_politely_within_two_seconds(
-    online: ConnectorProcess,
+    launch: Launch,
+    stations: Simulator,
+    observer: Observer,
     controller: Controller,
     number: signal.Signals,
 ) -> None:
-    code, seconds = online.end(number)
+    with launch(STATIONS) as connector:
+        wait_for_all_datapoints(observer)
 
-    assert code == 0
-    assert seconds < seconds_here(2.0)
+        assert_ends_politely(connector, number)
+
     controller.wait_for_log("Good bye")
 
 
@@ -39,10 +46,7 @@ def test_it_ends_within_two_seconds_although_the_broker_is_away(
     with ConnectorProcess(tmp_path, 1, STATIONS) as connector:
         connector.wait_for_output("garage is online")
 
-        code, seconds = connector.end()
-
-    assert code == 0
-    assert seconds < seconds_here(2.0)
+        assert_ends_politely(connector)
 
 
 def test_it_starts_while_the_broker_is_down(
@@ -55,8 +59,7 @@ def test_it_starts_while_the_broker_is_down(
         connector.wait_for_output("garage is online")
 
         with broker:
-            observer = broker.observe("#")
-            controller = Controller(observer)
+            controller = Controller(broker.observe("#"))
             controller.select(
                 "garage__report 2__State", actuators=["garage__ena"]
             )
@@ -128,15 +131,13 @@ def _stamps(observer: Observer, topic: str) -> list[int]:
 
 
 def test_a_frozen_broker_blocks_neither_polls_nor_the_end(
-    tmp_path: Path,
+    launch: Launch,
     broker: Mosquitto,
     observer: Observer,
     stations: Simulator,
     hurry: dict[str, str],
 ) -> None:
-    with ConnectorProcess(
-        tmp_path, broker.port, STATIONS, **hurry
-    ) as connector:
+    with launch(STATIONS, **hurry) as connector:
         observer.wait_for(
             f"{NAME}/status", lambda one: one.json["status"] == "online"
         )
@@ -144,22 +145,15 @@ def test_a_frozen_broker_blocks_neither_polls_nor_the_end(
         polls = len(_polls(stations))
 
         assert stations.wait_until(lambda: len(_polls(stations)) >= polls + 2)
-        code, seconds = connector.end()
-
-    assert code == 0
-    assert seconds < seconds_here(2.0)
-    assert "Traceback" not in connector.output
+        assert_ends_politely(connector)
 
 
 def test_a_taken_port_is_told_and_ends_with_an_exit_code(
-    tmp_path: Path,
-    broker: Mosquitto,
-    controller: Controller,
-    observer: Observer,
+    launch: Launch, controller: Controller, observer: Observer
 ) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 7090))
-        with ConnectorProcess(tmp_path, broker.port, STATIONS) as connector:
+        with launch(STATIONS) as connector:
             code = connector.wait_for_exit()
 
     assert code == 1
@@ -193,41 +187,12 @@ def test_wrong_settings_are_told_all_at_once_with_exit_code_2(
 
 
 def test_a_name_that_does_not_resolve_concerns_that_station_alone(
-    tmp_path: Path,
-    broker: Mosquitto,
-    controller: Controller,
-    stations: Simulator,
+    launch: Launch, controller: Controller, stations: Simulator
 ) -> None:
     named = {"attic": "no-such-host.invalid", **STATIONS}
-    with ConnectorProcess(tmp_path, broker.port, named):
+    with launch(named):
         controller.select(
             "garage__report 2__State", "attic__connection__reason"
         )
         controller.wait_for("garage__report 2__State", 3)
         controller.wait_for("attic__connection__reason", "name_unresolved")
-
-
-def test_a_killed_connector_goes_on_when_it_is_started_again(
-    tmp_path: Path, broker: Mosquitto, observer: Observer
-) -> None:
-    controller = Controller(observer)
-    # A process that starts anew cannot know when its forerunner has asked.
-    with (
-        Simulator(STATIONS, strict=False),
-        ConnectorProcess(tmp_path, broker.port, STATIONS) as connector,
-    ):
-        controller.wait_for_log("garage is online")
-        controller.select(actuators=["garage__ena"])
-        connector.end(signal.SIGKILL)
-        observer.wait_for(
-            f"{NAME}/status", lambda one: one.json["status"] == "offline"
-        )
-        connector.start()
-
-        controller.write_until_logged("garage__ena", 1, "ena 1: TCH-OK")
-
-    def status() -> list[str]:
-        return [one.json["status"] for one in observer.on(f"{NAME}/status")]
-
-    wait_until(lambda: len(status()) >= 4, "the last will")
-    assert status() == ["online", "offline", "online", "offline"]

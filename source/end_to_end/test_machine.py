@@ -34,11 +34,7 @@ from connector.keba.protocol.commands import (
     Unlock,
 )
 from connector.keba.station.events import Outcome
-from end_to_end.conversing import (
-    World,
-    assert_all_is_told,
-    assert_books_agree,
-)
+from end_to_end.conversing import World, assert_all_is_told, assert_books_agree
 from simulator import NO_FAULTS, PROFILES, LinkFaults, SimulatedStation
 from simulator.actions import Answer, PlugIn, Reboot, Silence, Unplug
 from simulator.vehicle import Vehicle

@@ -10,16 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from end_to_end.conftest import Launch
 from simulator import Simulator
 from simulator.actions import SetInput
 from simulator.server import HeardRequest
 from testbed.connector_process import ConnectorProcess, Controller
-from testbed.mosquitto import (
-    Mosquitto,
-    Observer,
-    wait_until,
-)
-from testbed.plain_station import PlainStation, free_udp_port, report
+from testbed.mosquitto import Observer, wait_until
+from testbed.plain_station import PlainStation, report
 
 pytestmark = [
     pytest.mark.mosquitto,
@@ -37,11 +34,6 @@ STREET = {f"s{number}": f"127.0.4.{number}" for number in range(1, 101)}
 FLOOD_PUSHES = 5_000
 FLOOD_POLLS = 3
 MEGABYTE = 1024 * 1024
-
-
-@pytest.fixture
-def port() -> int:
-    return free_udp_port()
 
 
 def resident_bytes(process: ConnectorProcess) -> int:
@@ -85,11 +77,7 @@ def strangers(port: int, count: int) -> Iterator[list[socket.socket]]:
 
 
 def test_noise_from_everywhere_costs_neither_values_nor_memory_nor_log_lines(
-    tmp_path: Path,
-    broker: Mosquitto,
-    controller: Controller,
-    port: int,
-    hurry: dict[str, str],
+    launch: Launch, controller: Controller, port: int, hurry: dict[str, str]
 ) -> None:
     chance = random.Random(1)
     controller.select(
@@ -109,13 +97,8 @@ def test_noise_from_everywhere_costs_neither_values_nor_memory_nor_log_lines(
         Simulator(GARAGE, port=port) as stations,
         loud_station as loud,
         strangers(port, 20) as unknown,
-        ConnectorProcess(
-            tmp_path,
-            broker.port,
-            GARAGE | LOUD,
-            bind=HERE,
-            KEBA_P30_PORT=str(port),
-            **hurry,
+        launch(
+            GARAGE | LOUD, bind=HERE, KEBA_P30_PORT=str(port), **hurry
         ) as connector,
     ):
         controller.wait_for("garage__report 2__State", 1)
@@ -146,7 +129,6 @@ def test_noise_from_everywhere_costs_neither_values_nor_memory_nor_log_lines(
         assert connector.is_running()
         assert resident_bytes(connector) - memory_before < 40 * MEGABYTE
         assert connector.output.count("\n") - lines_before < 40
-        assert "Traceback" not in connector.output
         serial = stations.stations["garage"].serial
         assert stations.violations == []
 
@@ -167,11 +149,7 @@ def rounds_of(
 
 
 def test_a_hundred_stations_are_asked_side_by_side_and_lose_no_value(
-    tmp_path: Path,
-    broker: Mosquitto,
-    observer: Observer,
-    controller: Controller,
-    port: int,
+    launch: Launch, observer: Observer, controller: Controller, port: int
 ) -> None:
     fields = {"report 1": "Serial", "report 2": "State", "report 3": "P"}
     keys = [
@@ -182,13 +160,7 @@ def test_a_hundred_stations_are_asked_side_by_side_and_lose_no_value(
     controller.select(*keys)
     with (
         Simulator(STREET, port=port) as stations,
-        ConnectorProcess(
-            tmp_path,
-            broker.port,
-            STREET,
-            bind=HERE,
-            KEBA_P30_PORT=str(port),
-        ) as connector,
+        launch(STREET, bind=HERE, KEBA_P30_PORT=str(port)) as connector,
     ):
         topics = {controller.topic(key) for key in keys}
         wait_until(

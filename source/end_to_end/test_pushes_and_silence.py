@@ -1,57 +1,23 @@
 """What stations tell by themselves, and what happens when they do not."""
 
-from pathlib import Path
-
 import pytest
 
-from end_to_end.conftest import QUICK_VERDICT, STATIONS
+from end_to_end.conftest import QUICK_VERDICT, STATIONS, Launch
 from simulator import Simulator
-from simulator.actions import SetInput
-from testbed.connector_process import ConnectorProcess, Controller
-from testbed.mosquitto import Mosquitto, wait_until
+from testbed.connector_process import Controller
+from testbed.mosquitto import wait_until
 
 pytestmark = pytest.mark.mosquitto
 
 
-def test_a_push_is_published_at_once(
-    tmp_path: Path,
-    broker: Mosquitto,
-    controller: Controller,
-    stations: Simulator,
-) -> None:
-    controller.select("yard__report 2__Input", actuators=["yard__ena"])
-    with ConnectorProcess(tmp_path, broker.port, STATIONS, POLL_SECONDS="300"):
-        broker.wait_for_subscription(controller.topic("yard__ena"))
-        assert stations.wait_until(
-            lambda: any(
-                (one.station, one.text) == ("yard", "report 3")
-                for one in stations.requests
-            )
-        )
-
-        stations.act("yard", SetInput(1))
-
-        controller.wait_for("yard__report 2__Input", 1)
-
-    assert [one.text for one in stations.requests].count("report 2") == 2, (
-        "once for each station, before the push"
-    )
-
-
 def test_a_dead_station_is_one_line_down_and_one_line_up(
-    tmp_path: Path,
-    broker: Mosquitto,
+    launch: Launch,
     controller: Controller,
     stations: Simulator,
     hurry: dict[str, str],
 ) -> None:
     controller.select("yard__connection__reason", "garage__report 3__P")
-    with ConnectorProcess(
-        tmp_path,
-        broker.port,
-        STATIONS,
-        **(hurry | QUICK_VERDICT),
-    ) as connector:
+    with launch(STATIONS, **(hurry | QUICK_VERDICT)) as connector:
         controller.wait_for("yard__connection__reason", "ok")
 
         stations.silence("yard")
@@ -69,16 +35,12 @@ def test_a_dead_station_is_one_line_down_and_one_line_up(
             lambda: len(controller.values("garage__report 3__P")) > before
         )
         assert connector.is_running()
-        assert "Traceback" not in connector.output
 
 
 def test_read_only_sends_no_command(
-    tmp_path: Path,
-    broker: Mosquitto,
-    controller: Controller,
-    stations: Simulator,
+    launch: Launch, controller: Controller, stations: Simulator
 ) -> None:
-    with ConnectorProcess(tmp_path, broker.port, STATIONS, READ_ONLY="TRUE"):
+    with launch(STATIONS, READ_ONLY="TRUE"):
         controller.wait_for_log("garage is online")
         controller.select(actuators=["garage__ena"])
         controller.write_until_logged("garage__ena", 0, "READ_ONLY")

@@ -12,7 +12,7 @@ import pytest
 from connector.bemcom.actuators import ACTUATORS
 from end_to_end.fake_time import Site
 from simulator import PROFILES, SimulatedStation
-from simulator.actions import AnswerLate, Fail, Reboot, Silence
+from simulator.actions import AnswerLate, Fail, Reboot
 from testbed.connector_process import NAME
 
 TAG = "e3f76b8d00000000"
@@ -22,7 +22,6 @@ KINDS = {
     "ignoring": "p30-confirms-only",
     "refusing": "p30-refuses",
     "late": "p30-c",
-    "deaf": "p30-c",
     "rebooting": "p30-c",
     "failing": "p30-c",
     "cards": "p30-rfid",
@@ -166,13 +165,6 @@ def test_a_station_that_confirms_and_ignores_has_not_applied() -> None:
         )
 
 
-def test_a_refusal_is_told_with_its_text() -> None:
-    with site("refusing") as here:
-        write(here, "refusing", "ena", 0)
-
-        wait_for_result(here, "refusing", "ena", "rejected: not allowed now")
-
-
 def test_a_card_starts_a_session_and_stays_out_of_the_log() -> None:
     with site("cards") as here:
         write(here, "cards", "start", TAG)
@@ -191,16 +183,6 @@ def test_a_station_that_answers_late_has_applied_in_the_end() -> None:
         wait_for_result(here, "late", "curr", "applied")
         here.advance(SETTLED_S)
         assert here.settings_sent("late").count("curr 10000") == 1
-
-
-def test_a_station_that_does_not_hear_commands_gives_no_reply() -> None:
-    with site("deaf") as here:
-        here.act("deaf", Silence(("curr 10000",)))
-        write(here, "deaf", "curr", 10_000)
-
-        wait_for_result(here, "deaf", "curr", "no_reply")
-        here.advance(SETTLED_S)
-        assert here.settings_sent("deaf").count("curr 10000") == 2
 
 
 def test_a_station_that_reboots_is_counted_and_gets_its_limit_back() -> None:

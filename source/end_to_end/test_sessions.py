@@ -10,12 +10,7 @@ from end_to_end.fake_time import Site
 from simulator import PROFILES, SimulatedStation, Simulator, Vehicle
 from simulator.actions import Action, PlugIn, ShowCard, Unplug
 from testbed.connector_process import NAME, ConnectorProcess, Controller
-from testbed.mosquitto import (
-    Mosquitto,
-    Observer,
-    wait_until,
-)
-from testbed.plain_station import free_udp_port
+from testbed.mosquitto import Mosquitto, Observer, wait_until
 
 HERE = "127.0.6.1"
 STATIONS = {"garage": "127.0.6.60", "clockless": "127.0.6.61"}
@@ -27,11 +22,6 @@ SETTINGS = {
     "DEBUG": "TRUE",
 }
 SESSION = ("id", "energy", "started", "ended", "reason", "tag", "time_quality")
-
-
-@pytest.fixture
-def port() -> int:
-    return free_udp_port()
 
 
 @pytest.fixture
@@ -167,17 +157,3 @@ def test_sessions_reach_the_broker_and_the_card_does_not(
     first, second = chosen.values("garage__session__id")
     assert second == first + 1
     _assert_cards_are_hashed(observer, _last(chosen, "garage")["tag"])
-
-
-@pytest.mark.mosquitto
-def test_cards_are_plain_where_that_was_asked_for(
-    tmp_path: Path,
-    broker: Mosquitto,
-    simulator: Simulator,
-    chosen: Controller,
-    port: int,
-) -> None:
-    _charge(simulator, "garage")
-
-    with _connector(tmp_path, broker, port, RFID_PLAIN="TRUE"):
-        chosen.wait_for("garage__session__tag", TAG)

@@ -1,8 +1,9 @@
 """The traps that killed or deafened connectors before this one.
 
-Each test is a promise that another connector broke. Two more are kept beside
-the modules that keep them: that nobody starves (test_fleet), and that the
-socket is read before a request is given up, at its worst moment
+Each test is a promise that another connector broke. Three more are kept beside
+the modules that keep them: that nobody starves (test_fleet), that a poll which
+a stop has delayed is followed by KEBA's five seconds (test_pacing), and that
+the socket is read before a request is given up, at its worst moment
 (test_gateway).
 """
 
@@ -11,25 +12,17 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from connector.keba.protocol.commands import Enable
-from connector.tests.keba.station.conversation import TCH_OK, Conversation
-from connector.tests.keba.station.conversation import report as fake_report
-from end_to_end.conftest import QUICK_VERDICT
+from end_to_end.conftest import QUICK_VERDICT, Launch
 from simulator import Simulator
 from simulator.actions import AnswerLate, SetInput
 from testbed.connector_process import ConnectorProcess, Controller
 from testbed.load import seconds_here
-from testbed.mosquitto import (
-    Mosquitto,
-    Observer,
-    wait_until,
-)
-from testbed.plain_station import PlainStation, free_udp_port, report
+from testbed.mosquitto import Mosquitto, Observer, wait_until
+from testbed.plain_station import PlainStation, report
 
 needs_mosquitto = pytest.mark.mosquitto
 
@@ -38,12 +31,7 @@ STATIONS = {"garage": "127.0.2.10", "yard": "127.0.2.11"}
 ODD = {"odd": "127.0.2.12"}
 ELSEWHERE = "127.0.2.99"
 
-Launch = Callable[..., AbstractContextManager[ConnectorProcess]]
-
-
-@pytest.fixture
-def port() -> int:
-    return free_udp_port()
+Run = Callable[..., AbstractContextManager[ConnectorProcess]]
 
 
 @pytest.fixture
@@ -58,7 +46,7 @@ def stations(port: int) -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def launch(tmp_path: Path, broker: Mosquitto, port: int) -> Launch:
+def run(launch: Launch, port: int) -> Run:
     """Run the connector; in the end it must still live, and end politely."""
 
     @contextmanager
@@ -66,16 +54,12 @@ def launch(tmp_path: Path, broker: Mosquitto, port: int) -> Launch:
         stations: dict[str, str], **settings: str
     ) -> Iterator[ConnectorProcess]:
         settings = {"KEBA_P30_PORT": str(port), **settings}
-        process = ConnectorProcess(
-            tmp_path, broker.port, stations, bind=HERE, **settings
-        )
-        with process:
+        with launch(stations, bind=HERE, **settings) as process:
             yield process
             assert process.is_running(), process.output
             code, seconds = process.end()
             assert code == 0
             assert seconds < seconds_here(2.0)
-            assert "Traceback" not in process.output
 
     return run
 
@@ -99,7 +83,7 @@ def asked(stations: Simulator, station: str, request: str) -> int:
 
 @needs_mosquitto
 def test_logging_commands_and_a_frozen_broker_never_block_each_other(
-    launch: Launch,
+    run: Run,
     broker: Mosquitto,
     observer: Observer,
     controller: Controller,
@@ -115,7 +99,7 @@ def test_logging_commands_and_a_frozen_broker_never_block_each_other(
     controller.select(actuators=["garage__curr", "yard__ena"])
     with (
         odd_station(port) as odd,
-        launch(STATIONS | ODD, DEBUG="TRUE", **hurry) as connector,
+        run(STATIONS | ODD, DEBUG="TRUE", **hurry) as connector,
     ):
         connector.wait_for_output("garage is online")
 
@@ -169,16 +153,13 @@ socket.getaddrinfo = getaddrinfo
 
 @needs_mosquitto
 def test_one_slow_name_lookup_holds_up_neither_the_others_nor_the_end(
-    launch: Launch,
-    controller: Controller,
-    stations: Simulator,
-    tmp_path: Path,
+    run: Run, controller: Controller, stations: Simulator, tmp_path: Path
 ) -> None:
     # Python imports a module of this name before anything else.
     (tmp_path / "sitecustomize.py").write_text(SLOW_NAME_SERVICE, "utf-8")
     controller.select("garage__report 2__State", "yard__report 2__State")
 
-    with launch({"slow": "slow.example", **STATIONS}, PYTHONPATH=str(tmp_path)):
+    with run({"slow": "slow.example", **STATIONS}, PYTHONPATH=str(tmp_path)):
         controller.wait_for("garage__report 2__State", 3)
         controller.wait_for("yard__report 2__State", 1)
 
@@ -188,7 +169,7 @@ def test_one_slow_name_lookup_holds_up_neither_the_others_nor_the_end(
 
 @needs_mosquitto
 def test_infinity_and_nan_never_leave(
-    launch: Launch, controller: Controller, observer: Observer, port: int
+    run: Run, controller: Controller, observer: Observer, port: int
 ) -> None:
     """`1e999` is JSON on its way in and was `Infinity` on its way out."""
     odd_values = (
@@ -198,7 +179,7 @@ def test_infinity_and_nan_never_leave(
 
     with (
         odd_station(port, report_3=report(3, odd_values)) as odd,
-        launch(ODD, SEND_RAW_MESSAGE_TO_DB="TRUE"),
+        run(ODD, SEND_RAW_MESSAGE_TO_DB="TRUE"),
     ):
         controller.wait_for("odd__report 3__U2", 230)
         odd.say(b'{"E pres": 1e999}')
@@ -212,44 +193,16 @@ def test_infinity_and_nan_never_leave(
         json.loads(message.payload, parse_constant=refuse)
 
 
-# --- pauses ------------------------------------------------------------------
-
-
-def test_a_poll_delayed_by_a_disable_command_still_keeps_five_seconds() -> None:
-    """Who counts from the round's due time asks again after three."""
-    garage = Conversation(poll_interval_s=5.0)
-    garage.answer_round()
-    garage.pass_time(until=4.9)
-    garage.submit(Enable(on=False))
-    while garage.now < 40.0:
-        request = garage.next_datagram()
-        assert request is not None
-        number = request.removeprefix("report ")
-        garage.receive(
-            fake_report(int(number), Enable_user=0)
-            if number.isdigit()
-            else TCH_OK
-        )
-
-    disabled_at = next(at for at, text in garage.sent if text == "ena 0")
-    first_after = min(at for at, _ in garage.sent if at > disabled_at)
-    assert first_after - disabled_at >= 2.0, "the poll was to be delayed"
-    for kind in ("report 1", "report 2", "report 3"):
-        moments = [at for at, text in garage.sent if text == kind]
-        assert len(moments) > 5
-        assert min(b - a for a, b in pairwise(moments)) >= 5.0
-
-
 # --- replies -----------------------------------------------------------------
 
 
 @needs_mosquitto
 def test_a_reply_that_lies_in_the_socket_is_heard_however_late_we_look(
-    launch: Launch, controller: Controller, stations: Simulator
+    run: Run, controller: Controller, stations: Simulator
 ) -> None:
     """A loop that is busy for longer than its reply timeout is no silence."""
     controller.select(actuators=["garage__curr", "garage__display"])
-    with launch(STATIONS, KEBA_P30_REPLY_TIMEOUT="1") as connector:
+    with run(STATIONS, KEBA_P30_REPLY_TIMEOUT="1") as connector:
         connector.wait_for_output("garage is online")
         controller.write_until_logged("garage__display", "x", "x: TCH-OK")
         stations.act("garage", AnswerLate(0.3))
@@ -270,16 +223,13 @@ def test_a_reply_that_lies_in_the_socket_is_heard_however_late_we_look(
 
 @needs_mosquitto
 def test_the_fifth_lost_datagram_ends_nothing(
-    launch: Launch,
-    controller: Controller,
-    stations: Simulator,
-    hurry: dict[str, str],
+    run: Run, controller: Controller, stations: Simulator, hurry: dict[str, str]
 ) -> None:
     """The published connector counts timeouts for ever and ends at five."""
     dead = {f"dead{number}": f"127.0.2.{number}" for number in range(60, 70)}
     counter = "dead60__connection__requests_unanswered"
     controller.select("garage__report 2__Input", counter)
-    with launch(dead | STATIONS, **(hurry | QUICK_VERDICT)):
+    with run(dead | STATIONS, **(hurry | QUICK_VERDICT)):
         # Ten stations, and each has left one request without answer.
         wait_until(lambda: controller.values(counter)[-1:] > [0])
 
@@ -289,7 +239,7 @@ def test_the_fifth_lost_datagram_ends_nothing(
 
 @needs_mosquitto
 def test_a_late_report_is_never_published_as_another_stations(
-    launch: Launch, controller: Controller, stations: Simulator
+    run: Run, controller: Controller, stations: Simulator
 ) -> None:
     """Who takes the next datagram for the answer mixes up stations."""
     keys = ("report 1__Serial", "report 2__State")
@@ -297,7 +247,7 @@ def test_a_late_report_is_never_published_as_another_stations(
     for name in STATIONS:
         stations.act(name, AnswerLate(0.7))
 
-    with launch(STATIONS, KEBA_P30_REPLY_TIMEOUT="0.3"):
+    with run(STATIONS, KEBA_P30_REPLY_TIMEOUT="0.3"):
         wait_until(
             lambda: all(
                 controller.values(f"{one}__report 2__State") for one in STATIONS
@@ -314,12 +264,12 @@ def test_a_late_report_is_never_published_as_another_stations(
 
 @needs_mosquitto
 def test_forged_answers_from_other_hosts_are_never_published(
-    launch: Launch, controller: Controller, stations: Simulator, port: int
+    run: Run, controller: Controller, stations: Simulator, port: int
 ) -> None:
     controller.select("garage__report 2__State", "garage__report 2__Input")
     with (
         PlainStation(ELSEWHERE, port, HERE) as forger,
-        launch(STATIONS) as connector,
+        run(STATIONS) as connector,
     ):
         controller.wait_for("garage__report 2__Input", 0)
 
@@ -338,14 +288,11 @@ def test_forged_answers_from_other_hosts_are_never_published(
 
 @needs_mosquitto
 def test_a_hundred_pushes_between_two_polls_are_a_hundred_values(
-    launch: Launch, controller: Controller, port: int
+    run: Run, controller: Controller, port: int
 ) -> None:
     """The published connector ends at the 21st."""
     controller.select("odd__report 3__E pres")
-    with (
-        odd_station(port) as odd,
-        launch(ODD, POLL_SECONDS="3600") as connector,
-    ):
+    with odd_station(port) as odd, run(ODD, POLL_SECONDS="3600") as connector:
         connector.wait_for_output("odd is online")
         wait_until(lambda: "report 3" in odd.requests)
         odd.say(b'{"E pres": 0}')
@@ -363,7 +310,7 @@ def test_a_hundred_pushes_between_two_polls_are_a_hundred_values(
 
 @needs_mosquitto
 def test_who_writes_a_command_learns_what_became_of_it(
-    launch: Launch, controller: Controller, port: int, hurry: dict[str, str]
+    run: Run, controller: Controller, port: int, hurry: dict[str, str]
 ) -> None:
     """TCH-OK was taken for success, and silence for nothing at all."""
     values = {
@@ -382,7 +329,7 @@ def test_who_writes_a_command_learns_what_became_of_it(
         curr_6000=b"TCH-ERR:not now\n",
         ena_1=b"",
     )
-    with station, launch(ODD, **(hurry | QUICK_VERDICT)) as connector:
+    with station, run(ODD, **(hurry | QUICK_VERDICT)) as connector:
         connector.wait_for_output("odd is online")
         controller.write_until_logged("odd__display", "hello", "hello: TCH-OK")
         for word, (value, _) in values.items():

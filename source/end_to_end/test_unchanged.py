@@ -1,11 +1,10 @@
 """PUBLISH_UNCHANGED_EVERY with a real broker that forgets."""
 
-from pathlib import Path
-
 import pytest
 
+from end_to_end.conftest import Launch
 from simulator import Simulator
-from testbed.connector_process import ConnectorProcess, Controller
+from testbed.connector_process import Controller
 from testbed.mosquitto import Mosquitto, wait_until
 
 pytestmark = pytest.mark.mosquitto
@@ -16,17 +15,11 @@ UPTIME = "garage__report 1__Sec"
 
 
 def test_a_broker_that_has_forgotten_gets_unchanged_values_again(
-    tmp_path: Path, broker: Mosquitto, hurry: dict[str, str]
+    launch: Launch, broker: Mosquitto, hurry: dict[str, str]
 ) -> None:
     with (
         Simulator(STATION, speed=10.0) as stations,
-        ConnectorProcess(
-            tmp_path,
-            broker.port,
-            STATION,
-            PUBLISH_UNCHANGED_EVERY="1000",
-            **hurry,
-        ),
+        launch(STATION, PUBLISH_UNCHANGED_EVERY="1000", **hurry),
     ):
         before = Controller(broker.observe("#"))
         before.select(PRODUCT, UPTIME)

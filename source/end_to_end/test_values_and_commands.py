@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.conftest import STATIONS
+from end_to_end.conftest import STATIONS, wait_for_all_datapoints
 from simulator import Simulator, pauses
 from testbed import short_pauses
 from testbed.connector_process import NAME, ConnectorProcess, Controller
@@ -67,14 +67,7 @@ def process(
         SEND_RAW_MESSAGE_TO_DB="TRUE",
         **short_pauses.settings_for(folder),
     ) as process:
-        observer.wait_for(
-            f"{NAME}/available_datapoints",
-            lambda message: all(
-                f"{station}__connection__online" in message.json["sensor"]
-                and f"{station}__report 3__P" in message.json["sensor"]
-                for station in STATIONS
-            ),
-        )
+        wait_for_all_datapoints(observer)
         yield process
 
 
@@ -97,32 +90,22 @@ def commands_since(asked: int, stations: Simulator) -> list[tuple[str, str]]:
     ]
 
 
-def test_values_of_both_stations_arrive_on_mqtt(
-    online: ConnectorProcess, controller: Controller
-) -> None:
-    controller.select(
-        "garage__report 2__State",
-        "yard__report 2__State",
-        "garage__connection__online",
-    )
-
-    controller.wait_for("garage__report 2__State", 3)
-    controller.wait_for("yard__report 2__State", 1)
-    controller.wait_for("garage__connection__online", True)
-
-
 def test_values_are_retained_and_carry_the_time_of_arrival(
     online: ConnectorProcess,
     controller: Controller,
     broker: Mosquitto,
     stations: Simulator,
 ) -> None:
-    serial = stations.stations["yard"].serial
-    controller.select("yard__report 1__Serial")
-    controller.wait_for("yard__report 1__Serial", serial)
+    serial = "yard__report 1__Serial"
+    controller.select(
+        serial, "garage__report 2__State", "garage__connection__online"
+    )
+    controller.wait_for("garage__report 2__State", 3)
+    controller.wait_for("garage__connection__online", True)
+    controller.wait_for(serial, stations.stations["yard"].serial)
 
-    late = broker.observe(controller.topic("yard__report 1__Serial"))
-    message = late.wait_for(controller.topic("yard__report 1__Serial"))
+    late = broker.observe(controller.topic(serial))
+    message = late.wait_for(controller.topic(serial))
 
     assert message.retain
     assert message.json["timestamp"] > 1_600_000_000_000

@@ -19,11 +19,7 @@ from connector.keba.protocol.messages import (
     parse_text,
 )
 from connector.tests.make_snapshots import COMMAND, snapshot_of
-from testbed.recordings import (
-    FOLDER,
-    Recording,
-    all_recordings,
-)
+from testbed.recordings import FOLDER, Recording, all_recordings
 
 each_recording = pytest.mark.parametrize(
     "recording", all_recordings(), ids=lambda recording: recording.name
@@ -96,8 +92,6 @@ def test_no_value_of_a_recording_is_lost(recording: Recording) -> None:
 
 
 @each_recording
-def test_the_values_of_a_recording_are_strict_json(
-    recording: Recording,
-) -> None:
+def test_the_values_of_recordings_are_strict_json(recording: Recording) -> None:
     parsed = parse_raw_message({"station": dict(recording.datagrams)})
     assert json.loads(json.dumps(parsed, allow_nan=False)) == parsed

@@ -9,12 +9,7 @@ from dotenv import dotenv_values
 from connector.diagnosis.causes import Code
 from connector.main import __version__
 from connector.settings import Settings
-from connector.tests.documents import (
-    README,
-    ROOT,
-    TROUBLESHOOTING,
-    written,
-)
+from connector.tests.documents import README, ROOT, TROUBLESHOOTING, written
 from pyconnector_template.settings import settings_of
 
 

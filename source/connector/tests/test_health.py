@@ -45,33 +45,20 @@ def check_as_docker_does(
     )
 
 
-def test_a_connector_that_has_just_beaten_is_well(
-    file: Path, clock: Clock
-) -> None:
+def test_a_connector_is_well_while_it_beats(file: Path, clock: Clock) -> None:
     HealthFile(file, lambda: True, clock).write()
     assert problem_of(file, clock.now + STALE_AFTER_S - 1) is None
-
-
-def test_a_connector_that_beats_no_more_is_unwell(
-    file: Path, clock: Clock
-) -> None:
-    HealthFile(file, lambda: True, clock).write()
     assert "15 s ago" in str(problem_of(file, clock.now + STALE_AFTER_S))
 
 
-def test_a_connector_that_is_not_well_does_not_beat(
-    file: Path, clock: Clock
-) -> None:
-    HealthFile(file, lambda: False, clock).write()
-    assert "not working yet" in str(problem_of(file, clock.now))
-
-
-def test_a_connector_that_recovers_is_well_again(
+def test_a_connector_that_is_not_well_does_not_beat_until_it_recovers(
     file: Path, clock: Clock
 ) -> None:
     is_well = [False]
     health_file = HealthFile(file, lambda: is_well[0], clock)
     health_file.write()
+    assert "not working yet" in str(problem_of(file, clock.now))
+
     is_well[0] = True
     clock.now += 1
     health_file.write()

@@ -72,43 +72,41 @@ def test_two_variables_are_enough() -> None:
     assert not settings.read_only
     assert not settings.send_raw_message_to_db
     assert not settings.debug
+    assert not settings.keba_p30_restore
+    assert settings.keba_p30_failsafe is None
 
 
-def test_every_variable_is_read() -> None:
-    settings = _read(
-        CONNECTOR_NAME="keba-garage",
-        MQTT_BROKER_PORT="8883",
-        POLL_SECONDS="7.5",
-        PUBLISH_UNCHANGED_EVERY="10",
-        SEND_RAW_MESSAGE_TO_DB="TRUE",
-        DEBUG="TRUE",
-        KEBA_P30_BIND_ADDRESS="127.0.0.1",
-        KEBA_P30_PORT="17090",
-        KEBA_P30_REPORTS="3, 1,100",
-        KEBA_P30_REPLY_TIMEOUT="0.5",
-        ACTUATOR_MAX_AGE_SECONDS="60",
-        READ_ONLY="true",
-        RFID_SALT="a long secret",
-        KEBA_P30_RESTORE="TRUE",
-        KEBA_P30_FAILSAFE='{"timeout": 60, "current": 6000}',
-    )
-    assert settings.connector_name == "keba-garage"
-    assert settings.mqtt_broker_port == 8883
-    assert settings.poll_seconds == 7.5
-    assert settings.publish_unchanged_every == 10
-    assert settings.send_raw_message_to_db
-    assert settings.debug
-    assert settings.keba_p30_bind_address == "127.0.0.1"
-    assert settings.keba_p30_port == 17090
-    assert settings.keba_p30_reports == (3, 1, 100)
-    assert settings.keba_p30_reply_timeout == 0.5
-    assert settings.actuator_max_age_seconds == 60
-    assert settings.read_only
-    assert settings.rfid_salt is not None
-    assert settings.rfid_salt == "a long secret"
-    assert not settings.rfid_plain
-    assert settings.keba_p30_restore
-    assert settings.keba_p30_failsafe == Failsafe(timeout=60, current=6000)
+FAILSAFE = '{"timeout": 60, "current": 6000}'
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "value"),
+    [
+        ("CONNECTOR_NAME", "keba-garage", "keba-garage"),
+        ("MQTT_BROKER_PORT", "8883", 8883),
+        ("POLL_SECONDS", "7.5", 7.5),
+        ("PUBLISH_UNCHANGED_EVERY", "10", 10),
+        ("SEND_RAW_MESSAGE_TO_DB", "TRUE", True),
+        ("DEBUG", "TRUE", True),
+        ("KEBA_P30_BIND_ADDRESS", "127.0.0.1", "127.0.0.1"),
+        ("KEBA_P30_PORT", "17090", 17090),
+        ("KEBA_P30_REPORTS", "3, 1", (3, 1)),
+        # Given twice, polled once.
+        ("KEBA_P30_REPORTS", "2,2,1", (2, 1)),
+        ("KEBA_P30_REPLY_TIMEOUT", "0.5", 0.5),
+        ("ACTUATOR_MAX_AGE_SECONDS", "60", 60),
+        ("READ_ONLY", "true", True),
+        ("RFID_SALT", "a long secret", "a long secret"),
+        ("RFID_PLAIN", "TRUE", True),
+        ("KEBA_P30_RESTORE", "TRUE", True),
+        ("KEBA_P30_FAILSAFE", FAILSAFE, Failsafe(timeout=60, current=6000)),
+    ],
+)
+def test_every_variable_is_read(
+    variable: str, text: str, value: object
+) -> None:
+    settings = _read(**{variable: text})
+    assert getattr(settings, variable.lower()) == value
 
 
 def test_an_empty_variable_counts_as_unset() -> None:
@@ -123,9 +121,7 @@ def test_settings_cannot_be_changed_afterwards() -> None:
 
 
 @pytest.mark.parametrize("value", ["true", "1", "yes", "FALSE", "on"])
-def test_bemcoms_old_switches_are_on_only_with_exactly_true(
-    value: str,
-) -> None:
+def test_bemcoms_old_switches_are_on_only_with_exactly_true(value: str) -> None:
     assert not _read(DEBUG=value, SEND_RAW_MESSAGE_TO_DB=value).debug
 
 
@@ -135,10 +131,6 @@ def test_a_poll_faster_than_keba_allows_starts_and_is_told() -> None:
         "POLL_SECONDS=1 is less than KEBA allows; polling every 5 s"
     )
     assert _warnings(POLL_SECONDS="5") == []
-
-
-def test_a_report_given_twice_is_polled_once() -> None:
-    assert _read(KEBA_P30_REPORTS="2,2,1").keba_p30_reports == (2, 1)
 
 
 # --- what is not read -------------------------------------------------------
@@ -240,24 +232,16 @@ def test_other_names_are_refused(name: str) -> None:
 
 
 def test_the_name_of_all_stations_is_reserved() -> None:
+    """`all__ena` goes to every station."""
     assert "'all' is a reserved name" in _complaint_about({"all": "keba"})
 
 
 @pytest.mark.parametrize(
     "host",
     [
-        "",
-        " ",
-        "192.168.0",
-        "192.168.0.256",
-        "192.168.0.99.1",
-        "192.168.0.099",
-        "192.168.0.99:7090",
-        "http://192.168.0.99",
-        "192.168.0.0/24",
-        "::1",
-        "two words",
-        "keba\n",
+        *("", " ", "two words", "keba\n", "::1", "192.168.0.0/24"),
+        *("192.168.0", "192.168.0.256", "192.168.0.99.1", "192.168.0.099"),
+        *("192.168.0.99:7090", "http://192.168.0.99"),
     ],
 )
 def test_what_is_no_address_and_no_name_is_refused(host: str) -> None:
@@ -339,9 +323,7 @@ def test_a_shared_name_is_noticed_whatever_its_capitals_and_form() -> None:
     ],
     ids=lambda text: f"{text:.12}",
 )
-def test_what_is_no_table_of_stations_is_refused_with_an_example(
-    text: str,
-) -> None:
+def test_what_is_no_table_is_refused_with_an_example(text: str) -> None:
     complaint = _complaint_about(text)
     assert "KEBA_P30_CHARGE_STATIONS" in complaint
     assert 'Example: KEBA_P30_CHARGE_STATIONS={"p30_garage"' in complaint
@@ -355,37 +337,24 @@ def test_all_mistakes_of_a_table_are_told_together() -> None:
         assert part in complaint
 
 
-def test_all_is_no_name_of_a_station() -> None:
-    """`all__ena` goes to every station."""
-    assert "'all' is a reserved name" in _complaint_about({"all": "keba"})
-
-
 # --- failsafe and cards -------------------------------------------------------
 
 
-def test_nothing_is_restored_or_armed_unless_asked_for() -> None:
-    settings = _read()
-    assert not settings.keba_p30_restore
-    assert settings.keba_p30_failsafe is None
-
-
-def test_failsafe_has_a_timeout_and_a_current_and_is_not_stored() -> None:
-    failsafe = _read(
-        KEBA_P30_FAILSAFE='{"timeout": 60, "current": 6000}'
-    ).keba_p30_failsafe
+@pytest.mark.parametrize(
+    ("more", "command", "controller_timeout"),
+    [
+        ({}, "failsafe 60 6000 0", None),
+        ({"store": True, "controller_timeout": 900}, "failsafe 60 6000 1", 900),
+    ],
+)
+def test_failsafe_is_stored_only_where_asked_for(
+    more: dict[str, object], command: str, controller_timeout: int | None
+) -> None:
+    text = json.dumps({"timeout": 60, "current": 6000, **more})
+    failsafe = _read(KEBA_P30_FAILSAFE=text).keba_p30_failsafe
     assert failsafe is not None
-    assert str(failsafe.command) == "failsafe 60 6000 0"
-    assert failsafe.controller_timeout is None
-
-
-def test_failsafe_is_stored_where_asked_for() -> None:
-    failsafe = _read(
-        KEBA_P30_FAILSAFE='{"timeout": 600, "current": 0, "store": true, '
-        '"controller_timeout": 900}'
-    ).keba_p30_failsafe
-    assert failsafe is not None
-    assert str(failsafe.command) == "failsafe 600 0 1"
-    assert failsafe.controller_timeout == 900
+    assert str(failsafe.command) == command
+    assert failsafe.controller_timeout == controller_timeout
 
 
 @pytest.mark.parametrize(
@@ -425,30 +394,23 @@ def test_the_salt_is_never_shown() -> None:
 # --- the mistakes -----------------------------------------------------------
 
 
+MISTAKES = {
+    "CONNECTOR_NAME": ["keba/garage"],
+    "MQTT_BROKER_HOST": ["mqtt://broker"],
+    "MQTT_BROKER_PORT": ["0", "mqtt"],
+    "POLL_SECONDS": ["0", "-5", "nan", "inf", "often"],
+    "KEBA_P30_BIND_ADDRESS": ["everywhere", "::"],
+    "KEBA_P30_PORT": ["65536"],
+    "KEBA_P30_REPORTS": ["4", "1;2", "1,,2", "all"],
+    "KEBA_P30_REPLY_TIMEOUT": ["0", "nan"],
+    "ACTUATOR_MAX_AGE_SECONDS": ["-1"],
+    "READ_ONLY": ["maybe"],
+}
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [
-        ("CONNECTOR_NAME", "keba/garage"),
-        ("MQTT_BROKER_HOST", "mqtt://broker"),
-        ("MQTT_BROKER_PORT", "0"),
-        ("MQTT_BROKER_PORT", "mqtt"),
-        ("POLL_SECONDS", "0"),
-        ("POLL_SECONDS", "-5"),
-        ("POLL_SECONDS", "nan"),
-        ("POLL_SECONDS", "inf"),
-        ("POLL_SECONDS", "often"),
-        ("KEBA_P30_BIND_ADDRESS", "everywhere"),
-        ("KEBA_P30_BIND_ADDRESS", "::"),
-        ("KEBA_P30_PORT", "65536"),
-        ("KEBA_P30_REPORTS", "4"),
-        ("KEBA_P30_REPORTS", "1;2"),
-        ("KEBA_P30_REPORTS", "1,,2"),
-        ("KEBA_P30_REPORTS", "all"),
-        ("KEBA_P30_REPLY_TIMEOUT", "0"),
-        ("KEBA_P30_REPLY_TIMEOUT", "nan"),
-        ("ACTUATOR_MAX_AGE_SECONDS", "-1"),
-        ("READ_ONLY", "maybe"),
-    ],
+    [(name, value) for name, values in MISTAKES.items() for value in values],
 )
 def test_a_mistake_names_variable_value_reason_and_example(
     variable: str, value: str
@@ -471,20 +433,14 @@ def test_a_missing_variable_is_required() -> None:
 
 
 def test_all_problems_are_told_at_once() -> None:
-    wrong = {
-        "MQTT_BROKER_PORT": "no",
-        "POLL_SECONDS": "no",
-        "KEBA_P30_BIND_ADDRESS": "no",
-        "KEBA_P30_PORT": "no",
-        "KEBA_P30_REPORTS": "no",
-        "KEBA_P30_REPLY_TIMEOUT": "no",
-        "KEBA_P30_CHARGE_STATIONS": "no",
-        "READ_ONLY": "no",
-        "MQTT_PASSWORD": "secret",
+    wrong = (MISTAKES.keys() | {"KEBA_P30_CHARGE_STATIONS"}) - {
+        "CONNECTOR_NAME",
+        "MQTT_BROKER_HOST",
+        "ACTUATOR_MAX_AGE_SECONDS",
     }
-    complaint = _complaint(**wrong)
+    complaint = _complaint(**dict.fromkeys(wrong, "no"), MQTT_PASSWORD="secret")
     assert complaint.startswith("9 settings are wrong:")
-    for variable in wrong.keys() - {"MQTT_PASSWORD"}:
+    for variable in wrong:
         assert f"{variable} = 'no'" in complaint
     assert "MQTT_USERNAME: is needed with MQTT_PASSWORD" in complaint
     assert "secret'" not in complaint

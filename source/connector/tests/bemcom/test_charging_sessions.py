@@ -82,29 +82,18 @@ def book() -> SessionBook:
 # --- which sessions are published -------------------------------------------
 
 
-def test_a_running_session_is_not_published(book: SessionBook) -> None:
+def test_a_session_is_published_once_at_its_end(book: SessionBook) -> None:
     station = Station()
     station.latest = _running(35)
-
     assert station.tell(book) == []
 
-
-def test_a_session_is_published_when_it_has_ended(book: SessionBook) -> None:
-    station = Station()
-    station.latest = _running(35)
-    station.tell(book)
-
     station.end(35)
-
     assert _numbers(station.tell(book)) == [35]
 
-
-def test_a_session_is_published_once(book: SessionBook) -> None:
-    station = Station()
-    station.end(35)
-    station.tell(book)
-
     assert all(station.tell(book) == [] for _ in range(5))
+    # After a restart report 100 is all zeros (UDP guide V2.01, page 19).
+    station.latest = NO_SESSION
+    assert station.tell(book) == []
 
 
 def test_sessions_of_a_downtime_are_fetched_and_published_oldest_first(
@@ -114,7 +103,9 @@ def test_sessions_of_a_downtime_are_fetched_and_published_oldest_first(
     station.latest = _running(38)
 
     assert _numbers(station.tell(book)) == [35, 36, 37]
-    assert station.asked == [101, 102, 103, 104]
+    for _ in range(5):
+        assert station.tell(book) == []
+    assert station.asked == [101, 102, 103, 104], "once"
 
 
 def test_thirty_sessions_are_fetched_and_no_more_is_asked_for(
@@ -125,18 +116,6 @@ def test_thirty_sessions_are_fetched_and_no_more_is_asked_for(
 
     assert _numbers(station.tell(book)) == [*range(31, 61)]
     assert station.asked == [*range(NEWEST_FINISHED, OLDEST_FINISHED + 1)]
-
-
-def test_the_past_is_fetched_once(book: SessionBook) -> None:
-    station = Station(37, 36)
-    station.latest = _running(38)
-    station.tell(book)
-    station.asked.clear()
-
-    for _ in range(5):
-        station.tell(book)
-
-    assert station.asked == []
 
 
 def test_a_session_that_began_and_ended_between_two_polls_is_found(
@@ -153,23 +132,10 @@ def test_a_session_that_began_and_ended_between_two_polls_is_found(
     assert _numbers(station.tell(book)) == [36, 37]
 
 
-def test_a_station_that_has_never_charged_has_no_sessions(
+def test_a_station_that_never_charged_has_no_sessions(
     book: SessionBook,
 ) -> None:
     assert Station().tell(book) == []
-
-
-def test_a_restart_of_the_station_publishes_nothing_again(
-    book: SessionBook,
-) -> None:
-    """Report 100 is all zeros then (UDP guide V2.01, page 19)."""
-    station = Station(35)
-    station.latest = _ended(35)
-    assert _numbers(station.tell(book)) == [35]
-
-    station.latest = NO_SESSION
-
-    assert station.tell(book) == []
 
 
 def test_what_was_heard_before_a_report_stayed_away_is_published(
@@ -198,9 +164,7 @@ def test_a_poll_on_the_way_back_publishes_no_newer_ones_first(
     assert _numbers(book.finished()) == [36, 37]
 
 
-def test_a_session_that_ends_on_the_way_back_comes_last(
-    book: SessionBook,
-) -> None:
+def test_a_session_ending_on_the_way_back_comes_last(book: SessionBook) -> None:
     book.take(LATEST_SESSION, _ended(37), NOW_MS)
     assert book.take(101, _ended(36), NOW_MS) == 102
 
@@ -251,8 +215,11 @@ def _session(**changes: Value) -> FinishedSession:
     return session
 
 
-def test_a_session_is_told_in_kwh_utc_and_words() -> None:
-    assert _values(timeQ=2) == {
+def test_a_session_is_told_in_kwh_utc_and_words_at_its_end() -> None:
+    session = _session(timeQ=2)
+
+    assert session.ended_at_ms == (ENDED_S + 35) * 1000
+    assert session.values == {
         "id": 35,
         "energy": pytest.approx(5.4321),
         "started": "2020-09-13T12:27:15Z",
@@ -263,32 +230,24 @@ def test_a_session_is_told_in_kwh_utc_and_words() -> None:
     }
 
 
-def test_the_end_of_a_session_is_its_timestamp() -> None:
-    assert _session().ended_at_ms == (ENDED_S + 35) * 1000
-
-
 @pytest.mark.parametrize(
-    ("quality", "word"),
+    ("field", "number", "key", "word"),
     [
-        (0, "none"),
-        (1, "not_synchronised"),
-        (2, "weak"),
-        (3, "strong"),
-        ("X", "strong"),
-        (7, 7),
+        ("timeQ", 0, "time_quality", "none"),
+        ("timeQ", 1, "time_quality", "not_synchronised"),
+        ("timeQ", 2, "time_quality", "weak"),
+        ("timeQ", 3, "time_quality", "strong"),
+        ("timeQ", "X", "time_quality", "strong"),
+        ("timeQ", 7, "time_quality", 7),
+        ("reason", 1, "reason", "unplugged"),
+        ("reason", 10, "reason", "rfid"),
+        ("reason", 5, "reason", 5),
     ],
 )
-def test_the_quality_of_the_times_is_told(quality: Value, word: Value) -> None:
-    assert _values(timeQ=quality)["time_quality"] == word
-
-
-@pytest.mark.parametrize(
-    ("reason", "word"), [(1, "unplugged"), (10, "rfid"), (5, 5)]
-)
-def test_the_reason_is_a_word_where_it_is_known(
-    reason: Value, word: Value
+def test_numbers_are_words_where_they_are_known(
+    field: str, number: Value, key: str, word: Value
 ) -> None:
-    assert _values(reason=reason)["reason"] == word
+    assert _values(**{field: number})[key] == word
 
 
 def test_times_since_the_start_of_the_station_are_converted() -> None:
@@ -301,18 +260,22 @@ def test_times_since_the_start_of_the_station_are_converted() -> None:
     assert session.values["time_quality"] == "uptime"
 
 
-def test_a_time_of_an_earlier_run_of_the_station_is_not_guessed() -> None:
-    session = _session(**{"started[s]": 100_000, "ended[s]": 110_000})
+@pytest.mark.parametrize(
+    "times",
+    [
+        # Of an earlier run of the station.
+        {"started[s]": 100_000, "ended[s]": 110_000},
+        # Since a start that nobody knows.
+        {"started[s]": 100, "ended[s]": 200, "Sec": None},
+    ],
+)
+def test_a_time_that_cannot_be_known_is_not_guessed(
+    times: dict[str, Value],
+) -> None:
+    session = _session(**times)
 
     assert session.ended_at_ms is None
-    assert "ended" not in session.values
-    assert "started" not in session.values
-
-
-def test_without_uptime_a_time_since_the_start_is_not_guessed() -> None:
-    session = _session(**{"started[s]": 100, "ended[s]": 200, "Sec": None})
-
-    assert session.ended_at_ms is None
+    assert not {"started", "ended"} & session.values.keys()
 
 
 @pytest.mark.parametrize("seconds", [2**32, 2**62, -1, "soon", 1.5, True])
@@ -334,54 +297,78 @@ def _running_since(number: int, began_s: int) -> dict[str, Value]:
     return _by_uptime(number, began_s, 0) | {"reason": 0}
 
 
-def _ends_s_ago(latest: Fields, *older: Fields) -> dict[int, int | None]:
-    """Return how long ago each session ended, newest first."""
+@pytest.mark.parametrize(
+    ("latest", "older", "ends_s_ago"),
+    [
+        # All of one run have their times.
+        (
+            _by_uptime(41, 4000, 5000),
+            [
+                _by_uptime(41, 4000, 5000),
+                _by_uptime(40, 2000, 4000),
+                _by_uptime(39, 100, 600),
+            ],
+            {41: 2200, 40: 3200, 39: 6600},
+        ),
+        # Who ended after a newer one began is of an earlier run.
+        (
+            _by_uptime(41, 100, 600),
+            [
+                _by_uptime(41, 100, 600),
+                _by_uptime(40, 1800, 5400),
+                _by_uptime(39, 50, 90),
+            ],
+            {41: 6600, 40: None, 39: None},
+        ),
+        # A running session tells of that as well.
+        (
+            _running_since(42, 300),
+            [_by_uptime(41, 100, 200), _by_uptime(40, 100, 301)],
+            {41: 7000, 40: None},
+        ),
+        # So do the zeros of a station that has charged nothing since its
+        # start (UDP guide V2.01, page 19),
+        (NO_SESSION, [_by_uptime(41, 100, 600)], {41: None}),
+        # and a session that has outlived a restart.
+        (
+            _running_since(42, UPTIME_S + 1),
+            [_by_uptime(41, 100, 600)],
+            {41: None},
+        ),
+        # A clock tells the times of any run.
+        (
+            NO_SESSION,
+            [_ended(41), _ended(40)],
+            {
+                41: NOW_MS // 1000 - ENDED_S - 41,
+                40: NOW_MS // 1000 - ENDED_S - 40,
+            },
+        ),
+    ],
+    ids=[
+        "one run",
+        "an earlier run",
+        "running",
+        "nothing charged",
+        "outlived",
+        "clock",
+    ],
+)
+def test_times_since_the_start_count_for_this_run_of_the_station_alone(
+    latest: Fields, older: list[Fields], ends_s_ago: dict[int, int | None]
+) -> None:
     station = Station()
     station.latest = latest
     station.finished = [dict(fields) for fields in older]
-    return {
-        session.number: None
-        if session.ended_at_ms is None
-        else (NOW_MS - session.ended_at_ms) // 1000
-        for session in reversed(station.tell(SessionBook()))
-    }
 
+    sessions = station.tell(SessionBook())
 
-def test_sessions_of_one_run_of_the_station_all_have_their_times() -> None:
-    newest = _by_uptime(41, 4000, 5000)
-
-    assert _ends_s_ago(
-        newest, newest, _by_uptime(40, 2000, 4000), _by_uptime(39, 100, 600)
-    ) == {41: 2200, 40: 3200, 39: 6600}
-
-
-def test_who_ended_after_a_newer_one_began_is_of_an_earlier_run() -> None:
-    newest = _by_uptime(41, 100, 600)
-
-    assert _ends_s_ago(
-        newest, newest, _by_uptime(40, 1800, 5400), _by_uptime(39, 50, 90)
-    ) == {41: 6600, 40: None, 39: None}
-
-
-def test_a_running_session_tells_of_an_earlier_run_as_well() -> None:
-    assert _ends_s_ago(
-        _running_since(42, 300),
-        _by_uptime(41, 100, 200),
-        _by_uptime(40, 100, 301),
-    ) == {41: 7000, 40: None}
-
-
-def test_where_nothing_was_charged_since_the_start_all_is_of_earlier_runs() -> (
-    None
-):
-    """Report 100 is all zeros then (UDP guide V2.01, page 19)."""
-    assert _ends_s_ago(NO_SESSION, _by_uptime(41, 100, 600)) == {41: None}
-
-
-def test_what_was_before_a_session_that_outlived_a_restart_is_unknown() -> None:
-    assert _ends_s_ago(
-        _running_since(42, UPTIME_S + 1), _by_uptime(41, 100, 600)
-    ) == {41: None}
+    assert {
+        one.number: None
+        if one.ended_at_ms is None
+        else (NOW_MS - one.ended_at_ms) // 1000
+        for one in sessions
+    } == ends_s_ago
 
 
 def test_a_session_of_an_earlier_run_keeps_its_other_values() -> None:
@@ -401,13 +388,6 @@ def test_a_session_of_an_earlier_run_keeps_its_other_values() -> None:
     }
 
 
-def test_a_clock_tells_the_times_of_any_run_of_the_station() -> None:
-    assert _ends_s_ago(NO_SESSION, _ended(41), _ended(40)) == {
-        41: NOW_MS // 1000 - ENDED_S - 41,
-        40: NOW_MS // 1000 - ENDED_S - 40,
-    }
-
-
 def test_a_report_out_of_turn_spoils_no_times(book: SessionBook) -> None:
     newest = _by_uptime(41, 4000, 5000)
     book.take(LATEST_SESSION, newest, NOW_MS)
@@ -419,11 +399,7 @@ def test_a_report_out_of_turn_spoils_no_times(book: SessionBook) -> None:
 
     ends = {one.number: one.ended_at_ms for one in book.finished()}
 
-    assert ends == {
-        32: None,
-        40: NOW_MS - 4_200_000,
-        41: NOW_MS - 2_200_000,
-    }
+    assert ends == {32: None, 40: NOW_MS - 4_200_000, 41: NOW_MS - 2_200_000}
 
 
 _SCALAR = (
@@ -482,15 +458,11 @@ def test_a_session_in_texts_is_the_same_as_one_in_numbers() -> None:
     assert in_texts.finished() == sessions
 
 
-def test_uptimes_in_texts_are_seconds_or_milliseconds() -> None:
-    """Seen as ``"<s>000"``, see quirk 38."""
-    for started, ended in (("80000", "85000"), ("80000000", "85000000")):
-        book = SessionBook()
-        times: dict[str, Value] = {"started[s]": started, "ended[s]": ended}
-        book.take(LATEST_SESSION, _ended(7) | times, NOW_MS)
-        book.give_up(NEWEST_FINISHED)
+@pytest.mark.parametrize("milli", ["", "000"])
+def test_uptimes_in_texts_are_seconds_or_milliseconds(milli: str) -> None:
+    """Seen as ``"<s>000"``."""
+    times = {"started[s]": f"80000{milli}", "ended[s]": f"85000{milli}"}
+    session = _session(**times)
 
-        (session,) = book.finished()
-
-        assert session.ended_at_ms == NOW_MS - (90_000 - 85_000) * 1000
-        assert session.values["time_quality"] == "uptime"
+    assert session.ended_at_ms == NOW_MS - (90_000 - 85_000) * 1000
+    assert session.values["time_quality"] == "uptime"

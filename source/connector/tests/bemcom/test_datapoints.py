@@ -127,9 +127,7 @@ def test_the_search_finds_whole_groups(group: str) -> None:
     }
 
 
-def test_numbers_of_reports_repeated_serials_and_uptimes_are_unimportant() -> (
-    None
-):
+def test_report_numbers_repeated_serials_and_uptimes_are_unimportant() -> None:
     unimportant = {one.key for one in TABLE if one.is_unimportant}
 
     assert unimportant == {

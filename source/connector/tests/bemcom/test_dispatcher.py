@@ -6,14 +6,10 @@ from hypothesis import strategies as st
 
 from connector.bemcom.actuators import ACTUATORS, FLEET_WORDS
 from connector.bemcom.dispatcher import CommandDispatcher
-from connector.keba.protocol.commands import (
-    Command,
-    Enable,
-    Milliampere,
-    SetCurrent,
-)
+from connector.keba.protocol.commands import Command
 from connector.keba.station.events import CommandNotSent, Event, Outcome
 from connector.settings import Station
+from connector.tests.keba.commands import OFF, amperes
 
 STATIONS = {
     "garage": Station(host="192.0.2.1"),
@@ -63,9 +59,7 @@ def test_the_key_names_station_and_command(
 ) -> None:
     dispatcher.send_command("north_yard__curr", "16000")
 
-    assert gateway.submitted == [
-        ("north_yard", SetCurrent(Milliampere(16_000)))
-    ]
+    assert gateway.submitted == [("north_yard", amperes(16))]
 
 
 @pytest.mark.parametrize(
@@ -99,8 +93,7 @@ def only_result(gateway: NotingGateway) -> CommandNotSent:
 
 
 def test_a_refused_value_is_told_with_datapoint_value_and_range(
-    dispatcher: CommandDispatcher,
-    gateway: NotingGateway,
+    dispatcher: CommandDispatcher, gateway: NotingGateway
 ) -> None:
     dispatcher.send_command("garage__curr", 5999)
 
@@ -118,7 +111,7 @@ def test_a_station_may_have_a_lower_limit_than_kebas(
     dispatcher.send_command("north_yard__curr", 20_000)
     dispatcher.send_command("garage__curr", 20_000)
 
-    assert gateway.submitted == [("garage", SetCurrent(Milliampere(20_000)))]
+    assert gateway.submitted == [("garage", amperes(20))]
     assert "16000" in only_result(gateway).detail
 
 
@@ -152,10 +145,7 @@ def test_one_value_can_go_to_all_stations(
 ) -> None:
     dispatcher.send_command("all__ena", 0)
 
-    assert gateway.submitted == [
-        ("garage", Enable(on=False)),
-        ("north_yard", Enable(on=False)),
-    ]
+    assert gateway.submitted == [("garage", OFF), ("north_yard", OFF)]
 
 
 def test_a_value_for_all_keeps_the_limit_of_each(

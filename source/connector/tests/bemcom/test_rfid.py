@@ -34,9 +34,7 @@ def test_the_rest_of_the_text_stays_as_it_is(mask: TagMask) -> None:
     assert text.replace(_tag_in(text), TAG) == REPORT
 
 
-def test_equal_cards_stay_equal_however_they_are_spelled(
-    mask: TagMask,
-) -> None:
+def test_equal_cards_stay_equal_however_they_are_spelled(mask: TagMask) -> None:
     assert mask.apply(REPORT) == mask.apply(REPORT)
     upper = mask.apply(REPORT.replace(TAG, TAG.upper()))
     assert _tag_in(upper) == _tag_in(mask.apply(REPORT))
@@ -65,16 +63,12 @@ def test_another_salt_gives_another_hash(mask: TagMask) -> None:
     ],
     ids=["padded", "capitals", "blanks", "answer to start", "twice"],
 )
-def test_a_tag_is_found_however_firmware_prints_it(
-    mask: TagMask, text: str
-) -> None:
+def test_a_tag_is_found_however_it_is_printed(mask: TagMask, text: str) -> None:
     assert TAG not in mask.apply(text)
 
 
 @pytest.mark.parametrize("tag", ["04a2b3c4d5e680", "12345678", "card 7"])
-def test_a_tag_of_another_length_is_hashed_as_well(
-    mask: TagMask, tag: str
-) -> None:
+def test_a_tag_of_another_length_is_hashed_too(mask: TagMask, tag: str) -> None:
     assert tag not in mask.apply(REPORT.replace(TAG, tag))
 
 
@@ -100,9 +94,7 @@ def test_tags_stay_plain_only_where_that_is_said() -> None:
 
 
 @pytest.mark.parametrize("salt", [None, ""])
-def test_a_forgotten_salt_hides_the_tags_all_the_same(
-    salt: str | None,
-) -> None:
+def test_a_forgotten_salt_hides_the_tags_all_the_same(salt: str | None) -> None:
     mask = TagMask(salt)
 
     assert TAG not in mask.apply(REPORT)
@@ -116,9 +108,7 @@ def test_without_a_salt_nobody_can_link_two_runs() -> None:
 # --- hashes are no cards ----------------------------------------------------
 
 
-def test_what_stands_in_the_place_of_a_card_is_known_again(
-    mask: TagMask,
-) -> None:
+def test_what_stands_in_place_of_a_card_is_known_again(mask: TagMask) -> None:
     hashed = _tag_in(mask.apply(REPORT))
 
     assert mask.is_hash(hashed)

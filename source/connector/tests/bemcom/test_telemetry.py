@@ -16,11 +16,6 @@ from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
 from connector.diagnosis.causes import Code
 from connector.diagnosis.site import SiteFacts
 from connector.keba.io.gateway import Delivery, GatewayError
-from connector.keba.protocol.commands import (
-    Enable,
-    Milliampere,
-    SetCurrent,
-)
 from connector.keba.station.events import (
     CommandFinished,
     CommandNotSent,
@@ -35,10 +30,12 @@ from connector.keba.station.events import (
     UnknownSender,
 )
 from connector.tests.diagnosis.links import LINKS
+from connector.tests.keba.commands import OFF, ON, amperes
 from testbed.recordings import all_texts
 
 ARRIVED_AT_MS = 1_600_000_000_000
 REPORT_3 = '{"ID": "3", "U1": 230, "P": 5000}'
+ONLINE = ConnectionState("garage", True, LINKS[Code.OK], None, 0, 0)
 
 
 class ScriptedStations:
@@ -121,24 +118,23 @@ def handle(flow: PlainFlow, event: Event) -> None:
     flow.telemetry.handle(Delivery(event, ARRIVED_AT_MS))
 
 
+def hear(
+    flow: PlainFlow, number: int, text: str, station: str = "garage"
+) -> None:
+    handle(flow, ReportReceived(station, f"report {number}", text))
+
+
 # --- datagrams --------------------------------------------------------
 
 
-def test_a_report_becomes_values_under_the_published_keys(
+def test_a_report_becomes_values_with_the_time_of_its_datagram(
     flow: PlainFlow,
 ) -> None:
-    handle(flow, ReportReceived("garage", "report 3", REPORT_3))
+    hear(flow, 3, REPORT_3)
 
     values = flow.values()
     assert values["garage__report 3__U1"] == 230
     assert values["garage__report 3__P"] == 5000
-
-
-def test_values_carry_the_time_at_which_the_datagram_came(
-    flow: PlainFlow,
-) -> None:
-    handle(flow, ReportReceived("garage", "report 3", REPORT_3))
-
     assert {timestamp for _, timestamp in flow.published} == {ARRIVED_AT_MS}
 
 
@@ -148,24 +144,21 @@ def test_a_push_is_a_value_of_the_report_it_belongs_to(flow: PlainFlow) -> None:
     assert flow.values()["garage__report 3__E pres"] == 1945
 
 
-def test_the_raw_message_has_the_published_form(flow: PlainFlow) -> None:
-    event = ReportReceived("garage", "report 3", REPORT_3)
-
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [
+        (ReportReceived("garage", "report 3", REPORT_3), "report 3"),
+        (StatusReceived("garage", REPORT_3), "status"),
+    ],
+)
+def test_the_raw_message_has_the_published_form(
+    flow: PlainFlow, event: Event, name: str
+) -> None:
     assert flow.telemetry.receive_raw_msg(Delivery(event, ARRIVED_AT_MS)) == {
         "payload": {
-            "raw_message": {"garage": {"report 3": REPORT_3}},
+            "raw_message": {"garage": {name: REPORT_3}},
             "timestamp": ARRIVED_AT_MS,
         }
-    }
-
-
-def test_the_raw_message_of_a_push_stands_under_status(flow: PlainFlow) -> None:
-    event = StatusReceived("garage", '{"E pres": 1945}')
-
-    raw_message = flow.telemetry.receive_raw_msg(Delivery(event, ARRIVED_AT_MS))
-
-    assert raw_message["payload"]["raw_message"] == {
-        "garage": {"status": '{"E pres": 1945}'}
     }
 
 
@@ -174,7 +167,7 @@ def test_the_tag_of_a_card_is_hidden_before_anything_else_sees_it() -> None:
     tag = "e3f76b8d00000000"
     report = f'{{"ID": "100", "Session ID": 7, "RFID tag": "{tag}"}}'
 
-    handle(flow, ReportReceived("garage", "report 100", report))
+    hear(flow, 100, report)
 
     assert flow.raw_messages
     assert tag not in json.dumps([flow.raw_messages, flow.published])
@@ -184,7 +177,7 @@ def test_tags_are_in_the_open_only_where_that_was_said() -> None:
     flow = PlainFlow(tag_mask=TagMask(is_plain=True))
     report = '{"ID": "100", "RFID tag": "e3f76b8d00000000"}'
 
-    handle(flow, ReportReceived("garage", "report 100", report))
+    hear(flow, 100, report)
 
     assert flow.values()["garage__report 100__RFID tag"] == "e3f76b8d00000000"
 
@@ -192,25 +185,16 @@ def test_tags_are_in_the_open_only_where_that_was_said() -> None:
 def test_a_stored_message_of_the_published_connector_can_be_replayed(
     flow: PlainFlow,
 ) -> None:
-    stored = {
-        "payload": {
-            "raw_message": {
-                "garage": {
-                    "report 1": '{"ID": "1", "Serial": "12345678"}',
-                    "report 3": REPORT_3,
-                }
-            },
-            "timestamp": 7,
-        }
-    }
+    report_1 = '{"ID": "1", "Serial": "12345678"}'
+    reports = {"report 1": report_1, "report 3": REPORT_3}
+    stored = {"payload": {"raw_message": {"garage": reports}, "timestamp": 7}}
 
     parsed = flow.telemetry.parse_raw_msg(stored)["payload"]
 
     assert parsed["timestamp"] == 7
-    assert parsed["parsed_message"]["garage"]["report 1"]["Serial"] == (
-        "12345678"
-    )
-    assert parsed["parsed_message"]["garage"]["report 3"]["P"] == 5000
+    garage = parsed["parsed_message"]["garage"]
+    assert garage["report 1"]["Serial"] == "12345678"
+    assert garage["report 3"]["P"] == 5000
 
 
 def test_parsing_leaves_the_raw_message_as_it_was(flow: PlainFlow) -> None:
@@ -281,7 +265,7 @@ def test_the_datapoints_of_a_station_that_invents_fields_are_bounded(
     flow: PlainFlow, caplog: pytest.LogCaptureFixture
 ) -> None:
     for number in range(20):
-        handle(flow, ReportReceived("garage", "report 2", inventions(number)))
+        hear(flow, 2, inventions(number))
 
     new = [key for key in flow.values() if "__new " in key]
     assert len(new) == MAX_UNKNOWN_KEYS
@@ -293,11 +277,11 @@ def test_a_station_that_invents_fields_goes_on_telling_the_known_ones(
     flow: PlainFlow,
 ) -> None:
     for number in range(20):
-        handle(flow, ReportReceived("garage", "report 2", inventions(number)))
+        hear(flow, 2, inventions(number))
     flow.published.clear()
-    handle(flow, ReportReceived("garage", "report 2", inventions(20)))
-    handle(flow, ReportReceived("garage", "report 3", REPORT_3))
-    handle(flow, ReportReceived("yard", "report 2", inventions(0)))
+    hear(flow, 2, inventions(20))
+    hear(flow, 3, REPORT_3)
+    hear(flow, 2, inventions(0), "yard")
 
     values = flow.values()
     assert values["garage__report 2__State"] == 3
@@ -310,30 +294,21 @@ def test_what_a_station_invents_can_be_replayed(flow: PlainFlow) -> None:
     for number in range(20):
         event = ReportReceived("garage", "report 2", inventions(number))
         handle(flow, event)
-        raw_message = flow.telemetry.receive_raw_msg(
-            Delivery(event, ARRIVED_AT_MS)
-        )
-        parsed = flow.telemetry.parse_raw_msg(raw_message)["payload"][
-            "parsed_message"
-        ]
-        assert len(parsed["garage"]["report 2"]) == 102
+        delivery = Delivery(event, ARRIVED_AT_MS)
+        raw_message = flow.telemetry.receive_raw_msg(delivery)
+        payload = flow.telemetry.parse_raw_msg(raw_message)["payload"]
+        assert len(payload["parsed_message"]["garage"]["report 2"]) == 102
 
 
 # --- the other news ---------------------------------------------------
 
 
 def test_the_state_of_the_connection_is_published(flow: PlainFlow) -> None:
-    handle(
-        flow,
-        ConnectionState(
-            station="garage",
-            online=False,
-            link=LINKS[Code.NO_REPLY],
-            last_seen_at=2.5,
-            requests_sent=9,
-            requests_unanswered=4,
-        ),
+    offline = replace(ONLINE, online=False, link=LINKS[Code.NO_REPLY])
+    seen = replace(
+        offline, last_seen_at=2.5, requests_sent=9, requests_unanswered=4
     )
+    handle(flow, seen)
 
     values = flow.values()
     assert values["garage__connection__online"] is False
@@ -343,55 +318,36 @@ def test_the_state_of_the_connection_is_published(flow: PlainFlow) -> None:
     assert values["garage__connection__requests_unanswered"] == 4
 
 
-def test_a_station_that_was_never_seen_has_no_last_seen(
-    flow: PlainFlow,
-) -> None:
-    handle(
-        flow,
-        ConnectionState(
-            station="garage",
-            online=False,
-            link=LINKS[Code.NAME_UNRESOLVED],
-            last_seen_at=None,
-            requests_sent=0,
-            requests_unanswered=0,
-        ),
-    )
+def test_a_station_that_was_not_seen_has_no_last_seen(flow: PlainFlow) -> None:
+    handle(flow, replace(ONLINE, online=False, last_seen_at=None))
 
     assert "garage__connection__last_seen" not in flow.values()
 
 
-IN_WORDS = (Outcome.REJECTED, Outcome.INVALID)
-
-
 @pytest.mark.parametrize(
-    "outcome", [one for one in Outcome if one not in IN_WORDS]
+    ("event", "result"),
+    [
+        *(
+            (CommandFinished("garage", ON, one), str(one))
+            for one in Outcome
+            if one not in (Outcome.REJECTED, Outcome.INVALID)
+        ),
+        (
+            CommandFinished("garage", ON, Outcome.REJECTED, "not now"),
+            "rejected: not now",
+        ),
+        (
+            CommandNotSent("garage", "ena", Outcome.INVALID, "2 is…"),
+            "invalid: 2 is…",
+        ),
+    ],
 )
 def test_what_became_of_a_command_is_published(
-    flow: PlainFlow, outcome: Outcome
+    flow: PlainFlow, event: Event, result: str
 ) -> None:
-    handle(flow, CommandFinished("garage", Enable(on=True), outcome))
+    handle(flow, event)
 
-    assert flow.values()["garage__results__ena"] == str(outcome)
-
-
-def test_a_refusal_is_published_in_the_stations_words(flow: PlainFlow) -> None:
-    handle(
-        flow,
-        CommandFinished("garage", Enable(on=True), Outcome.REJECTED, "not now"),
-    )
-
-    assert flow.values()["garage__results__ena"] == "rejected: not now"
-
-
-def test_a_value_that_was_not_sent_is_published_with_our_reason(
-    flow: PlainFlow,
-) -> None:
-    handle(
-        flow, CommandNotSent("garage", "curr", Outcome.INVALID, "5999 mA is…")
-    )
-
-    assert flow.values()["garage__results__curr"] == "invalid: 5999 mA is…"
+    assert flow.values()["garage__results__ena"] == result
 
 
 @pytest.mark.parametrize(
@@ -406,6 +362,33 @@ def test_news_without_a_value_is_logged_only(
 
     assert flow.published == []
     assert len(caplog.records) == 1
+
+
+def test_a_session_that_runs_brings_the_reports_of_those_before(
+    flow: PlainFlow,
+) -> None:
+    running = '{"ID": "100", "Session ID": 8, "ended[s]": 0}'
+    hear(flow, 100, running)
+
+    assert flow.stations.asked == [("garage", 101)]
+
+
+@pytest.mark.parametrize(("is_pushed", "hints"), [(False, 1), (True, 0)])
+def test_changes_that_nobody_has_pushed_hint_at_another_client(
+    flow: PlainFlow,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    is_pushed: bool,
+    hints: int,
+) -> None:
+    for state in (1, 3, 1, 3):
+        if is_pushed:
+            handle(flow, StatusReceived("garage", f'{{"State": {state}}}'))
+        hear(flow, 2, f'{{"ID": "2", "State": {state}}}')
+
+    told = "no status messages come here"
+    lines = [line for line in caplog.messages if told in line]
+    assert len(lines) == hints
 
 
 # --- the thread -------------------------------------------------------
@@ -462,7 +445,7 @@ def test_the_verdict_of_an_older_command_does_not_replace_a_newer_refusal(
 ) -> None:
     """`curr 16000`, then `curr 0`, which is refused at once."""
     refusal = CommandNotSent("garage", "curr", Outcome.INVALID, "0 mA")
-    limit = SetCurrent(Milliampere(16_000))
+    limit = amperes(16)
     flow.refused.add(("garage", "curr"))
     handle(flow, refusal)
     handle(flow, CommandFinished("garage", limit, Outcome.APPLIED))
@@ -474,7 +457,7 @@ def test_a_status_message_brings_the_report_that_explains_it(
     flow: PlainFlow,
 ) -> None:
     report_2 = '{"ID": "2", "State": 3, "Enable user": 1, "Enable sys": 1}'
-    handle(flow, ReportReceived("garage", "report 2", report_2))
+    hear(flow, 2, report_2)
 
     handle(flow, StatusReceived("garage", '{"State": 5}'))
 
@@ -490,9 +473,9 @@ def test_a_station_that_may_charge_again_is_a_warning(
 ) -> None:
     """sem-community#763: it did so after 600 s, with 6 A."""
     text = SOMEBODY_ELSES_FAILSAFE % current
-    handle(flow, ReportReceived("garage", "report 2", text))
+    hear(flow, 2, text)
 
-    off = Enable(on=False)
+    off = OFF
     handle(flow, CommandFinished("garage", off, Outcome.APPLIED))
 
     told = [
@@ -515,19 +498,14 @@ ENABLED = DISABLED_BELOW_A_LIMIT.replace('user": 0', 'user": 1').replace(
 )
 
 
-ONLINE = ConnectionState("garage", True, LINKS[Code.OK], None, 0, 0)
-
-
 def _reason(flow: PlainFlow) -> object:
     return flow.values()["garage__readings__not_charging_reason"]
 
 
 def _stopped_below_its_limit(flow: PlainFlow) -> None:
-    handle(flow, ReportReceived("garage", "report 2", ENABLED))
-    handle(
-        flow, ReportReceived("garage", "report 3", '{"ID": "3", "E pres": 7}')
-    )
-    handle(flow, ReportReceived("garage", "report 2", DISABLED_BELOW_A_LIMIT))
+    hear(flow, 2, ENABLED)
+    hear(flow, 3, '{"ID": "3", "E pres": 7}')
+    hear(flow, 2, DISABLED_BELOW_A_LIMIT)
 
 
 def test_a_report_that_is_waited_for_and_stays_out_ends_the_waiting(
@@ -546,11 +524,11 @@ def test_a_report_100_renews_what_rests_on_it(flow: PlainFlow) -> None:
     """The energy is that of the session before: the limit still waits."""
     _stopped_below_its_limit(flow)
     energy = '{"ID": "3", "E pres": 20010}'
-    handle(flow, ReportReceived("garage", "report 3", energy))
+    hear(flow, 3, energy)
     assert _reason(flow) == "energy_limit"
 
     session = '{"ID": "100", "Session ID": 7, "E pres": 20010, "ended[s]": 9}'
-    handle(flow, ReportReceived("garage", "report 100", session))
+    hear(flow, 100, session)
 
     assert _reason(flow) == "disabled"
 
@@ -562,7 +540,7 @@ def test_a_failsafe_of_ours_that_nobody_feeds_renews_what_rests_on_it(
         '{"ID": "2", "State": 5, "Plug": 7, "Enable user": 1, "Enable sys": 0, '
         '"Max curr": 0, "Tmo FS": 30, "Curr FS": 0}'
     )
-    handle(flow, ReportReceived("garage", "report 2", text))
+    hear(flow, 2, text)
     assert _reason(flow) == "station"
 
     starved = FailsafeFacts(is_ours=True, is_starved=True)
@@ -576,7 +554,7 @@ def test_a_failsafe_of_ours_that_nobody_feeds_renews_what_rests_on_it(
 
 def test_only_the_way_back_waits_for_a_session_report(flow: PlainFlow) -> None:
     session = '{"ID": "100", "Session ID": 7, "ended[s]": 1600000000}'
-    handle(flow, ReportReceived("garage", "report 100", session))
+    hear(flow, 100, session)
 
     handle(flow, ReportUnanswered("garage", "report 3"))
     assert "garage__session__id" not in flow.values()

@@ -32,7 +32,7 @@ def test_fields_of_newer_firmware_are_kept_time_and_again(
         )
 
 
-def test_what_goes_beyond_the_limit_is_removed_and_told(
+def test_what_is_beyond_the_limit_is_removed_and_told(
     garage: UnknownKeys,
 ) -> None:
     assert not garage.limit({"report 2": {"State": 3, "new": 1}})

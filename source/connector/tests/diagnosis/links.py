@@ -11,8 +11,7 @@ LINKS: Mapping[Code, LinkFacts] = {
     Code.NAME_UNRESOLVED: LinkFacts(is_resolved=False),
     Code.SEND_ERROR: LinkFacts(is_silent=True, send_error=errno.EPERM),
     Code.ANSWERS_ELSEWHERE: LinkFacts(
-        is_silent=True,
-        elsewhere=Elsewhere("192.168.0.77", 7090, "12345678"),
+        is_silent=True, elsewhere=Elsewhere("192.168.0.77", 7090, "12345678")
     ),
     Code.NOTHING_LISTENS: LinkFacts(
         is_silent=True,

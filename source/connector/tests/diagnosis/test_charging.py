@@ -1,6 +1,6 @@
 """Why a station does not charge, and what limits it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -32,7 +32,9 @@ PLUGGED = {
 }
 STOPPED = {"State": 5, "Enable sys": 0, "Max curr": 0}
 DISABLED = {**STOPPED, "Enable user": 0}
+ENERGY_REACHED = {**DISABLED, "Setenergy": 5_000}
 ARMED = {"Tmo FS": 30, "Curr FS": 6_000}
+COUNTING_DOWN = {"Curr timer": 10_000, "Tmo CT": 300}
 X1_OPEN = {"DIP-Sw1": "0xA5", "Input": 0}
 
 Changes = Mapping[str, object]
@@ -55,13 +57,6 @@ def _told(facts: StationFacts) -> tuple[str | None, str | None]:
     return not_charging_reason(facts), limited_by(facts)
 
 
-def _without(*keys: str) -> StationFacts:
-    facts = _facts(STOPPED)
-    for key in keys:
-        del facts.fields[key]
-    return facts
-
-
 # --- the rows, from top to bottom ------------
 
 
@@ -70,26 +65,58 @@ def _without(*keys: str) -> StationFacts:
     [
         ({"State": 0}, "starting_up", "hardware"),
         ({"State": 4, "Error1": 6}, "error", "hardware"),
+        ({"State": 1, "Plug": 0, "Max curr": 0}, "no_vehicle", "hardware"),
+        # A cable is no vehicle; one is there before its plug is locked.
+        ({"State": 1, "Plug": 1, "Max curr": 0}, "no_vehicle", "hardware"),
         ({"State": 1, "Plug": 3, "Max curr": 0}, "no_vehicle", "hardware"),
-        (
-            {"State": 1, "Plug": 0, "Curr HW": 0, "Max curr": 0},
-            "no_vehicle",
-            "none",
-        ),
+        ({"Plug": 5}, "vehicle", "hardware"),
+        ({"Plug": 3, "Curr HW": 0, "Max curr": 0}, "no_vehicle", "none"),
         ({**STOPPED, "Authreq": 1}, "authorization", "authorization"),
-        ({**DISABLED, "Setenergy": 5_000}, "energy_limit", "energy"),
+        (ENERGY_REACHED, "energy_limit", "energy"),
         (DISABLED, "disabled", "disabled"),
+        # The energy limit is not reached, or somebody has enabled again.
+        ({**DISABLED, "Setenergy": 5_001}, "disabled", "disabled"),
+        ({"State": 3, "Setenergy": 5_000}, "", "hardware"),
         ({**STOPPED, **X1_OPEN}, "input", "input"),
+        # A failsafe without current is not blamed for an open contact.
+        ({**STOPPED, **X1_OPEN, **ARMED, "Curr FS": 0}, "input", "input"),
+        # The contact is closed, or X1 not in use.
+        ({**STOPPED, **X1_OPEN, "Input": 1}, "station", "station"),
+        ({**STOPPED, "Input": 0}, "station", "station"),
+        ({"Enable sys": 0, "Max curr": 6_000, **ARMED}, "failsafe", "failsafe"),
+        # The hardware limits the failsafe current as well.
+        ({"Enable sys": 0, **ARMED, "Curr FS": 32_000}, "failsafe", "failsafe"),
+        # sem-community#763: it charges by its failsafe, though it is disabled,
+        # which it stays in all other respects.
         (
-            {"Enable sys": 0, "Max curr": 6_000, **ARMED},
-            "failsafe",
+            {**DISABLED, **ARMED, "State": 3, "Max curr": 6_000},
+            "",
             "failsafe",
         ),
+        ({**DISABLED, **ARMED}, "disabled", "disabled"),
+        # evcc#7950: armed, fed, and it charges normally.
+        ({"State": 3, **ARMED, "Curr FS": 16_000}, "", "hardware"),
         (STOPPED, "station", "station"),
         ({"State": 5, "Max curr": 0}, "interrupted", "hardware"),
         ({}, "vehicle", "hardware"),
         ({"State": 1, "Max curr": 0}, "unknown", "hardware"),
+        ({"State": 1}, "unknown", "hardware"),
+        ({"State": 2, "Max curr": 0}, "unknown", "hardware"),
         ({"State": 3}, "", "hardware"),
+        # What limits a station that may charge.
+        ({"Curr user": 16_000}, "vehicle", "hardware"),
+        ({"Curr user": 10_000}, "vehicle", "user"),
+        ({"Curr user": 10_000, "Curr timer": 8_000}, "vehicle", "user"),
+        ({"Curr user": 10_000, "Curr timer": 10_000}, "vehicle", "timer"),
+        # A timer that still counts down limits nothing.
+        (COUNTING_DOWN, "vehicle", "hardware"),
+        ({**COUNTING_DOWN, "Curr user": 10_000}, "vehicle", "user"),
+        # Numbers may come as texts.
+        (
+            {key: str(value) for key, value in ENERGY_REACHED.items()},
+            "energy_limit",
+            "energy",
+        ),
     ],
 )
 def test_each_row_has_its_evidence(
@@ -116,55 +143,13 @@ def test_the_first_row_that_holds_is_told() -> None:
         assert not_charging_reason(facts) == reason
 
 
-@pytest.mark.parametrize("plug", [0, 1, 3])
-def test_a_cable_is_no_vehicle(plug: int) -> None:
-    assert not_charging_reason(_facts({"Plug": plug})) == "no_vehicle"
-
-
-@pytest.mark.parametrize("plug", [5, 7])
-def test_a_vehicle_is_one_before_its_plug_is_locked(plug: int) -> None:
-    assert not_charging_reason(_facts({"Plug": plug})) == "vehicle"
-
-
 # --- the limits ------------
 
 
-@pytest.mark.parametrize(
-    ("changes", "limit"),
-    [
-        ({"Curr user": 63_000}, "hardware"),
-        ({"Curr user": 16_000}, "hardware"),
-        ({"Curr user": 10_000}, "user"),
-        ({"Curr user": 10_000, "Curr timer": 8_000}, "user"),
-        ({"Curr user": 10_000, "Curr timer": 10_000}, "timer"),
-        ({"Curr HW": 0}, "none"),
-    ],
-)
-def test_a_station_that_may_charge_is_limited_by(
-    changes: Changes, limit: str
-) -> None:
-    assert limited_by(_facts(changes)) == limit
-
-
-def test_a_timer_that_still_counts_down_limits_nothing() -> None:
-    waiting: Changes = {"Curr timer": 10_000, "Tmo CT": 300}
-
-    assert limited_by(_facts(waiting)) == "hardware"
-    assert limited_by(_facts(waiting, {"Curr user": 10_000})) == "user"
-
-
 def test_every_limit_can_be_told() -> None:
-    assert set(LIMITS) == {
-        "none",
-        "hardware",
-        "user",
-        "timer",
-        "failsafe",
-        "energy",
-        "authorization",
-        "disabled",
-        "input",
-        "station",
+    assert {*LIMITS} == {
+        *("none", "hardware", "user", "timer", "failsafe", "energy"),
+        *("authorization", "disabled", "input", "station"),
     }
 
 
@@ -198,27 +183,13 @@ def test_the_same_energy_as_in_the_last_session_can_be_reached_again() -> None:
     assert _told(facts) == ("energy_limit", "energy")
 
 
-def test_report_100_tells_that_the_energy_is_of_a_session_that_has_ended() -> (
-    None
-):
+def test_report_100_tells_that_the_energy_is_of_an_ended_session() -> None:
     facts = _facts(DISABLED, {"Setenergy": 20_000, "E pres": 65_302})
     facts.note_session({"E pres": 65_302, "ended[s]": 1_551_996_000})
     assert not_charging_reason(facts) == "disabled"
 
     facts.note_session({"E pres": 65_302, "ended[s]": "0"})
     assert not_charging_reason(facts) == "energy_limit"
-
-
-def test_an_energy_limit_that_is_not_reached_has_stopped_nothing() -> None:
-    facts = _facts(DISABLED, {"Setenergy": 5_001})
-
-    assert _told(facts) == ("disabled", "disabled")
-
-
-def test_a_reached_limit_stops_nobody_who_has_enabled_again() -> None:
-    facts = _facts({"State": 3, "Setenergy": 5_000})
-
-    assert _told(facts) == ("", "hardware")
 
 
 # --- failsafe ------------
@@ -230,35 +201,6 @@ def test_a_failsafe_without_current_is_told_only_if_nobody_fed_it() -> None:
 
     facts.failsafe = FailsafeFacts(is_ours=True, is_starved=True)
     assert _told(facts) == ("failsafe", "failsafe")
-
-
-def test_a_failsafe_without_current_is_not_blamed_for_an_open_contact() -> None:
-    facts = _facts(STOPPED, X1_OPEN, {"Tmo FS": 30, "Curr FS": 0})
-
-    assert _told(facts) == ("input", "input")
-
-
-def test_an_armed_failsafe_that_is_fed_limits_nothing() -> None:
-    """evcc#7950: Tmo FS 30, Curr FS 16000 while it charges normally."""
-    facts = _facts({"State": 3, "Tmo FS": 30, "Curr FS": 16_000})
-
-    assert _told(facts) == ("", "hardware")
-
-
-def test_a_disabled_station_that_charges_by_its_failsafe_is_limited_by_it() -> (
-    None
-):
-    """sem-community#763; disabled it stays in all other respects."""
-    again = {"State": 3, "Enable user": 0, "Enable sys": 0, "Max curr": 6_000}
-
-    assert _told(_facts(ARMED, again)) == ("", "failsafe")
-    assert _told(_facts(ARMED, DISABLED)) == ("disabled", "disabled")
-
-
-def test_the_hardware_limits_the_failsafe_current_as_well() -> None:
-    facts = _facts({"Enable sys": 0, "Tmo FS": 30, "Curr FS": 32_000})
-
-    assert limited_by(facts) == "failsafe"
 
 
 # --- what is older than the news ------------
@@ -295,11 +237,17 @@ def test_a_reached_limit_is_not_taken_for_disabled_until_report_3() -> None:
     assert _told(facts) == ("energy_limit", "energy")
 
 
-def test_disabled_below_its_limit_is_told_with_the_next_report_3() -> None:
+@pytest.mark.parametrize("report_3_comes", [True, False])
+def test_disabled_below_its_limit_is_told_with_the_next_report_3_or_without(
+    *, report_3_comes: bool
+) -> None:
     facts = _facts({"ID": "2", "State": 3, "Setenergy": 9_000})
     facts.note_fields({"ID": "2", **DISABLED})
 
-    facts.note_fields({"ID": "3", "E pres": 5_050})
+    if report_3_comes:
+        facts.note_fields({"ID": "3", "E pres": 5_050})
+    else:
+        facts.note_missing("report 3")
 
     assert _told(facts) == ("disabled", "disabled")
 
@@ -316,36 +264,6 @@ def test_at_the_start_nothing_is_told_before_report_3() -> None:
     assert _told(facts) == ("energy_limit", "energy")
 
 
-def test_a_report_3_that_stays_out_is_not_waited_for() -> None:
-    facts = _facts({"ID": "2", "State": 3, "Setenergy": 9_000})
-    facts.note_fields({"ID": "2", **DISABLED})
-
-    facts.note_missing("report 3")
-
-    assert _told(facts) == ("disabled", "disabled")
-
-
-# --- the contact at X1 ------------
-
-
-def test_an_open_contact_that_is_not_in_use_forbids_nothing() -> None:
-    assert not_charging_reason(_facts(STOPPED, {"Input": 0})) == "station"
-
-
-def test_a_closed_contact_forbids_nothing() -> None:
-    facts = _facts(STOPPED, X1_OPEN, {"Input": 1})
-
-    assert not_charging_reason(facts) == "station"
-
-
-def test_a_bmw_station_has_both_switch_blocks_in_one_field() -> None:
-    facts = _facts(STOPPED)
-    del facts.fields["DIP-Sw1"]
-    facts.note_fields({"DIP-Sw": "0xA600"})
-
-    assert not_charging_reason(facts) == "input"
-
-
 # --- what firmware does not send ------------
 
 
@@ -353,66 +271,40 @@ def test_nothing_is_told_before_anything_is_known() -> None:
     assert _told(StationFacts("garage")) == (None, None)
 
 
-def test_firmware_without_the_newer_fields_is_judged_by_what_it_sends() -> None:
-    newer = (
-        "DIP-Sw1",
-        "AuthON",
-        "Authreq",
-        "Curr timer",
-        "Tmo CT",
-        "Setenergy",
-    )
-    facts = _without(*newer)
-    assert _told(facts) == ("station", "station")
-
-    _report_2(facts, {"Enable user": 0})
-    assert _told(facts) == ("disabled", "disabled")
-
-    _report_2(facts, {"Enable user": 1, "Enable sys": 1, "Curr user": 8_000})
-    assert _told(facts) == ("interrupted", "user")
+NEWER = ("DIP-Sw1", "AuthON", "Authreq", "Curr timer", "Tmo CT", "Setenergy")
 
 
-def test_a_missing_enable_sys_forbids_nothing() -> None:
-    assert not_charging_reason(_without("Enable sys")) == "interrupted"
+@pytest.mark.parametrize(
+    ("missing", "changes", "told"),
+    [
+        (NEWER, STOPPED, ("station", "station")),
+        (NEWER, DISABLED, ("disabled", "disabled")),
+        (NEWER, {"State": 5, "Curr user": 8_000}, ("interrupted", "user")),
+        (["Enable sys"], STOPPED, ("interrupted", None)),
+        # Neither disabled for sure, nor interrupted though enabled.
+        (["Enable user"], STOPPED, ("unknown", None)),
+        (["Enable user"], {**STOPPED, **X1_OPEN}, ("input", "input")),
+        (["Plug"], STOPPED, ("station", "station")),
+        (["Input"], {**STOPPED, **X1_OPEN}, ("station", "station")),
+        (["E pres"], {**DISABLED, "Setenergy": 1}, ("disabled", "disabled")),
+        # A BMW station has both switch blocks in one field.
+        (
+            ["DIP-Sw1"],
+            {**STOPPED, "Input": 0, "DIP-Sw": "0xA600"},
+            ("input", "input"),
+        ),
+    ],
+)
+def test_firmware_without_some_fields_is_judged_by_what_it_sends(
+    missing: Sequence[str],
+    changes: Changes,
+    told: tuple[str | None, str | None],
+) -> None:
+    facts = _facts(changes)
+    for key in missing:
+        del facts.fields[key]
 
-
-def test_without_enable_user_nobody_knows_who_has_stopped_it() -> None:
-    """It is neither disabled for sure, nor interrupted though enabled."""
-    assert _told(_without("Enable user")) == ("unknown", None)
-
-
-def test_without_enable_user_an_open_contact_is_one() -> None:
-    facts = _facts(STOPPED, X1_OPEN)
-    del facts.fields["Enable user"]
-
-    assert _told(facts) == ("input", "input")
-
-
-def test_a_missing_plug_is_no_vehicle_that_is_away() -> None:
-    assert not_charging_reason(_without("Plug")) == "station"
-
-
-def test_a_missing_input_is_no_open_contact() -> None:
-    facts = _facts(STOPPED, X1_OPEN)
-    del facts.fields["Input"]
-
-    assert not_charging_reason(facts) == "station"
-
-
-def test_a_missing_energy_is_none() -> None:
-    facts = _facts(DISABLED, {"Setenergy": 1})
-    del facts.fields["E pres"]
-
-    assert not_charging_reason(facts) == "disabled"
-
-
-def test_numbers_that_come_as_text_are_numbers() -> None:
-    fields: Changes = {key: str(value) for key, value in DISABLED.items()}
-
-    assert _told(_facts(fields, {"Setenergy": "5000"})) == (
-        "energy_limit",
-        "energy",
-    )
+    assert _told(facts) == told
 
 
 @pytest.mark.parametrize("value", [None, True, "X", 1.5])

@@ -6,12 +6,7 @@ import pytest
 
 from connector.diagnosis.causes import CAUSES, Code, Severity
 from connector.diagnosis.facts import INCIDENT_COUNTS_FOR, StationFacts
-from connector.diagnosis.findings import (
-    Finding,
-    diagnose,
-    remember,
-    sentence,
-)
+from connector.diagnosis.findings import Finding, diagnose, remember, sentence
 from connector.diagnosis.site import SiteFacts
 from connector.keba.station.events import (
     AnsweredLate,
@@ -19,11 +14,7 @@ from connector.keba.station.events import (
     ForeignRequestHeard,
     LinkFacts,
 )
-from connector.tests.diagnosis.test_charging import (
-    DISABLED,
-    PLUGGED,
-    STOPPED,
-)
+from connector.tests.diagnosis.test_charging import DISABLED, PLUGGED, STOPPED
 
 SILENT = LinkFacts(is_silent=True)
 
@@ -45,12 +36,9 @@ def _only(facts: StationFacts) -> Finding:
     return finding
 
 
-def test_a_station_that_charges_has_no_finding() -> None:
+def test_a_station_that_charges_or_has_no_vehicle_has_no_finding() -> None:
     assert diagnose([_station()]) == []
-
-
-def test_a_station_without_a_vehicle_has_no_finding() -> None:
-    assert _codes(_station(State=1, Plug=3)) == []
+    assert diagnose([_station(State=1, Plug=3)]) == []
 
 
 def test_a_finding_says_what_shows_it_and_what_to_do() -> None:
@@ -114,16 +102,14 @@ def test_a_request_from_the_address_of_a_station_is_a_clue() -> None:
     assert "'report 2'" in finding.evidence
 
 
-def test_our_own_failsafe_is_no_clue() -> None:
+@pytest.mark.parametrize(
+    "failsafe", [FailsafeFacts(is_ours=True), FailsafeFacts(is_fed=True)]
+)
+def test_a_failsafe_that_we_have_armed_or_feed_is_no_clue(
+    failsafe: FailsafeFacts,
+) -> None:
     facts = _station(Tmo_FS=30, Curr_FS=16_000)
-    facts.failsafe = FailsafeFacts(is_ours=True)
-
-    assert _codes(facts) == []
-
-
-def test_what_our_own_commands_feed_is_no_clue() -> None:
-    facts = _station(Tmo_FS=30, Curr_FS=16_000)
-    facts.failsafe = FailsafeFacts(is_fed=True)
+    facts.failsafe = failsafe
 
     assert _codes(facts) == []
 
@@ -161,31 +147,25 @@ def test_a_client_that_asked_once_is_history_some_day() -> None:
     assert _codes(facts) == []
 
 
-def test_a_disabled_station_may_charge_again_by_its_failsafe() -> None:
-    """sem-community#763: after 600 s, with 6 A."""
-    facts = _station(**DISABLED, Tmo_FS=600, Curr_FS=6_000)
+@pytest.mark.parametrize(
+    ("current", "failsafe", "may_charge_again"),
+    [
+        # sem-community#763: after 600 s, with 6 A.
+        (6_000, FailsafeFacts(), True),
+        # Whoever arms a station has to feed it.
+        (6_000, FailsafeFacts(is_ours=True), True),
+        (6_000, FailsafeFacts(is_ours=True, is_fed=True), False),
+        (0, FailsafeFacts(), False),
+    ],
+)
+def test_a_disabled_station_may_charge_again_by_its_failsafe(
+    current: int, failsafe: FailsafeFacts, *, may_charge_again: bool
+) -> None:
+    facts = _station(**DISABLED, Tmo_FS=600, Curr_FS=current)
+    facts.failsafe = failsafe
 
-    assert _codes(facts) == [Code.DISABLED, Code.MAY_CHARGE_AGAIN]
-
-
-def test_a_failsafe_that_we_feed_starts_nothing() -> None:
-    facts = _station(**DISABLED, Tmo_FS=600, Curr_FS=6_000)
-    facts.failsafe = FailsafeFacts(is_ours=True, is_fed=True)
-
-    assert _codes(facts) == [Code.DISABLED]
-
-
-def test_who_arms_a_station_and_does_not_feed_it_is_warned() -> None:
-    facts = _station(**DISABLED, Tmo_FS=600, Curr_FS=6_000)
-    facts.failsafe = FailsafeFacts(is_ours=True)
-
-    assert _codes(facts) == [Code.DISABLED, Code.MAY_CHARGE_AGAIN]
-
-
-def test_a_failsafe_without_current_starts_nothing() -> None:
-    facts = _station(**DISABLED, Tmo_FS=600, Curr_FS=0)
-
-    assert _codes(facts) == [Code.DISABLED]
+    assert _codes(facts)[0] is Code.DISABLED
+    assert (Code.MAY_CHARGE_AGAIN in _codes(facts)) is may_charge_again
 
 
 def test_a_report_that_stays_out_is_named() -> None:

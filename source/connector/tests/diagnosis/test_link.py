@@ -22,10 +22,7 @@ P40 = "KC-P40-16EU0-00000000"
     [
         (LinkFacts(), Code.OK),
         (LinkFacts(is_resolved=False), Code.NAME_UNRESOLVED),
-        (
-            LinkFacts(is_silent=True, send_error=errno.EPERM),
-            Code.SEND_ERROR,
-        ),
+        (LinkFacts(is_silent=True, send_error=errno.EPERM), Code.SEND_ERROR),
         (LinkFacts(is_silent=True, elsewhere=MOVED), Code.ANSWERS_ELSEWHERE),
         (LinkFacts(is_silent=True, unreachable=REFUSED), Code.NOTHING_LISTENS),
         (LinkFacts(is_silent=True, unreachable=NO_DEVICE), Code.NO_REPLY),
@@ -41,28 +38,21 @@ P40 = "KC-P40-16EU0-00000000"
             LinkFacts(is_deaf=True, is_udp_switch_on=True),
             Code.NEEDS_POWER_CYCLE,
         ),
+        # A P40 has no switch to be told of.
+        (LinkFacts(product=P40, is_deaf=True), Code.UNSUPPORTED_MODEL),
+        # Another station is told before its model and its switch.
+        (
+            LinkFacts(
+                serial="2", expected_serial="1", product=P40, is_deaf=True
+            ),
+            Code.WRONG_SERIAL,
+        ),
+        # An answer from elsewhere counts only while the address is silent.
+        (LinkFacts(elsewhere=MOVED), Code.OK),
     ],
 )
 def test_each_row_has_its_evidence(link: LinkFacts, cause: Code) -> None:
     assert link_cause(link) is cause
-
-
-def test_a_p40_that_answers_report_1_only_has_no_switch_to_be_told_of() -> None:
-    link = LinkFacts(product=P40, is_deaf=True)
-
-    assert link_cause(link) is Code.UNSUPPORTED_MODEL
-
-
-def test_another_station_is_told_before_its_model_and_its_switch() -> None:
-    link = LinkFacts(serial="2", expected_serial="1", product=P40, is_deaf=True)
-
-    assert link_cause(link) is Code.WRONG_SERIAL
-
-
-def test_an_answer_from_elsewhere_counts_only_while_the_address_is_silent() -> (
-    None
-):
-    assert link_cause(LinkFacts(elsewhere=MOVED)) is Code.OK
 
 
 @pytest.mark.parametrize(

@@ -25,18 +25,11 @@ def test_changes_without_a_push_hint_at_another_client(
     polls = [CHARGING, IDLE, CHARGING]
     assert len(polls) == CHANGES_BEFORE_HINT
 
+    assert not watch.is_suspected
     assert [watch.note_report(poll) for poll in polls] == [False, False, True]
 
 
-def test_values_that_do_not_change_hint_at_nothing(
-    watch: MissedPushDetector,
-) -> None:
-    assert not any(watch.note_report(IDLE) for _ in range(100))
-
-
-def test_changes_that_were_pushed_hint_at_nothing(
-    watch: MissedPushDetector,
-) -> None:
+def test_pushed_changes_hint_at_nothing(watch: MissedPushDetector) -> None:
     for poll in [CHARGING, IDLE] * 20:
         watch.note_push(poll)
         assert not watch.note_report(poll)
@@ -49,13 +42,27 @@ def test_any_push_shows_that_they_come_to_us(watch: MissedPushDetector) -> None:
         watch.note_push({"Plug": poll["Plug"]})
 
 
-def test_fields_that_are_never_pushed_hint_at_nothing(
-    watch: MissedPushDetector,
+@pytest.mark.parametrize(
+    "polls",
+    [
+        [IDLE] * 100,
+        # These are never pushed.
+        [IDLE | {"Sec": n, "Curr user": n} for n in range(100)],
+        # A new session begins at zero.
+        [{"E pres": energy} for energy in (65_302, 0, 0, 90, 90, 150)],
+    ],
+    ids=["no change", "fields that are never pushed", "a new session"],
+)
+def test_what_needs_no_push_hints_at_nothing(
+    watch: MissedPushDetector, polls: list[dict[str, int]]
 ) -> None:
-    for seconds in range(100):
-        assert not watch.note_report(
-            IDLE | {"Sec": seconds, "Curr user": seconds}
-        )
+    assert not any(watch.note_report(poll) for poll in polls)
+
+
+def test_the_first_report_is_no_change() -> None:
+    watch = MissedPushDetector()
+
+    assert not any(watch.note_report({"State": n}) for n in range(3))
 
 
 def test_the_hint_comes_again_only_after_as_many_changes(
@@ -66,12 +73,6 @@ def test_the_hint_comes_again_only_after_as_many_changes(
     hints = [watch.note_report(poll) for poll in polls]
 
     assert hints.count(True) == 2
-
-
-def test_the_first_report_is_no_change() -> None:
-    watch = MissedPushDetector()
-
-    assert not any(watch.note_report({"State": n}) for n in range(3))
 
 
 # --- energy ------------
@@ -96,15 +97,10 @@ def test_energy_whose_steps_are_told_hints_at_nothing(
         assert not watch.note_report(energy)
 
 
-def test_a_new_session_begins_at_zero_and_hints_at_nothing(
-    watch: MissedPushDetector,
-) -> None:
-    for energy in (65_302, 0, 0, 90, 90, 150):
-        assert not watch.note_report({"E pres": energy})
-
-
 def test_a_message_ends_the_suspicion(watch: MissedPushDetector) -> None:
-    for poll in [CHARGING, IDLE, CHARGING]:
+    watch.note_report(CHARGING)
+    assert watch.is_suspected
+    for poll in [IDLE, CHARGING]:
         watch.note_report(poll)
     assert watch.is_found
 

@@ -19,9 +19,7 @@ def site() -> SiteFacts:
     return SiteFacts()
 
 
-def test_the_state_of_a_connection_tells_link_and_failsafe(
-    site: SiteFacts,
-) -> None:
+def test_the_connection_tells_link_and_failsafe(site: SiteFacts) -> None:
     state = ConnectionState(
         station="garage",
         online=False,
@@ -38,29 +36,18 @@ def test_the_state_of_a_connection_tells_link_and_failsafe(
     assert site.station("garage").failsafe.is_ours
 
 
+@pytest.mark.parametrize("report", ["report 3", "report 100"])
 def test_a_report_that_stays_out_is_missing_until_it_comes(
-    site: SiteFacts,
+    site: SiteFacts, report: str
 ) -> None:
-    site.note(ReportUnanswered("garage", "report 3"), 5)
-    assert site.station("garage").missing == {"report 3": 5}
+    site.note(ReportUnanswered("garage", report), 5)
+    assert site.station("garage").missing == {report: 5}
 
-    site.note(ReportReceived("garage", "report 3", "{}"), 9)
-
+    site.note(ReportReceived("garage", report, "{}"), 9)
     assert site.station("garage").missing == {}
 
 
-def test_a_report_of_a_session_is_missing_until_it_comes(
-    site: SiteFacts,
-) -> None:
-    site.note(ReportUnanswered("garage", "report 100"), 5)
-    site.note(ReportReceived("garage", "report 100", "{}"), 9)
-
-    assert site.station("garage").missing == {}
-
-
-def test_what_stayed_out_during_silence_is_asked_for_anew(
-    site: SiteFacts,
-) -> None:
+def test_what_stayed_out_in_silence_is_asked_for_anew(site: SiteFacts) -> None:
     """Nobody asks for report 1 again where only 2 and 3 are polled."""
     facts = site.station("garage")
     facts.note_connection(LINKS[Code.NO_REPLY], FailsafeFacts())

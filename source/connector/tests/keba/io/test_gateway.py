@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Self, TypeVar
 
 import pytest
@@ -22,13 +22,6 @@ from connector.keba.io.gateway import (
     Gateway,
     GatewayError,
 )
-from connector.keba.protocol.commands import (
-    Enable,
-    Milliampere,
-    Seconds,
-    SetCurrent,
-    SetFailsafe,
-)
 from connector.keba.station.events import (
     AddressShared,
     CommandAnswered,
@@ -41,6 +34,7 @@ from connector.keba.station.events import (
     UnknownSender,
 )
 from connector.keba.station.station import StationOptions
+from connector.tests.keba.commands import FAILSAFE, OFF, ON, TEN_AMPERES
 from connector.tests.keba.station.conversation import TCH_OK, report
 
 pytestmark = pytest.mark.io
@@ -52,8 +46,6 @@ ELSEWHERE = "127.0.2.9"
 
 DEADLINE_S = 5.0
 PUSH = b'{"E pres": 1945}'
-TEN_AMPERES = SetCurrent(Milliampere(10_000))
-
 log = logging.getLogger("test_gateway")
 
 SomeEvent = TypeVar("SomeEvent")
@@ -133,7 +125,20 @@ def _nothing_outlives_its_test() -> Iterator[None]:
 
 
 def make_gateway(port: int, **stations: str) -> Gateway:
-    return Gateway(stations, bind_address=HERE, port=port, log=log)
+    gateway = Gateway(stations, bind_address=HERE, port=port, log=log)
+    gateway._clock = Clock()
+    return gateway
+
+
+def clock_of(gateway: Gateway) -> Clock:
+    assert isinstance(gateway._clock, Clock)
+    return gateway._clock
+
+
+def leap(gateway: Gateway, seconds: float) -> None:
+    """Let the gateway's time leap ahead, and the gateway look."""
+    clock_of(gateway).leap(seconds)
+    let_it_look(gateway)
 
 
 @contextmanager
@@ -143,6 +148,26 @@ def opened(gateway: Gateway) -> Iterator[Gateway]:
         yield gateway
     finally:
         gateway.close()
+
+
+def running(port: int, **stations: str) -> AbstractContextManager[Gateway]:
+    return opened(make_gateway(port, **stations))
+
+
+@pytest.fixture
+def gateway(port: int, garage: PlainStation) -> Iterator[Gateway]:
+    """A gateway that talks to the garage."""
+    with running(port, garage=GARAGE) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def both(
+    port: int, garage: PlainStation, yard: PlainStation
+) -> Iterator[Gateway]:
+    """A gateway that talks to garage and yard."""
+    with running(port, garage=GARAGE, yard=YARD) as gateway:
+        yield gateway
 
 
 def next_of(
@@ -198,21 +223,19 @@ def test_what_has_come_is_handed_over_together_but_not_endlessly(
 
 
 def test_requests_come_from_the_port_that_replies_go_to(
-    port: int, garage: PlainStation
+    gateway: Gateway, garage: PlainStation
 ) -> None:
-    with opened(make_gateway(port, garage=GARAGE)):
-        assert garage.hear() == "report 1"  # `hear` looks at the source
+    assert garage.hear() == "report 1"  # `hear` looks at the source
 
 
 def test_a_reply_becomes_an_event_with_the_time_of_its_arrival(
-    port: int, garage: PlainStation
+    gateway: Gateway, garage: PlainStation
 ) -> None:
-    with opened(make_gateway(port, garage=GARAGE)) as gateway:
-        garage.hear()
-        before_ms = time.time_ns() // 1_000_000
-        garage.say(report(1, Product="KC-P30"))
+    garage.hear()
+    before_ms = time.time_ns() // 1_000_000
+    garage.say(report(1, Product="KC-P30"))
 
-        delivery = gateway.next_event(DEADLINE_S)
+    delivery = gateway.next_event(DEADLINE_S)
 
     assert delivery is not None
     assert isinstance(delivery.event, ReportReceived)
@@ -220,37 +243,35 @@ def test_a_reply_becomes_an_event_with_the_time_of_its_arrival(
 
 
 def test_all_stations_are_asked_without_waiting_for_each_other(
-    port: int, garage: PlainStation, yard: PlainStation
+    both: Gateway, garage: PlainStation, yard: PlainStation
 ) -> None:
-    with opened(make_gateway(port, garage=GARAGE, yard=YARD)):
-        yard.answer_round()  # while the garage says nothing
-        assert garage.hear() == "report 1"
+    yard.answer_round()  # while the garage says nothing
+    assert garage.hear() == "report 1"
 
 
 def test_a_command_wakes_the_thread_at_once(
-    port: int, garage: PlainStation
+    gateway: Gateway, garage: PlainStation
 ) -> None:
-    with opened(make_gateway(port, garage=GARAGE)) as gateway:
-        garage.answer_round()
-        let_it_look(gateway)  # now it would sleep until the next round
+    garage.answer_round()
+    let_it_look(gateway)  # now it would sleep until the next round
 
-        gateway.submit("garage", TEN_AMPERES)
+    gateway.submit("garage", TEN_AMPERES)
 
-        assert garage.hear() == "curr 10000"
-        garage.say(TCH_OK)
+    assert garage.hear() == "curr 10000"
+    garage.say(TCH_OK)
 
 
 def test_commands_of_many_threads_all_arrive(
     port: int, garage: PlainStation, yard: PlainStation
 ) -> None:
     stations = {"garage": garage, "yard": yard}
-    with opened(make_gateway(port, garage=GARAGE, yard=YARD)) as gateway:
+    with running(port, garage=GARAGE, yard=YARD) as gateway:
         garage.answer_round()
         yard.answer_round()
         threads = [
             threading.Thread(target=gateway.submit, args=(name, command))
             for name in stations
-            for command in (TEN_AMPERES, Enable(on=True))
+            for command in (TEN_AMPERES, ON)
         ]
         for thread in threads:
             thread.start()
@@ -271,7 +292,7 @@ def test_what_one_look_brings_is_handed_over_at_its_end(port: int) -> None:
         return []
 
     unknown = UnknownSender(ELSEWHERE)
-    with opened(make_gateway(port)) as gateway:
+    with running(port) as gateway:
         gateway._inbox.put(lambda _: [unknown])
         gateway._hand_in(report_and_linger)
         assert is_looking.wait(DEADLINE_S)
@@ -291,7 +312,7 @@ def test_an_unknown_station_is_the_callers_mistake(port: int) -> None:
 
 
 def test_no_event_is_no_error(port: int) -> None:
-    with opened(make_gateway(port)) as gateway:
+    with running(port) as gateway:
         assert gateway.next_event(0.0) is None
 
 
@@ -357,28 +378,26 @@ def test_a_station_that_could_not_be_disarmed_in_time_is_named(
     port: int, garage: PlainStation, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After `ena 0` KEBA wants two seconds of silence."""
-    armed = SetFailsafe(Seconds(60), Milliampere(6000))
     gateway = Gateway(
         {"garage": GARAGE},
         bind_address=HERE,
         port=port,
-        options=StationOptions(failsafe=armed),
+        options=StationOptions(failsafe=FAILSAFE),
         log=log,
     )
+    unarmed = report(2, Tmo_FS=0, Curr_FS=0)
     answers = {
         "report 1": report(1),
-        "report 2": report(2, Tmo_FS=0, Curr_FS=0),
+        "report 2": unarmed,
         "report 3": report(3),
-        str(armed): TCH_OK,
-        "ena 0": TCH_OK,
     }
     with opened(gateway):
         last = ""
         while last != "ena 0":
             last = garage.hear()
-            if last == str(armed):
-                gateway.submit("garage", Enable(on=False))
-            garage.say(answers[last])
+            if last == str(FAILSAFE):
+                gateway.submit("garage", OFF)
+            garage.say(answers.get(last, TCH_OK))
 
     (line,) = [
         one.getMessage() for one in caplog.records if one.levelno > logging.INFO
@@ -393,7 +412,7 @@ def test_it_can_be_closed_twice_and_without_having_been_opened(
     gateway.close()
     assert gateway.is_alive, "what was never opened has not died"
 
-    with opened(make_gateway(port, garage=GARAGE)) as other:
+    with running(port, garage=GARAGE) as other:
         other.close()
 
 
@@ -441,7 +460,7 @@ def break_thread(gateway: Gateway, error: Exception) -> None:
 
 def test_an_error_of_the_thread_is_seen_with_its_cause(port: int) -> None:
     cause = RuntimeError("a bug")
-    with opened(make_gateway(port)) as gateway:
+    with running(port) as gateway:
         break_thread(gateway, cause)
 
         with pytest.raises(GatewayError, match="a bug") as caught:
@@ -461,7 +480,7 @@ def test_who_waits_for_an_event_hears_of_the_error_at_once(port: int) -> None:
         except GatewayError as error:
             errors.append(error)
 
-    with opened(make_gateway(port)) as gateway:
+    with running(port) as gateway:
         waiter = threading.Thread(target=wait, args=(gateway,))
         waiter.start()
         is_waiting.wait(DEADLINE_S)
@@ -473,24 +492,23 @@ def test_who_waits_for_an_event_hears_of_the_error_at_once(port: int) -> None:
 
 
 def test_events_from_before_the_error_are_not_lost(
-    port: int, garage: PlainStation
+    gateway: Gateway, garage: PlainStation
 ) -> None:
-    with opened(make_gateway(port, garage=GARAGE)) as gateway:
-        garage.say(PUSH)
-        let_it_look(gateway)
-        break_thread(gateway, RuntimeError("a bug"))
-        gateway._thread.join(DEADLINE_S)
+    garage.say(PUSH)
+    let_it_look(gateway)
+    break_thread(gateway, RuntimeError("a bug"))
+    gateway._thread.join(DEADLINE_S)
 
-        delivery = gateway.next_event(DEADLINE_S)
-        with pytest.raises(GatewayError):
-            gateway.next_event(0.0)
+    delivery = gateway.next_event(DEADLINE_S)
+    with pytest.raises(GatewayError):
+        gateway.next_event(0.0)
 
     assert isinstance(delivery, Delivery)
     assert isinstance(delivery.event, StatusReceived)
 
 
 def test_a_dead_thread_frees_the_port_and_is_not_alive(port: int) -> None:
-    with opened(make_gateway(port)) as gateway:
+    with running(port) as gateway:
         assert gateway.is_alive
         break_thread(gateway, RuntimeError("a bug"))
         gateway._thread.join(DEADLINE_S)
@@ -525,46 +543,52 @@ class NameService:
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> NameService:
+    """A name service that knows the garage."""
     service = NameService()
+    service.addresses = {NAME: GARAGE}
     monkeypatch.setattr(socket, "getaddrinfo", service.getaddrinfo)
     return service
 
 
+@pytest.fixture
+def by_name(
+    port: int, garage: PlainStation, names: NameService
+) -> Iterator[Gateway]:
+    """A gateway that knows the name of the garage."""
+    with running(port, garage=NAME) as gateway:
+        yield gateway
+
+
+NAME = "garage.example"
 UNKNOWN_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
 def test_a_name_leads_to_its_station(
-    port: int, garage: PlainStation, names: NameService
+    by_name: Gateway, garage: PlainStation
 ) -> None:
-    names.addresses = {"garage.example": GARAGE}
-
-    with opened(make_gateway(port, garage="garage.example")):
-        assert garage.hear() == "report 1"
+    assert garage.hear() == "report 1"
 
 
 def test_a_slow_name_lookup_holds_nobody_up(
     port: int, garage: PlainStation, yard: PlainStation, names: NameService
 ) -> None:
-    names.addresses = {"slow.example": GARAGE}
-    names.hanging = {"slow.example": threading.Event()}
+    hanging = names.hanging[NAME] = threading.Event()
 
-    with opened(make_gateway(port, garage="slow.example", yard=YARD)):
+    with running(port, garage=NAME, yard=YARD):
         yard.answer_round()
-        assert names.asked == ["slow.example"]
+        assert names.asked == [NAME]
 
-        names.hanging["slow.example"].set()
+        hanging.set()
         assert garage.hear() == "report 1"
 
 
 def test_a_slow_name_lookup_does_not_hold_up_the_end(
     port: int, names: NameService
 ) -> None:
-    names.addresses = {"slow.example": GARAGE}
-    hanging = names.hanging["slow.example"] = threading.Event()
-    gateway = make_gateway(port, garage="slow.example")
-    gateway.open()
+    hanging = names.hanging[NAME] = threading.Event()
 
-    gateway.close()
+    with running(port, garage=NAME) as gateway:
+        pass
 
     assert not gateway.is_alive
     hanging.set()  # what it finds now must not harm either
@@ -573,10 +597,10 @@ def test_a_slow_name_lookup_does_not_hold_up_the_end(
 def test_a_name_that_does_not_resolve_concerns_its_station_alone(
     port: int, yard: PlainStation, names: NameService
 ) -> None:
-    names.addresses = {"garage.example": UNKNOWN_NAME}
-    stations = {"garage": "garage.example", "yard": YARD}
+    names.addresses[NAME] = UNKNOWN_NAME
+    stations = {"garage": NAME, "yard": YARD}
 
-    with opened(make_gateway(port, **stations)) as gateway:
+    with running(port, **stations) as gateway:
         state = next_of(gateway, ConnectionState)
         yard.answer_round()
 
@@ -587,21 +611,18 @@ def test_a_name_that_does_not_resolve_concerns_its_station_alone(
 def test_a_name_that_no_codec_can_write_is_one_that_does_not_resolve(
     port: int,
 ) -> None:
-    with opened(make_gateway(port, garage="x" * 64 + ".example")) as gateway:
+    with running(port, garage="x" * 64 + ".example") as gateway:
         state = next_of(gateway, ConnectionState)
 
     assert link_cause(state.link) is Code.NAME_UNRESOLVED
 
 
-def leap_until(
-    gateway: Gateway, clock: Clock, is_it: Callable[[], bool]
-) -> None:
+def leap_until(gateway: Gateway, is_it: Callable[[], bool]) -> None:
     """Let the clock leap a second again and again."""
     for _ in range(300):
         if is_it():
             return
-        clock.leap(1.0)
-        let_it_look(gateway)
+        leap(gateway, 1.0)
     pytest.fail("it did not happen within five minutes")
 
 
@@ -612,90 +633,69 @@ def address_in_use(gateway: Gateway) -> str | None:
 def test_an_unresolved_name_is_looked_up_again_each_round(
     port: int, garage: PlainStation, names: NameService
 ) -> None:
-    names.addresses = {"garage.example": UNKNOWN_NAME}
-    gateway = make_gateway(port, garage="garage.example")
-    clock = gateway._clock = Clock()
-
-    with opened(gateway):
+    names.addresses[NAME] = UNKNOWN_NAME
+    with running(port, garage=NAME) as gateway:
         next_of(gateway, ConnectionState)
-        names.addresses = {"garage.example": GARAGE}
-        leap_until(gateway, clock, lambda: address_in_use(gateway) == GARAGE)
+        names.addresses[NAME] = GARAGE
+        leap_until(gateway, lambda: address_in_use(gateway) == GARAGE)
 
         assert garage.hear() == "report 1"
 
 
 def test_the_name_service_is_not_flooded(port: int, names: NameService) -> None:
-    names.addresses = {"garage.example": UNKNOWN_NAME}
-    gateway = make_gateway(port, garage="garage.example")
-    clock = gateway._clock = Clock()
-
-    with opened(gateway):
+    names.addresses[NAME] = UNKNOWN_NAME
+    with running(port, garage=NAME) as gateway:
         for _ in range(300):
-            clock.leap(1.0)
-            let_it_look(gateway)
+            leap(gateway, 1.0)
 
     assert 3 <= len(names.asked) <= 15  # in ten rounds
 
 
 def test_a_lookup_that_hangs_is_not_begun_a_second_time(
-    port: int, garage: PlainStation, names: NameService
+    by_name: Gateway, garage: PlainStation, names: NameService
 ) -> None:
-    names.addresses = {"garage.example": GARAGE}
-    gateway = make_gateway(port, garage="garage.example")
-    clock = gateway._clock = Clock()
-
-    with opened(gateway):
-        garage.answer_round()
-        hanging = names.hanging["garage.example"] = threading.Event()
-        for _ in range(300):
-            clock.leap(1.0)
-            let_it_look(gateway)
-        hanging.set()
+    garage.answer_round()
+    hanging = names.hanging[NAME] = threading.Event()
+    for _ in range(300):
+        leap(by_name, 1.0)
+    hanging.set()
 
     assert len(names.asked) == 2
 
 
 def test_a_silent_station_is_looked_for_at_a_new_address(
-    port: int, garage: PlainStation, yard: PlainStation, names: NameService
+    by_name: Gateway,
+    garage: PlainStation,
+    yard: PlainStation,
+    names: NameService,
 ) -> None:
-    names.addresses = {"garage.example": GARAGE}
-    gateway = make_gateway(port, garage="garage.example")
-    clock = gateway._clock = Clock()
+    garage.answer_round()
+    names.addresses[NAME] = YARD
+    leap_until(by_name, lambda: address_in_use(by_name) == YARD)
+    leap(by_name, 31.0)
 
-    with opened(gateway):
-        garage.answer_round()
-        names.addresses = {"garage.example": YARD}
-        leap_until(gateway, clock, lambda: address_in_use(gateway) == YARD)
-        clock.leap(31.0)
-        let_it_look(gateway)
-
-        assert yard.hear().startswith("report")
+    assert yard.hear().startswith("report")
 
 
 def test_a_name_service_in_trouble_does_not_take_an_address_away(
-    port: int, garage: PlainStation, names: NameService
+    by_name: Gateway, garage: PlainStation, names: NameService
 ) -> None:
-    names.addresses = {"garage.example": GARAGE}
-    gateway = make_gateway(port, garage="garage.example")
-    clock = gateway._clock = Clock()
+    garage.answer_round()
+    names.addresses[NAME] = UNKNOWN_NAME
+    # The third lookup begins when the second has brought its result.
+    leap_until(by_name, lambda: len(names.asked) > 2)
+    states = [
+        one
+        for one in waiting_events(by_name)
+        if isinstance(one, ConnectionState)
+    ]
+    garage.say(report(1))
 
-    with opened(gateway):
-        garage.answer_round()
-        names.addresses = {"garage.example": UNKNOWN_NAME}
-        # The third lookup begins when the second has brought its result.
-        leap_until(gateway, clock, lambda: len(names.asked) > 2)
-        events = waiting_events(gateway)
-        garage.say(report(1))
-
-        state = next_of(gateway, ConnectionState, lambda one: one.online)
+    state = next_of(by_name, ConnectionState, lambda one: one.online)
 
     assert state.station == "garage"
-    reasons = {
-        link_cause(one.link)
-        for one in events
-        if isinstance(one, ConnectionState)
-    }
-    assert Code.NAME_UNRESOLVED not in reasons
+    causes = {link_cause(one.link) for one in states}
+    assert Code.NAME_UNRESOLVED not in causes
 
 
 def test_two_names_that_lead_to_one_address_are_reported(
@@ -704,7 +704,7 @@ def test_two_names_that_lead_to_one_address_are_reported(
     names.addresses = {"yard.example": GARAGE}
 
     stations = {"garage": GARAGE, "yard": "yard.example"}
-    with opened(make_gateway(port, **stations)) as gateway:
+    with running(port, **stations) as gateway:
         shared = next_of(gateway, AddressShared)
         garage.answer_round()
 
@@ -715,15 +715,14 @@ def test_two_names_that_lead_to_one_address_are_reported(
 
 
 def test_a_datagram_of_64_kilobytes_is_dropped_and_the_next_one_heard(
-    port: int, garage: PlainStation
+    gateway: Gateway, garage: PlainStation
 ) -> None:
-    with opened(make_gateway(port, garage=GARAGE)) as gateway:
-        garage.hear()
-        garage.say(b"x" * 65_507)
-        garage.say(report(1))
+    garage.hear()
+    garage.say(b"x" * 65_507)
+    garage.say(report(1))
 
-        first = gateway.next_event(DEADLINE_S)
-        next_of(gateway, ReportReceived)
+    first = gateway.next_event(DEADLINE_S)
+    next_of(gateway, ReportReceived)
 
     assert first is not None
     assert isinstance(first.event, OddDatagram)
@@ -735,7 +734,7 @@ def test_unknown_senders_are_reported_once_and_dropped(
     forged = report(2, State=4)
     with (
         PlainStation(ELSEWHERE, port) as unknown,
-        opened(make_gateway(port, garage=GARAGE)) as gateway,
+        running(port, garage=GARAGE) as gateway,
     ):
         garage.hear()
         for data in (forged, b"x" * 65_507, b"", b"\xff\x00", forged):
@@ -746,42 +745,21 @@ def test_unknown_senders_are_reported_once_and_dropped(
     assert events == [UnknownSender(ELSEWHERE, is_keba=True)]
 
 
-def test_a_datagram_that_cannot_be_sent_concerns_its_station_alone(
-    port: int, garage: PlainStation
+@pytest.mark.parametrize(
+    ("address", "cause"),
+    [
+        # Without leave of the socket nothing may be sent there.
+        ("255.255.255.255", Code.SEND_ERROR),
+        # Its host says so; the next datagram to another one does not suffer.
+        ("127.0.0.77", Code.NOTHING_LISTENS),
+    ],
+)
+def test_what_cannot_be_sent_or_delivered_concerns_its_station_alone(
+    port: int, garage: PlainStation, address: str, cause: Code
 ) -> None:
-    # Without leave of the socket nothing may be sent to this address.
-    stations = {"garage": GARAGE, "unreachable": "255.255.255.255"}
-    gateway = make_gateway(port, **stations)
-    clock = gateway._clock = Clock()
-
-    with opened(gateway):
+    with running(port, unreachable=address, garage=GARAGE) as gateway:
         garage.answer_round()
-        states: list[ConnectionState] = []
-
-        def is_told() -> bool:
-            states.extend(
-                event
-                for event in waiting_events(gateway)
-                if isinstance(event, ConnectionState)
-                and event.station == "unreachable"
-            )
-            return bool(states)
-
-        leap_until(gateway, clock, is_told)
-
-    assert link_cause(states[0].link) is Code.SEND_ERROR
-
-
-def test_a_port_at_which_nothing_listens_is_told_apart_from_silence(
-    port: int, garage: PlainStation
-) -> None:
-    """Its host says so; the next datagram to another one does not suffer."""
-    gateway = make_gateway(port, nobody="127.0.0.77", garage=GARAGE)
-    clock = gateway._clock = Clock()
-
-    with opened(gateway):
-        garage.answer_round()
-        causes: dict[str, set[Code]] = {"nobody": set(), "garage": set()}
+        causes: dict[str, set[Code]] = {"unreachable": set(), "garage": set()}
 
         def is_told() -> bool:
             for event in waiting_events(gateway):
@@ -789,10 +767,9 @@ def test_a_port_at_which_nothing_listens_is_told_apart_from_silence(
                     causes[event.station].add(link_cause(event.link))
             return all(causes.values())
 
-        leap_until(gateway, clock, is_told)
+        leap_until(gateway, is_told)
 
-    assert causes["nobody"] == {Code.NOTHING_LISTENS}
-    assert causes["garage"] == {Code.OK}
+    assert causes == {"unreachable": {cause}, "garage": {Code.OK}}
 
 
 def test_what_comes_from_another_port_of_a_station_is_not_believed(
@@ -824,7 +801,7 @@ def test_a_flood_of_one_station_neither_fills_memory_nor_hides_others(
 ) -> None:
     # Fast enough to get past the first line of defence.
     monkeypatch.setattr("connector.keba.fleet.FLOOD_PER_S", 10_000)
-    with opened(make_gateway(port, garage=GARAGE, yard=YARD)) as gateway:
+    with running(port, garage=GARAGE, yard=YARD) as gateway:
         garage.hear()
         for _ in range(25):
             for _ in range(100):
@@ -855,7 +832,7 @@ def test_a_flood_does_not_put_off_a_command_to_another_station(
         while not is_over.is_set():
             yard.say(PUSH)
 
-    with opened(make_gateway(port, garage=GARAGE, yard=YARD)) as gateway:
+    with running(port, garage=GARAGE, yard=YARD) as gateway:
         garage.answer_round()
         flooder = threading.Thread(target=flood)
         flooder.start()
@@ -903,7 +880,7 @@ def gate_at(text: str) -> Iterator[Gate]:
 
 
 def send_command_and_hold_up(
-    gateway: Gateway, clock: Clock, garage: PlainStation, *, answer: bytes
+    gateway: Gateway, garage: PlainStation, *, answer: bytes
 ) -> None:
     """Let the thread be busy elsewhere for longer than its reply timeout.
 
@@ -913,11 +890,11 @@ def send_command_and_hold_up(
     with gate_at("yard >> ena 1") as gate:
         gateway.submit("garage", TEN_AMPERES)
         assert garage.hear() == "curr 10000"
-        gateway.submit("yard", Enable(on=True))
+        gateway.submit("yard", ON)
         assert gate.is_reached.wait(DEADLINE_S)
         if answer:
             garage.say(answer)
-        clock.leap(10.0)
+        clock_of(gateway).leap(10.0)
 
 
 def first_verdict(gateway: Gateway) -> object:
@@ -943,12 +920,10 @@ def test_the_socket_is_read_before_a_request_is_given_up(
     answer: bytes,
     verdict: type[object],
 ) -> None:
-    gateway = make_gateway(port, garage=GARAGE, yard=YARD)
-    clock = gateway._clock = Clock()
-    with opened(gateway):
+    with running(port, garage=GARAGE, yard=YARD) as gateway:
         garage.answer_round()
         yard.answer_round()
 
-        send_command_and_hold_up(gateway, clock, garage, answer=answer)
+        send_command_and_hold_up(gateway, garage, answer=answer)
 
         assert isinstance(first_verdict(gateway), verdict)

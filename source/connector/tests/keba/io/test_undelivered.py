@@ -7,11 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from connector.keba.io.undelivered import (
-    _read,
-    ask_for_errors,
-    undelivered,
-)
+from connector.keba.io.undelivered import _read, ask_for_errors, undelivered
 from connector.keba.station.events import Unreachable
 
 NOBODY = ("127.0.0.2", 7090)

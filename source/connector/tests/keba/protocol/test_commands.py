@@ -161,10 +161,7 @@ REFUSED: list[tuple[Callable[[], Command], str]] = [
     (lambda: _curr(1), f"curr: 1 mA is not {CURRENT}"),
     (lambda: _curr(5999), f"curr: 5999 mA is not {CURRENT}"),
     (lambda: _curr(63001), f"curr: 63001 mA is not {CURRENT}"),
-    (
-        lambda: _currtime(5999, 1),
-        f"currtime: 5999 mA is not {STOP_OR_CURRENT}",
-    ),
+    (lambda: _currtime(5999, 1), f"currtime: 5999 mA is not {STOP_OR_CURRENT}"),
     (
         lambda: _currtime(63001, 1),
         f"currtime: 63001 mA is not {STOP_OR_CURRENT}",
@@ -219,18 +216,9 @@ REFUSED: list[tuple[Callable[[], Command], str]] = [
     (lambda: _display("x", None, 5), BOTH_TIMES),
     (lambda: Start("e3f7"), f"start: {TAG_DIGITS} 4 characters"),
     (lambda: Start("g" * 16), f"start: {TAG_DIGITS} 16 characters"),
-    (
-        lambda: Start("0" * 16 + "\n"),
-        f"start: {TAG_DIGITS} 17 characters",
-    ),
-    (
-        lambda: Start("\uff10" * 16),
-        f"start: {TAG_DIGITS} 16 characters",
-    ),
-    (
-        lambda: Start(TAG, "01"),
-        f"start: {CLASS_DIGITS} 2 characters",
-    ),
+    (lambda: Start("0" * 16 + "\n"), f"start: {TAG_DIGITS} 17 characters"),
+    (lambda: Start("\uff10" * 16), f"start: {TAG_DIGITS} 16 characters"),
+    (lambda: Start(TAG, "01"), f"start: {CLASS_DIGITS} 2 characters"),
     (lambda: Start("", CARD_CLASS), "start: a class needs a tag before it"),
     (lambda: Stop(TAG + "0"), f"stop: {TAG_DIGITS} 17 characters"),
     (lambda: Stop("0" * 1000), f"stop: {TAG_DIGITS} 1000 characters"),
@@ -386,9 +374,7 @@ def test_other_commands_do_not(command: Command) -> None:
     assert not command.disables_charging()
 
 
-def test_only_commands_that_mean_the_same_when_said_twice_are_repeatable() -> (
-    None
-):
+def test_only_commands_that_mean_the_same_said_twice_are_repeatable() -> None:
     not_repeatable = [Start(), Stop(), _setdatetime(1), SetPhases(three=True)]
     repeatable = [Enable(on=True), _curr(6000), _setenergy(0), Unlock()]
     assert not any(command.repeatable for command in not_repeatable)
@@ -433,11 +419,7 @@ SHOWN: list[tuple[Command, dict[str, object], bool | None]] = [
         False,
     ),
     # Nor is one of which nobody knows whether it still runs.
-    (
-        _currtime(10000, 7200),
-        {"Curr user": 16000, "Curr timer": 10000},
-        False,
-    ),
+    (_currtime(10000, 7200), {"Curr user": 16000, "Curr timer": 10000}, False),
     # A short timer may have run down before the reading, a long one may not.
     (_currtime(10000, 15), {"Curr user": 10000, "Tmo CT": 0}, True),
     (_currtime(10000, 16), {"Curr user": 10000, "Tmo CT": 0}, False),

@@ -4,11 +4,8 @@ import pytest
 
 from connector.keba.protocol.commands import (
     Command,
-    Display,
-    Enable,
     Milliampere,
     Seconds,
-    SetCurrent,
     SetCurrentTimed,
     SetPhases,
     Start,
@@ -21,15 +18,16 @@ from connector.keba.protocol.ordering import (
     must_wait,
     undoes,
 )
-
-TEN_AMPERES = SetCurrent(Milliampere(10_000))
-TEN_AMPERES_SOON = SetCurrentTimed(Milliampere(10_000), Seconds(1))
-STOP_SOON = SetCurrentTimed(Milliampere(0), Seconds(1))
-CANCEL = SetCurrentTimed(Milliampere(0), Seconds(0))
-LIMIT_LATER = SetCurrentTimed(Milliampere(16_000), Seconds(3600))
-ON = Enable(on=True)
-OFF = Enable(on=False)
-HELLO = Display("Hello")
+from connector.tests.keba.commands import (
+    CANCEL,
+    HELLO,
+    LIMIT_LATER,
+    OFF,
+    ON,
+    STOP_SOON,
+    TEN_AMPERES,
+    TEN_AMPERES_SOON,
+)
 
 
 @pytest.mark.parametrize(
@@ -114,9 +112,7 @@ def test_what_would_undo_what(
     assert undoes(older, newer) is is_undone
 
 
-def test_what_leaves_late_gives_way_to_its_word_and_to_what_it_would_undo() -> (
-    None
-):
+def test_what_is_late_gives_way_to_its_word_and_what_it_would_undo() -> None:
     assert is_outdated(ON, OFF)
     assert is_outdated(TEN_AMPERES_SOON, OFF)
     assert not is_outdated(TEN_AMPERES, OFF)

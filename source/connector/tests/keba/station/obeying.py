@@ -2,14 +2,9 @@
 
 import bisect
 import math
+from collections.abc import Iterable
 from typing import Any
 
-from connector.keba.protocol.commands import Command
-from connector.keba.station.events import (
-    CommandFinished,
-    CommandNotSent,
-    Outcome,
-)
 from connector.tests.keba.station.conversation import (
     TCH_OK,
     Conversation,
@@ -104,16 +99,12 @@ class ObeyingGarage(Conversation):
         super().__init__(**options)
         self._shown = shown or {}
         self.fields = NEW | self._shown
-        self.answer: bytes | None = TCH_OK
-        self.obeys = True
-        self.delay_s = self.report_delay_s = 0.002
-        self.mute: set[int] = set()
+        self.behave()
         self.serial = "17619300"
         self._started_at = -1000.0
         self._replies: list[tuple[float, bytes]] = []
         self.live(10.0)
-        self.sent.clear()
-        self.events.clear()
+        self.forget()
 
     def live(self, seconds: float) -> None:
         """Let time pass; the station answers."""
@@ -141,25 +132,39 @@ class ObeyingGarage(Conversation):
         self.fields = NEW | self._shown
         self._replies.clear()
 
-    def settings_sent(self) -> list[str]:
-        """Return what was sent but polls."""
-        return [text for text in self.texts() if not text.startswith("report")]
+    def restart(self) -> None:
+        """Switch the power off and on, and let a minute pass."""
+        self.reboot()
+        self.live(60.0)
 
-    def results(self, command: Command) -> list[Outcome]:
-        """Return what was told of a command."""
-        return [
-            event.outcome
-            for event in self.happened(CommandFinished)
-            if event.command == command
-        ]
+    def behave(
+        self,
+        *,
+        obeys: bool = True,
+        answer: bytes | None = TCH_OK,
+        delay_s: float = 0.002,
+        report_delay_s: float = 0.002,
+        mute: Iterable[int] = (),
+    ) -> None:
+        """Behave well, but for what is said."""
+        self.obeys, self.answer, self.mute = obeys, answer, {*mute}
+        self.delay_s, self.report_delay_s = delay_s, report_delay_s
 
-    def outcomes(self) -> list[Outcome]:
-        """Return what was told of all commands, in order."""
-        return [
-            event.outcome
-            for event in self.events
-            if isinstance(event, CommandFinished | CommandNotSent)
-        ]
+    def deafen(self) -> None:
+        """Let commands get lost."""
+        self.behave(obeys=False, answer=None)
+
+    def fall_silent(self) -> None:
+        """Let everything get lost."""
+        self.behave(obeys=False, answer=None, mute=(1, 2, 3))
+
+    def recover(self) -> None:
+        """Hear, obey and answer again."""
+        self.behave()
+
+    def shut_down(self) -> None:
+        """Let our side come to its end."""
+        self.station.shutdown(self.now)
 
     def _hear(self, text: str) -> None:
         if self.now < self._started_at + BOOT_S:

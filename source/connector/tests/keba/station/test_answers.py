@@ -5,15 +5,7 @@ Found by changing the core in small ways: without these tests nobody noticed.
 
 import pytest
 
-from connector.keba.protocol.commands import (
-    DeciWattHour,
-    Display,
-    Enable,
-    Milliampere,
-    SetCurrent,
-    SetEnergyLimit,
-    Start,
-)
+from connector.keba.protocol.commands import DeciWattHour, SetEnergyLimit, Start
 from connector.keba.protocol.messages import StartReply, Unreadable, parse_text
 from connector.keba.station.events import (
     AnsweredLate,
@@ -28,14 +20,14 @@ from connector.keba.station.events import (
     ReportUnanswered,
     StationRestarted,
 )
+from connector.tests.keba.commands import ON, SIX_AMPERES, TEN_AMPERES
 from connector.tests.keba.station.conversation import (
     TCH_OK,
     Conversation,
     report,
 )
 
-TEN = SetCurrent(Milliampere(10_000))
-TWELVE = SetCurrent(Milliampere(12_000))
+REFUSAL = b"TCH-ERR:not allowed now\n"
 OLD_START_REPLY = (
     b'"RFID tag": "e3f76b8d00000000",\n"RFID class": "01010400000000000000",\n'
 )
@@ -47,7 +39,7 @@ def garage() -> Conversation:
     conversation = Conversation()
     conversation.answer_round()
     conversation.pass_time(20.0)
-    conversation.events.clear()
+    conversation.forget()
     return conversation
 
 
@@ -60,33 +52,28 @@ def send(garage: Conversation) -> float:
 # --- events name their station, command and reason --------------------------
 
 
-def test_an_answer_names_station_command_and_text(
-    garage: Conversation,
-) -> None:
-    garage.submit(TEN)
-    send(garage)
-    garage.receive(b"TCH-ERR:not allowed now\n")
+def test_an_answer_names_station_command_and_text(garage: Conversation) -> None:
+    garage.give(TEN_AMPERES, REFUSAL)
 
     assert garage.events[:2] == [
-        CommandAnswered("garage", TEN, False, "not allowed now"),
-        CommandFinished("garage", TEN, Outcome.REJECTED, "not allowed now"),
+        CommandAnswered("garage", TEN_AMPERES, False, "not allowed now"),
+        CommandFinished(
+            "garage", TEN_AMPERES, Outcome.REJECTED, "not allowed now"
+        ),
     ]
+    assert garage.next_datagram(until=29.0) == "report 2"
 
 
 def test_silence_names_station_and_command(garage: Conversation) -> None:
-    garage.submit(TEN)
+    garage.submit(TEN_AMPERES)
     sent_at = send(garage)
     garage.pass_time(sent_at + 2.1)
 
-    assert garage.events == [CommandUnanswered("garage", TEN, True)]
+    assert garage.events == [CommandUnanswered("garage", TEN_AMPERES, True)]
 
 
-def test_the_old_answer_to_start_is_a_confirmation(
-    garage: Conversation,
-) -> None:
-    garage.submit(Start())
-    send(garage)
-    garage.receive(OLD_START_REPLY)
+def test_the_old_answer_to_start_is_an_answer(garage: Conversation) -> None:
+    garage.give(Start(), OLD_START_REPLY)
 
     assert garage.events == [
         CommandAnswered("garage", Start(), True, "started")
@@ -123,18 +110,21 @@ def test_an_odd_datagram_is_reported_with_station_and_reason(
     assert event.reason.startswith(reason)
 
 
-def test_a_restart_names_its_station(garage: Conversation) -> None:
-    garage.receive(b"started ...")
+def test_a_station_that_starts_is_named_and_polled_at_once(
+    garage: Conversation,
+) -> None:
+    garage.receive(b"started P30 v 3.10.57")
 
     assert garage.events == [StationRestarted("garage")]
+    assert garage.next_datagram(until=21.0) == "report 1"
 
 
 @pytest.mark.parametrize("size", [4097, 65_000])
 def test_the_size_of_what_is_too_large_is_reported(size: int) -> None:
-    session = Conversation()
-    session.receive(b"x" * size)
+    garage = Conversation()
+    garage.receive(b"x" * size)
 
-    assert session.events == [
+    assert garage.events == [
         OddDatagram("garage", f"{size} bytes, more than a station sends")
     ]
 
@@ -149,36 +139,32 @@ def test_nonsense_in_an_id_is_reported() -> None:
 
 
 def test_a_late_answer_brings_no_second_result(garage: Conversation) -> None:
-    garage.submit(TEN)
+    garage.submit(TEN_AMPERES)
     sent_at = send(garage)
-    garage.submit(TWELVE)
+    garage.submit(SIX_AMPERES)
     garage.pass_time(sent_at + 2.1)
     garage.receive(TCH_OK)
 
-    assert garage.happened(CommandFinished) == [
-        CommandFinished("garage", TEN, Outcome.SUPERSEDED)
-    ]
-    assert garage.next_datagram() == "curr 12000"
+    assert garage.outcomes() == [Outcome.SUPERSEDED]
+    assert garage.next_datagram() == "curr 6000"
 
 
 def test_a_repetition_that_was_overtaken_is_reported_once(
     garage: Conversation,
 ) -> None:
-    garage.submit(TEN)
+    garage.submit(TEN_AMPERES)
     sent_at = send(garage)
     garage.pass_time(sent_at + 2.1)
-    garage.submit(TWELVE)
-    garage.receive(b"TCH-ERR:not allowed now\n")
+    garage.submit(SIX_AMPERES)
+    garage.receive(REFUSAL)
 
-    assert garage.happened(CommandFinished) == [
-        CommandFinished("garage", TEN, Outcome.SUPERSEDED)
-    ]
+    assert garage.outcomes() == [Outcome.SUPERSEDED]
 
 
 def test_what_a_reading_has_proven_is_not_reported_again(
     garage: Conversation,
 ) -> None:
-    garage.submit(TEN)
+    garage.submit(TEN_AMPERES)
     send(garage)
     assert garage.next_datagram() == "report 2"
     garage.receive(report(2, Curr_user=10_000))
@@ -186,15 +172,13 @@ def test_what_a_reading_has_proven_is_not_reported_again(
     assert garage.next_datagram() == "report 2"
     garage.receive(report(2, Curr_user=10_000))
 
-    assert garage.happened(CommandFinished) == [
-        CommandFinished("garage", TEN, Outcome.APPLIED)
-    ]
+    assert garage.outcomes() == [Outcome.APPLIED]
 
 
 def test_a_repetition_that_is_proven_on_its_way_is_reported_once(
     garage: Conversation,
 ) -> None:
-    garage.submit(TEN)
+    garage.submit(TEN_AMPERES)
     send(garage)
     assert garage.next_datagram() == "report 2"
     # The reading is lost at first; its answer comes after the repetition.
@@ -202,15 +186,13 @@ def test_a_repetition_that_is_proven_on_its_way_is_reported_once(
     garage.receive(report(2, Curr_user=10_000))
     garage.pass_time(garage.now + 30.0)
 
-    assert [event.outcome for event in garage.happened(CommandFinished)] == [
-        Outcome.APPLIED
-    ]
+    assert garage.outcomes() == [Outcome.APPLIED]
 
 
 @pytest.fixture
 def proven_garage(garage: Conversation) -> Conversation:
     """A station whose reading proves a repetition that is in flight."""
-    garage.submit(TEN)
+    garage.submit(TEN_AMPERES)
     for expected in ("curr 10000", "report 2", "curr 10000"):
         assert garage.next_datagram() == expected
     garage.receive(report(2, Curr_user=10_000))
@@ -224,58 +206,39 @@ def test_a_repetition_that_is_proven_and_then_answered_is_reported_once(
     assert proven_garage.next_datagram() == "report 2"
     proven_garage.receive(report(2, Curr_user=10_000))
 
-    assert proven_garage.happened(CommandFinished) == [
-        CommandFinished("garage", TEN, Outcome.APPLIED)
-    ]
+    assert proven_garage.outcomes() == [Outcome.APPLIED]
 
 
 def test_a_repetition_that_is_proven_stays_in_flight_until_it_is_answered(
     proven_garage: Conversation,
 ) -> None:
-    proven_garage.submit(Enable(on=True))
+    proven_garage.submit(ON)
 
     assert proven_garage.next_datagram(proven_garage.now + 1.9) is None
     proven_garage.receive(TCH_OK)
     assert proven_garage.happened(CommandAnswered) == [
-        CommandAnswered("garage", TEN, True, "done")
+        CommandAnswered("garage", TEN_AMPERES, True, "done")
     ]
 
 
 def test_a_late_refusal_is_the_last_word(garage: Conversation) -> None:
     """Even if the station shows what was wanted, from earlier."""
-    garage.submit(TEN)
+    garage.submit(TEN_AMPERES)
     sent_at = send(garage)
     garage.now = sent_at + 2.0
     assert garage.advance() == "report 2"
-    garage.receive(b"TCH-ERR:not allowed now\n")
+    garage.receive(REFUSAL)
     garage.receive(report(2, Curr_user=10_000))
 
-    assert [event.outcome for event in garage.happened(CommandFinished)] == [
-        Outcome.REJECTED
-    ]
-
-
-def test_a_newer_command_takes_the_place_of_one_that_waits_for_its_proof(
-    garage: Conversation,
-) -> None:
-    garage.submit(TEN)
-    send(garage)
-    garage.receive(TCH_OK)
-    garage.submit(TWELVE)
-
-    assert garage.happened(CommandFinished) == [
-        CommandFinished("garage", TEN, Outcome.SUPERSEDED)
-    ]
+    assert garage.outcomes() == [Outcome.REJECTED]
 
 
 def test_a_command_without_an_address_is_named(garage: Conversation) -> None:
-    garage.submit(TEN)
-    garage.events += garage.station.note_address(
-        is_resolved=False, now=garage.now
-    )
+    garage.submit(TEN_AMPERES)
+    garage.lose_name()
 
     (finished,) = garage.happened(CommandFinished)
-    assert finished.command is TEN
+    assert finished.command is TEN_AMPERES
     assert finished.outcome is Outcome.NO_REPLY
     assert finished.detail == "the name of the station does not resolve"
 
@@ -283,16 +246,12 @@ def test_a_command_without_an_address_is_named(garage: Conversation) -> None:
 def test_a_command_that_waits_while_another_station_answers_is_named() -> None:
     garage = Conversation(serial="17619300")
     garage.advance()
-    garage.submit(TEN)
+    garage.submit(TEN_AMPERES)
     garage.receive(report(1, Serial="99999999"))
 
+    reason = "another station answers at this address"
     assert garage.events[:1] == [
-        CommandNotSent(
-            "garage",
-            "curr",
-            Outcome.INVALID,
-            "another station answers at this address",
-        )
+        CommandNotSent("garage", "curr", Outcome.INVALID, reason)
     ]
     assert not garage.station.has_commands
 
@@ -300,11 +259,11 @@ def test_a_command_that_waits_while_another_station_answers_is_named() -> None:
 def test_a_command_whose_address_was_lost_is_never_sent_later(
     garage: Conversation,
 ) -> None:
-    garage.submit(TEN)
+    garage.submit(TEN_AMPERES)
     sent_at = send(garage)
-    garage.station.note_address(is_resolved=False, now=garage.now)
+    garage.lose_name()
     garage.pass_time(sent_at + 3.0)
-    garage.station.note_address(is_resolved=True, now=garage.now)
+    garage.find_name()
     garage.pass_time(sent_at + 20.0)
 
     assert garage.texts().count("curr 10000") == 1
@@ -320,32 +279,23 @@ def test_a_repetition_rests_as_well_after_another_silent_command(
 ) -> None:
     garage.submit(SetEnergyLimit(DeciWattHour(1)))
     send(garage)
-    garage.submit(TEN)
-    while garage.next_datagram() != "curr 10000":
-        pass
-    given_up_at = garage.now + 2.0
-    while garage.next_datagram() != "setenergy 1":
-        pass
+    garage.submit(TEN_AMPERES)
+    garage.pass_time(60.0)
 
-    assert garage.now >= given_up_at + 3.0
+    given_up_at = garage.moments("curr 10000")[0] + 2.0
+    assert garage.moments("setenergy 1")[1] >= given_up_at + 3.0
 
 
-def test_reports_do_not_rest_after_a_silent_command(
-    garage: Conversation,
-) -> None:
-    garage.submit(TEN)
+def test_reports_do_not_rest_after_lost_commands(garage: Conversation) -> None:
+    garage.submit(TEN_AMPERES)
     sent_at = send(garage)
 
     assert garage.next_datagram() == "report 2"
     assert garage.now < sent_at + 2.2
 
 
-def test_a_reading_waits_until_the_effect_can_be_seen(
-    garage: Conversation,
-) -> None:
-    garage.submit(Enable(on=True))
-    send(garage)
-    garage.receive(TCH_OK)
+def test_a_reading_waits_until_the_effect_shows(garage: Conversation) -> None:
+    garage.give(ON)
     answered_at = garage.now
 
     assert garage.next_datagram() == "report 2"
@@ -357,20 +307,12 @@ def test_a_stream_of_commands_does_not_put_the_reading_off_for_ever(
 ) -> None:
     begin = garage.now
     while garage.now < begin + 20.0:
-        garage.submit(Enable(on=True))
+        garage.submit(ON)
         garage.pass_time(garage.now + 0.3)
         garage.receive(TCH_OK if garage.texts()[-1] == "ena 1" else report(2))
-    readings = [at for at, text in garage.sent if text == "report 2"]
 
-    assert [at for at in readings if begin < at < begin + 10.0] != []
-
-
-def test_a_silent_station_is_asked_once_for_each_report() -> None:
-    garage = Conversation()
-    garage.pass_time(60.0 + 29.0)
-
-    in_third_round = [text for at, text in garage.sent if at >= 60.0]
-    assert sorted(in_third_round) == ["report 1", "report 2", "report 3"]
+    readings = garage.moments("report 2")
+    assert any(begin < at < begin + 10.0 for at in readings)
 
 
 def test_a_round_that_began_late_does_not_delay_the_next(
@@ -399,55 +341,36 @@ def test_a_report_that_does_not_come_ends_the_round_all_the_same(
     assert state.requests_unanswered == 1
 
 
-def test_an_address_that_is_found_again_begins_a_round(
-    garage: Conversation,
-) -> None:
-    garage.station.note_address(is_resolved=False, now=garage.now)
-    garage.station.note_address(is_resolved=True, now=garage.now)
+def test_an_address_found_again_begins_a_round(garage: Conversation) -> None:
+    garage.lose_name()
+    garage.find_name()
 
     assert garage.next_datagram(garage.now + 0.2) == "report 1"
 
 
-def test_an_address_that_was_never_lost_begins_no_round(
-    garage: Conversation,
-) -> None:
-    garage.station.note_address(is_resolved=True, now=garage.now)
+def test_an_address_never_lost_begins_no_round(garage: Conversation) -> None:
+    garage.find_name()
 
     assert garage.next_datagram(garage.now + 5.0) is None
 
 
-@pytest.mark.parametrize("asked_for", [None, "report 100"])
+# Guide V2.00 prints a report 100 with the ID 6.
+@pytest.mark.parametrize(
+    ("asked_for", "number", "taken_for"),
+    [(1, 6, 100), (100, 6, 100), (100, 101, 101)],
+)
 def test_a_session_report_of_unknown_number_is_report_100(
-    asked_for: str | None,
+    asked_for: int, number: int, taken_for: int
 ) -> None:
-    garage = Conversation(reports=(100,))
-    if asked_for:
-        assert garage.next_datagram() == asked_for
-    garage.receive(report(6, Session_ID=35))
+    garage = Conversation(reports=(asked_for,))
+    assert garage.next_datagram() == f"report {asked_for}"
+    garage.receive(report(number, Session_ID=35))
 
     (received,) = garage.happened(ReportReceived)
-    assert received.request == "report 100"
-
-
-def test_a_session_report_that_was_not_asked_for_keeps_its_number() -> None:
-    garage = Conversation(reports=(100,))
-    assert garage.next_datagram() == "report 100"
-    garage.receive(report(101, Session_ID=34))
-
-    (received,) = garage.happened(ReportReceived)
-    assert received.request == "report 101"
-
-
-def test_display_is_received_but_nobody_can_see_what_became_of_it(
-    garage: Conversation,
-) -> None:
-    garage.submit(Display("Hello"))
-    send(garage)
-    garage.receive(TCH_OK)
-
-    assert garage.happened(CommandFinished) == [
-        CommandFinished("garage", Display("Hello"), Outcome.RECEIVED)
-    ]
+    assert received.request == f"report {taken_for}"
+    # What was asked for is waited for, and what came is not asked for again.
+    is_answered = asked_for == taken_for
+    assert (garage.next_datagram(until=29.9) is None) is is_answered
 
 
 # --- answers that come late ---------------------------------------------------
@@ -523,11 +446,9 @@ def test_what_somebody_else_has_asked_for_much_later_is_not_late() -> None:
     assert _late(garage) == []
 
 
-def test_a_confirmation_after_its_timeout_is_late(
-    garage: Conversation,
-) -> None:
+def test_a_confirmation_after_its_timeout_is_late(garage: Conversation) -> None:
     garage.answer_round()
-    garage.submit(TEN)
+    garage.submit(TEN_AMPERES)
     assert garage.next_datagram() == "curr 10000"
     garage.next_datagram(until=garage.now + 2.5)
 

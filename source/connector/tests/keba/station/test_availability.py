@@ -1,4 +1,5 @@
 import errno
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -27,15 +28,25 @@ def leave_unanswered(
         availability.note_report_unanswered(number, at)
 
 
-def test_without_evidence_there_is_no_verdict(garage: Availability) -> None:
-    garage.note_sent()
+@pytest.mark.parametrize(
+    "note",
+    [
+        lambda garage: garage.note_sent(),
+        lambda garage: garage.note_seen(7.0),
+        lambda garage: garage.note_address(is_resolved=True),
+    ],
+    ids=["a request", "a datagram", "an address"],
+)
+def test_without_an_answer_there_is_no_verdict(
+    garage: Availability, note: Callable[[Availability], None]
+) -> None:
+    note(garage)
 
+    assert garage.is_resolved
     assert garage.state() is None
 
 
-def test_an_answered_report_makes_a_station_online(
-    garage: Availability,
-) -> None:
+def test_an_answered_report_brings_it_online(garage: Availability) -> None:
     garage.note_sent()
     garage.note_seen(7.0)
     garage.note_report(1, 7.0)
@@ -48,20 +59,6 @@ def test_an_answered_report_makes_a_station_online(
         requests_sent=1,
         requests_unanswered=0,
     )
-
-
-def test_an_answered_command_makes_a_station_online(
-    garage: Availability,
-) -> None:
-    garage.note_answer(7.0)
-
-    assert reason_of(garage) is Code.OK
-
-
-def test_being_seen_alone_proves_nothing(garage: Availability) -> None:
-    garage.note_seen(7.0)
-
-    assert garage.state() is None
 
 
 def test_every_request_and_every_unanswered_one_is_counted(
@@ -129,58 +126,40 @@ def test_a_station_mute_for_report_1_is_not_silent_while_others_come(
     assert reason_of(garage) is Code.OK
 
 
-def test_any_answer_ends_the_silence(garage: Availability) -> None:
-    leave_unanswered(garage, 1, at=0.0)
+def test_any_answer_makes_a_station_online(garage: Availability) -> None:
+    garage.note_answer(7.0)
+    assert reason_of(garage) is Code.OK
+
+    leave_unanswered(garage, 1, at=8.0)
+    assert garage.is_silent
 
     garage.note_answer(9.0)
-
     assert not garage.is_silent
     assert reason_of(garage) is Code.OK
 
 
-def test_silence_after_a_failed_sending_has_that_reason(
+def test_a_failed_sending_is_the_reason_of_silence_until_a_datagram_leaves(
     garage: Availability,
 ) -> None:
     garage.note_sent()
     garage.note_send_error(errno.ENETUNREACH)
     leave_unanswered(garage, 1, at=0.0)
-
     assert reason_of(garage) is Code.SEND_ERROR
 
-
-def test_the_next_datagram_that_leaves_takes_that_reason_away(
-    garage: Availability,
-) -> None:
     garage.note_sent()
-    garage.note_send_error(errno.ENETUNREACH)
-    leave_unanswered(garage, 1, at=0.0)
-
-    garage.note_sent()
-
     assert reason_of(garage) is Code.NO_REPLY
 
 
 # --- DIP switch DSW1.3 ------------------------------------------------------
 
 
-def test_report_1_without_reports_2_and_3_means_the_dip_switch_is_off(
-    garage: Availability,
+@pytest.mark.parametrize(
+    "unanswered", [[2], [3], [1, 2, 3]], ids=["2", "3", "in a silence"]
+)
+def test_what_else_stays_unanswered_is_no_dip_switch(
+    garage: Availability, unanswered: list[int]
 ) -> None:
-    leave_unanswered(garage, 2, 3, at=1.0)
-    garage.note_report(1, 5.0)
-
-    state = garage.state()
-
-    assert state is not None
-    assert link_cause(state.link) is Code.DIP_SWITCH_OFF
-    assert not state.online
-
-
-@pytest.mark.parametrize("mute", [2, 3])
-def test_one_mute_report_is_no_dip_switch(
-    garage: Availability, mute: int
-) -> None:
-    leave_unanswered(garage, mute, at=1.0)
+    leave_unanswered(garage, *unanswered, at=1.0)
     garage.note_report(1, 5.0)
 
     assert reason_of(garage) is Code.OK
@@ -196,57 +175,35 @@ def test_an_identification_from_before_the_questions_proves_nothing(
 
 
 @pytest.mark.parametrize("number", [2, 3])
-def test_the_first_data_report_clears_the_dip_switch(
+def test_report_1_without_data_means_a_dip_switch_until_data_comes(
     garage: Availability, number: int
 ) -> None:
     leave_unanswered(garage, 2, 3, at=1.0)
     garage.note_report(1, 5.0)
+    state = garage.state()
+    assert state is not None
+    assert not state.online
+    assert reason_of(garage) is Code.DIP_SWITCH_OFF
 
     garage.note_report(number, 31.0)
-
-    assert reason_of(garage) is Code.OK
-
-
-def test_what_was_left_unanswered_in_a_silence_is_no_dip_switch(
-    garage: Availability,
-) -> None:
-    leave_unanswered(garage, 1, 2, 3, at=0.0)
-
-    garage.note_report(1, 9.0)
-
     assert reason_of(garage) is Code.OK
 
 
 # --- names ------------------------------------------------------------------
 
 
-def test_a_name_without_address_is_a_verdict_at_once(
-    garage: Availability,
-) -> None:
+def test_a_name_without_address_is_told_at_once(garage: Availability) -> None:
     garage.note_address(is_resolved=False)
 
     assert not garage.is_resolved
     assert reason_of(garage) is Code.NAME_UNRESOLVED
 
 
-def test_a_name_with_an_address_proves_no_life(garage: Availability) -> None:
-    garage.note_address(is_resolved=True)
-
-    assert garage.is_resolved
-    assert garage.state() is None
-
-
 # --- whatever happens ---------------------------------------------------------
 
-NUMBERS = st.sampled_from([1, 2, 3, 100])
-NOTES = st.one_of(
-    st.tuples(st.just("report"), NUMBERS),
-    st.tuples(st.just("unanswered"), NUMBERS),
-    st.tuples(st.just("answer"), NUMBERS),
-    st.tuples(st.just("sent"), NUMBERS),
-    st.tuples(st.just("send error"), NUMBERS),
-    st.tuples(st.just("resolved"), NUMBERS),
-    st.tuples(st.just("unresolved"), NUMBERS),
+WORDS = ("report", "unanswered", "answer", "sent", "send error", "resolved")
+NOTES = st.tuples(
+    st.sampled_from([*WORDS, "unresolved"]), st.sampled_from([1, 2, 3, 100])
 )
 
 
@@ -269,32 +226,20 @@ def take_note(
 
 
 @given(st.lists(NOTES, max_size=40))
-def test_online_and_the_reason_ok_are_the_same_whatever_happens(
+def test_online_is_what_the_reason_says_until_a_whole_round_is_answered(
     notes: list[tuple[str, int]],
 ) -> None:
-    availability = Availability("garage")
+    garage = Availability("garage")
     for at, (note, number) in enumerate(notes):
-        take_note(availability, note, number, float(at))
+        take_note(garage, note, number, float(at))
 
-        state = availability.state()
-        assert state is None or state.online == (
-            link_cause(state.link) is Code.OK
-        )
+        state = garage.state()
+        assert state is None or state.online == (reason_of(garage) is Code.OK)
 
-
-@given(st.lists(NOTES, max_size=40))
-def test_a_whole_answered_round_makes_every_station_online(
-    notes: list[tuple[str, int]],
-) -> None:
-    availability = Availability("garage")
-    for at, (note, number) in enumerate(notes):
-        take_note(availability, note, number, float(at))
-
-    availability.note_address(is_resolved=True)
+    garage.note_address(is_resolved=True)
     for number in (1, 2, 3):
-        availability.note_report(number, 100.0)
-
-    assert reason_of(availability) is Code.OK
+        garage.note_report(number, 100.0)
+    assert reason_of(garage) is Code.OK
 
 
 @pytest.mark.parametrize("polled", [(1, 2), (3,), (1, 2, 100)])

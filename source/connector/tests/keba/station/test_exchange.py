@@ -2,21 +2,14 @@
 
 import pytest
 
-from connector.keba.protocol.commands import (
-    Command,
-    Display,
-    Milliampere,
-    SetCurrent,
-)
+from connector.keba.protocol.commands import Command
 from connector.keba.station.exchange import (
     LATE_REPLY_S,
     LateReplyWindow,
     ReplyTo,
 )
 from connector.keba.station.requests import Request
-
-TEN_AMPERES = SetCurrent(Milliampere(10_000))
-HELLO = Display("Hello")
+from connector.tests.keba.commands import HELLO, TEN_AMPERES
 
 
 @pytest.fixture
@@ -33,17 +26,13 @@ def _request(
     return Request(command, 0.0, 0.0, first_sent_at=first_sent_at)
 
 
-def test_others_wait_and_its_repetition_does_not(
-    window: LateReplyWindow,
-) -> None:
+def test_others_wait_its_repetition_does_not(window: LateReplyWindow) -> None:
     assert window.ready_at(_request(HELLO)) == LATE_REPLY_S
     assert window.ready_at(_request(TEN_AMPERES)) == LATE_REPLY_S
     assert window.ready_at(_request(TEN_AMPERES, first_sent_at=-2.0)) < 0.0
 
 
-def test_its_reply_ends_the_window_and_comes_once(
-    window: LateReplyWindow,
-) -> None:
+def test_its_reply_ends_the_window_once(window: LateReplyWindow) -> None:
     reply = window.take_reply(1.0)
 
     assert reply == ReplyTo(TEN_AMPERES, is_reported=False, late_by_s=1.0)
@@ -55,9 +44,7 @@ def test_a_reply_after_the_window_is_nobodys(window: LateReplyWindow) -> None:
     assert window.take_reply(LATE_REPLY_S) is None
 
 
-def test_a_result_that_is_reported_stays_reported(
-    window: LateReplyWindow,
-) -> None:
+def test_what_is_reported_stays_reported(window: LateReplyWindow) -> None:
     window.mark_reported(HELLO)
     window.mark_reported(TEN_AMPERES)
     window.mark_reported(HELLO)

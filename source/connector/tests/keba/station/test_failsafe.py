@@ -1,6 +1,5 @@
 """KEBA's failsafe mode watches over the connector."""
 
-import math
 from itertools import pairwise
 
 import pytest
@@ -9,7 +8,6 @@ from hypothesis import strategies as st
 
 from connector.keba.protocol.commands import (
     Command,
-    Enable,
     Milliampere,
     Seconds,
     SetCurrent,
@@ -25,16 +23,26 @@ from connector.keba.station.events import (
     SettingChanged,
 )
 from connector.keba.station.failsafe import LOOK_S, FailsafeKeepalive
-from connector.tests.keba.station.conversation import TCH_OK, report
+from connector.tests.keba.commands import (
+    FAILSAFE,
+    NO_FAILSAFE,
+    OFF,
+    ON,
+    STOP_SOON,
+    TEN_AMPERES,
+    TEN_AMPERES_SOON,
+)
+from connector.tests.keba.station.conversation import (
+    TCH_OK,
+    assert_pauses_hold,
+    report,
+)
 from connector.tests.keba.station.obeying import ObeyingGarage
 
-ARMED = SetFailsafe(Seconds(60), Milliampere(6000))
 KEEPALIVE_S = 20.0
-TEN_AMPERES = SetCurrent(Milliampere(10_000))
 LATER_22_AMPERES = SetCurrentTimed(Milliampere(22_000), Seconds(1))
-DISABLE = Enable(on=False)
-OFF = {"Tmo FS": 0, "Curr FS": 0}
-ON = {"Tmo FS": 60, "Curr FS": 6000}
+UNARMED = {"Tmo FS": 0, "Curr FS": 0}
+ARMED = {"Tmo FS": 60, "Curr FS": 6000}
 FREE = {"Curr user": 63_000, "Enable user": 1, "Enable sys": 1}
 NOTHING: set[str] = set()
 
@@ -42,11 +50,18 @@ NOTHING: set[str] = set()
 @pytest.fixture
 def garage() -> ObeyingGarage:
     """A station that is armed and polled every 30 s."""
-    return ObeyingGarage(failsafe=ARMED)
+    return ObeyingGarage(failsafe=FAILSAFE)
 
 
-def _set_controlled(garage: ObeyingGarage, *, is_controlled: bool) -> None:
+def _take_control(garage: ObeyingGarage, *, is_controlled: bool = True) -> None:
     garage.station.set_controlled(is_controlled=is_controlled, now=garage.now)
+
+
+def _leave_alone(garage: ObeyingGarage, seconds: float) -> None:
+    """Let nobody control the station for so long."""
+    _take_control(garage, is_controlled=False)
+    garage.live(seconds)
+    garage.forget()
 
 
 def _kept_alive_at(garage: ObeyingGarage) -> list[float]:
@@ -54,11 +69,29 @@ def _kept_alive_at(garage: ObeyingGarage) -> list[float]:
     return [at for at, text in garage.sent if text.startswith(refreshing)]
 
 
+def _gaps(garage: ObeyingGarage) -> list[float]:
+    """Return for how long the station had to wait for us, each time."""
+    return [after - at for at, after in pairwise(_kept_alive_at(garage))]
+
+
+@pytest.fixture
+def armed() -> FailsafeKeepalive:
+    """We have armed the station, and it shows what nobody has changed."""
+    failsafe = FailsafeKeepalive(FAILSAFE)
+    failsafe.note_accepted(FAILSAFE, 0.0)
+    failsafe.take_reading(ARMED | FREE, NOTHING)
+    return failsafe
+
+
+def _said(failsafe: FailsafeKeepalive, at: float) -> list[str]:
+    return [str(one) for one in failsafe.keepalive(at)]
+
+
 # --- arming --------------------------------------------------------------
 
 
 def test_a_station_is_armed_at_start_and_not_for_ever() -> None:
-    garage = ObeyingGarage(failsafe=ARMED)
+    garage = ObeyingGarage(failsafe=FAILSAFE)
 
     assert garage.fields["Tmo FS"] == 60
     assert garage.fields["Curr FS"] == 6000
@@ -66,15 +99,13 @@ def test_a_station_is_armed_at_start_and_not_for_ever() -> None:
     assert "failsafe" not in "".join(garage.settings_sent())
 
 
-def test_nothing_is_stored_in_the_station_unless_asked_for() -> None:
-    failsafe = FailsafeKeepalive(ARMED)
-    failsafe.take_reading(OFF, NOTHING)
-    assert str(failsafe.arming()) == "failsafe 60 6000 0"
+@pytest.mark.parametrize("stored", [False, True])
+def test_nothing_is_stored_in_a_station_unasked_for(*, stored: bool) -> None:
+    setting = SetFailsafe(Seconds(60), Milliampere(6000), stored=stored)
+    failsafe = FailsafeKeepalive(setting)
+    failsafe.take_reading(UNARMED, NOTHING)
 
-    stored = SetFailsafe(Seconds(60), Milliampere(6000), stored=True)
-    failsafe = FailsafeKeepalive(stored)
-    failsafe.take_reading(OFF, NOTHING)
-    assert str(failsafe.arming()) == "failsafe 60 6000 1"
+    assert str(failsafe.arming()) == f"failsafe 60 6000 {stored:d}"
 
 
 def test_a_station_is_armed_again_after_a_reboot(garage: ObeyingGarage) -> None:
@@ -87,7 +118,7 @@ def test_a_station_is_armed_again_after_a_reboot(garage: ObeyingGarage) -> None:
 
 def test_a_station_that_was_armed_before_our_start_is_kept_alive() -> None:
     """The run before may have died; the station may have fallen back."""
-    garage = ObeyingGarage(ON, failsafe=ARMED)
+    garage = ObeyingGarage(ARMED, failsafe=FAILSAFE)
     garage.live(60.0)
 
     assert "failsafe 60 6000 0" not in garage.settings_sent()
@@ -96,19 +127,18 @@ def test_a_station_that_was_armed_before_our_start_is_kept_alive() -> None:
 
 
 def test_taking_over_an_armed_station_says_both_current_and_enable() -> None:
-    failsafe = FailsafeKeepalive(ARMED)
-    failsafe.take_reading({**ON, **FREE}, NOTHING)
+    failsafe = FailsafeKeepalive(FAILSAFE)
+    failsafe.take_reading(ARMED | FREE, NOTHING)
     assert failsafe.arming() is None
 
-    assert {str(c) for c in failsafe.keepalive(5.0)} == {"ena 1", "curr 63000"}
+    assert {*_said(failsafe, 5.0)} == {"ena 1", "curr 63000"}
 
 
 def test_a_station_that_ignores_its_arming_is_not_pestered() -> None:
-    garage = ObeyingGarage(failsafe=ARMED, poll_interval_s=5.0)
+    garage = ObeyingGarage(failsafe=FAILSAFE, poll_interval_s=5.0)
     garage.obeys = False
     garage.reboot()
-    garage.sent.clear()
-    garage.events.clear()
+    garage.forget()
     garage.live(3600.0)
 
     assert 2 <= len(garage.settings_sent()) <= 12
@@ -124,16 +154,11 @@ def test_a_failsafe_that_a_user_sets_takes_the_place_of_the_setting(
     garage.live(60.0)
 
     assert garage.fields["Tmo FS"] == 30
-    gaps = [
-        after - before for before, after in pairwise(_kept_alive_at(garage))
-    ]
-    assert max(gaps) <= 10.5
+    assert max(_gaps(garage)) <= 10.5
 
 
-def test_a_failsafe_that_a_user_switches_off_stays_off(
-    garage: ObeyingGarage,
-) -> None:
-    garage.submit(SetFailsafe(Seconds(0), Milliampere(0)))
+def test_a_failsafe_that_users_stop_stays_off(garage: ObeyingGarage) -> None:
+    garage.submit(NO_FAILSAFE)
     garage.live(5.0)
     garage.sent.clear()
     garage.live(100.0)
@@ -145,43 +170,32 @@ def test_a_failsafe_that_a_user_switches_off_stays_off(
 # --- keepalives ------------------------------------------------------------
 
 
-def test_the_limit_is_repeated_at_a_third_of_the_timeout(
+def test_the_limit_is_repeated_at_a_third_of_the_timeout_without_a_result(
     garage: ObeyingGarage,
 ) -> None:
     garage.live(200.0)
 
     assert set(garage.settings_sent()) == {"curr 63000"}
-    gaps = [
-        after - before for before, after in pairwise(_kept_alive_at(garage))
-    ]
+    gaps = _gaps(garage)
     assert len(gaps) >= 8
     assert max(gaps) < KEEPALIVE_S + 0.5
     assert min(gaps) > KEEPALIVE_S - LOOK_S - 0.5
+    assert garage.outcomes() == []
 
 
-def test_keepalives_have_no_result(garage: ObeyingGarage) -> None:
-    garage.events.clear()
-    garage.live(200.0)
-
-    assert garage.happened(CommandFinished) == []
-
-
-def test_the_last_limit_of_a_user_is_what_is_repeated(
-    garage: ObeyingGarage,
-) -> None:
+def test_the_last_limit_of_a_user_is_repeated(garage: ObeyingGarage) -> None:
     garage.submit(TEN_AMPERES)
     garage.live(200.0)
 
     assert set(garage.settings_sent()) == {"curr 10000"}
 
 
-def test_a_limit_of_a_user_is_repeated_before_any_report_shows_it() -> None:
-    failsafe = FailsafeKeepalive(ARMED)
-    failsafe.note_accepted(ARMED, 0.0)
-    failsafe.take_reading({**ON, **FREE}, NOTHING)
-    failsafe.note_accepted(TEN_AMPERES, 1.0)
+def test_a_limit_of_a_user_is_repeated_before_any_report_shows_it(
+    armed: FailsafeKeepalive,
+) -> None:
+    armed.note_accepted(TEN_AMPERES, 1.0)
 
-    assert [str(one) for one in failsafe.keepalive(25.0)] == ["curr 10000"]
+    assert _said(armed, 25.0) == ["curr 10000"]
 
 
 @pytest.mark.parametrize(
@@ -201,33 +215,32 @@ def test_a_limit_of_a_user_is_repeated_before_any_report_shows_it() -> None:
         ),
         (
             LATER_22_AMPERES,
-            DISABLE,
+            OFF,
             {"Curr user": 22_000, "Enable user": 0},
             ["ena 0", "curr 22000"],
         ),
     ],
-    ids=["curr, currtime", "currtime, curr", "currtime, ena 0"],
+    ids=str,
 )
 def test_a_keepalive_never_says_what_a_newer_command_has_replaced(
-    older: Command, newer: Command, shown: dict[str, int], keepalives: list[str]
+    armed: FailsafeKeepalive,
+    older: Command,
+    newer: Command,
+    shown: dict[str, int],
+    keepalives: list[str],
 ) -> None:
     """Though the older one is still in question; after a trip, say."""
-    failsafe = FailsafeKeepalive(ARMED)
-    failsafe.note_accepted(ARMED, 0.0)
-    failsafe.take_reading({**ON, **FREE}, NOTHING)
-    failsafe.note_accepted(older, 1.0)
-    failsafe.note_accepted(newer, 1.1)
-    failsafe.take_reading({**ON, **FREE, **shown}, {older.word})
+    armed.note_accepted(older, 1.0)
+    armed.note_accepted(newer, 1.1)
+    armed.take_reading(ARMED | FREE | shown, {older.word})
 
-    assert [str(one) for one in failsafe.keepalive(100.0)] == keepalives
+    assert _said(armed, 100.0) == keepalives
 
 
-def test_a_users_command_counts_as_a_keepalive(
-    garage: ObeyingGarage,
-) -> None:
+def test_a_users_command_counts_as_a_keepalive(garage: ObeyingGarage) -> None:
     garage.live_until_sent("curr 63000")
     garage.live(15.0)
-    garage.submit(Enable(on=True))
+    garage.submit(ON)
     garage.live(2.0)
     said_at = garage.now
     garage.live_until_sent("curr 63000")
@@ -272,33 +285,28 @@ def test_a_change_by_somebody_else_is_not_fought_by_keepalives(
     ("command", "keepalives"),
     [
         (LATER_22_AMPERES, ["ena 1", "curr 22000"]),
-        (SetCurrentTimed(Milliampere(0), Seconds(1)), ["ena 0", "curr 63000"]),
-        (DISABLE, ["ena 0", "curr 63000"]),
+        (STOP_SOON, ["ena 0", "curr 63000"]),
+        (OFF, ["ena 0", "curr 63000"]),
     ],
     ids=str,
 )
 def test_after_a_trip_what_was_confirmed_last_is_sent_though_no_report_shows_it(
-    command: Command, keepalives: list[str]
+    armed: FailsafeKeepalive, command: Command, keepalives: list[str]
 ) -> None:
-    failsafe = FailsafeKeepalive(ARMED)
-    failsafe.note_accepted(ARMED, 0.0)
-    failsafe.take_reading(
-        {**ON, **FREE, "Enable user": command == DISABLE}, NOTHING
-    )
-    failsafe.note_accepted(command, 1.0)
+    shown = {"Enable user": int(command == OFF)}
+    armed.take_reading(ARMED | FREE | shown, NOTHING)
+    armed.note_accepted(command, 1.0)
 
-    assert [str(one) for one in failsafe.keepalive(100.0)] == keepalives
+    assert _said(armed, 100.0) == keepalives
 
 
-def test_a_keepalive_spares_a_timer_that_no_report_shows_yet() -> None:
-    failsafe = FailsafeKeepalive(ARMED)
-    failsafe.note_accepted(ARMED, 0.0)
-    failsafe.take_reading({**ON, **FREE}, NOTHING)
-    failsafe.note_accepted(
-        SetCurrentTimed(Milliampere(10_000), Seconds(600)), 1.0
-    )
+def test_a_keepalive_spares_a_timer_that_no_report_shows_yet(
+    armed: FailsafeKeepalive,
+) -> None:
+    later = SetCurrentTimed(Milliampere(10_000), Seconds(600))
+    armed.note_accepted(later, 1.0)
 
-    assert [str(one) for one in failsafe.keepalive(25.0)] == ["ena 1"]
+    assert _said(armed, 25.0) == ["ena 1"]
 
 
 @pytest.mark.parametrize("moment", range(30))
@@ -309,7 +317,7 @@ def test_a_keepalive_that_waits_goes_when_a_user_refreshes_the_station(
     garage.live(moment)
     garage.submit(TEN_AMPERES)
     garage.live(KEEPALIVE_S - LOOK_S + 0.5)
-    garage.submit(Enable(on=True))
+    garage.submit(ON)
     garage.live(0.2)
     garage.fields["Curr user"] = 16_000
 
@@ -321,11 +329,11 @@ def test_a_keepalive_that_waits_goes_when_a_user_refreshes_the_station(
 @pytest.mark.parametrize(
     "said",
     [
-        [DISABLE],
-        [SetCurrentTimed(Milliampere(10_000), Seconds(1)), DISABLE],
-        [TEN_AMPERES, DISABLE],
-        [SetCurrentTimed(Milliampere(0), Seconds(1))],
-        [DISABLE, TEN_AMPERES],
+        [OFF],
+        [TEN_AMPERES_SOON, OFF],
+        [TEN_AMPERES, OFF],
+        [STOP_SOON],
+        [OFF, TEN_AMPERES],
     ],
     ids=lambda said: ", ".join(map(str, said)),
 )
@@ -343,23 +351,18 @@ def test_keepalives_never_start_charging_that_a_user_has_stopped(
     assert len(_kept_alive_at(garage)) >= 4
 
 
-def test_keepalives_do_not_undo_a_currtime_that_waits(
-    garage: ObeyingGarage,
+# `curr` was seen to ask for three phases where we may switch them.
+@pytest.mark.parametrize(
+    "command",
+    [SetCurrentTimed(Milliampere(10_000), Seconds(3600)), SetPhaseSource(4)],
+    ids=str,
+)
+def test_keepalives_do_not_undo_a_currtime_that_waits_nor_switch_phases(
+    garage: ObeyingGarage, command: Command
 ) -> None:
-    garage.submit(SetCurrentTimed(Milliampere(10_000), Seconds(3600)))
+    garage.submit(command)
     garage.live(40.0)
-    garage.sent.clear()
-
-    garage.live(60.0)
-
-    assert set(garage.settings_sent()) == {"ena 1"}
-
-
-def test_keepalives_do_not_switch_phases(garage: ObeyingGarage) -> None:
-    """`curr` was seen to ask for three where we may switch them."""
-    garage.submit(SetPhaseSource(4))
-    garage.live(10.0)
-    garage.sent.clear()
+    garage.forget()
 
     garage.live(60.0)
 
@@ -379,24 +382,18 @@ def test_nobody_keeps_alive_a_station_that_is_not_armed() -> None:
 def test_a_station_is_kept_alive_only_while_somebody_controls_it(
     garage: ObeyingGarage,
 ) -> None:
-    _set_controlled(garage, is_controlled=False)
-    garage.live(KEEPALIVE_S)
-    garage.sent.clear()
+    _leave_alone(garage, KEEPALIVE_S)
 
     garage.live(200.0)
 
     assert garage.settings_sent() == []
 
 
-def test_after_a_short_absence_one_keepalive_is_enough(
-    garage: ObeyingGarage,
-) -> None:
+def test_after_a_short_absence_one_is_enough(garage: ObeyingGarage) -> None:
     garage.live(15.0)
-    _set_controlled(garage, is_controlled=False)
-    garage.live(30.0)
-    garage.sent.clear()
+    _leave_alone(garage, 30.0)
 
-    _set_controlled(garage, is_controlled=True)
+    _take_control(garage)
     garage.live(5.0)
 
     assert garage.settings_sent() == ["curr 63000"]
@@ -408,30 +405,24 @@ def test_after_a_trip_enable_and_current_are_sent_again_and_it_is_reported(
 ) -> None:
     garage.submit(TEN_AMPERES)
     garage.live(10.0)
-    _set_controlled(garage, is_controlled=False)
-    garage.live(100.0)
-    garage.sent.clear()
-    garage.events.clear()
+    _leave_alone(garage, 100.0)
 
-    _set_controlled(garage, is_controlled=True)
+    _take_control(garage)
     garage.live(5.0)
 
     assert garage.settings_sent() == ["ena 1", "curr 10000"]
     assert garage.happened(FailsafeTookOver) == [FailsafeTookOver("garage")]
-    results = [str(one.outcome) for one in garage.happened(CommandFinished)]
-    assert results == ["applied", "applied"]
+    assert garage.outcomes() == [Outcome.APPLIED] * 2
 
 
 def test_after_a_trip_a_disabled_station_stays_disabled(
     garage: ObeyingGarage,
 ) -> None:
-    garage.submit(DISABLE)
+    garage.submit(OFF)
     garage.live(10.0)
-    _set_controlled(garage, is_controlled=False)
-    garage.live(100.0)
-    garage.sent.clear()
+    _leave_alone(garage, 100.0)
 
-    _set_controlled(garage, is_controlled=True)
+    _take_control(garage)
     garage.live(10.0)
 
     assert garage.settings_sent() == ["ena 0", "curr 63000"]
@@ -450,7 +441,7 @@ def test_a_trip_that_only_the_station_has_noticed_is_seen_in_report_2(
 def test_a_station_that_is_away_for_hours_is_reported_once(
     garage: ObeyingGarage,
 ) -> None:
-    garage.mute, garage.answer, garage.obeys = {1, 2, 3}, None, False
+    garage.fall_silent()
     garage.live(3600.0)
     sent = len(garage.settings_sent())
     garage.events.clear()
@@ -458,58 +449,57 @@ def test_a_station_that_is_away_for_hours_is_reported_once(
 
     assert len(garage.settings_sent()) == sent
     assert garage.happened(CommandFinished) == []
-    garage.mute, garage.answer, garage.obeys = set(), TCH_OK, True
+    garage.recover()
     garage.sent.clear()
     garage.live(60.0)
     assert garage.settings_sent()[:2] == ["ena 1", "curr 63000"]
     assert len(garage.happened(FailsafeTookOver)) == 1
 
 
-def test_what_is_to_be_reapplied_is_sent_until_both_are_confirmed() -> None:
-    failsafe = FailsafeKeepalive(ARMED)
-    failsafe.note_accepted(ARMED, 0.0)
-    failsafe.take_reading({**ON, **FREE}, NOTHING)
-    both = {"ena 1", "curr 63000"}
+def test_what_is_to_be_reapplied_is_sent_until_both_are_confirmed(
+    armed: FailsafeKeepalive,
+) -> None:
+    limit = SetCurrent(Milliampere(63_000))
 
-    assert {str(one) for one in failsafe.keepalive(100.0)} == both
-    failsafe.note_sent(Enable(on=True), 100.0)
-    failsafe.note_sent(SetCurrent(Milliampere(63_000)), 100.1)
-    failsafe.note_accepted(SetCurrent(Milliampere(63_000)), 100.2)
-    assert {str(one) for one in failsafe.keepalive(121.0)} == both
-    failsafe.note_sent(Enable(on=True), 121.0)
-    failsafe.note_accepted(Enable(on=True), 121.1)
-    assert {str(one) for one in failsafe.keepalive(142.0)} == {"curr 63000"}
+    assert {*_said(armed, 100.0)} == {"ena 1", "curr 63000"}
+    armed.note_sent(ON, 100.0)
+    armed.note_sent(limit, 100.1)
+    armed.note_accepted(limit, 100.2)
+    assert {*_said(armed, 121.0)} == {"ena 1", "curr 63000"}
+    armed.note_sent(ON, 121.0)
+    armed.note_accepted(ON, 121.1)
+    assert _said(armed, 142.0) == ["curr 63000"]
 
 
 # --- the end ---------------------------------------------------------------
 
 
 def test_a_station_whose_arming_is_on_its_way_is_disarmed_as_well() -> None:
-    garage = ObeyingGarage()
-    arming = FailsafeKeepalive(ARMED)
-    arming.take_reading(OFF, NOTHING)
-    assert arming.arming() == ARMED
+    arming = FailsafeKeepalive(FAILSAFE)
+    arming.take_reading(UNARMED, NOTHING)
+    assert arming.arming() == FAILSAFE
     assert arming.disarming() is None
 
-    arming.note_sent(ARMED, garage.now)
-    assert arming.disarming() == SetFailsafe(Seconds(0), Milliampere(0))
+    arming.note_sent(FAILSAFE, 10.0)
+    assert arming.disarming() == NO_FAILSAFE
 
     # The next report 2 shows that it was lost.
-    arming.take_reading(OFF, NOTHING)
+    arming.take_reading(UNARMED, NOTHING)
     arming.arming()
     assert arming.disarming() is None
 
 
-def test_who_has_stopped_feeding_does_not_feed(
-    garage: ObeyingGarage,
+@pytest.mark.parametrize("is_fed", [True, False])
+def test_a_station_is_fed_by_who_controls_it(
+    garage: ObeyingGarage, *, is_fed: bool
 ) -> None:
-    """Then `ena 0` may end by the failsafe current, and is told so."""
-    _set_controlled(garage, is_controlled=False)
+    """Else `ena 0` may end by the failsafe current, and is told so."""
+    _take_control(garage, is_controlled=is_fed)
     garage.live(30.0)
 
     state = garage.happened(ConnectionState)[-1]
     assert state.failsafe.is_ours
-    assert not state.failsafe.is_fed
+    assert state.failsafe.is_fed is is_fed
 
 
 def test_a_current_above_the_hardware_has_tripped_at_the_hardwares() -> None:
@@ -519,7 +509,7 @@ def test_a_current_above_the_hardware_has_tripped_at_the_hardwares() -> None:
     failsafe.arming()
     failsafe.keepalive(0.0)
     failsafe.note_accepted(TEN_AMPERES, 1.0)
-    failsafe.note_accepted(Enable(on=True), 1.0)
+    failsafe.note_accepted(ON, 1.0)
 
     tripped = armed | {"Enable sys": 0, "Max curr": 16_000}
     failsafe.take_reading(tripped, NOTHING)
@@ -527,28 +517,14 @@ def test_a_current_above_the_hardware_has_tripped_at_the_hardwares() -> None:
     assert failsafe.notices_trip()
 
 
-def test_an_armed_station_is_disarmed_at_a_clean_end(
-    garage: ObeyingGarage,
-) -> None:
-    garage.station.shutdown(garage.now)
-    garage.live(1.0)
-
-    assert garage.settings_sent() == ["failsafe 0 0 0"]
-    assert not garage.station.has_commands
-    garage.live(200.0)
-    assert garage.settings_sent() == ["failsafe 0 0 0"]
-
-
-def test_no_keepalive_leaves_after_the_last_command(
-    garage: ObeyingGarage,
-) -> None:
+def test_no_keepalive_follows_the_last_command(garage: ObeyingGarage) -> None:
     """The next one is due while the station takes its time to answer."""
     garage.live_until_sent("curr 63000")
     garage.live(KEEPALIVE_S - LOOK_S - 0.1)
     garage.delay_s = 1.0
     garage.sent.clear()
 
-    garage.station.shutdown(garage.now)
+    garage.shut_down()
     garage.live(60.0)
 
     assert garage.texts()[0] == "failsafe 0 0 0"
@@ -563,7 +539,7 @@ def test_a_keepalive_that_waits_does_not_leave_after_the_last_command(
     garage.live_until_sent("report 2")
     garage.sent.clear()
 
-    garage.station.shutdown(garage.now)
+    garage.shut_down()
     garage.receive(report(2, **garage.fields))
     garage.live(60.0)
 
@@ -576,26 +552,30 @@ def test_the_end_does_not_wait_for_a_report(garage: ObeyingGarage) -> None:
     garage.live_until_sent("report 1")
     garage.sent.clear()
 
-    garage.station.shutdown(garage.now)
+    garage.shut_down()
     garage.live(0.5)
 
     assert garage.settings_sent() == ["failsafe 0 0 0"]
 
 
-def test_what_was_stored_is_unstored_at_a_clean_end() -> None:
-    stored = SetFailsafe(Seconds(60), Milliampere(6000), stored=True)
-    garage = ObeyingGarage(failsafe=stored)
+@pytest.mark.parametrize("stored", [False, True])
+def test_an_armed_station_is_disarmed_at_a_clean_end(*, stored: bool) -> None:
+    setting = SetFailsafe(Seconds(60), Milliampere(6000), stored=stored)
+    garage = ObeyingGarage(failsafe=setting)
 
-    garage.station.shutdown(garage.now)
+    garage.shut_down()
     garage.live(1.0)
 
-    assert garage.settings_sent() == ["failsafe 0 0 1"]
+    assert garage.settings_sent() == [f"failsafe 0 0 {stored:d}"]
+    assert not garage.station.has_commands
+    garage.live(200.0)
+    assert len(garage.settings_sent()) == 1
 
 
 def test_a_station_that_we_have_not_armed_is_left_alone_at_the_end() -> None:
     garage = ObeyingGarage()
 
-    garage.station.shutdown(garage.now)
+    garage.shut_down()
     garage.live(1.0)
 
     assert garage.sent == []
@@ -606,14 +586,14 @@ def test_a_station_that_we_have_not_armed_is_left_alone_at_the_end() -> None:
 STEPS = st.one_of(
     st.sampled_from(
         [
-            DISABLE,
-            Enable(on=True),
+            OFF,
+            ON,
             TEN_AMPERES,
-            SetCurrentTimed(Milliampere(0), Seconds(1)),
+            STOP_SOON,
             SetFailsafe(Seconds(10), Milliampere(0)),
         ]
     ),
-    st.sampled_from([TCH_OK, b"started", report(2, **OFF, Enable_user=1)]),
+    st.sampled_from([TCH_OK, b"started", report(2, **UNARMED, Enable_user=1)]),
     st.booleans(),
     st.floats(min_value=0.01, max_value=20.0),
 )
@@ -631,19 +611,11 @@ def test_kebas_pauses_hold_with_keepalives(
         elif isinstance(step, bytes):
             garage.receive(step)
         elif isinstance(step, bool):
-            _set_controlled(garage, is_controlled=step)
+            _take_control(garage, is_controlled=step)
         else:
             garage.live(step)
 
-    quiet_until = -math.inf
-    asked: dict[str, float] = {}
-    for sent_at, text in garage.sent:
-        assert sent_at >= quiet_until
-        stops = text in ("ena 0", "currtime 0 1")
-        quiet_until = sent_at + (2.0 if stops else 0.1)
-        if text.startswith("report"):
-            assert sent_at >= asked.get(text, -5.0) + 5.0
-            asked[text] = sent_at
+    assert_pauses_hold(garage.sent)
 
 
 @given(st.sampled_from([10, 20, 60]), st.floats(0.0, 100.0))
@@ -656,7 +628,4 @@ def test_an_armed_station_is_never_without_us_for_its_timeout(
     garage.submit(TEN_AMPERES)
     garage.live(200.0)
 
-    gaps = [
-        after - before for before, after in pairwise(_kept_alive_at(garage))
-    ]
-    assert max(gaps) < timeout * 0.75
+    assert max(_gaps(garage)) < timeout * 0.75

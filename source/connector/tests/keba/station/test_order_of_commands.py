@@ -12,35 +12,45 @@ from hypothesis import strategies as st
 
 from connector.keba.protocol.commands import (
     Command,
-    Enable,
     Milliampere,
     Seconds,
-    SetCurrent,
     SetCurrentTimed,
     SetFailsafe,
 )
 from connector.keba.station.events import Outcome, SettingRestored
+from connector.tests.keba.commands import (
+    CANCEL,
+    LIMIT_LATER,
+    OFF,
+    ON,
+    SIX_AMPERES,
+    SIX_AMPERES_SOON,
+    STOP_LATER,
+    STOP_SOON,
+    TEN_AMPERES,
+    TEN_AMPERES_SOON,
+    amperes,
+)
 from connector.tests.keba.station.conversation import TCH_OK
 from connector.tests.keba.station.obeying import ObeyingGarage, effect_of
-
-TEN_AMPERES = SetCurrent(Milliampere(10_000))
-TEN_AMPERES_SOON = SetCurrentTimed(Milliampere(10_000), Seconds(1))
-STOP_SOON = SetCurrentTimed(Milliampere(0), Seconds(1))
-CANCEL = SetCurrentTimed(Milliampere(0), Seconds(0))
-LIMIT_LATER = SetCurrentTimed(Milliampere(16_000), Seconds(3600))
-STOP_LATER = SetCurrentTimed(Milliampere(0), Seconds(3600))
-ON = Enable(on=True)
-OFF = Enable(on=False)
 
 DEAF_FOR_S = 3.0
 
 
-def deafen(garage: ObeyingGarage) -> None:
-    garage.obeys, garage.answer = False, None
-
-
-def cure(garage: ObeyingGarage) -> None:
-    garage.obeys, garage.answer = True, TCH_OK
+def lose(
+    garage: ObeyingGarage,
+    older: Command,
+    newer: Command,
+    written_after_s: float,
+) -> None:
+    """Let two commands get lost at first, then a minute pass."""
+    garage.deafen()
+    garage.submit(older)
+    garage.live(written_after_s)
+    garage.submit(newer)
+    garage.live(2.0)
+    garage.recover()
+    garage.live(60.0)
 
 
 @pytest.mark.parametrize(
@@ -50,8 +60,8 @@ def cure(garage: ObeyingGarage) -> None:
         (OFF, TEN_AMPERES_SOON),
         (ON, STOP_SOON),
         (STOP_SOON, ON),
-        (TEN_AMPERES_SOON, SetCurrent(Milliampere(8_000))),
-        (TEN_AMPERES, SetCurrentTimed(Milliampere(8_000), Seconds(1))),
+        (TEN_AMPERES_SOON, SIX_AMPERES),
+        (TEN_AMPERES, SIX_AMPERES_SOON),
     ],
     ids=str,
 )
@@ -60,48 +70,41 @@ def test_what_was_lost_is_not_said_again_after_what_it_would_undo(
     older: Command, newer: Command, written_after_s: float
 ) -> None:
     garage = ObeyingGarage({"Enable user": 0} if older == ON else {})
-    deafen(garage)
-    garage.submit(older)
-    garage.live(written_after_s)
-    garage.submit(newer)
-    garage.live(2.0)
-    cure(garage)
-    garage.live(40.0)
+    lose(garage, older, newer, written_after_s)
 
     assert garage.settings_sent()[-1] == str(newer)
     assert garage.results(older) == [Outcome.SUPERSEDED]
     assert garage.results(newer) == [Outcome.APPLIED]
 
 
-@pytest.mark.parametrize("limit", [10_000, 0])
+@pytest.mark.parametrize("timer", [TEN_AMPERES_SOON, STOP_SOON], ids=str)
 def test_a_curr_waits_for_the_end_of_a_currtime_without_delay(
-    limit: int,
+    timer: SetCurrentTimed,
 ) -> None:
     """It would be overwritten a moment later, though it is newer."""
     garage = ObeyingGarage()
-    garage.submit(SetCurrentTimed(Milliampere(limit), Seconds(1)))
+    garage.submit(timer)
     garage.live(0.01)
     garage.submit(TEN_AMPERES)
     garage.live(12.0)
 
-    (said_at, older), (waited_until, newer) = [
-        one for one in garage.sent if not one[1].startswith("report")
-    ]
-    assert (older, newer) == (f"currtime {limit} 1", "curr 10000")
+    assert garage.settings_sent() == [str(timer), str(TEN_AMPERES)]
+    (said_at,) = garage.moments(str(timer))
+    (waited_until,) = garage.moments(str(TEN_AMPERES))
     assert 1.0 < waited_until - said_at < 2.1
     assert garage.results(TEN_AMPERES) == [Outcome.APPLIED]
 
 
 def test_a_curr_waits_also_if_another_command_came_in_between() -> None:
     garage = ObeyingGarage()
-    for command in (TEN_AMPERES_SOON, ON, SetCurrent(Milliampere(8_000))):
+    commands = (TEN_AMPERES_SOON, ON, SIX_AMPERES)
+    for command in commands:
         garage.submit(command)
     garage.live(12.0)
 
-    (timed_at, _), _, (limited_at, newest) = [
-        one for one in garage.sent if not one[1].startswith("report")
-    ]
-    assert newest == "curr 8000"
+    assert garage.settings_sent() == [*map(str, commands)]
+    (timed_at,) = garage.moments(str(TEN_AMPERES_SOON))
+    (limited_at,) = garage.moments(str(SIX_AMPERES))
     assert limited_at - timed_at > 1.0
 
 
@@ -131,20 +134,6 @@ def test_what_was_overruled_has_one_result_also_if_it_was_heard() -> None:
     assert garage.results(OFF) == [Outcome.APPLIED]
 
 
-def test_what_undoes_nothing_is_said_again() -> None:
-    garage = ObeyingGarage({"Enable user": 0})
-    deafen(garage)
-    garage.submit(TEN_AMPERES_SOON)
-    garage.live(0.5)
-    garage.submit(ON)
-    garage.live(2.0)
-    cure(garage)
-    garage.live(40.0)
-
-    assert garage.results(TEN_AMPERES_SOON) == [Outcome.APPLIED]
-    assert garage.results(ON) == [Outcome.APPLIED]
-
-
 @pytest.mark.parametrize(
     ("shown", "older", "newer", "wanted"),
     [
@@ -152,30 +141,28 @@ def test_what_undoes_nothing_is_said_again() -> None:
         ({}, OFF, CANCEL, {"Enable user": 0}),
         ({"Enable user": 0}, ON, STOP_LATER, {"Enable user": 1}),
         ({"Enable user": 0}, STOP_LATER, ON, {"Tmo CT": 3600}),
+        ({"Enable user": 0}, TEN_AMPERES_SOON, ON, {"Curr user": 10_000}),
         ({}, TEN_AMPERES, LIMIT_LATER, {"Curr user": 10_000}),
         ({"Tmo CT": 3600}, CANCEL, OFF, {"Tmo CT": 0}),
     ],
     ids=str,
 )
-def test_what_rules_later_does_not_keep_a_lost_command_from_being_said_again(
+def test_what_undoes_nothing_or_later_does_not_keep_a_lost_command_from_return(
     shown: dict[str, int],
     older: Command,
     newer: Command,
     wanted: dict[str, int],
 ) -> None:
     garage = ObeyingGarage(shown)
-    deafen(garage)
-    garage.submit(older)
-    garage.live(0.5)
-    garage.submit(newer)
-    garage.live(2.0)
-    cure(garage)
-    garage.live(60.0)
+    lose(garage, older, newer, written_after_s=0.5)
+
+    def result(command: Command) -> Outcome:
+        is_late = command in (STOP_LATER, LIMIT_LATER)
+        return Outcome.WAITING if is_late else Outcome.APPLIED
 
     assert garage.fields | wanted == garage.fields
-    is_late = older == STOP_LATER
-    expected = Outcome.WAITING if is_late else Outcome.APPLIED
-    assert garage.results(older) == [expected]
+    assert garage.results(older) == [result(older)]
+    assert garage.results(newer) == [result(newer)]
 
 
 @pytest.mark.parametrize(
@@ -183,8 +170,8 @@ def test_what_rules_later_does_not_keep_a_lost_command_from_being_said_again(
     [
         (OFF, ON),
         (OFF, TEN_AMPERES_SOON),
-        (SetCurrent(Milliampere(32_000)), SetCurrent(Milliampere(6_000))),
-        (SetCurrent(Milliampere(32_000)), TEN_AMPERES_SOON),
+        (amperes(32), SIX_AMPERES),
+        (amperes(32), TEN_AMPERES_SOON),
     ],
     ids=str,
 )
@@ -229,9 +216,7 @@ def test_a_limit_that_did_not_lift_a_stop_was_not_applied() -> None:
     assert garage.results(TEN_AMPERES_SOON) == [Outcome.NOT_APPLIED]
 
 
-def test_a_word_that_is_written_again_leaves_after_what_came_in_between() -> (
-    None
-):
+def test_a_word_written_again_leaves_after_what_came_in_between() -> None:
     garage = ObeyingGarage()
     garage.submit(TEN_AMPERES)
     garage.advance()
@@ -254,10 +239,10 @@ def test_a_keepalive_does_not_lift_a_stop_that_waits() -> None:
     )
     garage.submit(TEN_AMPERES_SOON)
     garage.live(20.0)
-    deafen(garage)
+    garage.deafen()
     garage.submit(OFF)
     garage.live(4.0)
-    cure(garage)
+    garage.recover()
     garage.live(60.0)
 
     assert garage.fields["Enable user"] == 0
@@ -283,17 +268,17 @@ def test_the_last_word_on_charging_rules_whatever_was_lost(
     cured_at = None
     for number, (command, pause_s) in enumerate(written):
         if number == deaf_from:
-            deafen(garage)
+            garage.deafen()
             garage.obeys = is_heard
             cured_at = garage.now + DEAF_FOR_S
         garage.submit(command)
         wanted |= effect_of(str(command))
         garage.live(pause_s)
         if cured_at is not None and garage.now >= cured_at:
-            cure(garage)
+            garage.recover()
     if cured_at is not None:
         garage.live(max(0.0, cured_at - garage.now))
-    cure(garage)
+    garage.recover()
     garage.live(40.0)
 
     assert garage.fields["Enable user"] == wanted["Enable user"]

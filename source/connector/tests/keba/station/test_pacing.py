@@ -50,9 +50,7 @@ def test_a_user_may_repeat_a_command_without_waiting_5_s() -> None:
     assert pacer.ready_at(ENABLE, scheduled=False) < 10.2
 
 
-def test_a_repetition_of_our_own_waits_5_s_after_the_command_of_a_user() -> (
-    None
-):
+def test_a_repetition_of_our_own_waits_5_s_after_a_users_command() -> None:
     pacer = Pacer()
     pacer.note_sent(ENABLE, now=10.0)
     assert pacer.ready_at(ENABLE, scheduled=True) > 10.0 + T_COM_PAUSE

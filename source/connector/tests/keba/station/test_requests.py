@@ -2,23 +2,16 @@
 
 import pytest
 
-from connector.keba.protocol.commands import (
-    Command,
-    Display,
-    Enable,
-    Milliampere,
-    Seconds,
-    SetCurrent,
-    SetCurrentTimed,
-)
+from connector.keba.protocol.commands import Command, Enable
 from connector.keba.station.pacing import MARGIN_S, REPEAT_PAUSE_S
 from connector.keba.station.requests import CommandQueue, PollSchedule, Request
-
-ON = Enable(on=True)
-OFF = Enable(on=False)
-HELLO = Display("Hello")
-TEN_AMPERES = SetCurrent(Milliampere(10_000))
-TEN_AMPERES_SOON = SetCurrentTimed(Milliampere(10_000), Seconds(1))
+from connector.tests.keba.commands import (
+    HELLO,
+    OFF,
+    ON,
+    TEN_AMPERES,
+    TEN_AMPERES_SOON,
+)
 
 
 def first(command: Command) -> Request[Command]:
@@ -165,14 +158,17 @@ def test_a_report_out_of_the_rounds_ends_none(polls: PollSchedule) -> None:
     assert not polls.strike_off(3)
 
 
-def test_rounds_that_were_missed_are_not_made_up_for(
-    polls: PollSchedule,
+@pytest.mark.parametrize(
+    ("planned_at", "next_round_at"),
+    # Those that were missed are not made up for, and two are never closer
+    # than half an interval.
+    [(0.1, 30.0), (100.0, 120.0), (16.0, 60.0)],
+)
+def test_rounds_keep_their_interval(
+    polls: PollSchedule, planned_at: float, next_round_at: float
 ) -> None:
-    polls.plan_next_round(0.1)
-    assert polls.next_round_at == 30.0
-
-    polls.plan_next_round(100.0)
-    assert polls.next_round_at == 120.0
+    polls.plan_next_round(planned_at)
+    assert polls.next_round_at == next_round_at
 
 
 def test_rounds_keep_their_phase_after_the_first_one() -> None:
@@ -186,32 +182,15 @@ def test_rounds_keep_their_phase_after_the_first_one() -> None:
         assert polls.next_round_at == following
 
 
-def test_a_round_is_at_least_half_an_interval_after_the_one_before() -> None:
-    polls = PollSchedule(
-        (1, 2, 3), interval_s=30.0, first_round_at=0.0, phase_at=0.0
-    )
-    polls.plan_next_round(16.0)
-    assert polls.next_round_at == 60.0
-
-
-def test_equal_requests_are_merged_into_the_later_one(
-    polls: PollSchedule,
+@pytest.mark.parametrize(("added_at", "not_before"), [(1.0, 2.5), (3.5, 0.0)])
+def test_equal_requests_are_merged_into_the_later_one_unless_it_waits_long(
+    polls: PollSchedule, added_at: float, not_before: float
 ) -> None:
     polls.add(2, 0.0)
-    polls.add(2, 1.0, delay_s=1.5)
+    polls.add(2, added_at, delay_s=1.5)
 
     (request,) = polls
-    assert (request.wanted_at, request.not_before) == (0.0, 2.5)
-
-
-def test_a_report_that_has_waited_long_is_put_off_no_more(
-    polls: PollSchedule,
-) -> None:
-    polls.add(2, 0.0)
-    polls.add(2, 3.5, delay_s=1.5)
-
-    (request,) = polls
-    assert request.not_before == 0.0
+    assert (request.wanted_at, request.not_before) == (0.0, not_before)
 
 
 def test_no_round_comes_within_kebas_pause_between_equal_requests() -> None:
