@@ -1,12 +1,32 @@
 """What is special about a model or a firmware, and is no fault."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 _FIRMWARE = re.compile(r"P30 v (\d+)\.(\d+)(?:\.(\d+))?")
 _OLDEST_P30 = (3, 5, 0)
 _PHASE_SWITCHING = (3, 10, 42)
 _NEEDS_SOURCE_PORT = (3, 10, 80)
+
+# The matrix of UDP guide V2.00, page 5; phase switching came later.
+_UNKNOWN_TO_P20 = frozenset(
+    {
+        "currtime",
+        "setenergy",
+        "start",
+        "stop",
+        "setdatetime",
+        "display",
+        "x2",
+        "x2src",
+    }
+)
+_UNKNOWN_TO_BMW = frozenset({"output", "display"})
+
+# KEBA explains its product codes nowhere; nymea, OpenEMS and ioBroker agree
+# on these two places: socket or cable, and who reads cards.
+_CODE = re.compile(r"(?:KC-P[23]0|BMW-10)-E([SC])\w{6}-\w{2}([R0K])\b")
+_CABLE, _NO_READER = "C", "0"
 
 
 def model_notes(product: str, firmware: str) -> Iterator[tuple[str, str]]:
@@ -40,6 +60,65 @@ def model_notes(product: str, firmware: str) -> Iterator[tuple[str, str]]:
             "the network must not change the source port"
         )
         yield "needs_source_port", note
+
+
+def lacks(word: str, fields: Mapping[str, object]) -> str:
+    """Say why a command will do nothing at a station; empty if none is known.
+
+    Codes and guides are incomplete: this is worth a warning, no refusal.
+
+    Parameters
+    ----------
+    word
+        The command.
+    fields
+        Of report 1, and of report 2 where that is known.
+    """
+    product = str(fields.get("Product") or "").strip()
+    if "-P20-" in product and word in _UNKNOWN_TO_P20:
+        return f"a P20 does not know {word}"
+    if product.startswith("BMW") and word in _UNKNOWN_TO_BMW:
+        return f"a BMW wallbox has no {word}"
+    if word == "setenergy" and product.endswith("-DE"):
+        return (
+            "the Deutschland edition has no meter: it will never see that the "
+            "energy is reached"
+        )
+    return _lacks_by_code(word, product, fields) or _lacks_by_firmware(
+        word, str(fields.get("Firmware") or "")
+    )
+
+
+def _lacks_by_code(
+    word: str, product: str, fields: Mapping[str, object]
+) -> str:
+    code = _CODE.match(product)
+    if code is None:
+        return ""
+    outlet, reader = code.groups()
+    if word == "unlock" and outlet == _CABLE:
+        return "its product code tells of a fixed cable: nothing to unlock"
+    if word in ("start", "stop") and reader == _NO_READER:
+        # A backend may authorise as well.
+        is_authorising = fields.get("AuthON") == 1
+        if not is_authorising:
+            return (
+                "its product code tells of no reader for cards (RFID): "
+                f"without authorisation {word} does nothing; ena and currtime "
+                "enable and stop"
+            )
+    return ""
+
+
+def _lacks_by_firmware(word: str, firmware: str) -> str:
+    version = _version(firmware)
+    if version is None:
+        return ""
+    if version < _OLDEST_P30:
+        return "KEBA's UDP commands need firmware 3.05 or newer"
+    if word in ("x2", "x2src") and version < _PHASE_SWITCHING:
+        return "there is no phase switching before firmware 3.10.42"
+    return ""
 
 
 def _version(firmware: str) -> tuple[int, int, int] | None:

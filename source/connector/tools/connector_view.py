@@ -153,6 +153,10 @@ class ConnectorView:
         """What the connector knows of each station."""
         return _dict((self.diagnosis or {}).get("stations"))
 
+    def fields_of(self, station: str) -> dict[str, Any]:
+        """What a station says of itself and its settings, by KEBA's names."""
+        return _dict(self.facts_of_stations.get(station, {}).get("fields"))
+
     @property
     def version(self) -> str:
         """The version that the connector tells, or an empty text."""

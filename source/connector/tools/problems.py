@@ -6,6 +6,8 @@ Problem             something is not as it should be: exit code 1
 
 EXIT_FINDINGS = 1
 EXIT_USAGE = 2
+EXIT_UNKNOWN = 3
+"""Nobody knows what became of a command."""
 
 
 class Problem(Exception):  # noqa: N818 - no error of the program

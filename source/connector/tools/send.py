@@ -2,13 +2,16 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
 from connector.bemcom.actuators import ACTUATORS, command_from_value
+from connector.diagnosis.models import lacks
+from connector.diagnosis.remedies import what_next
 from connector.keba.io.gateway import Gateway
 from connector.keba.protocol.commands import Command, InvalidCommandError
 from connector.keba.protocol.messages import Report, parse_text
@@ -23,7 +26,12 @@ from connector.settings import Station
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView, Reading
-from connector.tools.problems import EXIT_FINDINGS, Problem, UsageProblem
+from connector.tools.problems import (
+    EXIT_FINDINGS,
+    EXIT_UNKNOWN,
+    Problem,
+    UsageProblem,
+)
 from connector.tools.stations import (
     PATIENCE_S,
     PortTaken,
@@ -31,16 +39,25 @@ from connector.tools.stations import (
     deliveries,
     open_gateway,
 )
-from connector.tools.terminal import AsJson, Yes, confirm
+from connector.tools.terminal import (
+    AsJson,
+    Tell,
+    Yes,
+    confirm,
+    line_printer,
+    require_somebody_to_ask,
+    working,
+)
 from connector.tools.tool_settings import (
     ToolSettings,
     chosen_stations,
     tool_settings,
 )
 
-CONNECTOR_PATIENCE_S = PATIENCE_S
+SENT = "sent"
+"""The outcome where nothing tells the outcome."""
 
-Tell = Callable[[str], None]
+Fields = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +70,18 @@ class Result:
         One word, as in the datapoint ``results__<command>``.
     detail
         More about it.
-    is_done
-        Whether the station took it, as far as can be known.
     """
 
     outcome: str
     detail: str
-    is_done: bool
+
+    @property
+    def exit_code(self) -> int:
+        """How the program ends."""
+        if self.outcome in GOOD_OUTCOMES:
+            return 0
+        is_known = self.outcome not in (Outcome.NO_REPLY, SENT)
+        return EXIT_FINDINGS if is_known else EXIT_UNKNOWN
 
 
 def read_command(
@@ -115,14 +137,43 @@ def proof_in_words(command: Command) -> str:
 # --- directly ----------------------------------------------------------------
 
 
-def send_directly(
-    settings: ToolSettings,
-    name: str,
-    station: Station,
-    command: Command,
-    tell: Tell,
-) -> Result:
-    """Send a command to a station and watch what becomes of it.
+class Directly:
+    """A station that this program speaks to.
+
+    Attributes
+    ----------
+    fields
+        What it says of itself.
+    """
+
+    def __init__(self, gateway: Gateway, name: str, fields: Fields) -> None:
+        self.fields = fields
+        self._gateway = gateway
+        self._name = name
+
+    def send(self, command: Command, _value: Any, tell: Tell) -> Result:
+        """Send a command and watch what becomes of it."""
+        self._gateway.submit(self._name, command)
+        tell(f">> {command}")
+        until = time.monotonic() + PATIENCE_S
+        for delivery in deliveries(self._gateway, until):
+            match delivery.event:
+                case CommandAnswered(accepted=accepted, text=text):
+                    tell(f"<< TCH-{'OK' if accepted else 'ERR'} {text}")
+                case CommandUnanswered(will_repeat=True):
+                    tell("   no answer; asking once more")
+                case CommandFinished(
+                    command=finished, outcome=outcome, detail=detail
+                ) if finished == command:
+                    return Result(outcome, detail)
+        return Result(Outcome.NO_REPLY, "nothing more is heard")
+
+
+@contextmanager
+def _meet(
+    settings: ToolSettings, name: str, station: Station
+) -> Iterator[Directly]:
+    """Ask a station who it is.
 
     Raises
     ------
@@ -135,93 +186,123 @@ def send_directly(
     hosts = {name: station.host}
     with open_gateway(settings, hosts, serials=serials) as gateway:
         try:
-            text = await_identity(gateway, name, station.host)
+            with working(f"asking {station.host}"):
+                text = await_identity(gateway, name, station.host)
         except Problem as problem:
             problem.text = f"{problem.text}; nothing was sent"
             raise
-        tell(f"<< {_identity_in_words(text)}")
-        gateway.submit(name, command)
-        tell(f">> {command}")
-        return _watch(gateway, command, tell)
-
-
-def _identity_in_words(text: str) -> str:
-    message = parse_text(text)
-    fields = message.fields if isinstance(message, Report) else {}
-    product = fields.get("Product", "a station")
-    return f"{product}, serial {fields.get('Serial', '?')}"
-
-
-def _watch(gateway: Gateway, command: Command, tell: Tell) -> Result:
-    for delivery in deliveries(gateway, time.monotonic() + PATIENCE_S):
-        match delivery.event:
-            case CommandAnswered(accepted=accepted, text=text):
-                tell(f"<< TCH-{'OK' if accepted else 'ERR'} {text}")
-            case CommandUnanswered(will_repeat=True):
-                tell("   no answer; asking once more")
-            case CommandFinished(
-                command=finished, outcome=outcome, detail=detail
-            ) if finished == command:
-                return Result(outcome, detail, outcome in GOOD_OUTCOMES)
-    return Result(Outcome.NO_REPLY, "nothing more is heard", is_done=False)
+        message = parse_text(text)
+        fields = message.fields if isinstance(message, Report) else {}
+        yield Directly(gateway, name, fields)
 
 
 # --- through the running connector -------------------------------------------
 
 
-def send_through_connector(
-    broker: BrokerClient, name: str, word: str, value: Any, tell: Tell
-) -> Result:
-    """Write the actuator as BEMCom does, and wait for the result.
+class ThroughConnector:
+    """A station that the running connector speaks to.
+
+    Parameters
+    ----------
+    broker
+        The connector's.
+    name, word
+        Station and command.
 
     Raises
     ------
     Problem
         If no connector is there, or the actuator is not active.
     """
-    view = broker.look_around()
-    if not view.is_online:
-        raise Problem(
-            f"no connector is online as {view.name}",
-            "Another program has the port; `doctor` tells more.",
-            "connector_off",
-        )
-    key = f"{name}__{word}"
-    topic = view.topic_of_actuator(key)
-    if topic is None:
-        raise Problem(
-            f"{key} is not marked as active in BEMCom",
-            "Mark it as active in the AdminUI; or stop the connector, so "
-            "that this program can send by itself.",
-            "not_active",
-        )
-    result_key = f"{name}__results__{word}"
-    is_visible = result_key in view.active_sensors
-    before = view.readings.get(result_key)
-    broker.write(topic, value)
-    tell(f">> {topic} {json.dumps(value)}")
-    if not is_visible:
-        detail = f"mark {result_key} as active to see what becomes of it"
-        return Result("sent", detail, is_done=True)
-    return _wait_for_result(broker, result_key, before)
+
+    def __init__(self, broker: BrokerClient, name: str, word: str) -> None:
+        view = broker.look_around()
+        if not view.is_online:
+            raise Problem(
+                f"no connector is online as {view.name}",
+                "Another program has the port; `doctor` tells more.",
+                "connector_off",
+            )
+        key = f"{name}__{word}"
+        topic = view.topic_of_actuator(key)
+        if topic is None:
+            raise Problem(
+                f"{key} is not marked as active in BEMCom",
+                "Mark it as active in the AdminUI; or stop the connector, so "
+                "that this program can send by itself.",
+                "not_active",
+            )
+        self.fields = view.fields_of(name)
+        self._broker = broker
+        self._name = name
+        self._topic = topic
+        self._result_key = f"{name}__results__{word}"
+
+    def send(self, command: Command, value: Any, tell: Tell) -> Result:
+        """Write the actuator as BEMCom does, and wait for the result."""
+        view = self._broker.view
+        before = view.readings.get(self._result_key)
+        self._broker.write(self._topic, value)
+        tell(f">> {self._topic} {json.dumps(value)}")
+        if self._result_key in view.active_sensors:
+            return self._wait_for_result(before)
+        return self._wait_for_proof(command)
+
+    def _wait_for_result(self, before: Reading | None) -> Result:
+        key = self._result_key
+
+        def has_result(view: ConnectorView) -> bool:
+            reading = view.readings.get(key)
+            if reading is None or reading is before or reading.is_retained:
+                # What is retained is of an earlier command.
+                return False
+            # An older command of this kind makes room for ours.
+            return bool(reading.value != Outcome.SUPERSEDED)
+
+        if not self._broker.wait_for(has_result, PATIENCE_S):
+            detail = "the connector has told no result"
+            return Result(Outcome.NO_REPLY, detail)
+        told = str(self._broker.view.value(key))
+        outcome, _, detail = told.partition(": ")
+        return Result(outcome, detail)
+
+    def _wait_for_proof(self, command: Command) -> Result:
+        """Wait until the diagnosis shows what was not so before."""
+        detail = f"mark {self._result_key} as active to see what becomes of it"
+        if command.is_shown_by(self.fields) is not False:
+            return Result(SENT, detail)
+
+        def shows_it(view: ConnectorView) -> bool | None:
+            return command.is_shown_by(view.fields_of(self._name))
+
+        if not self._broker.wait_for(shows_it, PATIENCE_S):
+            return Result(SENT, detail)
+        return Result(Outcome.APPLIED, "the connector's diagnosis shows it")
 
 
-def _wait_for_result(
-    broker: BrokerClient, key: str, before: Reading | None
-) -> Result:
-    def has_result(view: ConnectorView) -> bool:
-        reading = view.readings.get(key)
-        if reading is None or reading is before or reading.is_retained:
-            # What is retained is of an earlier command.
-            return False
-        # An older command of this kind makes room for ours.
-        return bool(reading.value != Outcome.SUPERSEDED)
+@contextmanager
+def way_to(
+    settings: ToolSettings, name: str, station: Station, word: str, tell: Tell
+) -> Iterator[Directly | ThroughConnector]:
+    """Reach a station: directly, or through who has the port.
 
-    if not broker.wait_for(has_result, CONNECTOR_PATIENCE_S):
-        detail = "the connector has told no result"
-        return Result(Outcome.NO_REPLY, detail, is_done=False)
-    outcome, _, detail = str(broker.view.value(key)).partition(": ")
-    return Result(outcome, detail, outcome in GOOD_OUTCOMES)
+    Raises
+    ------
+    Problem
+        If neither is possible.
+    """
+    with ExitStack() as stack:
+        try:
+            way: Directly | ThroughConnector = stack.enter_context(
+                _meet(settings, name, station)
+            )
+        except PortTaken as problem:
+            if not settings.mqtt_broker_host:
+                raise
+            tell(f"{problem.text}: it goes through the running connector")
+            broker = stack.enter_context(BrokerClient(settings))
+            way = ThroughConnector(broker, name, word)
+        yield way
 
 
 # --- the command ----------------------------------------------------------
@@ -258,12 +339,15 @@ def command(
     because the station's TCH-OK means received, not done. When the running
     connector holds the port, the command goes through it.
 
+    Exit codes: 0 the station took it, 1 it did not or nothing was sent,
+    2 the call or the settings are wrong, 3 nobody knows what became of it.
+
     Example: `keba send garage curr 16000`, `keba send garage ena 0 --yes`
     """
     settings = tool_settings()
     [(name, target)] = chosen_stations(settings, [station]).items()
     value, checked = read_command(target, word, arguments or [])
-    tell = _line_printer(is_silent=as_json)
+    tell = line_printer(is_aside=as_json)
     tell(f"{name} ({target.host}): {checked}; {proof_in_words(checked)}")
     if dry_run:
         tell("nothing is sent: --dry-run")
@@ -276,8 +360,16 @@ def command(
             "Set READ_ONLY=FALSE to let commands pass.",
             "read_only",
         )
-    confirm(f"Send `{checked}` to {name}?", is_confirmed=yes)
-    result = _send(settings, name, target, checked, value, tell)
+    require_somebody_to_ask(is_confirmed=yes)
+    with way_to(settings, name, target, word, tell) as way:
+        tell(f"<< {_identity_in_words(way.fields)}")
+        warning = lacks(word, way.fields)
+        if warning:
+            _show_warning(f"! {warning}")
+        confirm(f"Send `{checked}` to {name}?", is_confirmed=yes)
+        with working(f"waiting for {name}", tell) as tell_meanwhile:
+            result = way.send(checked, value, tell_meanwhile)
+    advice = what_next(word, result.outcome, station)
     if as_json:
         terminal.print_json(
             {
@@ -285,40 +377,32 @@ def command(
                 "sent": True,
                 "outcome": result.outcome,
                 "detail": result.detail,
+                "warning": warning,
+                "advice": advice,
             }
         )
     else:
-        _show_result(result)
-    if not result.is_done:
-        raise typer.Exit(EXIT_FINDINGS)
+        _show_result(result, advice)
+    if result.exit_code:
+        raise typer.Exit(result.exit_code)
 
 
-def _send(
-    settings: ToolSettings,
-    name: str,
-    target: Station,
-    command: Command,
-    value: Any,
-    tell: Callable[[str], None],
-) -> Result:
-    try:
-        return send_directly(settings, name, target, command, tell)
-    except PortTaken as problem:
-        if not settings.mqtt_broker_host:
-            raise
-        tell(f"{problem.text}: it goes through the running connector")
-    with BrokerClient(settings) as broker:
-        return send_through_connector(broker, name, command.word, value, tell)
+def _identity_in_words(fields: Fields) -> str:
+    product = fields.get("Product", "a station")
+    return f"{product}, serial {fields.get('Serial', '?')}"
 
 
-def _show_result(result: Result) -> None:
-    style = "bold green" if result.is_done else "bold red"
+def _show_warning(text: str) -> None:
+    screen = terminal.console(stderr=True)
+    screen.print(text, style="bold yellow", markup=False)
+
+
+def _show_result(result: Result, advice: str) -> None:
+    styles = {0: "bold green", EXIT_UNKNOWN: "bold yellow"}
+    style = styles.get(result.exit_code, "bold red")
     detail = f": {result.detail}" if result.detail else ""
     words = result.outcome.replace("_", " ")
-    terminal.console().print(f"{words}{detail}", style=style, markup=False)
-
-
-def _line_printer(*, is_silent: bool) -> Callable[[str], None]:
-    """Return what shows a line: beside JSON, on the other stream."""
-    screen = terminal.console(stderr=is_silent)
-    return lambda line: screen.print(line, markup=False, soft_wrap=True)
+    screen = terminal.console()
+    screen.print(f"{words}{detail}", style=style, markup=False)
+    if advice:
+        screen.print(advice, markup=False)

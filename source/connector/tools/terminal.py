@@ -81,9 +81,25 @@ Yes = Annotated[
 ]
 
 
+Tell = Callable[[str], None]
+"""What shows a line."""
+
+
+def line_printer(*, is_aside: bool) -> Tell:
+    """Return what shows lines; beside JSON, on the other stream."""
+    screen = console(stderr=is_aside)
+    return lambda line: screen.print(line, markup=False, soft_wrap=True)
+
+
 @contextmanager
-def working(text: str) -> Iterator[None]:
-    """Show that something goes on, where somebody sits at a terminal."""
+def working(text: str, tell: Tell = lambda _: None) -> Iterator[Tell]:
+    """Show that something goes on, where somebody sits at a terminal.
+
+    Yields
+    ------
+    callable
+        Shows a line as `tell` does, while the sign of life steps aside.
+    """
     screen = console(stderr=True)
     with Progress(
         SpinnerColumn(),
@@ -94,7 +110,13 @@ def working(text: str) -> Iterator[None]:
         disable=not screen.is_terminal,
     ) as progress:
         progress.add_task(text, total=None)
-        yield
+
+        def step_aside(line: str) -> None:
+            progress.stop()
+            tell(line)
+            progress.start()
+
+        yield step_aside
 
 
 @contextmanager
@@ -130,11 +152,20 @@ def confirm(question: str, *, is_confirmed: bool) -> None:
     Problem
         If the answer is no.
     """
-    if is_confirmed:
-        return
-    if not sys.stdin.isatty():
+    require_somebody_to_ask(is_confirmed=is_confirmed)
+    if not is_confirmed and not typer.confirm(question):
+        raise Problem("nothing was done", code="declined")
+
+
+def require_somebody_to_ask(*, is_confirmed: bool) -> None:
+    """Insist on a terminal, unless the answer is given.
+
+    Raises
+    ------
+    UsageProblem
+        If nobody is there to ask.
+    """
+    if not is_confirmed and not sys.stdin.isatty():
         raise UsageProblem(
             "there is no terminal to ask whether to go on; say --yes"
         )
-    if not typer.confirm(question):
-        raise Problem("nothing was done", code="declined")

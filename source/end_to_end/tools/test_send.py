@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from end_to_end.tools.calling import HERE, NAME, CommandLine
 from simulator import Simulator
 from simulator.actions import AnswerLate, Silence
 from testbed.connector_process import Controller
-from testbed.mosquitto import Mosquitto
+from testbed.mosquitto import Mosquitto, Observer
 
 PROFILES = {
     "garage": "p30-c",
@@ -21,6 +22,7 @@ PROFILES = {
     "dead": "p30-c",
     "late": "p30-c",
     "mute": "p30-c",
+    "old": "p20",
 }
 ADDRESSES = {
     name: f"127.0.3.{number}" for number, name in enumerate(PROFILES, 70)
@@ -97,7 +99,9 @@ def test_a_command_that_is_never_answered_has_no_outcome_but_silence(
     )
     call = command_line("send", "mute", "curr", 16000, "--yes", "--json")
     assert call.json["outcome"] == "no_reply"
-    assert call.exit_code == 1
+    assert "keba show mute" in call.json["advice"]
+    # 3: nobody knows whether it was received.
+    assert call.exit_code == 3
 
 
 def test_a_person_sees_request_answer_and_proof(
@@ -113,6 +117,31 @@ def test_a_person_sees_request_answer_and_proof(
         "ena 0",
         "report 2",
     ]
+
+
+def test_what_the_model_lacks_is_said_before_the_command_is_sent(
+    stations: Simulator, tmp_path: Path
+) -> None:
+    command_line = CommandLine(
+        tmp_path, ADDRESSES, KEBA_P30_REPLY_TIMEOUT=REPLY_TIMEOUT_S
+    )
+    call = command_line("send", "old", "currtime", 10000, "--yes")
+    assert call.err.startswith("! a P20 does not know currtime\n")
+    assert call.out.endswith(
+        "no reply\nIt may have been received all the same: `keba show old` "
+        "tells what rules now.\n"
+    )
+    fine = command_line("send", "garage", "curr", 10000, "--yes", "--json")
+    assert fine.json["warning"] == ""
+
+
+def test_what_was_not_applied_has_a_next_step(
+    stations: Simulator, command_line: CommandLine
+) -> None:
+    call = command_line("send", "parrot", "ena", 0, "--yes")
+    out = " ".join(call.out.split())
+    assert "not applied: wanted Enable user 0, seen Enable user 1" in out
+    assert "`keba doctor parrot --listen 60`" in out
 
 
 def test_a_silent_station_is_sent_nothing(
@@ -197,26 +226,55 @@ def test_an_unknown_command_or_station_is_a_mistake_of_the_call(
         assert "there are:" in " ".join(call.err.split())
 
 
+@contextmanager
+def played_connector(
+    folder: Path, *sensors: str
+) -> Iterator[tuple[Observer, Controller, CommandLine]]:
+    """Play a connector that has the port and one actuator, garage__curr."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connector,
+        Mosquitto(folder) as broker,
+    ):
+        connector.bind((HERE, 7090))
+        observer = broker.observe("#")
+        controller = Controller(observer)
+        controller.select(*sensors, actuators=["garage__curr"])
+        observer.publish(f"{NAME}/status", {"status": "online"}, retain=True)
+        command_line = CommandLine(
+            folder,
+            {"garage": ADDRESSES["garage"]},
+            MQTT_BROKER_HOST="127.0.0.1",
+            MQTT_BROKER_PORT=broker.port,
+        )
+        yield observer, controller, command_line
+
+
+def tell_diagnosis(observer: Observer, limit: int) -> None:
+    """Tell as the connector does what the limit of the garage is."""
+    garage = {"fields": {"Product": "KC-P30-X", "Curr user": limit}}
+    content = {"findings": [], "stations": {"garage": garage}}
+    observer.publish(f"{NAME}/diagnosis", content, retain=True)
+
+
 @pytest.mark.parametrize(
     ("result", "outcome", "exit_code"),
     [
         ("applied", "applied", 0),
         ("not_applied: Curr user = 16000", "not_applied", 1),
+        ("no_reply", "no_reply", 3),
     ],
 )
 def test_what_the_connector_tells_of_a_command_is_the_outcome(
     tmp_path: Path, result: str, outcome: str, exit_code: int
 ) -> None:
     with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connector,
-        Mosquitto(tmp_path) as broker,
+        played_connector(tmp_path, "garage__results__curr") as (
+            observer,
+            controller,
+            command_line,
+        ),
         ThreadPoolExecutor() as thread,
     ):
-        connector.bind((HERE, 7090))
-        observer = broker.observe("#")
-        controller = Controller(observer)
-        controller.select("garage__results__curr", actuators=["garage__curr"])
-        observer.publish(f"{NAME}/status", {"status": "online"}, retain=True)
 
         def tell_result() -> object:
             command = observer.wait_for(controller.topic("garage__curr"))
@@ -225,12 +283,31 @@ def test_what_the_connector_tells_of_a_command_is_the_outcome(
             return command.json["value"]
 
         sent = thread.submit(tell_result)
-        call = CommandLine(
-            tmp_path,
-            {"garage": ADDRESSES["garage"]},
-            MQTT_BROKER_HOST="127.0.0.1",
-            MQTT_BROKER_PORT=broker.port,
-        )("send", "garage", "curr", 10000, "--yes", "--json")
+        call = command_line("send", "garage", "curr", 10000, "--yes", "--json")
         assert sent.result() == 10000
     assert (call.json["outcome"], call.exit_code) == (outcome, exit_code)
     assert "running connector" in call.err
+
+
+def test_without_the_result_the_diagnosis_may_prove_a_command(
+    tmp_path: Path,
+) -> None:
+    with (
+        played_connector(tmp_path) as (observer, controller, command_line),
+        ThreadPoolExecutor() as thread,
+    ):
+        tell_diagnosis(observer, 63_000)
+
+        def obey() -> None:
+            observer.wait_for(controller.topic("garage__curr"))
+            tell_diagnosis(observer, 10_000)
+
+        sent = thread.submit(obey)
+        call = command_line("send", "garage", "curr", 10000, "--yes")
+        sent.result()
+        assert call.exit_code == 0
+        assert "applied: the connector's diagnosis shows it" in call.out
+        # What was so before proves nothing.
+        again = command_line("send", "garage", "curr", 10000, "--yes")
+    assert again.exit_code == 3
+    assert "sent: mark garage__results__curr as active" in again.out
