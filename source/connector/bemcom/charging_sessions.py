@@ -188,27 +188,45 @@ class SessionBook:
         is_known = session_id in self._published or session_id in self._waiting
         if session_id == 0 or is_running or is_known:
             return
-        self._waiting[session_id] = _read(session_id, fields, arrived_at_ms)
+        self._waiting[session_id] = FinishedSession(
+            session_id,
+            session_values(fields, arrived_at_ms),
+            _moment_ms(fields, "ended[s]", arrived_at_ms),
+        )
 
 
-def _read(
-    session_id: int, fields: Mapping[str, Value], arrived_at_ms: int
-) -> FinishedSession:
-    started_ms = _moment_ms(fields, "started[s]", arrived_at_ms)
-    ended_ms = _moment_ms(fields, "ended[s]", arrived_at_ms)
+def session_values(
+    fields: Mapping[str, Value], arrived_at_ms: int
+) -> dict[str, Value]:
+    """Return what a session report means, as far as it is known.
+
+    Parameters
+    ----------
+    fields
+        Of one of the reports 100 to 130.
+    arrived_at_ms
+        When it came, in ms since 1970 UTC.
+
+    Returns
+    -------
+    dict
+        By the keys behind ``<station>__session__``; empty without a session.
+    """
+    session_id = whole_number(fields.get("Session ID"))
+    if not session_id:
+        return {}
     number = whole_number(fields.get("reason"))
     reason = fields.get("reason") if number is None else number
     values: dict[str, Value] = {
         "id": session_id,
         "energy": _kilowatt_hours(fields.get("E pres")),
-        "started": _iso(started_ms),
-        "ended": _iso(ended_ms),
+        "started": _iso(_moment_ms(fields, "started[s]", arrived_at_ms)),
+        "ended": _iso(_moment_ms(fields, "ended[s]", arrived_at_ms)),
         "reason": _REASONS.get(reason, reason),
         "tag": fields.get("RFID tag"),
         "time_quality": _quality(fields),
     }
-    known = {key: value for key, value in values.items() if value is not None}
-    return FinishedSession(session_id, known, ended_ms)
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _moment_ms(

@@ -14,6 +14,7 @@ from connector.tools import (
     record,
     replay,
     send,
+    show,
     terminal,
     watch,
 )
@@ -27,7 +28,6 @@ app = typer.Typer(
     "and `.env`. Exit codes: 0 all is well, 1 something was found or "
     "refused, 2 the call or the settings are wrong.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -60,6 +60,7 @@ def options(
 
 
 app.command("doctor")(doctor.command)
+app.command("show")(show.command)
 app.command("discover")(discover.command)
 app.command("watch")(watch.command)
 app.command(

@@ -15,17 +15,14 @@ from connector.tools.examination import Examination, examine, worst
 from connector.tools.modbus_probe import probe
 from connector.tools.problems import EXIT_FINDINGS, UsageProblem
 from connector.tools.station_rows import Row
-from connector.tools.terminal import AsJson, working
-from connector.tools.tool_settings import chosen_stations, tool_settings
+from connector.tools.terminal import MARKS, AsJson, working
+from connector.tools.tool_settings import (
+    chosen_stations,
+    complete_station,
+    tool_settings,
+)
 
 # --- what is shown ------------------------------------------------------------
-
-MARKS = {
-    Severity.FINE: Text("✓", "green"),
-    Severity.NOTE: Text("·", "cyan"),
-    Severity.WARNING: Text("!", "bold yellow"),
-    Severity.ERROR: Text("✗", "bold red"),
-}
 
 
 def view_of(exam: Examination, *, is_full: bool) -> RenderableType:
@@ -131,7 +128,8 @@ def command(
         list[str] | None,
         typer.Argument(
             help="Names of configured stations, or addresses that need no "
-            "settings; none is all configured stations."
+            "settings; none is all configured stations.",
+            autocompletion=complete_station,
         ),
     ] = None,
     listen: Annotated[

@@ -129,13 +129,13 @@ def read_diagnosis(
             "told_by_connector",
         )
     )
-    _take_content(exam, stations, known, view.findings)
+    take_content(exam, stations, known, view.findings)
     return {
         name: station for name, station in stations.items() if name not in known
     }
 
 
-def _take_content(
+def take_content(
     exam: Examination,
     stations: Mapping[str, Station],
     known: Mapping[str, Mapping[str, Any]],
@@ -195,13 +195,20 @@ def _ask(
     exam.host.append(
         Row("port", Severity.FINE, f"{where} of {bound} is free for this tool")
     )
+    take_site(exam, stations, site)
+
+
+def take_site(
+    exam: Examination, stations: Mapping[str, Station], site: SiteFacts
+) -> None:
+    """Sort what was found here into the sections."""
     content = DiagnosisTopic(site).due(0.0, _now_ms()) or {}
     known = {
         name: {**facts, "fields": site.station(name).fields}
         for name, facts in content["stations"].items()
     }
     findings = [{**one, "since": None} for one in content["findings"]]
-    _take_content(exam, stations, known, findings)
+    take_content(exam, stations, known, findings)
 
 
 def _port_row(problem: PortTaken) -> Row:

@@ -26,7 +26,11 @@ from connector.tools import terminal
 from connector.tools.files import require_writable, write_whole
 from connector.tools.stations import await_identity, deliveries, open_gateway
 from connector.tools.terminal import working
-from connector.tools.tool_settings import chosen_stations, tool_settings
+from connector.tools.tool_settings import (
+    StationName,
+    chosen_stations,
+    tool_settings,
+)
 
 NUMBERS = (2, 3, 100)
 """Reports to ask for, after report 1 and `i`."""
@@ -176,9 +180,7 @@ def _masked(dummy: str, found: re.Match[str]) -> str:
 
 
 def command(
-    station: Annotated[
-        str, typer.Argument(help="Name of a station, or its address.")
-    ],
+    station: StationName,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="File; else the capture is shown."),

@@ -49,6 +49,7 @@ from connector.tools.terminal import (
     working,
 )
 from connector.tools.tool_settings import (
+    StationName,
     ToolSettings,
     chosen_stations,
     tool_settings,
@@ -314,9 +315,7 @@ EPILOG = "Commands:\n\n" + "\n\n".join(
 
 
 def command(
-    station: Annotated[
-        str, typer.Argument(help="Name of a station, or its address.")
-    ],
+    station: StationName,
     word: Annotated[
         str,
         typer.Argument(

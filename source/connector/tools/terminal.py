@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from connector.diagnosis.causes import Severity
 from connector.tools.problems import Problem, UsageProblem
 
 PLAIN_WIDTH = 100
@@ -28,6 +29,15 @@ PLAIN_WIDTH = 100
 
 TABLE_WIDTH = 1000
 """Columns of tables there: no line shall break."""
+
+
+MARKS = {
+    Severity.FINE: Text("✓", "green"),
+    Severity.NOTE: Text("·", "cyan"),
+    Severity.WARNING: Text("!", "bold yellow"),
+    Severity.ERROR: Text("✗", "bold red"),
+}
+"""Of what is found, by how much it matters."""
 
 
 def console(*, stderr: bool = False) -> Console:

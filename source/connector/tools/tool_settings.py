@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Annotated
+
+import typer
 
 from connector.settings import (
     STATIONS_EXAMPLE,
@@ -78,17 +81,38 @@ def chosen_stations(
                 "name an address such as 192.168.0.99"
             )
         return configured
-    return {name: _station_called(name, configured) for name in wanted}
+    return dict(_station_called(name, configured) for name in wanted)
 
 
-def _station_called(name: str, configured: Mapping[str, Station]) -> Station:
+def _station_called(
+    name: str, configured: Mapping[str, Station]
+) -> tuple[str, Station]:
     if name in configured:
-        return configured[name]
-    for station in configured.values():
+        return name, configured[name]
+    for configured_name, station in configured.items():
         if station.host == name:
-            return station
+            return configured_name, station
     if configured and "." not in name:
         raise UsageProblem(
             f"no station is called {name!r}; there are: {', '.join(configured)}"
         )
-    return Station(host=name)
+    return name, Station(host=name)
+
+
+def complete_station(incomplete: str) -> list[str]:
+    """Return the configured stations that begin like this, for the shell."""
+    try:
+        stations = tool_settings().keba_p30_charge_stations
+    except UsageProblem:
+        return []
+    return [name for name in stations if name.startswith(incomplete)]
+
+
+StationName = Annotated[
+    str,
+    typer.Argument(
+        help="Name of a station, or its address.",
+        autocompletion=complete_station,
+        show_default=False,
+    ),
+]

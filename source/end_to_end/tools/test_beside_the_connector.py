@@ -128,6 +128,25 @@ def test_the_connector_is_not_told_to_be_ended(
     assert "stop" not in finding["advice"]
 
 
+def test_show_tells_what_the_connector_knows_and_what_is_not_active(
+    command_line: CommandLine,
+) -> None:
+    call = command_line.in_a_process("show", "garage")
+    assert call.exit_code == 0
+    assert f"told by {NAME}" in call.out
+    for part in ("3 (charging)", "wanted 16 A", "limited by", " kW "):
+        assert part in call.out
+    out = " ".join(call.out.split())
+    assert "garage__report 3__ U1, U2, U3, I1, I2, I3, PF." in out
+    # By its address it is the same station.
+    same = command_line("show", ADDRESSES["garage"], "--json").json
+    assert same["station"] == "garage"
+    assert same["readings"]["state"] == "charging"
+    yard = command_line("show", "yard")
+    assert "configured is 11111111" in " ".join(yard.out.split())
+    assert yard.exit_code == 1
+
+
 @pytest.mark.parametrize(
     "tool", [("discover", "127.0.3.80/29"), ("record", "garage")]
 )

@@ -1,0 +1,120 @@
+"""The values of one station, as people read them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from connector.keba.protocol.fields import REPORTS
+from connector.tools.connector_view import ConnectorView
+from connector.tools.problems import Problem
+from connector.tools.show import Picture, in_units, read
+
+FIELDS = {one.key: one for fields in REPORTS.values() for one in fields}
+
+MAP = {
+    "sensor": {
+        "garage__report 3__P": "keba/messages/1/value",
+        "garage__session__id": "keba/messages/2/value",
+    },
+    "actuator": {},
+}
+AVAILABLE = {
+    "sensor": {
+        "garage__report 3__P": 0,
+        "garage__report 3__U1": 0,
+        "garage__report 3__U2": 0,
+        "garage__report 2__State": 0,
+        "garage__session__id": 0,
+    },
+    "actuator": {},
+}
+GARAGE = {
+    "link": {},
+    "failsafe": {"is_ours": True, "of_tomorrow": 1},
+    "reports": ["report 1", "report 2"],
+    "fields": {
+        "Product": "KC-P30-EC240422-E00",
+        "State": 3,
+        "Plug": 7,
+        "Enable user": 1,
+        "Enable sys": 1,
+        "Max curr": 10000,
+        "Curr HW": 32000,
+        "Curr user": 10000,
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("Max curr", 16000, "16 A"),
+        ("P", 11_172_800, "11.1728 kW"),
+        ("E total", 12_942_673, "1294.2673 kWh"),
+        ("PF", 999, "99.9 %"),
+        ("U1", 230, "230 V"),
+        ("Tmo CT", 30, "30 s"),
+        ("Sec", 90_061, "90061 s (1 day, 1:01:01)"),
+        ("started[s]", 1_795_898_580, "1795898580 s"),
+        ("State", 3, "3 (charging)"),
+        ("Plug", 6, "6"),
+        ("Max curr", "16000", "16000"),
+        ("Curr user", None, "None"),
+    ],
+)
+def test_a_value_has_its_unit_or_its_word(
+    key: str, value: object, text: str
+) -> None:
+    assert in_units(FIELDS[key], value) == text
+
+
+def test_a_field_of_tomorrow_is_shown_as_it_is() -> None:
+    assert in_units(None, 42) == "42"
+
+
+def view_of(**content: Any) -> ConnectorView:
+    view = ConnectorView("keba")
+    diagnosis = {"findings": [], "stations": {"garage": GARAGE}}
+    messages = {
+        "datapoint_map": MAP,
+        "available_datapoints": AVAILABLE,
+        "diagnosis": diagnosis,
+        "messages/1/value": {"value": 3_300_000, "timestamp": 1000},
+        **content,
+    }
+    for topic, message in messages.items():
+        payload = json.dumps(message).encode()
+        view.take(f"keba/{topic}", payload, is_retained=True)
+    return view
+
+
+def picture() -> Picture:
+    return read(view_of(), "garage", "192.0.2.1")
+
+
+def test_the_diagnosis_and_active_datapoints_give_the_values() -> None:
+    garage = picture()
+    assert garage.reports["report 2"]["Max curr"] == 10000
+    assert garage.reports["report 3"] == {"P": 3_300_000}
+    assert garage.link == "ok"
+
+
+def test_the_same_engine_concludes_from_them() -> None:
+    readings = picture().readings
+    assert readings["state"] == "charging"
+    assert readings["limited_by"] == "user"
+    assert readings["power"] == 3300
+
+
+def test_what_is_announced_but_not_active_is_named() -> None:
+    # The state is known all the same, the session has none yet.
+    assert picture().inactive == [
+        "garage__report 3__U1",
+        "garage__report 3__U2",
+    ]
+
+
+def test_a_station_that_the_connector_does_not_know_is_a_problem() -> None:
+    with pytest.raises(Problem, match="it knows: garage"):
+        read(view_of(), "yard", "192.0.2.2")
