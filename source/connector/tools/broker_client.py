@@ -6,7 +6,7 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -57,6 +57,8 @@ class BrokerClient:
         Broker, login and CONNECTOR_NAME.
     on_reading
         Called with key and reading of each value, in another thread.
+    on_more
+        Called with rows of the log and raw messages, see `ConnectorView`.
 
     Attributes
     ----------
@@ -73,8 +75,9 @@ class BrokerClient:
         self,
         settings: ToolSettings,
         on_reading: Callable[[str, Reading], object] = ignore,
+        on_more: Callable[[str, Mapping[str, Any]], object] | None = None,
     ) -> None:
-        self.view = ConnectorView(settings.connector_name, on_reading)
+        self.view = ConnectorView(settings.connector_name, on_reading, on_more)
         self._host = settings.mqtt_broker_host
         self._port = settings.mqtt_broker_port
         self._changed = threading.Condition()

@@ -14,6 +14,9 @@ from connector.bemcom.keys import split_key
 
 HEARTBEATS_KEPT = 100
 
+MORE = ("logs", "raw_message_to_db")
+"""What a connector tells in passing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -48,6 +51,9 @@ class ConnectorView:
     on_reading
         Called with key and reading of each value that comes, also of those
         that somebody writes to an actuator.
+    on_more
+        Called with kind and content of what is no state: rows of the log and
+        raw messages. Without it they are not looked at.
 
     Attributes
     ----------
@@ -69,9 +75,11 @@ class ConnectorView:
         self,
         name: str,
         on_reading: Callable[[str, Reading], object] = ignore,
+        on_more: Callable[[str, Mapping[str, Any]], object] | None = None,
     ) -> None:
         self.name = name
         self._on_reading = on_reading
+        self._on_more = on_more
         self.readings: dict[str, Reading] = {}
         self.available: dict[str, dict[str, Any]] | None = None
         self.status: dict[str, Any] | None = None
@@ -96,6 +104,7 @@ class ConnectorView:
             "diagnosis",
             "heartbeat",
             "messages/+/value",
+            *(MORE if self._on_more else ()),
         )
         own = (f"{self.name}/{kind}" for kind in kinds)
         # All maps: the name may only be written differently.
@@ -125,6 +134,8 @@ class ConnectorView:
         elif kind == "heartbeat":
             self._is_heard |= not is_retained
             self._take_heartbeat(content)
+        elif kind in MORE and self._on_more and not is_retained:
+            self._on_more(kind, content)
         elif kind.startswith("messages/"):
             self._take_value(topic, content, is_retained=is_retained)
 

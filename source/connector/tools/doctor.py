@@ -12,6 +12,8 @@ from connector.diagnosis.causes import Code, Severity
 from connector.settings import Station
 from connector.tools import terminal
 from connector.tools.examination import Examination, examine, worst
+from connector.tools.listening import HEARD
+from connector.tools.modbus_probe import PORT as MODBUS_PORT
 from connector.tools.modbus_probe import probe
 from connector.tools.problems import EXIT_FINDINGS, UsageProblem
 from connector.tools.station_rows import Row
@@ -51,7 +53,8 @@ def _in_short(rows: list[Row]) -> list[Row]:
         for row in rows
         if row.check in ("model", "state", "meter") or row.code == Code.VEHICLE
     ]
-    return [Row("all checks", Severity.FINE, "; ".join(texts))]
+    heard = [row for row in rows if row.check in HEARD]
+    return [Row("all checks", Severity.FINE, "; ".join(texts)), *heard]
 
 
 def _next_steps(exam: Examination) -> list[Text]:
@@ -84,11 +87,11 @@ def _next_steps(exam: Examination) -> list[Text]:
     ]
 
 
-def _probe_modbus(stations: Mapping[str, Station]) -> Examination:
+def _probe_modbus(stations: Mapping[str, Station], port: int) -> Examination:
     if len(stations) != 1:
         raise UsageProblem("name one station to look at over Modbus")
     [(name, station)] = stations.items()
-    return Examination(stations={name: [probe(station.host)]})
+    return Examination(stations={name: [probe(station.host, port)]})
 
 
 def as_json_of(exam: Examination) -> dict[str, Any]:
@@ -137,8 +140,9 @@ def command(
         typer.Option(
             min=0,
             max=3600,
-            help="Seconds to listen afterwards, to status messages and to "
-            "heartbeats; 70 tells whether two connectors use one name.",
+            help="Seconds to listen as well: to the stations, or to what the "
+            "running connector publishes, and to heartbeats; 70 tells whether "
+            "two connectors use one name.",
         ),
     ] = 0.0,
     full: Annotated[
@@ -153,6 +157,14 @@ def command(
             "at nothing else.",
         ),
     ] = False,
+    modbus_port: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=65_535,
+            help="Where Modbus TCP is; the web page of an x-series tells.",
+        ),
+    ] = MODBUS_PORT,
     as_json: AsJson = False,
 ) -> None:
     """Find out what is wrong between here, the stations and the broker.
@@ -167,9 +179,10 @@ def command(
     settings = tool_settings()
     chosen = chosen_stations(settings, stations or [])
     names = ", ".join(chosen) if len(chosen) < 6 else f"{len(chosen)} stations"
-    with working(f"asking {names}"):
+    then = f", then listening for {listen:g} s" if listen else ""
+    with working(f"asking {names}{then}"):
         if modbus:
-            exam = _probe_modbus(chosen)
+            exam = _probe_modbus(chosen, modbus_port)
         else:
             exam = examine(settings, chosen, listen)
     if as_json:

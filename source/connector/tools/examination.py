@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from connector.bemcom.diagnosis_topic import DiagnosisTopic
@@ -24,6 +25,7 @@ from connector.settings import Station
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
 from connector.tools.host import is_container, rewritten_ports
+from connector.tools.listening import Listening
 from connector.tools.problems import Problem
 from connector.tools.station_rows import Row, row_of_told, station_rows
 from connector.tools.stations import (
@@ -31,6 +33,7 @@ from connector.tools.stations import (
     PortTaken,
     learn,
     open_gateway,
+    own_address,
 )
 from connector.tools.tool_settings import (
     ToolSettings,
@@ -92,34 +95,92 @@ def examine(
 ) -> Examination:
     """Look at this host, these stations and the broker.
 
-    Listens for `listen_s` afterwards, to status messages and heartbeats.
+    Listens for `listen_s`: alone to the stations, beside the connector to
+    what it publishes, and to heartbeats in any case.
     """
     exam = Examination()
+    heard = Listening(listen_s)
     with contextlib.ExitStack() as stack:
-        broker = _enter_broker(settings, stack, exam)
+        broker = _enter_broker(settings, stack, exam, heard)
         view = None if broker is None else broker.look_around()
         unknown = stations
-        if view is not None and view.is_online and view.diagnosis is not None:
-            unknown = read_diagnosis(exam, view, stations)
+        if broker is not None and view is not None and _tells(view):
+            if listen_s:
+                broker.wait_for(partial(_note_findings, heard), listen_s)
+            unknown = broker.read(
+                lambda now: read_diagnosis(
+                    exam, now, stations, heard.passed(now.findings)
+                )
+            )
         if unknown:
-            _ask(exam, settings, unknown, listen_s, view)
-        elif broker is not None and listen_s:
-            broker.wait_for(lambda _: False, listen_s)
+            _ask(exam, settings, unknown, heard, view)
+        if listen_s:
+            for name in exam.stations:
+                exam.stations[name] += heard.rows_of(name)
         _explain_silence(exam, settings, stations, is_alone=unknown == stations)
         if broker is not None:
             exam.broker += broker.read(
                 lambda now: [*rows_of_broker(now, stations, exam.broker)]
             )
+            exam.broker += heard.log_of("broker")
+    _forgive_broker(exam, settings, stations)
     return exam
+
+
+def _tells(view: ConnectorView) -> bool:
+    return bool(view.is_online) and view.diagnosis is not None
+
+
+def _note_findings(heard: Listening, view: ConnectorView) -> bool:
+    """Take each diagnosis that comes; it is never enough."""
+    heard.note_findings(view.findings)
+    return False
+
+
+def _forgive_broker(
+    exam: Examination, settings: ToolSettings, stations: Iterable[str]
+) -> None:
+    """Let a broker be missing where only addresses were asked for.
+
+    They need no settings, and the broker of the `.env` of a checkout is
+    there in `docker compose` only. Who was answered needs no broker.
+    """
+    is_asked_for = any(
+        name in settings.keba_p30_charge_stations for name in stations
+    )
+    is_needed = any(row.code == Code.PORT_TAKEN for row in exam.host)
+    if is_asked_for or is_needed:
+        return
+    for index, row in enumerate(exam.broker):
+        if row.severity > Severity.NOTE:
+            text = f"{row.text} (not needed for an address)"
+            exam.broker[index] = replace(
+                row, severity=Severity.NOTE, text=text, advice=""
+            )
 
 
 # --- beside the running connector ---------------------------------------------
 
 
 def read_diagnosis(
-    exam: Examination, view: ConnectorView, stations: Mapping[str, Station]
+    exam: Examination,
+    view: ConnectorView,
+    stations: Mapping[str, Station],
+    passed: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Station]:
-    """Take what the connector has found; return whom it does not know."""
+    """Take what the connector has found; return whom it does not know.
+
+    Parameters
+    ----------
+    exam
+        Takes it.
+    view
+        What the connector tells.
+    stations
+        Whom it is about.
+    passed
+        What it has found before, and finds no more.
+    """
     known = view.facts_of_stations
     exam.host.append(
         Row(
@@ -129,7 +190,7 @@ def read_diagnosis(
             "told_by_connector",
         )
     )
-    take_content(exam, stations, known, view.findings)
+    take_content(exam, stations, known, [*view.findings, *passed])
     return {
         name: station for name, station in stations.items() if name not in known
     }
@@ -167,13 +228,13 @@ def _ask(
     exam: Examination,
     settings: ToolSettings,
     stations: Mapping[str, Station],
-    listen_s: float,
+    heard: Listening,
     view: ConnectorView | None,
 ) -> None:
     """Ask the stations from here, unless somebody has the port."""
     where = f"UDP port {settings.keba_p30_port}"
     try:
-        site = look(settings, stations, listen_s)
+        site = look(settings, stations, heard)
     except PortTaken as problem:
         if view is None or not view.is_online:
             exam.host.append(_port_row(problem))
@@ -191,7 +252,8 @@ def _ask(
     except Problem as problem:
         exam.host.append(_row_of_problem("port", problem))
         return
-    bound = settings.keba_p30_bind_address
+    hosts = [station.host for station in stations.values()]
+    bound = own_address(settings, hosts)
     exam.host.append(
         Row("port", Severity.FINE, f"{where} of {bound} is free for this tool")
     )
@@ -227,7 +289,7 @@ def _port_row(problem: PortTaken) -> Row:
 def look(
     settings: ToolSettings,
     stations: Mapping[str, Station],
-    listen_s: float = 0.0,
+    heard: Listening,
 ) -> SiteFacts:
     """Let the connector's engine look at the stations for some rounds.
 
@@ -259,11 +321,13 @@ def look(
                 gateway.ask(getattr(event, "station", ""), number)
             if isinstance(event, ReportReceived):
                 looks[event.station, event.request] += 1
+            if is_done:
+                heard.note_event(event)
             if not is_done and all(
                 _is_decided(site.station(name), looks) for name in stations
             ):
                 is_done = True
-                until = time.monotonic() + listen_s
+                until = time.monotonic() + heard.seconds
     return site
 
 
@@ -343,7 +407,10 @@ def _now_ms() -> int:
 
 
 def _enter_broker(
-    settings: ToolSettings, stack: contextlib.ExitStack, exam: Examination
+    settings: ToolSettings,
+    stack: contextlib.ExitStack,
+    exam: Examination,
+    heard: Listening,
 ) -> BrokerClient | None:
     if not settings.mqtt_broker_host:
         exam.broker.append(
@@ -356,7 +423,13 @@ def _enter_broker(
         )
         return None
     try:
-        broker = stack.enter_context(BrokerClient(settings))
+        broker = stack.enter_context(
+            BrokerClient(
+                settings,
+                heard.note_reading,
+                heard.note_message if heard.seconds else None,
+            )
+        )
     except Problem as problem:
         exam.broker.append(_row_of_problem("broker", problem))
         return None

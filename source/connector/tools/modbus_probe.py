@@ -14,6 +14,9 @@ from connector.keba.protocol.fields import State
 from connector.tools.station_rows import Row, named
 
 PORT = 502
+OTHER_PORT = 1502
+"""What the web page of x-series shows after an update (evcc-io/evcc#31005)."""
+
 UNIT = 255
 TIMEOUT_S = 5.0
 
@@ -64,25 +67,29 @@ def decode_value(transaction: int, header: bytes, body: bytes) -> int:
     return int.from_bytes(body[3:], "big")
 
 
-def probe(host: str) -> Row:
+def probe(host: str, port: int = PORT) -> Row:
     """Ask a station who it is and how it is, once; changes nothing.
 
     The first read after connecting is thrown away: newer firmware answers it
     wrongly, or not at all.
     """
     try:
-        with socket.create_connection((host, PORT), TIMEOUT_S) as tcp:
+        with socket.create_connection((host, port), TIMEOUT_S) as tcp:
             try:
                 _read(tcp, FIRMWARE)
             except (ModbusError, TimeoutError):
                 time.sleep(PAUSE_S)
             values = {register: _read(tcp, register) for register in ORDER}
     except TimeoutError:
-        return _failed(f"{host} does not answer at TCP port {PORT}")
+        text = f"{host} does not answer at TCP port {port}"
+        return _failed(text, _other_port(port))
     except OSError as error:
-        return _failed(f"{host}, TCP port {PORT}: {error.strerror or error}")
+        text = f"{host}, TCP port {port}: {error.strerror or error}"
+        return _failed(text, _other_port(port))
     except ModbusError as error:
-        return _failed(f"{host} speaks Modbus, but: {error}")
+        # Behind the wrong port is somebody who refuses every read.
+        hint = _other_port(port) if port != PORT else ""
+        return _failed(f"{host} speaks Modbus, but: {error}", hint)
     return Row("modbus", Severity.FINE, in_words(values.__getitem__))
 
 
@@ -114,5 +121,11 @@ def in_words(value_of: Callable[[int], int]) -> str:
     )
 
 
-def _failed(text: str) -> Row:
-    return Row("modbus", Severity.ERROR, text, "no_modbus", _ADVICE)
+def _other_port(port: int) -> str:
+    other = OTHER_PORT if port == PORT else PORT
+    return f" The port may be another one: --modbus-port {other}."
+
+
+def _failed(text: str, hint: str) -> Row:
+    advice = f"{_ADVICE}{hint}"
+    return Row("modbus", Severity.ERROR, text, "no_modbus", advice)

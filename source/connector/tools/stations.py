@@ -1,9 +1,10 @@
 """The connector's own engine, for a tool that speaks to stations itself."""
 
 import errno
+import ipaddress
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from connector.diagnosis.causes import CAUSES, Code
@@ -31,6 +32,9 @@ from connector.tools.tool_settings import ToolSettings
 NEVER_S = 3600.0
 PATIENCE_S = 40.0
 """Twice the answer's time, KEBA's pauses and two readings fit in."""
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - the connector's default
+LOOPBACK = "127.0.0.1"
 
 
 class PortTaken(Problem):
@@ -66,6 +70,7 @@ def open_gateway(
     Problem
         If it cannot be bound for another reason.
     """
+    bind_address = own_address(settings, hosts.values())
     gateway = Gateway(
         hosts,
         serials=serials,
@@ -74,14 +79,14 @@ def open_gateway(
             poll_interval_s=0.0 if polls else NEVER_S,
             reply_timeout_s=settings.keba_p30_reply_timeout,
         ),
-        bind_address=settings.keba_p30_bind_address,
+        bind_address=bind_address,
         port=settings.keba_p30_port,
         log=logging.getLogger("keba"),
     )
     try:
         gateway.open()
     except PortTakenError:
-        raise _port_taken(settings) from None
+        raise _port_taken(bind_address, settings.keba_p30_port) from None
     except GatewayError as error:
         raise Problem(str(error), code=_code_of(error.__cause__)) from None
     try:
@@ -95,9 +100,28 @@ def _code_of(error: BaseException | None) -> str:
     return "bind_address" if number == errno.EADDRNOTAVAIL else "bind_failed"
 
 
-def _port_taken(settings: ToolSettings) -> PortTaken:
-    port = settings.keba_p30_port
-    holder = holder_of_port(settings.keba_p30_bind_address, port)
+def own_address(settings: ToolSettings, hosts: Iterable[str]) -> str:
+    """Return where to listen: on loopback for stations that are there.
+
+    Simulated stations have KEBA's port at addresses of this very host, so
+    that listening at all addresses would collide with them.
+    """
+    configured = settings.keba_p30_bind_address
+    places = [*hosts]
+    if configured == EVERYWHERE and places and all(map(_is_loopback, places)):
+        return LOOPBACK
+    return configured
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.IPv4Address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _port_taken(bind_address: str, port: int) -> PortTaken:
+    holder = holder_of_port(bind_address, port)
     return PortTaken(
         f"{CAUSES[Code.PORT_TAKEN].meaning}{f': {holder}' if holder else ''}",
         f"{CAUSES[Code.PORT_TAKEN].advice} Stop that one while this runs; the "

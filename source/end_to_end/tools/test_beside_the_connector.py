@@ -1,5 +1,6 @@
 """What the tools tell and do while the running connector has the port."""
 
+import re
 import signal
 import urllib.request
 from collections.abc import Iterator
@@ -116,6 +117,14 @@ def test_the_doctor_knows_what_the_connector_knows(
         "UTC",
     ):
         assert part in out
+
+
+def test_the_doctor_listens_to_what_the_connector_publishes(
+    command_line: CommandLine,
+) -> None:
+    call = command_line("doctor", "garage", "--listen", 3)
+    assert call.exit_code == 0
+    assert re.search(r"listened +\d+ values? in 3 s", call.out)
 
 
 def test_the_connector_is_not_told_to_be_ended(

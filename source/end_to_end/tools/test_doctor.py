@@ -1,6 +1,7 @@
 """Each fault gets the right verdict, a healthy station no false alarm."""
 
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -138,6 +139,34 @@ def test_an_address_needs_no_settings_at_all(tmp_path: Path) -> None:
     assert "All is well." in call.out
 
 
+def test_a_broker_that_is_missing_does_not_matter_to_an_address(
+    tmp_path: Path,
+) -> None:
+    # That of the `.env` of a checkout is there in `docker compose` only.
+    (tmp_path / ".env").write_text("MQTT_BROKER_HOST=broker.invalid")
+    with Simulator({"garage": "127.0.3.10"}):
+        call = CommandLine(tmp_path)("doctor", "127.0.3.10")
+    assert call.exit_code == 0
+    assert "(not needed for an address)" in " ".join(call.out.split())
+    assert "All is well." in call.out
+
+
+def test_a_simulated_station_is_asked_from_loopback(tmp_path: Path) -> None:
+    with Simulator({"garage": "127.0.0.2"}):
+        call = CommandLine(tmp_path, KEBA_P30_BIND_ADDRESS="")(
+            "doctor", "127.0.0.2"
+        )
+    assert call.exit_code == 0
+    assert "UDP port 7090 of 127.0.0.1 is free" in call.out
+
+
+def test_listening_counts_what_a_station_says(tmp_path: Path) -> None:
+    with Simulator({"garage": "127.0.3.10"}):
+        call = CommandLine(tmp_path)("doctor", "127.0.3.10", "--listen", 2)
+    assert call.exit_code == 0
+    assert re.search(r"listened +\d+ answers in 2 s", call.out)
+
+
 def test_a_second_client_that_takes_the_status_messages_is_found(
     tmp_path: Path,
 ) -> None:
@@ -215,9 +244,8 @@ def test_no_station_at_all_is_a_mistake_of_the_call(tmp_path: Path) -> None:
 
 
 def broker_verdict(tmp_path: Path, **settings: object) -> str:
-    call = CommandLine(tmp_path, {}, **settings)(
-        "doctor", UNKNOWN_NAME, "--json"
-    )
+    stations = {"nobody": UNKNOWN_NAME}
+    call = CommandLine(tmp_path, stations, **settings)("doctor", "--json")
     return str(call.json["broker"]["verdict"])
 
 

@@ -15,12 +15,14 @@ from simulator.station import SimulatedStation
 ADDRESS = "127.0.3.95"
 
 
+PORT = 1502
+
+
 @pytest.fixture
 def station(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedStation]:
     """A station that speaks Modbus; its pauses are the tool's own."""
     station = SimulatedStation("garage", find_profile("p30-c"))
-    with ModbusServer((ADDRESS, 0), ModbusStation(station)) as server:
-        monkeypatch.setattr(modbus_probe, "PORT", server.server_address[1])
+    with ModbusServer((ADDRESS, PORT), ModbusStation(station)) as server:
         monkeypatch.setattr(modbus_probe, "PAUSE_S", 0.01)
         thread = threading.Thread(target=server.serve_forever, name="modbus")
         thread.start()
@@ -32,7 +34,9 @@ def station(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedStation]:
 def test_one_probe_tells_who_answers(
     station: SimulatedStation, tmp_path: Path
 ) -> None:
-    call = CommandLine(tmp_path)("doctor", ADDRESS, "--modbus", "--json")
+    call = CommandLine(tmp_path)(
+        "doctor", ADDRESS, "--modbus", "--modbus-port", PORT, "--json"
+    )
     (finding,) = call.json["stations"][ADDRESS]["findings"]
     assert call.exit_code == 0
     assert f"serial {station.serial}" in finding["text"]
@@ -42,6 +46,8 @@ def test_one_probe_tells_who_answers(
 def test_a_station_without_modbus_is_a_finding(tmp_path: Path) -> None:
     call = CommandLine(tmp_path)("doctor", ADDRESS, "--modbus", "--json")
     assert call.verdict(ADDRESS) == "no_modbus"
+    (finding,) = call.json["stations"][ADDRESS]["findings"]
+    assert "--modbus-port 1502" in finding["advice"]
     assert call.exit_code == 1
 
 

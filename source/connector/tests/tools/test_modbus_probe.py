@@ -99,10 +99,9 @@ def test_a_first_read_without_an_answer_does_not_matter(
                     )
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(modbus_probe, "PORT", server.getsockname()[1])
         thread = threading.Thread(target=serve, args=(server,), name="modbus")
         thread.start()
-        row = probe("127.0.0.1")
+        row = probe("127.0.0.1", server.getsockname()[1])
         thread.join()
 
     assert row.severity is Severity.FINE, row.text
@@ -110,12 +109,10 @@ def test_a_first_read_without_an_answer_does_not_matter(
 
 
 @pytest.mark.io
-def test_a_port_that_nobody_listens_at_is_told(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_port_that_nobody_listens_at_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(modbus_probe, "PORT", server.getsockname()[1])
-    row = probe("127.0.0.1")
+        port = server.getsockname()[1]
+    row = probe("127.0.0.1", port)
     assert row.code == "no_modbus"
     assert "refused" in row.text
     assert "DSW1.3" in row.advice
@@ -127,6 +124,5 @@ def test_a_connection_that_is_closed_is_told(
 ) -> None:
     monkeypatch.setattr(modbus_probe, "PAUSE_S", 0.0)
     with listener(b"") as port:
-        monkeypatch.setattr(modbus_probe, "PORT", port)
-        row = probe("127.0.0.1")
+        row = probe("127.0.0.1", port)
     assert row.code == "no_modbus"
