@@ -6,7 +6,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -22,8 +22,10 @@ from connector.settings import Station
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
-from connector.tools.problems import EXIT_FINDINGS, UsageProblem
+from connector.tools.host import OwnNetwork, is_container, own_networks
+from connector.tools.problems import Problem, UsageProblem
 from connector.tools.stations import (
+    EVERYWHERE,
     PATIENCE_S,
     PortTaken,
     deliveries,
@@ -40,6 +42,8 @@ LOOK_S = 0.2
 
 MOST_ADDRESSES = 1024
 BROADCAST_PATIENCE_S = 3.0
+
+NOT_LOOKED_FOR = "configured, not looked for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,20 +153,22 @@ def _is_told(facts: StationFacts) -> bool:
     return {"report 2", "report 3"} <= {*facts.came_at_ms, *facts.missing}
 
 
-def call_out(gateway: Gateway, broadcast_address: str) -> list[str]:
-    """Send a broadcast `i`; return the addresses that answered.
+def call_out(gateway: Gateway, broadcasts: Iterable[str]) -> list[str]:
+    """Send `i` to broadcast addresses; return the addresses that answered.
 
     Raises
     ------
     UsageProblem
-        If the broadcast cannot be sent.
+        If a broadcast cannot be sent.
     """
-    try:
-        gateway.call_out(broadcast_address)
-    except OSError as error:
-        raise UsageProblem(
-            f"cannot send to {broadcast_address}: {error.strerror}"
-        ) from None
+    for address in broadcasts:
+        try:
+            gateway.call_out(address)
+        except OSError as error:
+            raise UsageProblem(
+                f"cannot send to {address}: {error.strerror}",
+                "Name the network of the stations, such as 192.168.0.0/24.",
+            ) from None
     until = time.monotonic() + BROADCAST_PATIENCE_S
     return [
         delivery.event.address
@@ -182,6 +188,31 @@ def describe(
     return sorted(
         discoveries, key=lambda one: ipaddress.IPv4Address(one.address)
     )
+
+
+def not_found(
+    found: Iterable[Discovery],
+    configured: Mapping[str, Station],
+    asked: Iterable[str],
+) -> list[Discovery]:
+    """Return the configured stations that were not found."""
+    known = {one.name for one in found}
+    places = {*asked}
+    return [
+        _only_configured(
+            name,
+            station.host,
+            "configured, does not answer"
+            if station.host in places
+            else NOT_LOOKED_FOR,
+        )
+        for name, station in configured.items()
+        if name not in known
+    ]
+
+
+def _only_configured(name: str, host: str, remark: str) -> Discovery:
+    return Discovery(name, host, "", "", "", None, remark)
 
 
 def _describe(
@@ -272,7 +303,109 @@ def _known(
         product=str(fields.get("Product", "")),
         firmware=str(fields.get("Firmware", "")),
         has_meter=None if total is None else has_meter(total),
+        remark=NOT_LOOKED_FOR,
     )
+
+
+# --- where to look -----------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Search:
+    """Where to look for stations.
+
+    Parameters
+    ----------
+    addresses
+        Whom to ask.
+    broadcasts
+        Where to call to.
+    networks
+        Those of this host, where nobody has named another one.
+    """
+
+    addresses: list[str]
+    broadcasts: list[str]
+    networks: list[OwnNetwork] = field(default_factory=list)
+
+    def covers(self, address: str) -> bool:
+        """Tell whether an address is one to be asked."""
+        if not self.networks:
+            return True
+        return _is_within(address, self.networks)
+
+    @property
+    def place(self) -> str:
+        """Say where was looked."""
+        if self.networks:
+            return ", ".join(map(str, self.networks))
+        parts = [f"{len(self.addresses)} addresses"] if self.addresses else []
+        return " and ".join([*parts, *self.broadcasts])
+
+
+def _named_search(networks: list[str], broadcast: str) -> Search:
+    return Search(addresses_of(networks), [broadcast] if broadcast else [])
+
+
+def _search_here(settings: ToolSettings) -> Search:
+    """Look in the networks of this host, and nowhere else.
+
+    Raises
+    ------
+    UsageProblem
+        If it has none.
+    """
+    bound = settings.keba_p30_bind_address
+    networks = [
+        one
+        for one in own_networks()
+        if bound in (EVERYWHERE, str(one.address.ip))
+    ]
+    if not networks:
+        raise UsageProblem(
+            "this host is in no network but its own, as far as can be seen"
+            + ("" if bound == EVERYWHERE else f" from {bound}"),
+            "Name the network of the stations, such as 192.168.0.0/24.",
+        )
+    hosts = [one.host for one in settings.own_stations.values()]
+    return Search(
+        [one for one in hosts if _is_within(one, networks)],
+        [one.broadcast for one in networks],
+        networks,
+    )
+
+
+def _is_within(host: str, networks: Iterable[OwnNetwork]) -> bool:
+    try:
+        address = ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return any(address in one.address.network for one in networks)
+
+
+def _next_step(search: Search) -> str:
+    """Say what to do where nothing was found."""
+    steps = []
+    if search.networks:
+        network = search.networks[0].address.network
+        steps.append(
+            "Some stations do not answer broadcasts: "
+            f"`keba discover {network}` asks each address."
+            if network.num_addresses <= MOST_ADDRESSES
+            else "Name the part of the network in which the stations are, "
+            "such as 192.168.0.0/24."
+        )
+    if search.networks and is_container():
+        steps.append(
+            "This runs in a container, and these may be networks of its "
+            "engine only: name the network of the stations."
+        )
+    steps.append(
+        "See that the stations have power and network, that their address "
+        "(display, or the router's list) is in a network that was looked in, "
+        "and that no firewall blocks UDP port 7090."
+    )
+    return " ".join(steps)
 
 
 # --- the command ----------------------------------------------------------
@@ -281,7 +414,10 @@ def _known(
 def command(
     networks: Annotated[
         list[str] | None,
-        typer.Argument(help="Networks such as 192.168.0.0/24, or addresses."),
+        typer.Argument(
+            help="Networks such as 192.168.0.0/24, or addresses; none is "
+            "the networks of this host."
+        ),
     ] = None,
     broadcast: Annotated[
         str,
@@ -295,50 +431,59 @@ def command(
 ) -> None:
     """Find stations, and write the line for `.env.local`.
 
-    Each address of the networks is asked for report 1, a hundred of them a
+    Without an argument it calls into the networks of this host. Each address
+    of networks that are named is asked for report 1, a hundred of them a
     second. Who answers is asked for reports 2 and 3.
 
-    Example: `keba discover 192.168.0.0/24`
+    Example: `keba discover`, `keba discover 192.168.0.0/24`
     """
     settings = tool_settings()
-    if not networks and not broadcast:
-        raise UsageProblem(
-            "name a network to look through, such as 192.168.0.0/24, or a "
-            "broadcast address by --broadcast"
-        )
-    addresses = addresses_of(networks or [])
-    configured = settings.keba_p30_charge_stations
+    search = (
+        _named_search(networks or [], broadcast)
+        if networks or broadcast
+        else _search_here(settings)
+    )
+    configured = settings.own_stations
     try:
-        found = _look_for_stations(settings, addresses, broadcast)
+        found = _look_for_stations(settings, search)
     except PortTaken as problem:
         _tell_what_connector_knows(settings, problem, as_json=as_json)
     stations = describe(found, configured)
+    others = not_found(stations, configured, search.addresses)
     env = env_line(stations, configured)
     if as_json:
         terminal.print_json(
-            {"stations": [asdict(one) for one in stations], "env": env}
+            {
+                "stations": [asdict(one) for one in stations],
+                "not_found": [asdict(one) for one in others],
+                "env": env if stations else "",
+            }
         )
     else:
-        _show_discoveries(stations)
+        _show_discoveries([*stations, *others])
+        _show_count(len(stations), f"found in {search.place}")
         if stations:
             screen = terminal.console()
             screen.print("\nThe line for .env.local:", style="bold")
             # Not wrapped by the console: it is to be copied.
             sys.stdout.write(f"{env}\n")
     if not stations:
-        raise typer.Exit(EXIT_FINDINGS)
+        raise Problem("no station was found", _next_step(search), "none_found")
 
 
 def _look_for_stations(
-    settings: ToolSettings, addresses: list[str], broadcast: str
+    settings: ToolSettings, search: Search
 ) -> dict[str, StationFacts]:
-    if broadcast:
+    addresses = search.addresses
+    if search.broadcasts:
         with (
             open_gateway(settings, {}) as gateway,
-            working(f"calling {broadcast}"),
+            working(f"calling {', '.join(search.broadcasts)}"),
         ):
-            heard = call_out(gateway, broadcast)
-        addresses = list(dict.fromkeys([*addresses, *heard]))
+            heard = call_out(gateway, search.broadcasts)
+        addresses = list(
+            dict.fromkeys([*addresses, *filter(search.covers, heard)])
+        )
     screen = terminal.console(stderr=True)
     with (
         open_gateway(settings, {one: one for one in addresses}) as gateway,
@@ -373,11 +518,19 @@ def _tell_what_connector_knows(
                 )
     if known and not as_json:
         _show_discoveries(known)
+        _show_count(len(known), "configured, none looked for")
         problem.advice += " The stations above are those that it knows."
     raise problem
 
 
+def _show_count(count: int, what: str) -> None:
+    text = f"{count} station{'s' * (count != 1)} {what}"
+    terminal.console().print(text, style="dim", markup=False)
+
+
 def _show_discoveries(stations: list[Discovery]) -> None:
+    if not stations:
+        return
     table = Table(box=None, padding=(0, 1))
     for heading in (
         "name",
@@ -401,7 +554,3 @@ def _show_discoveries(stations: list[Discovery]) -> None:
             one.remark,
         )
     terminal.print_table(table)
-    count = len(stations)
-    terminal.console().print(
-        f"{count} station{'s' * (count != 1)} found", style="dim"
-    )

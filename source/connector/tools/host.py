@@ -1,11 +1,15 @@
 """What can be seen of the host, or the container, that a tool runs on."""
 
 import contextlib
+import ipaddress
 import re
 import socket
 import sys
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+import ifaddr
 
 CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
 """Files that Docker and Podman put into their containers."""
@@ -19,6 +23,49 @@ _ADDRESSES = re.compile(r"\b(src|dst|sport|dport)=(\S+)")
 def is_container() -> bool:
     """Tell whether this runs in a container."""
     return any(Path(mark).exists() for mark in CONTAINER_MARKS)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnNetwork:
+    """A network that this host, or this container, is in.
+
+    Parameters
+    ----------
+    adapter
+        Its network adapter.
+    address
+        The host's address, and the network.
+    """
+
+    adapter: str
+    address: ipaddress.IPv4Interface
+
+    def __str__(self) -> str:
+        return f"{self.address.network} ({self.adapter})"
+
+    @property
+    def broadcast(self) -> str:
+        """What reaches everybody in it."""
+        return str(self.address.network.broadcast_address)
+
+
+def own_networks() -> list[OwnNetwork]:
+    """Return the IPv4 networks of this host that know broadcasts."""
+    found = [
+        OwnNetwork(
+            adapter.nice_name,
+            ipaddress.IPv4Interface(f"{one.ip}/{one.network_prefix}"),
+        )
+        for adapter in ifaddr.get_adapters()
+        for one in adapter.ips
+        if one.is_IPv4
+    ]
+    return [one for one in found if _knows_broadcasts(one.address)]
+
+
+def _knows_broadcasts(address: ipaddress.IPv4Interface) -> bool:
+    """Tell a network from loopback and from a line of two ends."""
+    return not address.is_loopback and address.network.num_addresses > 2
 
 
 def rewritten_ports(addresses: Collection[str], port: int) -> list[str]:

@@ -13,6 +13,7 @@ from connector.settings import (
     Station,
     read_stations,
 )
+from connector.tools.host import is_container
 from connector.tools.problems import UsageProblem
 from pyconnector_template.settings import (
     SettingsError,
@@ -20,6 +21,12 @@ from pyconnector_template.settings import (
     read_settings,
     setting,
 )
+
+DEMO_STATIONS = {
+    "garage": Station(host="garage"),
+    "yard": Station(host="yard"),
+}
+"""Those of `.env` as it is shipped: names that `docker compose` knows."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,12 @@ class ToolSettings(Settings):
     keba_p30_charge_stations: Mapping[str, Station] = setting(
         read_stations, MappingProxyType({}), example=STATIONS_EXAMPLE
     )
+
+    @property
+    def own_stations(self) -> Mapping[str, Station]:
+        """The stations that the user has configured."""
+        stations = self.keba_p30_charge_stations
+        return {} if stations == DEMO_STATIONS else stations
 
 
 def tool_settings() -> ToolSettings:
@@ -75,10 +88,18 @@ def chosen_stations(
     """
     configured = dict(settings.keba_p30_charge_stations)
     if not wanted:
-        if not configured:
+        # In the demo's own container its stations are there.
+        if not (configured if is_container() else settings.own_stations):
             raise UsageProblem(
-                "no station is configured: set KEBA_P30_CHARGE_STATIONS, or "
-                "name an address such as 192.168.0.99"
+                "no station is configured: set KEBA_P30_CHARGE_STATIONS in "
+                ".env.local or the environment, or name an address such as "
+                "192.168.0.99",
+                "`keba discover` finds stations, and writes the line."
+                + (
+                    " Those of .env are the demo's in `docker compose`."
+                    if configured
+                    else ""
+                ),
             )
         return configured
     return dict(_station_called(name, configured) for name in wanted)
@@ -102,7 +123,7 @@ def _station_called(
 def complete_station(incomplete: str) -> list[str]:
     """Return the configured stations that begin like this, for the shell."""
     try:
-        stations = tool_settings().keba_p30_charge_stations
+        stations = tool_settings().own_stations
     except UsageProblem:
         return []
     return [name for name in stations if name.startswith(incomplete)]

@@ -9,10 +9,12 @@ import struct
 import termios
 import time
 from collections.abc import Callable, Iterator
+from ipaddress import IPv4Interface
 from pathlib import Path
 
 import pytest
 
+from connector.tools.host import OwnNetwork
 from end_to_end.tools.calling import HERE, NAME, CommandLine
 from simulator import Simulator
 from testbed.mosquitto import Mosquitto
@@ -87,10 +89,62 @@ def test_a_broadcast_finds_those_that_answer_broadcasts(
     assert found == set(ADDRESSES.values()) - {ADDRESSES["cellar"]}
 
 
+@pytest.fixture
+def in_one_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let loopback stand for the one network that this host is in."""
+    network = OwnNetwork("eth0", IPv4Interface(f"{HERE}/8"))
+    monkeypatch.setattr(
+        "connector.tools.discover.own_networks", lambda: [network]
+    )
+    monkeypatch.setattr("connector.tools.discover.BROADCAST_PATIENCE_S", 1.0)
+
+
+@pytest.mark.usefixtures("in_one_network")
+def test_without_an_argument_it_looks_in_the_networks_of_this_host(
+    stations: Simulator, tmp_path: Path
+) -> None:
+    configured = {
+        # It does not answer broadcasts, but is asked where it should be.
+        "my_cellar": ADDRESSES["cellar"],
+        "nobody": "127.0.3.87",
+        # Outside of this host's networks nobody is asked.
+        "away": "192.0.2.1",
+    }
+    call = CommandLine(
+        tmp_path, configured, KEBA_P30_REPLY_TIMEOUT=REPLY_TIMEOUT_S
+    )("discover")
+    assert call.exit_code == 0
+    assert "4 stations found in 127.0.0.0/8 (eth0)" in call.out
+    lines = map(str.strip, call.out.splitlines())
+    rows = {line.split()[0]: line for line in lines if line}
+    assert ADDRESSES["cellar"] in rows["my_cellar"]
+    assert rows["nobody"].endswith("configured, does not answer")
+    assert rows["away"].endswith("configured, not looked for")
+
+
+@pytest.mark.usefixtures("in_one_network")
+def test_where_nobody_answers_the_next_step_is_named(tmp_path: Path) -> None:
+    call = CommandLine(tmp_path)("discover")
+    assert call.exit_code == 1
+    assert "0 stations found in 127.0.0.0/8" in call.out
+    assert "no station was found" in call.err
+    assert "such as 192.168.0.0/24" in call.err
+
+
+def test_a_host_without_a_network_asks_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.tools.discover.own_networks", list)
+    call = CommandLine(tmp_path)("discover")
+    assert call.exit_code == 2
+    assert "Name the network of the stations" in call.err
+
+
 def test_a_network_without_stations_is_a_finding(tmp_path: Path) -> None:
     call = CommandLine(tmp_path).in_a_process("discover", "127.0.3.200/31")
     assert call.exit_code == 1
-    assert "0 stations found" in call.out
+    assert "0 stations found in 2 addresses" in call.out
+    assert "firewall" in call.err
 
 
 @pytest.mark.parametrize("network", ["192.168.0.0/99", "garage", "10.0.0.0/8"])

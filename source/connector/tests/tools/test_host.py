@@ -1,7 +1,9 @@
-"""What the kernel remembers of older flows to stations."""
+"""What a tool sees of the host that it runs on."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import ifaddr
 import pytest
 
 from connector.tools import host
@@ -44,3 +46,32 @@ def test_a_kernel_that_does_not_tell_is_no_clue(
 ) -> None:
     flows.unlink()
     assert host.rewritten_ports({"192.168.0.99"}, 7090) == []
+
+
+@dataclass(frozen=True)
+class Adapter:
+    nice_name: str
+    ips: list[ifaddr.IP]
+
+
+def adapter(name: str, *addresses: tuple[str, int]) -> Adapter:
+    return Adapter(name, [ifaddr.IP(ip, bits, name) for ip, bits in addresses])
+
+
+def test_the_networks_of_a_host_are_those_that_know_broadcasts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    adapters = [
+        adapter("lo", ("127.0.0.1", 8)),
+        adapter("eth0", ("192.168.0.5", 24), ("10.1.2.3", 16)),
+        adapter("wg0", ("10.9.0.1", 32)),
+        adapter("ppp0", ("10.9.1.1", 31)),
+    ]
+    six = ifaddr.IP(("fe80::1", 0, 2), 64, "eth0")
+    adapters[1].ips.append(six)
+    monkeypatch.setattr(ifaddr, "get_adapters", lambda: adapters)
+    found = host.own_networks()
+    assert [(str(one), one.broadcast) for one in found] == [
+        ("192.168.0.0/24 (eth0)", "192.168.0.255"),
+        ("10.1.0.0/16 (eth0)", "10.1.255.255"),
+    ]
