@@ -21,12 +21,14 @@ from connector.tools import (
 from connector.tools.problems import Problem
 
 PROGRAM = "keba"
+INSTALL_COMPLETION = "--install-completion"
 
 app = typer.Typer(
     help="Tools for KEBA P30 stations and their connector.\n\n"
     "They read the settings of the connector: the environment, `.env.local` "
     "and `.env`. Exit codes: 0 all is well, 1 something was found or "
-    "refused, 2 the call or the settings are wrong.",
+    "refused, 2 the call or the settings are wrong, 3 nobody knows what "
+    "became of a command.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -79,10 +81,23 @@ app.command("page")(page.command)
 def main() -> None:
     """Run the command line and end the process."""
     try:
-        app(prog_name=PROGRAM)
+        _run()
     except Problem as problem:
         screen = terminal.console(stderr=True)
         screen.print(problem.text, style="bold red", markup=False)
         if problem.advice:
             screen.print(problem.advice, markup=False)
         sys.exit(problem.exit_code)
+
+
+def _run() -> None:
+    try:
+        app(prog_name=PROGRAM)
+    except OSError as error:
+        if INSTALL_COMPLETION not in sys.argv:
+            raise
+        raise Problem(
+            f"completion cannot be installed: {error}",
+            "It belongs into a shell of yours, not into the container; "
+            "--show-completion writes it to the standard output.",
+        ) from None

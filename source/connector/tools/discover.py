@@ -415,8 +415,9 @@ def command(
     networks: Annotated[
         list[str] | None,
         typer.Argument(
+            metavar="NETWORK",
             help="Networks such as 192.168.0.0/24, or addresses; none is "
-            "the networks of this host."
+            "the networks of this host.",
         ),
     ] = None,
     broadcast: Annotated[

@@ -130,6 +130,7 @@ def command(
     stations: Annotated[
         list[str] | None,
         typer.Argument(
+            metavar="STATION",
             help="Names of configured stations, or addresses that need no "
             "settings; none is all configured stations.",
             autocompletion=complete_station,
@@ -140,9 +141,10 @@ def command(
         typer.Option(
             min=0,
             max=3600,
-            help="Seconds to listen as well: to the stations, or to what the "
-            "running connector publishes, and to heartbeats; 70 tells whether "
-            "two connectors use one name.",
+            metavar="SECONDS",
+            help="Listen as well: to the stations, or to what the running "
+            "connector publishes, and to heartbeats; 70 tells whether two "
+            "connectors use one name.",
         ),
     ] = 0.0,
     full: Annotated[
@@ -162,6 +164,7 @@ def command(
         typer.Option(
             min=1,
             max=65_535,
+            metavar="PORT",
             help="Where Modbus TCP is; the web page of an x-series tells.",
         ),
     ] = MODBUS_PORT,

@@ -308,10 +308,16 @@ def way_to(
 
 # --- the command ----------------------------------------------------------
 
+# A list in Markdown: an item is a paragraph of the epilog.
 EPILOG = "Commands:\n\n" + "\n\n".join(
-    f"**{actuator.word}** {actuator.meaning}: {actuator.accepts}"
+    f"* **{actuator.word}** – {actuator.meaning}: {actuator.accepts}"
     for actuator in ACTUATORS.values()
 )
+
+
+def complete_word(incomplete: str) -> list[str]:
+    """Return the commands that begin like this, for the shell."""
+    return [word for word in ACTUATORS if word.startswith(incomplete)]
 
 
 def command(
@@ -319,12 +325,17 @@ def command(
     word: Annotated[
         str,
         typer.Argument(
-            metavar="COMMAND", help=f"One of {', '.join(ACTUATORS)}."
+            metavar="COMMAND",
+            help=f"One of {', '.join(ACTUATORS)}.",
+            autocompletion=complete_word,
         ),
     ],
     arguments: Annotated[
         list[str] | None,
-        typer.Argument(help="What the command takes; null where it may be."),
+        typer.Argument(
+            metavar="VALUE",
+            help="What the command takes; null where it may be.",
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check it, send nothing.")

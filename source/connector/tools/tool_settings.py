@@ -1,5 +1,6 @@
 """The connector's settings, as the tools read them."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -13,7 +14,6 @@ from connector.settings import (
     Station,
     read_stations,
 )
-from connector.tools.host import is_container
 from connector.tools.problems import UsageProblem
 from pyconnector_template.settings import (
     SettingsError,
@@ -88,8 +88,9 @@ def chosen_stations(
     """
     configured = dict(settings.keba_p30_charge_stations)
     if not wanted:
-        # In the demo's own container its stations are there.
-        if not (configured if is_container() else settings.own_stations):
+        # In the demo's container its stations stand in the environment.
+        is_demo = "KEBA_P30_CHARGE_STATIONS" in os.environ
+        if not (configured if is_demo else settings.own_stations):
             raise UsageProblem(
                 "no station is configured: set KEBA_P30_CHARGE_STATIONS in "
                 ".env.local or the environment, or name an address such as "
@@ -132,8 +133,8 @@ def complete_station(incomplete: str) -> list[str]:
 StationName = Annotated[
     str,
     typer.Argument(
+        metavar="STATION",
         help="Name of a station, or its address.",
         autocompletion=complete_station,
-        show_default=False,
     ),
 ]

@@ -6,7 +6,6 @@ import pytest
 from dotenv import dotenv_values
 
 from connector.settings import Station
-from connector.tools import tool_settings
 from connector.tools.problems import UsageProblem
 from connector.tools.tool_settings import (
     ToolSettings,
@@ -33,7 +32,7 @@ def test_the_stations_of_the_shipped_env_are_nobodys_own(
 def test_without_own_stations_a_next_step_is_named(
     shipped: ToolSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tool_settings, "is_container", lambda: False)
+    monkeypatch.delenv("KEBA_P30_CHARGE_STATIONS", raising=False)
     with pytest.raises(UsageProblem, match="no station") as problem:
         chosen_stations(shipped, [])
     assert "`keba discover`" in problem.value.advice
@@ -43,7 +42,7 @@ def test_without_own_stations_a_next_step_is_named(
 def test_in_the_demo_its_stations_are_there(
     shipped: ToolSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tool_settings, "is_container", lambda: True)
+    monkeypatch.setenv("KEBA_P30_CHARGE_STATIONS", "as in .env")
     assert {*chosen_stations(shipped, [])} == {"garage", "yard"}
 
 
