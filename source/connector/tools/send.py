@@ -358,7 +358,8 @@ def command(
     [(name, target)] = chosen_stations(settings, [station]).items()
     value, checked = read_command(target, word, arguments or [])
     tell = line_printer(is_aside=as_json)
-    tell(f"{name} ({target.host}): {checked}; {proof_in_words(checked)}")
+    where = "" if name == target.host else f" ({target.host})"
+    tell(f"{name}{where}: {checked}; {proof_in_words(checked)}")
     if dry_run:
         tell("nothing is sent: --dry-run")
         if as_json:

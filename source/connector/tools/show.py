@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -59,8 +60,12 @@ from connector.tools.tool_settings import (
 
 POLLED = (1, 2, 3)
 DATA = (2, 3)
+ROUND_S = 5.0
+"""A round of the connector takes less."""
+
 SESSION = f"report {LATEST_SESSION}"
 _IN_EACH_REPORT = frozenset({"ID", "Serial", "Sec"})
+_IDENTITY = frozenset(one.key for one in REPORTS[1])
 
 
 @dataclass(slots=True)
@@ -243,7 +248,8 @@ def _reports_of(view: ConnectorView, name: str) -> dict[str, dict[str, Value]]:
     """Sort fields of the diagnosis and active datapoints by report."""
     reports: dict[str, dict[str, Value]] = {}
     for key, value in view.fields_of(name).items():
-        report = f"report {report_of_field(key)}"
+        number = 1 if key in _IDENTITY else report_of_field(key)
+        report = f"report {number}"
         reports.setdefault(report, {})[key] = value
     for number in (*POLLED, LATEST_SESSION):
         report = f"report {number}"
@@ -395,6 +401,8 @@ def _table_of_values(number: int, values: Mapping[str, Value]) -> Table:
 def _table_of_session(session: Mapping[str, Value]) -> Table:
     table = _plain_table(2)
     for key, value in session.items():
+        if key == "tag" and not str(value).strip("0"):
+            continue  # Zeros stand for no card.
         unit = " kWh" if key == "energy" else ""
         table.add_row(key.replace("_", " "), Text(f"{value}{unit}"))
     return table
@@ -478,15 +486,7 @@ def command(
     """
     settings = tool_settings()
     [(name, target)] = chosen_stations(settings, [station]).items()
-    picture = _look(settings, name, target)
-    if raw and not picture.texts and picture.link == Code.OK:
-        raise Problem(
-            "what the station sent is not to be had beside the running "
-            "connector",
-            "Stop the connector while this runs; or let it publish "
-            "raw messages, by SEND_RAW_MESSAGE_TO_DB=TRUE.",
-            "no_raw",
-        )
+    picture = _look(settings, name, target, is_raw=raw)
     if as_json:
         terminal.print_json(as_json_of(picture, is_raw=raw))
     else:
@@ -495,7 +495,9 @@ def command(
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _look(settings: ToolSettings, name: str, station: Station) -> Picture:
+def _look(
+    settings: ToolSettings, name: str, station: Station, *, is_raw: bool
+) -> Picture:
     try:
         with working(f"asking {station.host}"):
             return ask(settings, name, station)
@@ -503,8 +505,48 @@ def _look(settings: ToolSettings, name: str, station: Station) -> Picture:
         if not settings.mqtt_broker_host:
             raise
         taken = problem
-    with BrokerClient(settings) as broker:
+    texts: dict[str, str] = {}
+    note = partial(_note_raw, texts, name)
+    with BrokerClient(settings, on_more=note if is_raw else None) as broker:
         view = broker.look_around()
         if not view.is_online or view.diagnosis is None:
             raise taken
-        return broker.read(lambda now: read(now, name, station.host))
+        if is_raw:
+            _await_raw(broker, texts, settings.poll_seconds)
+        picture = broker.read(lambda now: read(now, name, station.host))
+        picture.texts = dict(sorted(texts.items()))
+        return picture
+
+
+def _note_raw(
+    texts: dict[str, str], name: str, _kind: str, content: Mapping[str, Any]
+) -> None:
+    """Take what the connector publishes for BEMCom's raw message database."""
+    payload = content.get("payload")
+    raw = payload.get("raw_message") if isinstance(payload, dict) else None
+    said = raw.get(name) if isinstance(raw, dict) else None
+    if isinstance(said, dict):
+        texts |= {str(key): str(text) for key, text in said.items()}
+
+
+def _await_raw(
+    broker: BrokerClient, texts: Mapping[str, str], poll_seconds: float
+) -> None:
+    """Wait for one round of the connector.
+
+    Raises
+    ------
+    Problem
+        If nothing of the station comes.
+    """
+    wanted = {f"report {number}" for number in DATA}
+    seconds = poll_seconds + ROUND_S
+    with working(f"waiting for a round of the connector, {seconds:g} s"):
+        broker.wait_for(lambda _: wanted <= texts.keys(), seconds)
+    if not texts:
+        raise Problem(
+            "the running connector does not tell what the station sends",
+            "Let it publish raw messages, by SEND_RAW_MESSAGE_TO_DB=TRUE; or "
+            "stop it while this runs.",
+            "no_raw",
+        )

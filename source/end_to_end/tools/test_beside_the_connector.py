@@ -70,7 +70,13 @@ def command_line(
         assert simulator.wait_until(
             lambda: garage.mains.power > MILLIWATTS_PER_KILOWATT
         )
-        with ConnectorProcess(folder, broker.port, stations, bind=HERE):
+        with ConnectorProcess(
+            folder,
+            broker.port,
+            stations,
+            bind=HERE,
+            SEND_RAW_MESSAGE_TO_DB="TRUE",
+        ):
             observer = broker.observe("#")
             controller = Controller(observer)
             controller.select(
@@ -122,9 +128,10 @@ def test_the_doctor_knows_what_the_connector_knows(
 def test_the_doctor_listens_to_what_the_connector_publishes(
     command_line: CommandLine,
 ) -> None:
-    call = command_line("doctor", "garage", "--listen", 3)
+    call = command_line("doctor", "garage", "--listen", 5.5)
     assert call.exit_code == 0
-    assert re.search(r"listened +\d+ values? in 3 s", call.out)
+    assert re.search(r"listened .*\d+ values? in 5.5 s", call.out)
+    assert re.search(r"listened +\d+ answers?, ", call.out)
 
 
 def test_the_connector_is_not_told_to_be_ended(
@@ -154,6 +161,13 @@ def test_show_tells_what_the_connector_knows_and_what_is_not_active(
     yard = command_line("show", "yard")
     assert "configured is 11111111" in " ".join(yard.out.split())
     assert yard.exit_code == 1
+
+
+def test_show_waits_for_a_round_to_tell_what_the_station_sends(
+    command_line: CommandLine,
+) -> None:
+    call = command_line("show", "garage", "--raw", "--json")
+    assert '"P":' in call.json["raw"]["report 3"]
 
 
 @pytest.mark.parametrize(
