@@ -47,6 +47,9 @@ _BROKER_ADVICE = (
     "container itself."
 )
 
+LATE_S = 2.0
+"""So much later they may come from a busy machine."""
+
 
 class BrokerClient:
     """A connection to the broker, and what it tells of our connector.
@@ -160,6 +163,12 @@ class BrokerClient:
             # Of all that it must answer this changes nothing.
             self._client.unsubscribe(f"{self.view.name}/nothing")
         return now - asked_at
+
+    def look_for_connector(self) -> ConnectorView:
+        """Look around, and longer where somebody has the port already."""
+        self.look_around()
+        self.wait_for(lambda view: view.is_online and view.diagnosis, LATE_S)
+        return self.view
 
     def write(self, topic: str, value: Any) -> None:
         """Publish a value as BEMCom's API does: QoS 0, not retained."""

@@ -512,7 +512,7 @@ def _tell_what_connector_knows(
     known: list[Discovery] = []
     if settings.mqtt_broker_host:
         with BrokerClient(settings) as broker:
-            view = broker.look_around()
+            view = broker.look_for_connector()
             if view.is_online:
                 known = known_through_connector(
                     view, settings.keba_p30_charge_stations

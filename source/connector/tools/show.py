@@ -508,7 +508,7 @@ def _look(
     texts: dict[str, str] = {}
     note = partial(_note_raw, texts, name)
     with BrokerClient(settings, on_more=note if is_raw else None) as broker:
-        view = broker.look_around()
+        view = broker.look_for_connector()
         if not view.is_online or view.diagnosis is None:
             raise taken
         if is_raw:
