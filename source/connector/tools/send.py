@@ -24,7 +24,7 @@ from connector.keba.station.events import (
 )
 from connector.settings import Station
 from connector.tools import terminal
-from connector.tools.broker_client import BrokerClient
+from connector.tools.broker_client import LATE_S, BrokerClient
 from connector.tools.connector_view import ConnectorView, Reading
 from connector.tools.problems import (
     EXIT_FINDINGS,
@@ -218,7 +218,7 @@ class ThroughConnector:
 
     def __init__(self, broker: BrokerClient, name: str, word: str) -> None:
         view = broker.look_around()
-        if not view.is_online:
+        if not broker.wait_for(lambda now: now.is_online, LATE_S):
             raise Problem(
                 f"no connector is online as {view.name}",
                 "Another program has the port; `doctor` tells more.",
