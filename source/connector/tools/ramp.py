@@ -33,6 +33,7 @@ from connector.tools.ramp_record import WIDTH, record_of, view_of
 from connector.tools.stations import PATIENCE_S, learn, open_gateway
 from connector.tools.terminal import AsJson
 from connector.tools.tool_settings import (
+    StationName,
     ToolSettings,
     chosen_stations,
     tool_settings,
@@ -235,9 +236,7 @@ def end_signals() -> Iterator[IsWanted]:
 
 
 def command(
-    station: Annotated[
-        str, typer.Argument(help="Name of a station, or its address.")
-    ],
+    station: StationName,
     steps: Annotated[
         str,
         typer.Option(help="Limits in A, with commas between them."),
