@@ -17,7 +17,9 @@ def test_a_command_that_can_fail_has_an_advice_of_its_own(word: str) -> None:
     assert is_provable == (not advice.startswith("`keba show"))
 
 
-@pytest.mark.parametrize("outcome", [*GOOD_OUTCOMES, Outcome.SUPERSEDED])
+@pytest.mark.parametrize(
+    "outcome", sorted([*GOOD_OUTCOMES, Outcome.SUPERSEDED])
+)
 def test_where_nothing_is_wrong_nothing_is_advised(outcome: str) -> None:
     assert what_next("curr", outcome, "garage") == ""
 
