@@ -5,7 +5,13 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, NoReturn
 
@@ -42,6 +48,9 @@ LOOK_S = 0.2
 
 MOST_ADDRESSES = 1024
 BROADCAST_PATIENCE_S = 3.0
+
+RANKED = ("firmware", "meter")
+"""Columns that a narrow terminal does without, the first one first."""
 
 NOT_LOOKED_FOR = "configured, not looked for"
 
@@ -532,26 +541,37 @@ def _show_count(count: int, what: str) -> None:
 def _show_discoveries(stations: list[Discovery]) -> None:
     if not stations:
         return
+    terminal.print_table(
+        *(_table(stations, hidden) for hidden in ((), ("firmware",), RANKED))
+    )
+
+
+def _table(stations: list[Discovery], hidden: Collection[str]) -> Table:
     table = Table(box=None, padding=(0, 1))
-    for heading in (
-        "name",
-        "address",
-        "serial",
-        "product",
-        "firmware",
-        "meter",
-        "remark",
-    ):
-        table.add_column(heading, header_style="dim", overflow="fold")
-    meters = {True: "yes", False: "no", None: "?"}
-    for one in stations:
+    shown = [_cells(one) for one in stations]
+    for heading in shown[0]:
+        if heading not in hidden:
+            table.add_column(
+                heading,
+                header_style="dim",
+                overflow="fold",
+                no_wrap=heading in ("name", "address", "serial"),
+            )
+    for cells in shown:
         table.add_row(
-            one.name,
-            one.address,
-            one.serial,
-            one.product,
-            one.firmware,
-            meters[one.has_meter],
-            one.remark,
+            *(text for heading, text in cells.items() if heading not in hidden)
         )
-    terminal.print_table(table)
+    return table
+
+
+def _cells(one: Discovery) -> dict[str, str]:
+    meters = {True: "yes", False: "no", None: "?" if one.product else ""}
+    return {
+        "name": one.name,
+        "address": one.address,
+        "serial": one.serial,
+        "product": one.product,
+        "firmware": one.firmware,
+        "meter": meters[one.has_meter],
+        "remark": one.remark,
+    }

@@ -77,10 +77,16 @@ def table_width() -> int:
     return console().width if sys.stdout.isatty() else TABLE_WIDTH
 
 
-def print_table(table: Table) -> None:
-    """Write a table; on a terminal long cells are folded."""
-    width = None if sys.stdout.isatty() else TABLE_WIDTH
-    Console(width=width, highlight=False).print(table)
+def print_table(*tables: Table) -> None:
+    """Write the first table that fits; if none does, the last is folded."""
+    screen = Console(width=table_width(), highlight=False)
+    boundless = screen.options.update(max_width=TABLE_WIDTH)
+    fitting = (
+        one
+        for one in tables
+        if screen.measure(one, options=boundless).maximum <= screen.width
+    )
+    screen.print(next(fitting, tables[-1]))
 
 
 AsJson = Annotated[
