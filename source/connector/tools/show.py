@@ -283,13 +283,14 @@ def _inactive_of(
     shown = {
         f"{name}__{report}__{key}"
         for report, values in reports.items()
-        for key in (*values, *_IN_EACH_REPORT)
+        for key in values
     }
     wanted = (
         *(
             f"{name}__report {number}__{one.key}"
             for number in POLLED
             for one in REPORTS[number]
+            if one.key not in _IN_EACH_REPORT
         ),
         f"{name}__session__id",
     )

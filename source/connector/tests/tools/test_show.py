@@ -24,6 +24,8 @@ AVAILABLE = {
         "garage__report 3__P": 0,
         "garage__report 3__U1": 0,
         "garage__report 3__U2": 0,
+        # Those of report 1 are known.
+        "garage__report 3__Serial": 0,
         "garage__report 2__State": 0,
         "garage__session__id": 0,
     },
