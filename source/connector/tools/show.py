@@ -126,11 +126,7 @@ def ask(settings: ToolSettings, name: str, station: Station) -> Picture:
     PortTaken
         If another program on this host has KEBA's port.
     """
-    salt = settings.rfid_salt
-    mask = TagMask(
-        None if salt is None else salt.get_secret_value(),
-        is_plain=settings.rfid_plain,
-    )
+    mask = TagMask(settings.rfid_salt, is_plain=settings.rfid_plain)
     serials = {name: station.serial} if station.serial else {}
     with open_gateway(
         settings, {name: station.host}, serials=serials
