@@ -321,6 +321,7 @@ def test_what_is_published_together_wakes_the_thread_once() -> None:
     with world.link.together():
         world.link._outbox.take(100, 0)
     assert len(woken) == 1, "there is nothing to send"
+    world.link._connection.close()
 
 
 def test_values_of_an_outage_are_sent_afterwards_and_counted_one_by_one(
