@@ -59,8 +59,10 @@ class Running:
     def end(self) -> tuple[int, str]:
         """Ask it to end; return its exit code and what it said."""
         self.process.send_signal(signal.SIGTERM)
-        # With a timeout it would read past what `readline` has buffered.
-        said, _ = self.process.communicate()
+        assert self.process.stdout is not None
+        # `communicate` would read past what `readline` has buffered.
+        with self.process:
+            said = self.process.stdout.read()
         return self.process.returncode, said
 
 
