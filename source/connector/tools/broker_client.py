@@ -17,6 +17,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from connector.diagnosis.causes import CAUSES, Code
 from connector.tools.connector_view import ConnectorView, Reading, ignore
+from connector.tools.figures import now_ms
 from connector.tools.problems import Problem
 from connector.tools.tool_settings import ToolSettings
 from pyconnector_template.mqtt.greeting import (
@@ -172,7 +173,7 @@ class BrokerClient:
 
     def write(self, topic: str, value: Any) -> None:
         """Publish a value as BEMCom's API does: QoS 0, not retained."""
-        message = {"value": value, "timestamp": time.time_ns() // 1_000_000}
+        message = {"value": value, "timestamp": now_ms()}
         info = self._client.publish(topic, json.dumps(message))
         info.wait_for_publish(TIMEOUT_S)
 

@@ -4,18 +4,24 @@ Messages go in as they come; what is known of the connector can be asked for.
 """
 
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from connector.bemcom.actuators import FLEET
 from connector.bemcom.keys import split_key
+from connector.tools.figures import is_moment, is_number
 
-HEARTBEATS_KEPT = 100
+HEARTBEATS_KEPT = 5
+"""Of two connectors at least each second one comes early; older ones may tell
+of restarts that were long ago."""
 
 MORE = ("logs", "raw_message_to_db")
 """What a connector tells in passing."""
+
+
+_MAPPINGS = ("link", "failsafe", "fields")
+"""Parts of what the diagnosis tells of a station."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +136,7 @@ class ConnectorView:
             self.status = content
             self._is_heard &= is_retained
         elif kind == "diagnosis":
-            self.diagnosis = content
+            self.diagnosis = _diagnosis_of(content)
         elif kind == "heartbeat":
             self._is_heard |= not is_retained
             self._take_heartbeat(content)
@@ -156,17 +162,25 @@ class ConnectorView:
     @property
     def findings(self) -> list[dict[str, Any]]:
         """What the connector has found, the root cause first."""
-        found = (self.diagnosis or {}).get("findings")
-        return [one for one in found or () if isinstance(one, dict)]
+        findings: list[dict[str, Any]] = (self.diagnosis or {}).get(
+            "findings", []
+        )
+        return findings
 
     @property
     def facts_of_stations(self) -> dict[str, dict[str, Any]]:
         """What the connector knows of each station."""
-        return _dict((self.diagnosis or {}).get("stations"))
+        stations: dict[str, dict[str, Any]] = (self.diagnosis or {}).get(
+            "stations", {}
+        )
+        return stations
 
     def fields_of(self, station: str) -> dict[str, Any]:
         """What a station says of itself and its settings, by KEBA's names."""
-        return _dict(self.facts_of_stations.get(station, {}).get("fields"))
+        fields: dict[str, Any] = self.facts_of_stations.get(station, {}).get(
+            "fields", {}
+        )
+        return fields
 
     @property
     def version(self) -> str:
@@ -249,12 +263,11 @@ class ConnectorView:
     def _take_value(
         self, topic: str, content: Mapping[str, Any], *, is_retained: bool
     ) -> None:
-        timestamp = content.get("timestamp")
-        if "value" not in content or not isinstance(timestamp, int | float):
+        timestamp, value = content.get("timestamp"), content.get("value")
+        is_scalar = "value" in content and not isinstance(value, list | dict)
+        if not is_scalar or not is_moment(timestamp):
             return
-        if not math.isfinite(timestamp):
-            return
-        reading = Reading(content["value"], int(timestamp), is_retained)
+        reading = Reading(value, int(timestamp), is_retained)
         self._by_topic[topic] = reading
         key = self._key_of_topic.get(topic)
         if key is not None:
@@ -269,8 +282,8 @@ class ConnectorView:
     def _take_heartbeat(self, content: Mapping[str, Any]) -> None:
         sent = content.get("this_heartbeats_timestamp")
         promised = content.get("next_heartbeats_timestamp")
-        if isinstance(sent, int) and isinstance(promised, int):
-            self._heartbeats.append((sent, promised))
+        if is_number(sent) and is_number(promised):
+            self._heartbeats.append((int(sent), int(promised)))
             del self._heartbeats[:-HEARTBEATS_KEPT]
 
 
@@ -285,6 +298,26 @@ def _object_of(payload: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def _diagnosis_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is there in the shape that is known here."""
+    findings, stations = content.get("findings"), _dict(content.get("stations"))
+    return {
+        "findings": [
+            one
+            for one in (findings if isinstance(findings, list) else ())
+            if isinstance(one, dict)
+        ],
+        "stations": {
+            name: {
+                key: _dict(value) if key in _MAPPINGS else value
+                for key, value in facts.items()
+            }
+            for name, facts in stations.items()
+            if isinstance(facts, dict)
+        },
+    }
 
 
 def _dict(value: object) -> dict[str, Any]:

@@ -7,7 +7,6 @@ no scripts, and one style for light and dark.
 import math
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from pygal.style import Style
 from pygal.view import Box
 
 from connector.tools.day import Day, Peak, StationDay
+from connector.tools.figures import clock, local
 
 WIDTH = 480
 HEIGHT = 190
@@ -77,23 +77,14 @@ def station_curves(day: Day, station: StationDay) -> Curves:
     return _drawn(chart, f"power and current limit of {station.name}")
 
 
-def clock(at_ms: int) -> str:
-    """Return the local time of day."""
-    return f"{local(at_ms):%H:%M}"
-
-
-def local(at_ms: int) -> datetime:
-    """Return a moment in local time."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone()
-
-
 # --- inside ------------------------------------------------------------------
 
 
 def _chart(
     day: Day, peak: Peak | None, height: int = HEIGHT, **more: Any
 ) -> Any:
-    top = _round_top((peak and peak.kw) or IDLE_TOP_KW)
+    power = peak.kw if peak and peak.kw > 0 else IDLE_TOP_KW
+    top = _round_top(power)
     return pygal.XY(
         width=WIDTH,
         height=height,

@@ -5,7 +5,6 @@ are ms since 1970 UTC, as on MQTT.
 """
 
 import bisect
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from connector.bemcom.actuators import ACTUATORS, FLEET
 from connector.bemcom.keys import split_key
 from connector.diagnosis.causes import CAUSES, Cause, Code, Severity
 from connector.keba.protocol.fields import State
+from connector.tools.figures import is_number
 
 HOUR_MS = 3600 * 1000
 DAY_MS = 24 * HOUR_MS
@@ -305,7 +305,7 @@ def _station_day(
     is_online = reason == Code.OK if reason else None
     is_offline = is_online is False
     power = now(POWER)
-    power_now = power * 1e-6 if _is_number(power) and not is_offline else None
+    power_now = power * 1e-6 if is_number(power) and not is_offline else None
     codes = (reason,) if is_offline else (now(WHY_NOT),)
     return StationDay(
         name=name,
@@ -353,7 +353,7 @@ def _means(
     weights = [0] * steps
     step_ms = (ends_ms - begins_ms) // steps
     for begin, end, value in _holding(samples, ends_ms):
-        if not _is_number(value):
+        if not is_number(value):
             continue
         at = max(begin, begins_ms)
         while at < end:
@@ -390,7 +390,7 @@ def _peak(
     changes: dict[int, float] = defaultdict(float)
     for samples in powers:
         for begin, end, value in _holding(samples, ends_ms):
-            if _is_number(value) and end > begins_ms:
+            if is_number(value) and end > begins_ms:
                 changes[max(begin, begins_ms)] += value * 1e-6
                 changes[end] -= value * 1e-6
     moments = [] if now_kw is None else [Peak(round(now_kw, 6), ends_ms)]
@@ -399,11 +399,6 @@ def _peak(
         total += changes[at_ms]
         moments.append(Peak(round(total, 6), at_ms))
     return max(moments, default=None, key=lambda one: (one.kw, -one.at_ms))
-
-
-def _is_number(value: Any) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
 
 
 # --- spans -------------------------------------------------------------------
@@ -465,9 +460,9 @@ def _energy_kwh(
     by_power = sum(
         value * 1e-6 * max(0, end - max(begin, begins_ms)) / HOUR_MS
         for begin, end, value in _holding(powers, ends_ms)
-        if _is_number(value)
+        if is_number(value)
     )
-    numbers = [one.value for one in totals if _is_number(one.value)]
+    numbers = [one.value for one in totals if is_number(one.value)]
     if not numbers:
         return by_power if powers else None
     by_meter = float(numbers[-1] - numbers[0]) / 1e4

@@ -18,6 +18,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.site import SiteFacts
@@ -559,7 +560,11 @@ def _table(stations: list[Discovery], hidden: Collection[str]) -> Table:
             )
     for cells in shown:
         table.add_row(
-            *(text for heading, text in cells.items() if heading not in hidden)
+            *(
+                Text(text)
+                for heading, text in cells.items()
+                if heading not in hidden
+            )
         )
     return table
 

@@ -38,7 +38,9 @@ def view_of(exam: Examination, *, is_full: bool) -> RenderableType:
         heading = Text(name, "bold")
         is_short = name in exam.stations and not is_full
         for row in _in_short(rows) if is_short else rows:
-            table.add_row(heading, MARKS[row.severity], row.check, row.text)
+            table.add_row(
+                heading, MARKS[row.severity], row.check, Text(row.text)
+            )
             heading = Text("")
         table.add_section()
     return Group(table, Text(""), *_next_steps(exam))

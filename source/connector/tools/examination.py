@@ -24,6 +24,7 @@ from connector.keba.station.events import ReportReceived
 from connector.settings import Station
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
+from connector.tools.figures import now_ms
 from connector.tools.host import is_container, rewritten_ports
 from connector.tools.listening import Listening
 from connector.tools.problems import Problem
@@ -264,7 +265,7 @@ def take_site(
     exam: Examination, stations: Mapping[str, Station], site: SiteFacts
 ) -> None:
     """Sort what was found here into the sections."""
-    content = DiagnosisTopic(site).due(0.0, _now_ms()) or {}
+    content = DiagnosisTopic(site).due(0.0, now_ms()) or {}
     known = {
         name: {**facts, "fields": site.station(name).fields}
         for name, facts in content["stations"].items()
@@ -397,10 +398,6 @@ def _row_of_problem(check: str, problem: Problem) -> Row:
     return Row(
         check, Severity.ERROR, problem.text, problem.code, problem.advice
     )
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 # --- broker -------------------------------------------------------------------

@@ -10,6 +10,8 @@ import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from connector.tools.terminal import has_keyboard
+
 QUIT = "quit"
 
 _WORDS = {
@@ -52,7 +54,7 @@ def pressed_keys() -> Iterator[ReadKeys]:
         Waits so many seconds for keys and returns them; without a terminal
         to type at it only waits.
     """
-    if not sys.stdin.isatty():
+    if not has_keyboard():
         yield _only_wait
         return
     terminal = sys.stdin.fileno()

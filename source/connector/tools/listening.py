@@ -13,7 +13,8 @@ from connector.keba.station.events import (
     StatusReceived,
 )
 from connector.tools.connector_view import Reading
-from connector.tools.station_rows import Row, moment_in_words
+from connector.tools.figures import is_moment, moment_in_words
+from connector.tools.station_rows import Row
 
 HEARD = ("listened", "log")
 """Checks of the rows that are made here."""
@@ -107,7 +108,7 @@ class Listening:
         rows = self._log[str(content.get("emitter"))]
         if (
             not isinstance(level, int)
-            or not isinstance(moment, int)
+            or not is_moment(moment)
             or level < logging.WARNING
             or len(rows) >= MOST_LOG_ROWS
         ):

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ from connector.diagnosis.causes import (
 )
 from connector.keba.protocol.fields import Plug, State
 from connector.tools.connector_view import ConnectorView, Reading
+from connector.tools.figures import is_moment, is_number, time_of_day
 from connector.tools.station_rows import Row, row_of_told
 
 CALM_S = 30.0
@@ -216,8 +216,8 @@ def _rows_of_reasons(
 def _last_seen_ms(view: ConnectorView, station: str) -> int | None:
     """Return when the newest datagram came, as far as datapoints tell."""
     last_seen = view.value(f"{station}__connection__last_seen")
-    if isinstance(last_seen, int):
-        return last_seen
+    if is_moment(last_seen):
+        return int(last_seen)
     keys = (f"{station}__{name}" for name in _OF_DATAGRAMS)
     readings = (view.readings.get(key) for key in keys)
     return max((one.timestamp_ms for one in readings if one), default=None)
@@ -253,21 +253,8 @@ def summary_as_json(summary: Summary) -> dict[str, Any]:
     }
 
 
-def time_of_day(timestamp_ms: int | None) -> str | None:
-    """Return local time; None for None, and for what is no time."""
-    if timestamp_ms is None:
-        return None
-    try:
-        moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
-        return f"{moment.astimezone():%H:%M:%S}"
-    except (OverflowError, ValueError, OSError):
-        return None
-
-
 def _scaled(value: Any, factor: float) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return round(value * factor, 6)
+    return round(value * factor, 6) if is_number(value) else None
 
 
 def _text(value: Any) -> str | None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from connector.diagnosis.causes import CAUSES, Code, Severity
+from connector.tools.figures import age_in_words
 from connector.tools.overview import Summary
 from connector.tools.station_rows import Row
-from connector.tools.terminal import age_in_words
 
 MISSING = "–"
 GAP = "  "

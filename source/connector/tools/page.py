@@ -14,6 +14,7 @@ from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
 from connector.tools.day import History, day_of
+from connector.tools.figures import now_ms
 from connector.tools.files import write_whole
 from connector.tools.history_file import HistoryFile, News, load_values
 from connector.tools.overview import summaries_of
@@ -70,7 +71,7 @@ def command(
             raise UsageProblem("a page of recorded values needs --out")
         past = History()
         load_values(values, past)
-        ends_ms = past.newest_ms or time.time_ns() // 1_000_000
+        ends_ms = past.newest_ms or now_ms()
         write_whole(out, html_of(day_of(past, ends_ms), heading))
         return
     if out is None and not serve:
@@ -91,10 +92,9 @@ def command(
 
         def renewed() -> str:
             book.add(news)
-            now_ms = time.time_ns() // 1_000_000
             silence_s = broker.silence_s()
             notes = broker.read(lambda v: notes_of(v, presence, silence_s))
-            page = html_of(day_of(past, now_ms), heading, notes, every)
+            page = html_of(day_of(past, now_ms()), heading, notes, every)
             if out is not None:
                 write_whole(out, page)
             return page

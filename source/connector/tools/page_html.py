@@ -11,8 +11,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from connector.keba.station.events import GOOD_OUTCOMES
-from connector.tools.curves import clock, local, site_curves, station_curves
+from connector.tools.curves import site_curves, station_curves
 from connector.tools.day import DAY_MS, GAP_MS, STATES, Day
+from connector.tools.figures import clock, local
 from connector.tools.page_server import CONTENT_POLICY
 
 RESULTS_SHOWN = 5

@@ -20,6 +20,7 @@ from connector.keba.protocol.commands import InvalidCommandError
 from connector.keba.protocol.fields import CURRENT_MAX_MA
 from connector.settings import Station
 from connector.tools import terminal
+from connector.tools.figures import now_ms
 from connector.tools.problems import EXIT_FINDINGS, Problem, UsageProblem
 from connector.tools.ramp_course import (
     POLLS,
@@ -302,7 +303,7 @@ def _test(
     from connector.main import __version__
 
     site = SiteFacts()
-    began_ms = time.time_ns() // 1_000_000
+    began_ms = now_ms()
     serials = {name: target.serial} if target.serial else {}
     with (
         end_signals() as end_wanted,

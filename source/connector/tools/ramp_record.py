@@ -9,6 +9,7 @@ from rich.text import Text
 
 from connector.diagnosis.findings import sentence
 from connector.keba.protocol.fields import CURRENT_MAX_MA
+from connector.tools.figures import moment_in_words
 from connector.tools.ramp_course import (
     FAILURES,
     TOLERANCE_IN_WORDS,
@@ -18,7 +19,6 @@ from connector.tools.ramp_course import (
     Step,
     Verdict,
 )
-from connector.tools.station_rows import moment_in_words
 
 WIDTH = 80
 """A sheet of paper has as many columns."""

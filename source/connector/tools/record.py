@@ -23,6 +23,7 @@ from connector.keba.station.events import (
     StatusReceived,
 )
 from connector.tools import terminal
+from connector.tools.figures import now_ms
 from connector.tools.files import require_writable, write_whole
 from connector.tools.stations import await_identity, deliveries, open_gateway
 from connector.tools.terminal import working
@@ -152,7 +153,7 @@ def capture_of(
         "firmware": fields.get("Firmware", "unknown"),
         "fidelity": "exact",
         "note": "; ".join(filter(None, notes)),
-        "recorded_at": time.time_ns() // 1_000_000,
+        "recorded_at": now_ms(),
         "datagrams": {
             request: mask(text) if is_masked else text
             for request, text in datagrams.items()

@@ -41,8 +41,9 @@ from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
 from connector.tools.examination import Examination, take_content, take_site
+from connector.tools.figures import moment_in_words, now_ms
 from connector.tools.problems import EXIT_FINDINGS, Problem
-from connector.tools.station_rows import Row, moment_in_words, named
+from connector.tools.station_rows import Row, named
 from connector.tools.stations import (
     PATIENCE_S,
     PortTaken,
@@ -143,7 +144,7 @@ def ask(settings: ToolSettings, name: str, station: Station) -> Picture:
         exam.stations.get(name, []),
         site.station(name),
         reports,
-        session_values(reports.get(SESSION, {}), _now_ms()),
+        session_values(reports.get(SESSION, {}), now_ms()),
         texts,
     )
 
@@ -215,8 +216,11 @@ def read(view: ConnectorView, name: str, host: str) -> Picture:
     reports = _reports_of(view, name)
     facts = StationFacts(name)
     facts.failsafe = _failsafe_of(known)
-    for values in reports.values():
-        facts.fields.update(values)
+    for report, values in reports.items():
+        if report == SESSION:
+            facts.note_session(values)
+        else:
+            facts.fields.update(values)
     return Picture(
         name,
         host,
@@ -455,10 +459,6 @@ def as_json_of(picture: Picture, *, is_raw: bool) -> dict[str, Any]:
         "not_active": picture.inactive,
     }
     return content | ({"raw": picture.texts} if is_raw else {})
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 # --- the command ----------------------------------------------------------

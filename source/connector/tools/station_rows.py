@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
@@ -10,6 +9,7 @@ from connector.diagnosis.causes import CAUSES, CHARGING, LINK, Code, Severity
 from connector.diagnosis.models import model_notes
 from connector.keba.protocol.dip_switches import UDP_ON, is_on
 from connector.keba.protocol.fields import Plug, State
+from connector.tools.figures import is_moment, is_number, moment_in_words
 
 Fields = Mapping[str, Any]
 
@@ -52,7 +52,7 @@ def row_of_told(finding: Mapping[str, Any]) -> Row:
     parts = [str(finding.get(key) or "") for key in ("meaning", "evidence")]
     text = ". ".join(part for part in parts if part)
     since = finding.get("since")
-    if isinstance(since, int):
+    if is_moment(since):
         text = f"{text} (since {moment_in_words(since)})"
     return Row(
         _check_of(code), severity, text, code, str(finding.get("advice") or "")
@@ -124,11 +124,13 @@ def _switch_rows(fields: Fields) -> Iterator[Row]:
 
 
 def _state_rows(fields: Fields) -> Iterator[Row]:
-    if "State" not in fields:
-        return
-    state = named(State, fields["State"])
-    plug = named(Plug, fields.get("Plug"))
-    yield Row("state", Severity.FINE, f"state {state}, plug {plug}")
+    words = [
+        f"{key.lower()} {named(names, fields[key])}"
+        for key, names in (("State", State), ("Plug", Plug))
+        if key in fields
+    ]
+    if words:
+        yield Row("state", Severity.FINE, ", ".join(words))
     limits = [
         f"{word} {fields[key] / 1000:g} A"
         for word, key in (
@@ -136,7 +138,7 @@ def _state_rows(fields: Fields) -> Iterator[Row]:
             ("offered", "Max curr"),
             ("hardware", "Curr HW"),
         )
-        if isinstance(fields.get(key), int)
+        if is_number(fields.get(key))
     ]
     if limits:
         yield Row("limits", Severity.FINE, ", ".join(limits))
@@ -148,7 +150,7 @@ def _meter_rows(fields: Fields) -> Iterator[Row]:
     if total == 0:
         text = "all zeros: no meter, or nothing was ever charged"
         yield Row("meter", Severity.NOTE, text, "no_energy")
-    elif isinstance(power, int | float) and isinstance(total, int | float):
+    elif is_number(power) and is_number(total):
         text = f"power {power / 1e6:.2f} kW, total {total / 1e4:.1f} kWh"
         yield Row("meter", Severity.FINE, text)
 
@@ -160,9 +162,3 @@ def named(names: type[IntEnum], value: object) -> str:
     except ValueError:
         return str(value)
     return f"{value} ({name.name.lower().replace('_', ' ')})"
-
-
-def moment_in_words(timestamp_ms: int) -> str:
-    """Return day, time and zone of a moment in ms since 1970 UTC."""
-    moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}"

@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -47,17 +46,9 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, highlight=False)
 
 
-def zone_name() -> str:
-    """Return the time zone in which times are shown; UTC in a container."""
-    return f"{datetime.now(UTC).astimezone():%Z}"
-
-
-def age_in_words(seconds: float) -> str:
-    """Say how long ago something was; a clock may be ahead of ours."""
-    for length_s, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * length_s:
-            return f"{seconds // length_s:.0f} {unit} ago"
-    return f"{max(0.0, seconds):.0f} s ago"
+def has_keyboard() -> bool:
+    """Tell whether somebody can type; the input may be closed altogether."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def print_json(value: Any) -> None:
@@ -181,7 +172,7 @@ def require_somebody_to_ask(*, is_confirmed: bool) -> None:
     UsageProblem
         If nobody is there to ask.
     """
-    if not is_confirmed and not sys.stdin.isatty():
+    if not is_confirmed and not has_keyboard():
         raise UsageProblem(
             "there is no terminal to ask whether to go on; say --yes"
         )

@@ -20,6 +20,7 @@ from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
 from connector.tools.examination import rows_of_broker
+from connector.tools.figures import age_in_words, now_ms
 from connector.tools.keys import QUIT, pressed_keys
 from connector.tools.overview import (
     Order,
@@ -92,14 +93,14 @@ class Presence:
         if silent_s > HEARTBEAT_SLACK_S:
             return (
                 f"no heartbeat of {view.name}: one was due "
-                f"{terminal.age_in_words(silent_s)}; {_OLD}"
+                f"{age_in_words(silent_s)}; {_OLD}"
             )
         return ""
 
     def _broker_lost(self, now_s: float) -> str:
         if self._lost_at is None:
             self._lost_at = now_s
-        age = terminal.age_in_words(now_s - self._lost_at)
+        age = age_in_words(now_s - self._lost_at)
         return f"broker {self._where} lost {age}, trying again; {_OLD}"
 
     def _note_heartbeat(self, view: ConnectorView, now_s: float) -> None:
@@ -140,7 +141,7 @@ class Watch:
         return Scene(
             title=" ".join([view.name, view.version]).strip(),
             stations=self.order.arrange(stations, now_s),
-            now_ms=time.time_ns() // 1_000_000,
+            now_ms=now_ms(),
             old_after_ms=self.old_after_s * 1000,
             trouble=self.presence.trouble(view, now_s, self.broker.silence_s()),
             notices=notices_of(view, stations),

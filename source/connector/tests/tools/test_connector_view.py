@@ -3,7 +3,12 @@
 import json
 from typing import Any
 
+import pytest
+
+from connector.settings import Station
 from connector.tools.connector_view import ConnectorView, Reading
+from connector.tools.examination import Examination, read_diagnosis
+from connector.tools.overview import summaries_of
 
 MAP = {
     "sensor": {
@@ -75,6 +80,10 @@ def test_nonsense_is_ignored() -> None:
         b'{"value": 1}',
         b'{"value": 1, "timestamp": NaN}',
         b'{"value": 1, "timestamp": 1e999}',
+        b'{"value": 1, "timestamp": -1}',
+        b'{"value": 1, "timestamp": 1%s}' % (400 * b"0"),
+        b'{"value": [1], "timestamp": 1}',
+        b'{"value": {}, "timestamp": 1}',
     ):
         for kind in ("datapoint_map", "status", "messages/2/value"):
             view.take(f"keba/{kind}", payload, is_retained=False)
@@ -103,6 +112,8 @@ def test_one_connector_is_alone_even_when_it_restarts() -> None:
     assert not view_of(*steady).is_name_used_twice
     restarted = [heartbeat(moment) for moment in (0, 29, 35, 64, 93)]
     assert not view_of(*restarted).is_name_used_twice
+    again = [heartbeat(moment) for moment in (122, 151, 158, 187, 216)]
+    assert not view_of(*restarted, *again).is_name_used_twice
 
 
 def test_two_connectors_of_one_name_are_seen() -> None:
@@ -141,6 +152,30 @@ def test_what_the_connector_has_found_is_known_by_station() -> None:
     )
     assert view.findings == [finding]
     assert view.facts_of_stations == {"garage": {}}
+
+
+@pytest.mark.parametrize(
+    "diagnosis",
+    [
+        {"findings": 1, "stations": [1]},
+        {"findings": {}, "stations": {"garage": 1}},
+        {
+            "findings": [{"about": None, "since": 10**400, "severity": 1}],
+            "stations": {"garage": {"fields": None, "link": 1, "failsafe": []}},
+        },
+    ],
+)
+def test_a_diagnosis_of_another_shape_harms_no_tool(diagnosis: object) -> None:
+    view = view_of(("datapoint_map", MAP), ("diagnosis", diagnosis))
+    stations = {"garage": Station(host="192.0.2.1")}
+    exam = Examination()
+
+    read_diagnosis(exam, view, stations)
+
+    (garage,) = summaries_of(view)
+    assert garage.station == "garage"
+    assert view.fields_of("garage") == {}
+    assert [row.check for row in exam.host] == ["connector"]
 
 
 def test_stations_are_those_of_keys_and_those_that_the_diagnosis_tells() -> (

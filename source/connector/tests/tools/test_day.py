@@ -1,5 +1,7 @@
 """Curves, spans and sums of a day."""
 
+import math
+
 import pytest
 
 from connector.tools.day import (
@@ -255,8 +257,11 @@ def test_odd_values_do_no_harm() -> None:
         (END - 3 * HOUR, None),
         (END - 2 * HOUR, "x"),
         (END - HOUR, True),
+        (END - 6, math.nan),
+        (END - 5, 10**400),
+        (END - 4, -(10**400)),
         (END - 1, [{}]),
-        (END, 7.5),
+        (END, -7.5),
     ]
     day = day_of(history_of(power=odd, state=odd, total=odd, reason=odd), END)
     assert "garage" in html_of(day, "title")

@@ -1,8 +1,12 @@
 """Keys as terminals send them."""
 
+import sys
+
 import pytest
 
-from connector.tools.keys import QUIT, words_of
+from connector.tools.keys import QUIT, pressed_keys, words_of
+from connector.tools.problems import UsageProblem
+from connector.tools.terminal import require_somebody_to_ask
 
 
 @pytest.mark.parametrize(
@@ -20,3 +24,13 @@ from connector.tools.keys import QUIT, words_of
 )
 def test_keys_are_told_in_words(typed: bytes, words: list[str]) -> None:
     assert words_of(typed) == words
+
+
+def test_where_the_input_is_closed_it_only_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pressed_keys() as keys:
+        assert keys(0.0) == []
+    with pytest.raises(UsageProblem, match="say --yes"):
+        require_somebody_to_ask(is_confirmed=False)

@@ -1,12 +1,14 @@
 """What is shown of each station, and who comes first."""
 
 import json
+import math
 from typing import Any
 
 import pytest
 
 from connector.diagnosis.causes import CAUSES, Code, Severity
 from connector.tools.connector_view import ConnectorView
+from connector.tools.figures import time_of_day
 from connector.tools.overview import (
     CALM_S,
     Order,
@@ -178,11 +180,18 @@ def test_without_last_seen_the_newest_report_tells_the_age() -> None:
     assert garage.last_seen_ms == 1001
 
 
-def test_a_nonsensical_time_is_none() -> None:
+@pytest.mark.parametrize("odd", [10**300, -1, math.nan, math.inf, True, "1"])
+def test_nonsensical_numbers_are_none(odd: object) -> None:
     (garage,) = summaries_of(
-        view_of({"garage__connection__last_seen": 10**300})
+        view_of(
+            {
+                "garage__connection__last_seen": odd,
+                "garage__report 3__P": odd if odd != -1 else None,
+            }
+        )
     )
-    assert summary_as_json(garage)["last_seen"] is None
+    assert garage.power_kw is None
+    assert summary_as_json(garage)["last_seen"] in (None, time_of_day(1001))
 
 
 # --- the order --------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from connector.keba.protocol.fields import REPORTS
 from connector.tools.connector_view import ConnectorView
 from connector.tools.problems import Problem
-from connector.tools.show import Picture, in_units, read
+from connector.tools.show import SESSION, Picture, in_units, read
 
 FIELDS = {one.key: one for fields in REPORTS.values() for one in fields}
 
@@ -19,6 +19,7 @@ MAP = {
     },
     "actuator": {},
 }
+MAP_E_PRES = "keba/messages/4/value"
 AVAILABLE = {
     "sensor": {
         "garage__report 3__P": 0,
@@ -107,6 +108,21 @@ def test_the_same_engine_concludes_from_them() -> None:
     assert readings["state"] == "charging"
     assert readings["limited_by"] == "user"
     assert readings["power"] == 3300
+
+
+def test_the_energy_of_the_last_session_is_not_that_of_now() -> None:
+    key, topic = f"garage__{SESSION}__E pres", "keba/messages/3/value"
+    sensors = {**MAP["sensor"], "garage__report 3__E pres": MAP_E_PRES}
+    view = view_of(
+        datapoint_map={"sensor": {**sensors, key: topic}, "actuator": {}},
+        **{
+            "messages/3/value": {"value": 900, "timestamp": 1000},
+            "messages/4/value": {"value": 50, "timestamp": 1000},
+        },
+    )
+    garage = read(view, "garage", "192.0.2.1")
+    assert garage.facts.fields["E pres"] == 50
+    assert garage.facts.session == {"E pres": 900}
 
 
 def test_what_is_announced_but_not_active_is_named() -> None:

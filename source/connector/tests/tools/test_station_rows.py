@@ -1,5 +1,6 @@
 """What the doctor says of a station, root cause first."""
 
+import json
 from typing import Any
 
 from connector.bemcom.diagnosis_topic import DiagnosisTopic
@@ -34,7 +35,9 @@ SETTINGS = {
 def rows_of(site: SiteFacts) -> list[Row]:
     """Read what the connector would publish, as the doctor does."""
     view = ConnectorView("keba")
-    view.diagnosis = dict(DiagnosisTopic(site).due(0.0, 0) or {})
+    diagnosis = DiagnosisTopic(site).due(0.0, 0)
+    payload = json.dumps(diagnosis).encode()
+    view.take("keba/diagnosis", payload, is_retained=True)
     exam = Examination()
     read_diagnosis(exam, view, {"garage": Station(host="192.0.2.1")})
     return exam.stations["garage"]
@@ -69,6 +72,16 @@ def test_a_station_that_answers_is_told_with_model_state_and_limits() -> None:
     assert texts["limits"] == "wanted 16 A, offered 0 A, hardware 32 A"
     assert worst(rows) is None
     assert [row.code for row in rows if row.check == "charging"] == ["disabled"]
+
+
+def test_what_old_firmware_does_not_send_is_not_told() -> None:
+    site = site_with()
+    site.station("garage").note_fields({"ID": 2, "State": 2})
+
+    texts = {row.check: row.text for row in rows_of(site)}
+
+    assert texts["state"] == "state 2 (ready)"
+    assert "limits" not in texts
 
 
 def test_why_a_station_does_not_charge_has_evidence_and_advice() -> None:
