@@ -170,6 +170,9 @@ LINK = (
 )
 """Values of `connection__reason`: the first one that holds."""
 
+BROKEN_LINK = frozenset(cause.code for cause in LINK) - {Code.OK}
+"""Causes with which a station is offline: what it said before is old."""
+
 CHARGING = (
     Cause(
         Code.STARTING_UP,
@@ -388,6 +391,12 @@ WAITS_FOR_SOMEBODY = frozenset(
 )
 """No faults, but they last until somebody does something. What a command has
 stopped, a vehicle that is full and what passes by itself do not belong here."""
+
+
+def needs_somebody(code: str, severity: Severity) -> bool:
+    """Tell whether somebody should look at what has this cause."""
+    return severity > Severity.NOTE or code in WAITS_FOR_SOMEBODY
+
 
 LIMITS = (
     "none",

@@ -61,6 +61,11 @@ class Finding:
         return CAUSES[self.code].meaning
 
     @property
+    def text(self) -> str:
+        """What is the case, and what shows it."""
+        return ". ".join(filter(None, (self.meaning, self.evidence)))
+
+    @property
     def advice(self) -> str:
         """What to do; empty where nothing is to be done."""
         return CAUSES[self.code].advice

@@ -287,6 +287,14 @@ class ConnectorView:
             del self._heartbeats[:-HEARTBEATS_KEPT]
 
 
+def raw_texts_of(
+    content: Mapping[str, Any],
+) -> dict[str, dict[str, Any]]:
+    """Return what stations have said, by their names and by request."""
+    raw = _dict(_dict(content.get("payload")).get("raw_message"))
+    return {name: _dict(texts) for name, texts in raw.items()}
+
+
 def _stations_of(*keys: Iterable[str]) -> set[str]:
     """Return whose datapoints these are."""
     return {split_key(key)[0] for some in keys for key in some} - {FLEET}

@@ -13,9 +13,16 @@ from typing import Any, NamedTuple
 
 from connector.bemcom.actuators import ACTUATORS, FLEET
 from connector.bemcom.keys import split_key
-from connector.diagnosis.causes import CAUSES, Cause, Code, Severity
+from connector.diagnosis.causes import (
+    CAUSES,
+    Cause,
+    Code,
+    Severity,
+    needs_somebody,
+)
 from connector.keba.protocol.fields import State
-from connector.tools.figures import is_number
+from connector.keba.protocol.numbers import whole_number
+from connector.tools.figures import is_number, word_of
 
 HOUR_MS = 3600 * 1000
 DAY_MS = 24 * HOUR_MS
@@ -35,8 +42,7 @@ WHY_NOT = "readings__not_charging_reason"
 ERROR = "readings__error"
 RESULTS = "results__"
 
-_NAMES = {state.value: state.name.lower().replace("_", " ") for state in State}
-STATES = (*_NAMES.values(), "offline")
+STATES = (*(str(word_of(State, state)) for state in State), "offline")
 
 _LASTING = (POWER, ENERGY, LIMIT, STATE, REASON, WHY_NOT, ERROR)
 """What is as it was told until something else is told."""
@@ -135,7 +141,7 @@ class StationDay:
     def needs_attention(self) -> bool:
         """Whether somebody should look at it."""
         return self.state == "error" or any(
-            cause.severity >= Severity.WARNING for cause in self.causes
+            needs_somebody(cause.code, cause.severity) for cause in self.causes
         )
 
 
@@ -424,18 +430,15 @@ def _with_offline(
 ) -> Iterator[Span]:
     """Yield the states in words, and above them when the station was off."""
     for span in states:
-        value = int(span.what) if span.what.isdigit() else span.what
-        yield span._replace(what=_state_name(value))
+        value = whole_number(span.what)
+        yield span._replace(what=word_of(State, value) or span.what)
     for span in links:
         if span.what != Code.OK:
             yield span._replace(what="offline")
 
 
 def _state_name(value: Any) -> str:
-    if value is None:
-        return "unknown"
-    name = _NAMES.get(value) if isinstance(value, int) else None
-    return name or str(value)
+    return "unknown" if value is None else word_of(State, value) or str(value)
 
 
 def _online_share(links: Sequence[Span]) -> float | None:

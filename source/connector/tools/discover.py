@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -39,7 +38,7 @@ from connector.tools.stations import (
     learn,
     open_gateway,
 )
-from connector.tools.terminal import AsJson, working
+from connector.tools.terminal import AsJson, progress, working
 from connector.tools.tool_settings import ToolSettings, tool_settings
 
 SPREAD_S = 0.01
@@ -113,7 +112,7 @@ def addresses_of(networks: Iterable[str]) -> list[str]:
 def sweep(
     gateway: Gateway,
     addresses: Sequence[str],
-    on_progress: Callable[[int, int], None],
+    on_progress: Callable[[int], None],
 ) -> dict[str, StationFacts]:
     """Ask each address for its reports; return who answered.
 
@@ -124,7 +123,7 @@ def sweep(
     addresses
         Whom to ask.
     on_progress
-        Called with how many addresses are done and how many answered.
+        Called with how many more addresses are done.
     """
     site = SiteFacts()
     waiting, unasked = {*addresses}, deque(addresses)
@@ -145,8 +144,7 @@ def sweep(
                 gateway.ask(station, 3)
         if station in waiting and _is_told(site.station(station)):
             waiting.discard(station)
-        answered = _answered(site)
-        on_progress(len(addresses) - len(waiting), len(answered))
+            on_progress(1)
     return _answered(site)
 
 
@@ -495,24 +493,12 @@ def _look_for_stations(
         addresses = list(
             dict.fromkeys([*addresses, *filter(search.covers, heard)])
         )
-    screen = terminal.console(stderr=True)
+    asked = {address: Station(host=address) for address in addresses}
     with (
-        open_gateway(settings, {one: one for one in addresses}) as gateway,
-        Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed}/{task.total} addresses"),
-            console=screen,
-            transient=True,
-            disable=not screen.is_terminal,
-        ) as progress,
+        open_gateway(settings, asked) as gateway,
+        progress(len(addresses)) as on_progress,
     ):
-        task = progress.add_task("looking", total=len(addresses))
-
-        def show(done: int, found: int) -> None:
-            progress.update(task, completed=done, description=f"{found} found")
-
-        return sweep(gateway, addresses, show)
+        return sweep(gateway, addresses, on_progress)
 
 
 def _tell_what_connector_knows(

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from connector.diagnosis.causes import Code, Severity
@@ -17,7 +16,7 @@ from connector.tools.modbus_probe import PORT as MODBUS_PORT
 from connector.tools.modbus_probe import probe
 from connector.tools.problems import EXIT_FINDINGS, UsageProblem
 from connector.tools.station_rows import Row
-from connector.tools.terminal import MARKS, AsJson, working
+from connector.tools.terminal import MARKS, AsJson, plain_table, working
 from connector.tools.tool_settings import (
     chosen_stations,
     complete_station,
@@ -29,18 +28,13 @@ from connector.tools.tool_settings import (
 
 def view_of(exam: Examination, *, is_full: bool) -> RenderableType:
     """Return the doctor's table and, below, what to do next."""
-    table = Table(box=None, padding=(0, 1), show_header=False)
-    for _ in range(2):
-        table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, style="dim")
-    table.add_column(overflow="fold")
+    table = plain_table(4)
     for name, rows in exam.sections.items():
         heading = Text(name, "bold")
         is_short = name in exam.stations and not is_full
         for row in _in_short(rows) if is_short else rows:
-            table.add_row(
-                heading, MARKS[row.severity], row.check, Text(row.text)
-            )
+            check = Text(row.check, "dim")
+            table.add_row(heading, MARKS[row.severity], check, Text(row.text))
             heading = Text("")
         table.add_section()
     return Group(table, Text(""), *_next_steps(exam))
@@ -112,16 +106,7 @@ def _section_as_json(rows: list[Row]) -> dict[str, Any]:
     gravest = worst(rows)
     return {
         "verdict": "ok" if gravest is None else gravest.code,
-        "findings": [
-            {
-                "check": one.check,
-                "level": one.severity.name.lower(),
-                "code": one.code,
-                "text": one.text,
-                "advice": one.advice,
-            }
-            for one in rows
-        ],
+        "findings": [one.as_json() for one in rows],
     }
 
 

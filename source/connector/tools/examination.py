@@ -20,6 +20,7 @@ from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.findings import Finding
 from connector.diagnosis.link import link_cause
 from connector.diagnosis.site import SiteFacts
+from connector.keba.protocol.fields import POLLED_REPORTS
 from connector.keba.station.events import ReportReceived
 from connector.settings import Station
 from connector.tools.broker_client import BrokerClient
@@ -28,7 +29,7 @@ from connector.tools.figures import now_ms
 from connector.tools.host import is_container, rewritten_ports
 from connector.tools.listening import Listening
 from connector.tools.problems import Problem
-from connector.tools.station_rows import Row, row_of_told, station_rows
+from connector.tools.station_rows import Row, rows_by_subject, station_rows
 from connector.tools.stations import (
     PATIENCE_S,
     PortTaken,
@@ -42,8 +43,6 @@ from connector.tools.tool_settings import (
 from pyconnector_template.datapoint_map import MissingMap
 
 OUR_PROGRAM = "connector/main.py"
-
-POLLS = (1, 2, 3)
 
 LOOKS = 2
 """How often each report is read. What changes in between should have been
@@ -204,10 +203,7 @@ def take_content(
     findings: Iterable[Mapping[str, Any]],
 ) -> None:
     """Sort what the topic holds into the sections."""
-    by_name: dict[str, list[Row]] = {}
-    for finding in findings:
-        about = str(finding.get("about"))
-        by_name.setdefault(about, []).append(row_of_told(finding))
+    by_name = rows_by_subject(findings)
     owners = {station.serial: name for name, station in stations.items()}
     for name in stations:
         if name not in known:
@@ -303,13 +299,8 @@ def look(
     looks: Counter[tuple[str, str]] = Counter()
     with open_gateway(
         settings,
-        {name: station.host for name, station in stations.items()},
-        serials={
-            name: station.serial
-            for name, station in stations.items()
-            if station.serial
-        },
-        polls=POLLS,
+        stations,
+        polls=POLLED_REPORTS,
     ) as gateway:
         is_done = not stations
         until = time.monotonic() + PATIENCE_S
@@ -384,11 +375,10 @@ def _address_of(station: Station) -> str:
 
 
 def _row_of_finding(check: str, finding: Finding) -> Row:
-    parts = (finding.meaning, finding.evidence)
     return Row(
         check,
         finding.severity,
-        ". ".join(part for part in parts if part),
+        finding.text,
         str(finding.code),
         finding.advice,
     )

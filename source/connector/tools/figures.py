@@ -5,6 +5,7 @@ Moments are ms since 1970 UTC, as on MQTT.
 
 import time
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import TypeGuard
 
 _MOST = 10**18
@@ -24,6 +25,15 @@ def is_number(value: object) -> TypeGuard[float]:
 def is_moment(value: object) -> TypeGuard[float]:
     """Tell whether a value of a message can be a time."""
     return is_number(value) and 0 <= value < _LAST_MS
+
+
+def word_of(names: type[IntEnum], number: object) -> str | None:
+    """Return the word for a number; None where there is none."""
+    try:
+        name = names(number).name  # type: ignore[arg-type]
+    except ValueError:
+        return None
+    return name.lower().replace("_", " ")
 
 
 def now_ms() -> int:

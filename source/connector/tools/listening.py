@@ -12,7 +12,7 @@ from connector.keba.station.events import (
     ReportReceived,
     StatusReceived,
 )
-from connector.tools.connector_view import Reading
+from connector.tools.connector_view import Reading, raw_texts_of
 from connector.tools.figures import is_moment, moment_in_words
 from connector.tools.station_rows import Row
 
@@ -63,12 +63,10 @@ class Listening:
         if kind == "logs":
             self._note_log(content)
             return
-        payload = content.get("payload")
-        raw = payload.get("raw_message") if isinstance(payload, dict) else None
-        for name, texts in raw.items() if isinstance(raw, dict) else ():
-            for request in texts if isinstance(texts, dict) else ():
+        for name, texts in raw_texts_of(content).items():
+            for request in texts:
                 what = STATUS_MESSAGE if request == STATUS else ANSWER
-                self._heard[str(name)][what] += 1
+                self._heard[name][what] += 1
 
     def note_findings(self, findings: Iterable[Mapping[str, Any]]) -> None:
         """Take what the connector finds now."""

@@ -9,23 +9,25 @@ from typing import Any, cast
 from connector.bemcom.actuators import ACTUATORS
 from connector.diagnosis.causes import (
     CAUSES,
-    LINK,
-    WAITS_FOR_SOMEBODY,
     Code,
     Severity,
+    needs_somebody,
 )
 from connector.keba.protocol.fields import Plug, State
 from connector.tools.connector_view import ConnectorView, Reading
-from connector.tools.figures import is_moment, is_number, time_of_day
-from connector.tools.station_rows import Row, row_of_told
+from connector.tools.figures import (
+    is_moment,
+    is_number,
+    time_of_day,
+    word_of,
+)
+from connector.tools.station_rows import Row, broken_link, rows_by_subject
 
 CALM_S = 30.0
 """Who needs nobody any more keeps its place so long."""
 
 _OF_DATAGRAMS = ("report 2__State", "report 2__Max curr", "report 3__P")
 """Sensors whose values have the time of a datagram."""
-
-_LINKS = frozenset(str(cause.code) for cause in LINK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,9 @@ def _severity_of(finding: Row) -> Severity:
 
 
 def _urgency_of(finding: Row) -> int:
-    if finding.severity > Severity.NOTE:
-        return finding.severity
-    return int(finding.code in WAITS_FOR_SOMEBODY)
+    if not needs_somebody(finding.code, finding.severity):
+        return 0
+    return max(finding.severity, Severity.NOTE)
 
 
 class Order:
@@ -133,10 +135,7 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 def summaries_of(view: ConnectorView) -> list[Summary]:
     """Return what is known of each station."""
-    found: dict[str, list[Row]] = {}
-    for finding in view.findings:
-        about = str(finding.get("about"))
-        found.setdefault(about, []).append(row_of_told(finding))
+    found = rows_by_subject(view.findings)
     return [
         summary_of(view, name, found.get(name, ())) for name in view.stations
     ]
@@ -190,10 +189,8 @@ def _connection_by(
     facts: Mapping[str, Any], found: Sequence[Row]
 ) -> str | None:
     """Return what the diagnosis says of the link; None if nothing came yet."""
-    broken = [row.code for row in found if row.code in _LINKS]
-    if broken:
-        return broken[0]
-    return Code.OK if facts.get("reports") else None
+    fine = Code.OK if facts.get("reports") else None
+    return broken_link(found) or fine
 
 
 def _rows_of_reasons(
@@ -262,8 +259,5 @@ def _text(value: Any) -> str | None:
 
 
 def _in_words(names: type[IntEnum], value: Any) -> str | None:
-    if not isinstance(value, int):
-        return _text(value)
-    known = {member.value: member.name for member in names}
-    name = known.get(value)
-    return str(value) if name is None else name.lower().replace("_", " ")
+    word = word_of(names, value)
+    return word or _text(str(value) if isinstance(value, int) else value)

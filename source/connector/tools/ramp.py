@@ -17,13 +17,12 @@ from connector.diagnosis.findings import Finding, station_findings
 from connector.diagnosis.site import SiteFacts
 from connector.keba.io.gateway import Gateway, GatewayError
 from connector.keba.protocol.commands import InvalidCommandError
-from connector.keba.protocol.fields import CURRENT_MAX_MA
+from connector.keba.protocol.fields import CURRENT_MAX_MA, POLLED_REPORTS
 from connector.settings import Station
 from connector.tools import terminal
 from connector.tools.figures import now_ms
 from connector.tools.problems import EXIT_FINDINGS, Problem, UsageProblem
 from connector.tools.ramp_course import (
-    POLLS,
     Ramp,
     Result,
     can_be_set_back,
@@ -32,11 +31,12 @@ from connector.tools.ramp_course import (
 )
 from connector.tools.ramp_record import WIDTH, record_of, view_of
 from connector.tools.stations import PATIENCE_S, learn, open_gateway
-from connector.tools.terminal import AsJson
+from connector.tools.terminal import AsJson, Tell, line_printer, working
 from connector.tools.tool_settings import (
     StationName,
     ToolSettings,
     chosen_stations,
+    require_commands_allowed,
     tool_settings,
 )
 
@@ -45,7 +45,6 @@ TICK_S = 0.2
 
 DEFAULT_STEPS = "6,10,16"
 
-Tell = Callable[[str], None]
 IsWanted = Callable[[], str]
 
 
@@ -89,9 +88,8 @@ def check(facts: StationFacts, steps: list[int]) -> None:
     """
     finding = obstacle(facts) or _spoiler(facts)
     if finding is not None:
-        parts = (f"{finding.about} {finding.meaning}", finding.evidence)
         raise Problem(
-            f"{'. '.join(filter(None, parts))}; nothing was changed",
+            f"{finding.about} {finding.text}; nothing was changed",
             finding.advice or "Plug a vehicle in and call again.",
             finding.code,
         )
@@ -213,24 +211,20 @@ def end_signals() -> Iterator[IsWanted]:
     A second one changes nothing: setting back is under way, and ends soon.
     """
     came: list[str] = []
-    names = [
-        name
-        for name in ("SIGINT", "SIGTERM", "SIGHUP")
-        if hasattr(signal, name)
-    ]
-    kept = {
-        name: signal.signal(
-            getattr(signal, name),
-            lambda number, _: came.append(signal.Signals(number).name),
-        )
-        for name in names
+    words: dict[int, str] = {
+        signal.SIGINT: "Ctrl-C",
+        signal.SIGTERM: "SIGTERM",
+        signal.SIGHUP: "SIGHUP",
     }
-    words = {"SIGINT": "Ctrl-C"}
+    kept = {
+        number: signal.signal(number, lambda *told: came.append(words[told[0]]))
+        for number in words
+    }
     try:
-        yield lambda: words.get(came[0], came[0]) if came else ""
+        yield lambda: came[0] if came else ""
     finally:
-        for name, handler in kept.items():
-            signal.signal(getattr(signal, name), handler)
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 # --- the command --------------------------------------------------------------
@@ -262,11 +256,7 @@ def command(
     settings = tool_settings()
     [(name, target)] = chosen_stations(settings, [station]).items()
     currents = read_steps(steps, target)
-    screen = terminal.console(stderr=True)
-
-    def tell(line: str) -> None:
-        screen.print(line, markup=False, soft_wrap=True)
-
+    tell = line_printer(is_aside=True)
     amperes = ", ".join(f"{current / 1000:g}" for current in currents)
     tell(
         f"{name} ({target.host}): limit to {amperes} A in turn, compare what "
@@ -274,16 +264,11 @@ def command(
         f"before; takes {math.ceil(len(currents) / 2)} to "
         f"{len(currents) * 2} minutes"
     )
-    if settings.read_only:
-        raise Problem(
-            "nothing is sent: READ_ONLY is TRUE",
-            "Set READ_ONLY=FALSE to let commands pass.",
-            "read_only",
-        )
+    require_commands_allowed(settings)
     if not yes:
         raise UsageProblem("nothing was done: say --yes to do it")
-    with screen.status("testing; Ctrl-C ends it and sets back"):
-        ramp, record = _test(settings, name, target, currents, tell)
+    with working("testing; Ctrl-C ends it and sets back", tell) as tell_of_it:
+        ramp, record = _test(settings, name, target, currents, tell_of_it)
     if as_json:
         terminal.print_json(record)
     else:
@@ -304,12 +289,9 @@ def _test(
 
     site = SiteFacts()
     began_ms = now_ms()
-    serials = {name: target.serial} if target.serial else {}
     with (
         end_signals() as end_wanted,
-        open_gateway(
-            settings, {name: target.host}, serials=serials, polls=POLLS
-        ) as gateway,
+        open_gateway(settings, {name: target}, polls=POLLED_REPORTS) as gateway,
     ):
         facts = _look(gateway, site, name, end_wanted)
         check(facts, steps)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NoReturn
 
-from connector.diagnosis.causes import LINK, Code
+from connector.diagnosis.causes import BROKEN_LINK, Code
 from connector.diagnosis.charging import limited_by
 from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.findings import Finding, station_findings
@@ -24,10 +24,13 @@ from connector.keba.protocol.commands import (
     SetCurrent,
     SetCurrentTimed,
 )
-from connector.keba.protocol.fields import CURRENT_MAX_MA, State
+from connector.keba.protocol.fields import (
+    CURRENT_MAX_MA,
+    POLLED_REPORTS,
+    State,
+)
 from connector.keba.station.events import (
     CommandFinished,
-    CommandNotSent,
     Event,
     Outcome,
     ReportReceived,
@@ -35,7 +38,6 @@ from connector.keba.station.events import (
     StationRestarted,
 )
 
-POLLS = (1, 2, 3)
 PHASES = (1, 2, 3)
 
 TOLERANCE_MA = 1_000
@@ -71,7 +73,7 @@ FORBIDDING_S = 6.0
 
 ATTEMPTS_TO_SET_BACK = 3
 
-FORBIDDING = {cause.code for cause in LINK} - {Code.OK} | {
+FORBIDDING = BROKEN_LINK | {
     Code.STARTING_UP,
     Code.ERROR,
     Code.NO_VEHICLE,
@@ -193,7 +195,9 @@ def is_known(facts: StationFacts) -> bool:
     """Tell whether enough is known to begin, or to refuse."""
     if obstacle(facts) is not None:
         return True
-    has_all = all(f"report {number}" in facts.came_at_ms for number in POLLS)
+    has_all = all(
+        f"report {number}" in facts.came_at_ms for number in POLLED_REPORTS
+    )
     is_decided = limited_by(facts) is not None
     # `Curr HW` was seen to be 0 for a moment (dannerph/keba-kecontact).
     return has_all and is_decided and bool(facts.number("Curr HW"))
@@ -255,7 +259,6 @@ class Ramp:
         self._now = 0.0
         self._readings = 0
         self._outbox: list[Command] = []
-        self._awaited: Command | None = None
         self._finished: dict[Command, tuple[Outcome, str]] = {}
         self._trouble = ""
         self._forbidden_since: float | None = None
@@ -282,9 +285,6 @@ class Ramp:
             case CommandFinished(command=command, outcome=outcome):
                 if outcome is not Outcome.WAITING:
                     self._finished[command] = (outcome, event.detail)
-            case CommandNotSent(word=word, detail=detail):
-                if self._awaited is not None and self._awaited.word == word:
-                    self._finished[self._awaited] = (Outcome.INVALID, detail)
             case SettingChanged(command=command, seen=seen):
                 self._is_overruled = True
                 self._trouble = (
@@ -431,7 +431,6 @@ class Ramp:
 
     def _send(self, command: Command) -> None:
         self._finished.pop(command, None)
-        self._awaited = command
         self._outbox.append(command)
 
     def _until(
@@ -455,8 +454,7 @@ class Ramp:
             self._forbidden_since = self._now
         forbidden_s = self._now - self._forbidden_since
         if found.code in AT_ONCE or forbidden_s >= FORBIDDING_S:
-            parts = (f"{found.about} {found.meaning}", found.evidence)
-            self._end(". ".join(filter(None, parts)))
+            self._end(f"{found.about} {found.text}")
 
     def _end(self, why: str) -> NoReturn:
         raise _End(why)

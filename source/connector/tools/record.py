@@ -13,7 +13,6 @@ import typer
 
 from connector.keba.io.gateway import Gateway
 from connector.keba.protocol.commands import AskFirmware
-from connector.keba.protocol.messages import Report, parse_text
 from connector.keba.station.events import (
     CommandAnswered,
     CommandFinished,
@@ -22,10 +21,16 @@ from connector.keba.station.events import (
     ReportUnanswered,
     StatusReceived,
 )
+from connector.settings import Station
 from connector.tools import terminal
 from connector.tools.figures import now_ms
 from connector.tools.files import require_writable, write_whole
-from connector.tools.stations import await_identity, deliveries, open_gateway
+from connector.tools.stations import (
+    await_identity,
+    deliveries,
+    fields_of,
+    open_gateway,
+)
 from connector.tools.terminal import working
 from connector.tools.tool_settings import (
     StationName,
@@ -135,8 +140,7 @@ def capture_of(
     datagrams: Mapping[str, str], *, note: str, is_masked: bool
 ) -> dict[str, Any]:
     """Return a capture: notes and the text of each datagram."""
-    report = parse_text(datagrams["report 1"])
-    fields = report.fields if isinstance(report, Report) else {}
+    fields = fields_of(datagrams["report 1"])
     silent = [
         one
         for one in ("i", *(f"report {number}" for number in NUMBERS))
@@ -219,7 +223,8 @@ def command(
     if out is not None:
         require_writable(out)
     with (
-        open_gateway(settings, {name: target.host}) as gateway,
+        # Also another station than the configured one can be recorded.
+        open_gateway(settings, {name: Station(host=target.host)}) as gateway,
         working(f"recording {target.host}"),
     ):
         datagrams = record(

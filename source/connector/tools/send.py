@@ -14,7 +14,6 @@ from connector.diagnosis.models import lacks
 from connector.diagnosis.remedies import what_next
 from connector.keba.io.gateway import Gateway
 from connector.keba.protocol.commands import Command, InvalidCommandError
-from connector.keba.protocol.messages import Report, parse_text
 from connector.keba.station.events import (
     GOOD_OUTCOMES,
     CommandAnswered,
@@ -37,6 +36,7 @@ from connector.tools.stations import (
     PortTaken,
     await_identity,
     deliveries,
+    fields_of,
     open_gateway,
 )
 from connector.tools.terminal import (
@@ -52,6 +52,7 @@ from connector.tools.tool_settings import (
     StationName,
     ToolSettings,
     chosen_stations,
+    require_commands_allowed,
     tool_settings,
 )
 
@@ -183,18 +184,14 @@ def _meet(
     Problem
         If the station cannot be reached, or is another one.
     """
-    serials = {name: station.serial} if station.serial else {}
-    hosts = {name: station.host}
-    with open_gateway(settings, hosts, serials=serials) as gateway:
+    with open_gateway(settings, {name: station}) as gateway:
         try:
             with working(f"asking {station.host}"):
                 text = await_identity(gateway, name, station.host)
         except Problem as problem:
             problem.text = f"{problem.text}; nothing was sent"
             raise
-        message = parse_text(text)
-        fields = message.fields if isinstance(message, Report) else {}
-        yield Directly(gateway, name, fields)
+        yield Directly(gateway, name, fields_of(text))
 
 
 # --- through the running connector -------------------------------------------
@@ -365,12 +362,7 @@ def command(
         if as_json:
             terminal.print_json({"datagram": str(checked), "sent": False})
         return
-    if settings.read_only:
-        raise Problem(
-            "nothing is sent: READ_ONLY is TRUE",
-            "Set READ_ONLY=FALSE to let commands pass.",
-            "read_only",
-        )
+    require_commands_allowed(settings)
     require_somebody_to_ask(is_confirmed=yes)
     with way_to(settings, name, target, word, tell) as way:
         tell(f"<< {_identity_in_words(way.fields)}")

@@ -17,19 +17,20 @@ from connector.bemcom.charging_sessions import (
 )
 from connector.bemcom.readings import renewed_readings
 from connector.bemcom.rfid import TagMask
-from connector.diagnosis.causes import LINK, Code, Severity
+from connector.diagnosis.causes import Code, Severity
 from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.site import SiteFacts
 from connector.keba.io.gateway import Gateway
 from connector.keba.protocol.fields import (
     LATEST_SESSION,
+    POLLED_REPORTS,
     REPORTS,
     Field,
     Plug,
     State,
     report_of_field,
 )
-from connector.keba.protocol.messages import Report, Value, parse_text
+from connector.keba.protocol.messages import Value
 from connector.keba.station.events import (
     ConnectionState,
     FailsafeFacts,
@@ -39,19 +40,20 @@ from connector.keba.station.events import (
 from connector.settings import Station
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
-from connector.tools.connector_view import ConnectorView
+from connector.tools.connector_view import ConnectorView, raw_texts_of
 from connector.tools.examination import Examination, take_content, take_site
 from connector.tools.figures import moment_in_words, now_ms
 from connector.tools.problems import EXIT_FINDINGS, Problem
-from connector.tools.station_rows import Row, named
+from connector.tools.station_rows import Row, broken_link, named
 from connector.tools.stations import (
     PATIENCE_S,
     PortTaken,
     deliveries,
+    fields_of,
     learn,
     open_gateway,
 )
-from connector.tools.terminal import MARKS, AsJson, working
+from connector.tools.terminal import MARKS, AsJson, plain_table, working
 from connector.tools.tool_settings import (
     StationName,
     ToolSettings,
@@ -59,7 +61,6 @@ from connector.tools.tool_settings import (
     tool_settings,
 )
 
-POLLED = (1, 2, 3)
 DATA = (2, 3)
 ROUND_S = 5.0
 """A round of the connector takes less."""
@@ -111,9 +112,7 @@ class Picture:
     @property
     def link(self) -> str:
         """The cause of silence, or `ok`."""
-        causes = {str(cause.code) for cause in LINK}
-        codes = [row.code for row in self.rows if row.code in causes]
-        return codes[0] if codes else str(Code.OK)
+        return broken_link(self.rows) or str(Code.OK)
 
 
 # --- alone --------------------------------------------------------------------
@@ -128,15 +127,12 @@ def ask(settings: ToolSettings, name: str, station: Station) -> Picture:
         If another program on this host has KEBA's port.
     """
     mask = TagMask(settings.rfid_salt, is_plain=settings.rfid_plain)
-    serials = {name: station.serial} if station.serial else {}
-    with open_gateway(
-        settings, {name: station.host}, serials=serials
-    ) as gateway:
+    with open_gateway(settings, {name: station}) as gateway:
         site, texts = _ask_once(gateway, name, mask)
-    site.station(name).note_session(_fields(texts.get(SESSION, "")))
+    site.station(name).note_session(fields_of(texts.get(SESSION, "")))
     exam = Examination()
     take_site(exam, {name: station}, site)
-    reports = {request: {**_fields(text)} for request, text in texts.items()}
+    reports = {request: {**fields_of(text)} for request, text in texts.items()}
     return Picture(
         name,
         station.host,
@@ -181,13 +177,8 @@ def _ask_once(
 
 def _numbers_after(report_1: str) -> tuple[int, ...]:
     """Return what to ask once report 1 is there; a P20 has no sessions."""
-    product = _fields(report_1).get("Product")
+    product = fields_of(report_1).get("Product")
     return DATA if "-P20-" in str(product) else (*DATA, LATEST_SESSION)
-
-
-def _fields(text: str) -> Mapping[str, Value]:
-    message = parse_text(text)
-    return message.fields if isinstance(message, Report) else {}
 
 
 # --- beside the running connector ---------------------------------------------
@@ -251,7 +242,7 @@ def _reports_of(view: ConnectorView, name: str) -> dict[str, dict[str, Value]]:
         number = 1 if key in _IDENTITY else report_of_field(key)
         report = f"report {number}"
         reports.setdefault(report, {})[key] = value
-    for number in (*POLLED, LATEST_SESSION):
+    for number in (*POLLED_REPORTS, LATEST_SESSION):
         report = f"report {number}"
         active = _values_behind(view, f"{name}__{report}__")
         if active:
@@ -288,7 +279,7 @@ def _inactive_of(
     wanted = (
         *(
             f"{name}__report {number}__{one.key}"
-            for number in POLLED
+            for number in POLLED_REPORTS
             for one in REPORTS[number]
             if one.key not in _IN_EACH_REPORT
         ),
@@ -337,7 +328,7 @@ def _show(picture: Picture, *, is_raw: bool) -> None:
         )
     )
     screen.print(_table_of_rows(picture))
-    for number in POLLED:
+    for number in POLLED_REPORTS:
         values = picture.reports.get(f"report {number}")
         if values:
             screen.print(f"\nreport {number}", style="bold")
@@ -360,7 +351,7 @@ def _show(picture: Picture, *, is_raw: bool) -> None:
 
 
 def _table_of_rows(picture: Picture) -> Table:
-    table = _plain_table(3)
+    table = plain_table(3)
     for row in (*picture.rows, *_rows_of_readings(picture)):
         check = Text(row.check, "dim")
         table.add_row(MARKS[row.severity], check, Text(row.text))
@@ -387,9 +378,11 @@ def _rows_of_readings(picture: Picture) -> Iterator[Row]:
 
 def _table_of_values(number: int, values: Mapping[str, Value]) -> Table:
     known = {one.key: one for one in REPORTS[number]}
-    table = _plain_table(3)
+    table = plain_table(3)
     for key in sorted(values, key=[*known, *values].index):
-        if key == "ID" or (key in _IN_EACH_REPORT and number > POLLED[0]):
+        if key == "ID" or (
+            key in _IN_EACH_REPORT and number > POLLED_REPORTS[0]
+        ):
             continue
         one = known.get(key)
         # The word behind the number says it already.
@@ -400,21 +393,12 @@ def _table_of_values(number: int, values: Mapping[str, Value]) -> Table:
 
 
 def _table_of_session(session: Mapping[str, Value]) -> Table:
-    table = _plain_table(2)
+    table = plain_table(2)
     for key, value in session.items():
         if key == "tag" and not str(value).strip("0"):
             continue  # Zeros stand for no card.
         unit = " kWh" if key == "energy" else ""
-        table.add_row(key.replace("_", " "), Text(f"{value}{unit}"))
-    return table
-
-
-def _plain_table(columns: int) -> Table:
-    """Return a table of which only the last column may fold."""
-    table = Table(box=None, padding=(0, 1), show_header=False)
-    for _ in range(columns - 1):
-        table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+        table.add_row(Text(key.replace("_", " ")), Text(f"{value}{unit}"))
     return table
 
 
@@ -446,16 +430,7 @@ def as_json_of(picture: Picture, *, is_raw: bool) -> dict[str, Any]:
         "readings": picture.readings,
         "reports": picture.reports,
         "session": picture.session,
-        "findings": [
-            {
-                "level": row.severity.name.lower(),
-                "code": row.code,
-                "text": row.text,
-                "advice": row.advice,
-            }
-            for row in picture.rows
-            if row.code
-        ],
+        "findings": [row.as_json() for row in picture.rows if row.code],
         "not_active": picture.inactive,
     }
     return content | ({"raw": picture.texts} if is_raw else {})
@@ -519,11 +494,8 @@ def _note_raw(
     texts: dict[str, str], name: str, _kind: str, content: Mapping[str, Any]
 ) -> None:
     """Take what the connector publishes for BEMCom's raw message database."""
-    payload = content.get("payload")
-    raw = payload.get("raw_message") if isinstance(payload, dict) else None
-    said = raw.get(name) if isinstance(raw, dict) else None
-    if isinstance(said, dict):
-        texts |= {str(key): str(text) for key, text in said.items()}
+    said = raw_texts_of(content).get(name, {})
+    texts |= {request: str(text) for request, text in said.items()}
 
 
 def _await_raw(

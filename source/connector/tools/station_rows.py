@@ -1,15 +1,26 @@
 """What `doctor` says of one station, out of its facts and findings."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from connector.diagnosis.causes import CAUSES, CHARGING, LINK, Code, Severity
+from connector.diagnosis.causes import (
+    BROKEN_LINK,
+    CAUSES,
+    CHARGING,
+    Code,
+    Severity,
+)
 from connector.diagnosis.models import model_notes
 from connector.keba.protocol.dip_switches import UDP_ON, is_on
 from connector.keba.protocol.fields import Plug, State
-from connector.tools.figures import is_moment, is_number, moment_in_words
+from connector.tools.figures import (
+    is_moment,
+    is_number,
+    moment_in_words,
+    word_of,
+)
 
 Fields = Mapping[str, Any]
 
@@ -38,6 +49,16 @@ class Row:
     code: str = ""
     advice: str = ""
 
+    def as_json(self) -> dict[str, str]:
+        """Return it for machines."""
+        return {
+            "check": self.check,
+            "level": self.severity.name.lower(),
+            "code": self.code,
+            "text": self.text,
+            "advice": self.advice,
+        }
+
 
 def row_of_told(finding: Mapping[str, Any]) -> Row:
     """Make a row of a finding as the topic has it.
@@ -59,10 +80,26 @@ def row_of_told(finding: Mapping[str, Any]) -> Row:
     )
 
 
+def rows_by_subject(
+    findings: Iterable[Mapping[str, Any]],
+) -> dict[str, list[Row]]:
+    """Sort findings as the topic has them by whom they are about."""
+    rows: dict[str, list[Row]] = {}
+    for finding in findings:
+        about = str(finding.get("about"))
+        rows.setdefault(about, []).append(row_of_told(finding))
+    return rows
+
+
+def broken_link(rows: Iterable[Row]) -> str | None:
+    """Return the cause with which a station is offline, if one was found."""
+    return next((row.code for row in rows if row.code in BROKEN_LINK), None)
+
+
 def _check_of(code: str) -> str:
-    if code in {str(cause.code) for cause in LINK}:
+    if code in BROKEN_LINK:
         return "link"
-    if code in {str(cause.code) for cause in CHARGING}:
+    if code in {cause.code for cause in CHARGING}:
         return "charging"
     return code.split("_")[0]
 
@@ -80,9 +117,7 @@ def station_rows(
         What was found about it.
     """
     fields = facts.get("fields", {})
-    codes = {finding.code for finding in findings}
-    links = {str(cause.code) for cause in LINK}
-    if codes & links:
+    if broken_link(findings):
         # What it said before is old, but tells who it is.
         return [*findings, *_identity_rows(fields or _who_answers(facts))]
     if not findings and not facts.get("reports"):
@@ -157,8 +192,5 @@ def _meter_rows(fields: Fields) -> Iterator[Row]:
 
 def named(names: type[IntEnum], value: object) -> str:
     """Return a number with the word for it, as ``3 (charging)``."""
-    try:
-        name = names(value)  # type: ignore[arg-type]
-    except ValueError:
-        return str(value)
-    return f"{value} ({name.name.lower().replace('_', ' ')})"
+    word = word_of(names, value)
+    return f"{value} ({word})" if word else str(value)

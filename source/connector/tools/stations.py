@@ -17,7 +17,12 @@ from connector.keba.io.gateway import (
     GatewayError,
     PortTakenError,
 )
-from connector.keba.protocol.messages import Report, StatusPush, parse_text
+from connector.keba.protocol.messages import (
+    Report,
+    StatusPush,
+    Value,
+    parse_text,
+)
 from connector.keba.station.events import (
     ConnectionState,
     LinkFacts,
@@ -25,6 +30,7 @@ from connector.keba.station.events import (
     StatusReceived,
 )
 from connector.keba.station.station import StationOptions
+from connector.settings import Station
 from connector.tools.host import holder_of_port
 from connector.tools.problems import Problem
 from connector.tools.tool_settings import ToolSettings
@@ -44,9 +50,8 @@ class PortTaken(Problem):
 @contextmanager
 def open_gateway(
     settings: ToolSettings,
-    hosts: Mapping[str, str],
+    stations: Mapping[str, Station],
     *,
-    serials: Mapping[str, str] | None = None,
     polls: tuple[int, ...] = (),
 ) -> Iterator[Gateway]:
     """Bind KEBA's port and look after stations until the block is left.
@@ -55,10 +60,8 @@ def open_gateway(
     ----------
     settings
         Of the connector.
-    hosts
-        Name and address of each station.
-    serials
-        Serial numbers, where they are known.
+    stations
+        By their names.
     polls
         Numbers of the reports to poll as often as KEBA allows; without them
         nothing is asked for but by `Gateway.ask`.
@@ -70,10 +73,15 @@ def open_gateway(
     Problem
         If it cannot be bound for another reason.
     """
+    hosts = {name: station.host for name, station in stations.items()}
     bind_address = own_address(settings, hosts.values())
     gateway = Gateway(
         hosts,
-        serials=serials,
+        serials={
+            name: station.serial
+            for name, station in stations.items()
+            if station.serial
+        },
         options=StationOptions(
             reports=polls,
             poll_interval_s=0.0 if polls else NEVER_S,
@@ -176,7 +184,10 @@ def await_identity(gateway: Gateway, station: str, host: str) -> str:
 def not_reached(host: str, link: LinkFacts) -> Problem:
     """Say in the words of the table why a station cannot be spoken to."""
     finding = Finding(host, link_cause(link), link_evidence(link))
-    text = f"{host} {finding.meaning}"
-    if finding.evidence:
-        text = f"{text}. {finding.evidence}"
-    return Problem(text, finding.advice, finding.code)
+    return Problem(f"{host} {finding.text}", finding.advice, finding.code)
+
+
+def fields_of(text: str) -> Mapping[str, Value]:
+    """Return the fields of a report; none if it is nonsense."""
+    message = parse_text(text)
+    return message.fields if isinstance(message, Report) else {}

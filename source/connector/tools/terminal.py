@@ -68,6 +68,15 @@ def table_width() -> int:
     return console().width if sys.stdout.isatty() else TABLE_WIDTH
 
 
+def plain_table(columns: int) -> Table:
+    """Return a table without a head, of which only the last column folds."""
+    table = Table(box=None, padding=(0, 1), show_header=False)
+    for _ in range(columns - 1):
+        table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
 def print_table(*tables: Table) -> None:
     """Write the first table that fits; if none does, the last is folded."""
     screen = Console(width=table_width(), highlight=False)

@@ -14,7 +14,7 @@ from connector.settings import (
     Station,
     read_stations,
 )
-from connector.tools.problems import UsageProblem
+from connector.tools.problems import Problem, UsageProblem
 from pyconnector_template.settings import (
     SettingsError,
     bare_host,
@@ -71,6 +71,22 @@ def require_broker(settings: ToolSettings) -> None:
         raise UsageProblem(
             "MQTT_BROKER_HOST is not set; put it into .env.local or the "
             "environment, for instance MQTT_BROKER_HOST=192.168.0.10"
+        )
+
+
+def require_commands_allowed(settings: ToolSettings) -> None:
+    """Refuse to send anything where the settings forbid it.
+
+    Raises
+    ------
+    Problem
+        If they do.
+    """
+    if settings.read_only:
+        raise Problem(
+            "nothing is sent: READ_ONLY is TRUE",
+            "Set READ_ONLY=FALSE to let commands pass.",
+            "read_only",
         )
 
 

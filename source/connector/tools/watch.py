@@ -35,7 +35,7 @@ from connector.tools.overview_screen import (
     whole_of,
 )
 from connector.tools.problems import EXIT_FINDINGS
-from connector.tools.station_rows import Row, row_of_told
+from connector.tools.station_rows import Row, rows_by_subject
 from connector.tools.terminal import AsJson
 from connector.tools.tool_settings import (
     ToolSettings,
@@ -163,9 +163,10 @@ def notices_of(view: ConnectorView, stations: list[Summary]) -> list[Row]:
     """Return what was found beside the stations."""
     names = {one.station: one for one in stations}
     told = [
-        row_of_told(finding)
-        for finding in view.findings
-        if finding.get("about") not in names
+        row
+        for about, rows in rows_by_subject(view.findings).items()
+        if about not in names
+        for row in rows
     ]
     seen = rows_of_broker(view, names, told)
     return [row for row in (*told, *seen) if row.severity > Severity.NOTE]

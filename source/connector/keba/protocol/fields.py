@@ -183,6 +183,9 @@ REPORTS: Mapping[int, tuple[Field, ...]] = {
 SESSION_REPORTS = range(100, 131)
 """The latest session, and those before it from the newest on."""
 
+POLLED_REPORTS = (1, 2, 3)
+"""Those that tell who a station is and what it does now."""
+
 LATEST_SESSION = SESSION_REPORTS[0]
 """The running session, or the last one."""
 

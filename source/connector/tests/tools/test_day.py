@@ -135,7 +135,14 @@ def test_a_station_that_is_offline_draws_nothing_that_is_known() -> None:
 
 @pytest.mark.parametrize(
     ("why", "needs_attention"),
-    [("no_vehicle", False), ("failsafe", True), ("a_new_reason", True)],
+    [
+        ("no_vehicle", False),
+        ("disabled", False),
+        ("failsafe", True),
+        # As `watch` has it: nobody else will change that.
+        ("authorization", True),
+        ("a_new_reason", True),
+    ],
 )
 def test_what_needs_attention_stands_in_the_table_of_causes(
     why: str, needs_attention: bool
@@ -257,6 +264,7 @@ def test_odd_values_do_no_harm() -> None:
         (END - 3 * HOUR, None),
         (END - 2 * HOUR, "x"),
         (END - HOUR, True),
+        (END - 7, "²"),
         (END - 6, math.nan),
         (END - 5, 10**400),
         (END - 4, -(10**400)),

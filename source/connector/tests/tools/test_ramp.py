@@ -19,7 +19,6 @@ from connector.keba.protocol.commands import (
 )
 from connector.keba.station.events import (
     CommandFinished,
-    CommandNotSent,
     LinkFacts,
     Outcome,
     ReportReceived,
@@ -376,15 +375,6 @@ def test_what_cannot_be_set_back_is_told_with_what_to_do() -> None:
     assert station.sent[1:] == ["curr 63000"] * 3
     assert "keba send garage curr 63000" in ramp.left
     assert ramp.result is Result.FAILED
-
-
-def test_what_is_not_sent_is_not_waited_for() -> None:
-    station = PaperStation()
-    station.outcome = Outcome.WAITING
-    refusal = CommandNotSent("garage", "currtime", Outcome.INVALID, "wrong")
-    station.at[3.0] = lambda ramp: ramp.note(refusal)
-    ramp = station.run()
-    assert ramp.ended_by == "`currtime 6000 1` was invalid (wrong)"
 
 
 # --- what is set back ---------------------------------------------------------
