@@ -237,6 +237,8 @@ class BrokerClient:
         if not reason.is_failure:
             client.subscribe([(topic, 0) for topic in self.view.topics])
         with self._changed:
+            self._asked_at = None
+            self.view.note_new_connection()
             self._is_accepted = not reason.is_failure
             self._refusal = reason if reason.is_failure else None
             self._changed.notify_all()

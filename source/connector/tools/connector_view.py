@@ -145,6 +145,10 @@ class ConnectorView:
         elif kind.startswith("messages/"):
             self._take_value(topic, content, is_retained=is_retained)
 
+    def note_new_connection(self) -> None:
+        """Hear that the broker was lost: what came before is no news."""
+        self._is_heard = False
+
     @property
     def is_online(self) -> bool | None:
         """Whether a connector of this name is connected.

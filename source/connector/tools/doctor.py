@@ -16,7 +16,13 @@ from connector.tools.modbus_probe import PORT as MODBUS_PORT
 from connector.tools.modbus_probe import probe
 from connector.tools.problems import EXIT_FINDINGS, UsageProblem
 from connector.tools.station_rows import Row
-from connector.tools.terminal import MARKS, AsJson, plain_table, working
+from connector.tools.terminal import (
+    MARKS,
+    AsJson,
+    plain_table,
+    printable,
+    working,
+)
 from connector.tools.tool_settings import (
     chosen_stations,
     complete_station,
@@ -34,7 +40,8 @@ def view_of(exam: Examination, *, is_full: bool) -> RenderableType:
         is_short = name in exam.stations and not is_full
         for row in _in_short(rows) if is_short else rows:
             check = Text(row.check, "dim")
-            table.add_row(heading, MARKS[row.severity], check, Text(row.text))
+            text = Text(printable(row.text))
+            table.add_row(heading, MARKS[row.severity], check, text)
             heading = Text("")
         table.add_section()
     return Group(table, Text(""), *_next_steps(exam))

@@ -180,7 +180,7 @@ def summary_of(
         error=_text(value("readings__error")),
         result=result,
         result_at_ms=result_at_ms,
-        last_seen_ms=_last_seen_ms(view, station),
+        last_seen_ms=last_seen_ms(view, station),
         findings=(*found, *_rows_of_reasons(reasons, found)),
     )
 
@@ -210,7 +210,7 @@ def _rows_of_reasons(
             yield Row("", cause.severity, cause.meaning, reason, cause.advice)
 
 
-def _last_seen_ms(view: ConnectorView, station: str) -> int | None:
+def last_seen_ms(view: ConnectorView, station: str) -> int | None:
     """Return when the newest datagram came, as far as datapoints tell."""
     last_seen = view.value(f"{station}__connection__last_seen")
     if is_moment(last_seen):

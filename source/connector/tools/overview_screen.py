@@ -8,12 +8,14 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from connector.diagnosis.causes import CAUSES, Code, Severity
 from connector.tools.figures import age_in_words
 from connector.tools.overview import Summary
 from connector.tools.station_rows import Row
+from connector.tools.terminal import printable
 
 MISSING = "–"
 GAP = "  "
@@ -241,7 +243,9 @@ def table_for(scene: Scene, width: int) -> Table:
 
 
 def _width_of(column: Column, scene: Scene) -> int:
-    texts = (len(column.text(one, scene)) for one in scene.stations)
+    texts = (
+        cell_len(printable(column.text(one, scene))) for one in scene.stations
+    )
     return max(column.least, len(column.heading), *texts, 0)
 
 
@@ -260,15 +264,11 @@ def _line(cells: Sequence[tuple[str, str, int, bool]]) -> Text:
     line = Text()
     for text, style, width, is_number in cells:
         shown = printable(text)
-        padded = shown.rjust(width) if is_number else shown.ljust(width)
+        gap = " " * (width - cell_len(shown))
+        padded = f"{gap}{shown}" if is_number else f"{shown}{gap}"
         line.append(GAP if line else "").append(padded, style)
     line.rstrip()
     return line
-
-
-def printable(text: str) -> str:
-    """Return a text without what might steer a terminal."""
-    return "".join(one if one.isprintable() else "?" for one in text)
 
 
 # --- the whole ------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from connector.diagnosis.causes import STATION_HINTS
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
@@ -111,12 +112,22 @@ def command(
 def notes_of(
     view: ConnectorView, presence: Presence, broker_silence_s: float
 ) -> list[str]:
-    """Return what `watch` says above and below the stations."""
+    """Return what `watch` says, and no datapoint on the page tells."""
     trouble = presence.trouble(view, time.monotonic(), broker_silence_s)
     if trouble:
         return [trouble]
-    notices = notices_of(view, summaries_of(view))
-    return [f"{notice.text}. {notice.advice}".strip() for notice in notices]
+    stations = summaries_of(view)
+    hints = {cause.code for cause in STATION_HINTS}
+    found = [
+        *(("", notice) for notice in notices_of(view, stations)),
+        *(
+            (f"{station.station} ", row)
+            for station in stations
+            for row in station.findings
+            if row.code in hints
+        ),
+    ]
+    return [f"{about}{row.text}. {row.advice}".strip() for about, row in found]
 
 
 def _say_where(out: Path | None, url: str) -> None:

@@ -43,6 +43,7 @@ from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView, raw_texts_of
 from connector.tools.examination import Examination, take_content, take_site
 from connector.tools.figures import moment_in_words, now_ms
+from connector.tools.overview import last_seen_ms
 from connector.tools.problems import EXIT_FINDINGS, Problem
 from connector.tools.station_rows import Row, broken_link, named
 from connector.tools.stations import (
@@ -53,7 +54,13 @@ from connector.tools.stations import (
     learn,
     open_gateway,
 )
-from connector.tools.terminal import MARKS, AsJson, plain_table, working
+from connector.tools.terminal import (
+    MARKS,
+    AsJson,
+    plain_table,
+    printable,
+    working,
+)
 from connector.tools.tool_settings import (
     StationName,
     ToolSettings,
@@ -106,7 +113,9 @@ class Picture:
 
     @property
     def readings(self) -> Mapping[str, Any]:
-        """The values in words and SI units."""
+        """The values in words and SI units; none that are old."""
+        if self.link != Code.OK:
+            return {}
         return renewed_readings(self.facts, self.facts.fields)
 
     @property
@@ -225,14 +234,10 @@ def read(view: ConnectorView, name: str, host: str) -> Picture:
 
 
 def _source_of(view: ConnectorView, name: str) -> str:
-    """Say who tells it, and how old the newest value is."""
-    moments = [
-        reading.timestamp_ms
-        for key, reading in view.readings.items()
-        if key.startswith(f"{name}__")
-    ]
-    newest = f", {moment_in_words(max(moments))}" if moments else ""
-    return f"told by {view.name}{newest}"
+    """Say who tells it, and when the station was last heard."""
+    seen_ms = last_seen_ms(view, name)
+    seen = "" if seen_ms is None else f", last heard {moment_in_words(seen_ms)}"
+    return f"told by {view.name}{seen}"
 
 
 def _reports_of(view: ConnectorView, name: str) -> dict[str, dict[str, Value]]:
@@ -331,7 +336,8 @@ def _show(picture: Picture, *, is_raw: bool) -> None:
     for number in POLLED_REPORTS:
         values = picture.reports.get(f"report {number}")
         if values:
-            screen.print(f"\nreport {number}", style="bold")
+            age = "" if picture.link == Code.OK else ", old"
+            screen.print(f"\nreport {number}{age}", style="bold")
             screen.print(_table_of_values(number, values))
     if picture.session:
         screen.print("\nsession, the latest", style="bold")
@@ -339,7 +345,8 @@ def _show(picture: Picture, *, is_raw: bool) -> None:
     if is_raw:
         for request, text in picture.texts.items():
             screen.print(f"\n{request}, as it came", style="bold")
-            screen.print(_printable(text), markup=False, soft_wrap=True)
+            for line in text.strip().splitlines():
+                screen.print(printable(line), markup=False, soft_wrap=True)
     if picture.inactive:
         screen.print("\nNot marked as active in BEMCom", style="bold")
         screen.print(
@@ -354,7 +361,7 @@ def _table_of_rows(picture: Picture) -> Table:
     table = plain_table(3)
     for row in (*picture.rows, *_rows_of_readings(picture)):
         check = Text(row.check, "dim")
-        table.add_row(MARKS[row.severity], check, Text(row.text))
+        table.add_row(MARKS[row.severity], check, Text(printable(row.text)))
         if row.advice:
             table.add_row("", "", Text(row.advice, "italic"))
     return table
@@ -362,8 +369,6 @@ def _table_of_rows(picture: Picture) -> Table:
 
 def _rows_of_readings(picture: Picture) -> Iterator[Row]:
     """Say in words what the rows of `doctor` leave to numbers."""
-    if picture.link != Code.OK:
-        return
     readings = picture.readings
     for check, key in (
         ("limited by", "limited_by"),
@@ -388,7 +393,9 @@ def _table_of_values(number: int, values: Mapping[str, Value]) -> Table:
         # The word behind the number says it already.
         meaning = "" if one is None or key in _WORDS else one.meaning
         value = in_units(one, values[key])
-        table.add_row(Text(key), Text(value), Text(meaning, "dim"))
+        table.add_row(
+            Text(printable(key)), Text(printable(value)), Text(meaning, "dim")
+        )
     return table
 
 
@@ -400,13 +407,6 @@ def _table_of_session(session: Mapping[str, Value]) -> Table:
         unit = " kWh" if key == "energy" else ""
         table.add_row(Text(key.replace("_", " ")), Text(f"{value}{unit}"))
     return table
-
-
-def _printable(text: str) -> str:
-    return "".join(
-        letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1]
-        for letter in text.strip()
-    )
 
 
 def _grouped(keys: list[str]) -> str:

@@ -51,6 +51,11 @@ def has_keyboard() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
+def printable(text: str) -> str:
+    """Return a text without what might steer a terminal."""
+    return "".join(one if one.isprintable() else "?" for one in text)
+
+
 def print_json(value: Any) -> None:
     """Write a value for machines."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)

@@ -3,10 +3,32 @@
 import threading
 
 import pytest
+from paho.mqtt.client import ConnectFlags
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from connector.tools import broker_client
 from connector.tools.broker_client import BrokerClient
 from connector.tools.tool_settings import ToolSettings
+
+
+def test_an_answer_that_was_lost_with_the_connection_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Paho may lose the connection after it was asked whether it has one."""
+    client = BrokerClient(ToolSettings())
+    monkeypatch.setattr(client._client, "is_connected", lambda: True)
+    client.silence_s()
+    asked_at = client._asked_at
+    client._on_connect(
+        client._client,
+        None,
+        ConnectFlags(session_present=False),
+        ReasonCode(PacketTypes.CONNACK),
+        None,
+    )
+    assert asked_at is not None
+    assert client._asked_at is None
 
 
 def test_silence_counts_only_after_the_answer_to_the_subscription(

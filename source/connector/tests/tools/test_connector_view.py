@@ -135,6 +135,15 @@ def test_a_heartbeat_counts_for_more_than_an_old_last_will() -> None:
     assert view.is_online is False
 
 
+def test_a_heartbeat_from_before_a_lost_broker_is_no_news() -> None:
+    view = view_of(heartbeat(0))
+    assert view.is_online is True
+    view.note_new_connection()
+    goodbye = json.dumps({"status": "offline"}).encode()
+    view.take("keba/status", goodbye, is_retained=True)
+    assert view.is_online is False
+
+
 def test_maps_of_other_connectors_are_known_by_name() -> None:
     view = view_of(("datapoint_map", MAP))
     view.take("keba-p30/datapoint_map", b"{}", is_retained=True)

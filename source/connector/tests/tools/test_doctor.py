@@ -18,3 +18,15 @@ def test_brackets_are_no_markup() -> None:
 
     assert text in shown.get()
     assert "End [/it]." in shown.get()
+
+
+def test_nothing_steers_the_terminal() -> None:
+    row = Row("model", Severity.FINE, "KC-P30\x1b[2J, serial 1")
+    screen = Console(width=100)
+
+    with screen.capture() as shown:
+        screen.print(
+            view_of(Examination(stations={"garage": [row]}), is_full=True)
+        )
+
+    assert "KC-P30?[2J" in shown.get()

@@ -107,6 +107,11 @@ def test_at_no_width_is_a_value_cut(width: int) -> None:
     assert parts_of(values) <= parts_of(every)
 
 
+def test_letters_may_be_as_wide_as_two() -> None:
+    wide, usual = whole_of(scene(station("車庫"), station("yard")), 80)[-2:]
+    assert wide.cell_len == usual.cell_len
+
+
 def test_a_very_long_name_stands_on_a_line_of_its_own() -> None:
     name = "n" * 64
     lines = text(screen_of(scene(station(name, Code.NO_REPLY)), 80, 24))

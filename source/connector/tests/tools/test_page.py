@@ -12,6 +12,7 @@ import pytest
 
 from connector.diagnosis.causes import CAUSES, Code
 from connector.keba.station.events import Outcome
+from connector.tests.tools.test_overview import finding
 from connector.tools.connector_view import ConnectorView, Reading
 from connector.tools.day import DAY_MS, STATES, History, day_of
 from connector.tools.history_file import (
@@ -25,6 +26,7 @@ from connector.tools.problems import UsageProblem
 from connector.tools.watch import Presence
 
 POWER = "garage__report 3__P"
+MAP_OF_GARAGE = b'{"sensor": {"garage__report 3__P": "keba/messages/1/value"}}'
 
 
 def test_a_station_that_was_offline_all_day_counts() -> None:
@@ -89,6 +91,23 @@ def test_the_page_says_why_nothing_new_comes(
 
     assert words in note
     assert words in html_of(day_of(History(), DAY_MS), "keba", [note])
+
+
+def test_what_no_datapoint_tells_of_a_station_is_a_note() -> None:
+    view = ConnectorView("keba")
+    found = [finding("garage", Code.SECOND_CLIENT), finding("garage", Code.OK)]
+    for kind, content in (
+        ("status", {"status": "online"}),
+        ("diagnosis", {"findings": found}),
+    ):
+        payload = json.dumps(content).encode()
+        view.take(f"keba/{kind}", payload, is_retained=True)
+    view.take("keba/datapoint_map", MAP_OF_GARAGE, is_retained=True)
+    presence = Presence("192.0.2.5:1883", time.monotonic())
+
+    (note,) = notes_of(view, presence, 0.0)
+
+    assert note.startswith("garage is used by another client as well.")
 
 
 @pytest.mark.parametrize(

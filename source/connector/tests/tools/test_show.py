@@ -7,6 +7,7 @@ import pytest
 
 from connector.keba.protocol.fields import REPORTS
 from connector.tools.connector_view import ConnectorView
+from connector.tools.figures import moment_in_words
 from connector.tools.problems import Problem
 from connector.tools.show import SESSION, Picture, in_units, read
 
@@ -123,6 +124,27 @@ def test_the_energy_of_the_last_session_is_not_that_of_now() -> None:
     garage = read(view, "garage", "192.0.2.1")
     assert garage.facts.fields["E pres"] == 50
     assert garage.facts.session == {"E pres": 900}
+
+
+def test_of_an_offline_station_nothing_is_concluded_for_now() -> None:
+    silent = {"about": "garage", "code": "no_reply", "severity": "error"}
+    told = {"findings": [silent], "stations": {"garage": GARAGE}}
+    garage = read(view_of(diagnosis=told), "garage", "192.0.2.1")
+    assert garage.link == "no_reply"
+    assert garage.readings == {}
+    assert garage.reports["report 3"] == {"P": 3_300_000}
+
+
+def test_the_age_is_that_of_the_newest_datagram() -> None:
+    reason = "garage__connection__reason"
+    view = view_of(
+        datapoint_map={
+            "sensor": {**MAP["sensor"], reason: "keba/messages/5/value"}
+        },
+        **{"messages/5/value": {"value": "no_reply", "timestamp": 9_000_000}},
+    )
+    garage = read(view, "garage", "192.0.2.1")
+    assert garage.source == f"told by keba, last heard {moment_in_words(1000)}"
 
 
 def test_what_is_announced_but_not_active_is_named() -> None:
