@@ -95,8 +95,6 @@ class StationDay:
 
     Parameters
     ----------
-    name
-        Of the station.
     power_kw
         Mean power in equal steps of the day; None where nothing is known.
     limit_a
@@ -107,8 +105,6 @@ class StationDay:
         Energy taken; None where nothing tells.
     online_share
         Share of the known time in which the station was online, 0 to 1.
-    results
-        Results of commands.
     state
         Now: one of the above, or ``unknown``.
     is_online
@@ -156,13 +152,7 @@ class Day:
 
 
 class History:
-    """The values of the last day, of those datapoints that are shown.
-
-    Parameters
-    ----------
-    span_ms
-        How long values are kept.
-    """
+    """The values of the last day, of those datapoints that are shown."""
 
     def __init__(self, span_ms: int = DAY_MS) -> None:
         self._span_ms = span_ms
@@ -264,16 +254,8 @@ def _end(sample: Sample) -> int:
 def day_of(history: History, ends_ms: int, steps: int = 144) -> Day:
     """Return what the stations did in the 24 hours before a moment.
 
-    It begins later where nothing is known of the first hours.
-
-    Parameters
-    ----------
-    history
-        The values.
-    ends_ms
-        End of the day.
-    steps
-        Into how many parts the curves divide it.
+    It begins later where nothing is known of the first hours. The curves
+    divide it into so many steps.
     """
     latest_ms = ends_ms - SHORTEST_MS
     known_ms = min(history.known_since(latest_ms), latest_ms)

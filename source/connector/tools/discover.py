@@ -63,10 +63,6 @@ class Discovery:
     ----------
     name
         Its name in the settings, or a proposal.
-    address
-        Where it answers.
-    serial, product, firmware
-        As it says in report 1.
     has_meter
         Whether its total is above zero; None where report 3 does not come.
     remark
@@ -123,7 +119,7 @@ def sweep(
     addresses
         Whom to ask.
     on_progress
-        Called with how many more addresses are done.
+        Called with how many more are done.
     """
     site = SiteFacts()
     waiting, unasked = {*addresses}, deque(addresses)
@@ -320,16 +316,9 @@ def _known(
 
 @dataclass(slots=True)
 class Search:
-    """Where to look for stations.
+    """Whom to ask, where to call to.
 
-    Parameters
-    ----------
-    addresses
-        Whom to ask.
-    broadcasts
-        Where to call to.
-    networks
-        Those of this host, where nobody has named another one.
+    The networks are those of this host, where nobody has named another one.
     """
 
     addresses: list[str]

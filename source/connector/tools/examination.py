@@ -54,16 +54,9 @@ LOOKS_AT_SUSPECTS = 4
 
 @dataclass(slots=True)
 class Examination:
-    """All that the doctor has found.
+    """All that was found about this host, the stations, and the broker.
 
-    Attributes
-    ----------
-    host
-        About this host.
-    stations
-        About each station.
-    broker
-        About the broker, BEMCom and the connector.
+    The latter includes BEMCom and the connector.
     """
 
     host: list[Row] = field(default_factory=list)
@@ -170,16 +163,7 @@ def read_diagnosis(
 ) -> dict[str, Station]:
     """Take what the connector has found; return whom it does not know.
 
-    Parameters
-    ----------
-    exam
-        Takes it.
-    view
-        What the connector tells.
-    stations
-        Whom it is about.
-    passed
-        What it has found before, and finds no more.
+    What has `passed` was found before, and is found no more.
     """
     known = view.facts_of_stations
     exam.host.append(

@@ -11,6 +11,7 @@ from connector.bemcom.keys import split_key
 from connector.keba.station.events import Outcome
 from connector.tools.connector_view import Reading
 from connector.tools.day import RESULTS, History, Sample
+from connector.tools.figures import is_moment, now_ms
 from connector.tools.files import write_whole
 from connector.tools.problems import Problem, UsageProblem
 
@@ -35,9 +36,9 @@ def load_values(lines: Iterable[str], history: History) -> None:
             entry = json.loads(line)
             history.add(
                 str(entry["key"]),
-                int(entry["timestamp"]),
+                _moment(entry["timestamp"]),
                 entry["value"],
-                int(entry.get("until", 0)),
+                _moment(entry.get("until", 0)),
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             raise UsageProblem(
@@ -45,6 +46,12 @@ def load_values(lines: Iterable[str], history: History) -> None:
                 '{"timestamp": 1795343453078, "key": "garage__report 3__P", '
                 '"value": 0}'
             ) from None
+
+
+def _moment(value: object) -> int:
+    if not is_moment(value):
+        raise ValueError(value)
+    return int(value)
 
 
 class News:
@@ -65,7 +72,8 @@ class News:
             if not reading.is_retained:
                 self._commands.append((station, name, reading.value))
             return
-        at_ms, value = reading.timestamp_ms, reading.value
+        # What is ahead of our clock would make the history forget the rest.
+        at_ms, value = min(reading.timestamp_ms, now_ms()), reading.value
         word = name.removeprefix(RESULTS)
         if word != name and not reading.is_retained:
             for commanded in self._commanded(station, word, value):
@@ -117,7 +125,7 @@ class HistoryFile:
             return
         try:
             if path.exists():
-                with path.open(encoding="utf-8") as lines:
+                with path.open(encoding="utf-8", errors="replace") as lines:
                     load_values(filter(_is_whole, lines), history)
         except OSError as error:
             raise Problem(f"{path}: {error.strerror}") from None

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from connector.bemcom.keys import split_key
 from connector.bemcom.raw_messages import STATUS
 from connector.diagnosis.causes import Severity
 from connector.keba.station.events import (
@@ -26,18 +27,7 @@ MOST_LOG_ROWS = 5
 
 
 class Listening:
-    """Counts what comes, sans-I/O.
-
-    Parameters
-    ----------
-    seconds
-        How long is listened.
-
-    Attributes
-    ----------
-    seconds : float
-        How long is listened.
-    """
+    """Counts what comes for so many seconds, sans-I/O."""
 
     def __init__(self, seconds: float) -> None:
         self._findings: dict[tuple[str, str], Mapping[str, Any]] = {}
@@ -56,7 +46,7 @@ class Listening:
     def note_reading(self, key: str, reading: Reading) -> None:
         """Take the value of a datapoint."""
         if not reading.is_retained:
-            self._heard[key.partition("__")[0]][VALUE] += 1
+            self._heard[split_key(key)[0]][VALUE] += 1
 
     def note_message(self, kind: str, content: Mapping[str, Any]) -> None:
         """Take a row of the log, or a raw message."""

@@ -36,18 +36,12 @@ class Summary:
 
     Parameters
     ----------
-    station
-        Its name.
     connection
         ``ok``, or why it is offline.
     state, plug
         In words.
-    power_kw, session_kwh, total_kwh
-        Power and energy.
     wanted_a, offered_a
         Limit by command, and what the vehicle is offered.
-    limited_by, error
-        As the connector tells.
     result, result_at_ms
         The newest result of a command, as ``curr applied``, and its time.
     last_seen_ms

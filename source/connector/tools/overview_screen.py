@@ -87,12 +87,8 @@ class Column:
 
     Parameters
     ----------
-    heading
-        Its head.
-    text
-        What stands in it.
     style
-        How that looks while the values are fresh.
+        How it looks while the values are fresh.
     least
         Its usual width; then columns do not come and go with the values.
     is_number
@@ -189,12 +185,7 @@ KEPT_FIRST = 6
 class Table:
     """The columns that have room, with their widths.
 
-    Parameters
-    ----------
-    columns
-        Each with its width.
-    is_stacked
-        Whether names stand on lines of their own.
+    It is stacked where names stand on lines of their own.
     """
 
     columns: Sequence[tuple[Column, int]]
@@ -276,15 +267,7 @@ def _line(cells: Sequence[tuple[str, str, int, bool]]) -> Text:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """What a terminal shows.
-
-    Parameters
-    ----------
-    lines
-        As many as the terminal has.
-    stations_per_page
-        How far a page key goes.
-    """
+    """What a terminal shows, and how far a page key goes."""
 
     lines: Sequence[Text]
     stations_per_page: int
@@ -304,17 +287,7 @@ def whole_of(scene: Scene, width: int) -> list[Text]:
 def screen_of(
     scene: Scene, width: int, height: int, selected: str | None = None
 ) -> Screen:
-    """Return the page with the selected station.
-
-    Parameters
-    ----------
-    scene
-        What there is to be shown.
-    width, height
-        Columns and lines of the terminal.
-    selected
-        Name of a station; None for the first one.
-    """
+    """Return the page with the selected station, or else the first one."""
     table = table_for(scene, width)
     head = [*_head(scene, width)]
     has_details = height >= LEAST_HEIGHT_WITH_DETAILS and scene.stations
@@ -385,9 +358,7 @@ def _head(scene: Scene, width: int) -> Iterator[Text]:
         line
         for row in scene.notices
         for line in _wrapped(
-            _sentences(row.text, row.advice),
-            SEVERITY_STYLES[row.severity],
-            width,
+            row.sentences, SEVERITY_STYLES[row.severity], width
         )
     ]
     yield from _shortened(notices, NOTICE_LINES, "keba doctor")
@@ -412,7 +383,7 @@ def _details(summary: Summary, scene: Scene, width: int) -> list[Text]:
     """Return all about one station, and what to do."""
     lines = []
     for row in summary.findings or _nothing_found(summary):
-        text = f"{summary.station}: {_sentences(row.text, row.advice)}"
+        text = f"{summary.station}: {row.sentences}"
         style = SEVERITY_STYLES[row.severity]
         lines += _wrapped(text, style, width)
     facts = []
@@ -444,10 +415,6 @@ def _footer(scene: Scene, first: int, count: int, width: int) -> Text:
     gap = width - len(keys) - len(where)
     text = f"{keys}{' ' * gap}{where}" if gap > 1 else "q ends"
     return Text(text, "dim")
-
-
-def _sentences(*parts: str) -> str:
-    return " ".join(f"{part.removesuffix('.')}." for part in parts if part)
 
 
 def _wrapped(text: str, style: str, width: int) -> list[Text]:

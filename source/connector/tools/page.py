@@ -127,7 +127,7 @@ def notes_of(
             if row.code in hints
         ),
     ]
-    return [f"{about}{row.text}. {row.advice}".strip() for about, row in found]
+    return [f"{about}{row.sentences}" for about, row in found]
 
 
 def _say_where(out: Path | None, url: str) -> None:

@@ -22,18 +22,9 @@ RESULTS_SHOWN = 5
 def html_of(
     day: Day, title: str, notes: Sequence[str] = (), refresh_s: float = 0
 ) -> str:
-    """Return the page.
+    """Return the page, headed by what must be known of all of it.
 
-    Parameters
-    ----------
-    day
-        What to show.
-    title
-        Its heading, such as the name of the connector.
-    notes
-        What must be known of all of it.
-    refresh_s
-        After how many seconds a browser looks for a newer page; 0 never.
+    After `refresh_s` a browser looks for a newer one; with 0 never.
     """
     stations = day.stations
 

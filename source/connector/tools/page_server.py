@@ -15,19 +15,9 @@ PATIENCE_S = 10
 
 
 class PageServer:
-    """One page, for as many browsers as come.
+    """One page, for as many browsers as come; replaced as a whole.
 
-    Parameters
-    ----------
-    page
-        What to serve first.
-
-    Attributes
-    ----------
-    page : str
-        What to serve; replaced as a whole.
-    url : str
-        Where it is served; empty while it is not.
+    Its `url` is empty while it is not served.
     """
 
     def __init__(self, page: str) -> None:

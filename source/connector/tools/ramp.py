@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
@@ -130,78 +131,69 @@ def _spoiler(facts: StationFacts) -> Finding | None:
 # --- with a station -----------------------------------------------------------
 
 
-def _look(
-    gateway: Gateway, site: SiteFacts, name: str, end_wanted: IsWanted
-) -> StationFacts:
-    """Learn of a station until it is clear whether it can be tested."""
-    facts = site.station(name)
-    until = time.monotonic() + PATIENCE_S
-    while not is_known(facts) and time.monotonic() < until:
-        _hear(gateway, site)
-        if end_wanted():
-            raise Problem("ended; nothing was changed", code="interrupted")
-    return facts
+@dataclass(slots=True)
+class Bench:
+    """A station that is tested, and what is known of it."""
 
+    gateway: Gateway
+    name: str
+    end_wanted: IsWanted
+    site: SiteFacts = field(default_factory=SiteFacts)
 
-def _hear(gateway: Gateway, site: SiteFacts, ramp: Ramp | None = None) -> None:
-    """Take what happens next, if anything does."""
-    delivery = gateway.next_event(TICK_S)
-    if delivery is None:
-        return
-    for number in learn(site, delivery):
-        gateway.ask(getattr(delivery.event, "station", ""), number)
-    if ramp is not None:
-        ramp.note(delivery.event)
+    def look(self) -> StationFacts:
+        """Learn of the station until it is clear whether it can be tested."""
+        facts = self.site.station(self.name)
+        until = time.monotonic() + PATIENCE_S
+        while not is_known(facts) and time.monotonic() < until:
+            self._hear()
+            if self.end_wanted():
+                raise Problem("ended; nothing was changed", code="interrupted")
+        return facts
 
+    def carry_out(self, ramp: Ramp, tell: Tell) -> None:
+        """Go through the test; whatever happens, set back what was before."""
+        try:
+            self._drive(ramp, tell)
+        except BaseException as error:
+            ramp.cancel(f"this program has failed: {error!r}")
+            with contextlib.suppress(GatewayError):
+                # Without a word: it may be the terminal that is gone.
+                self._drive(ramp, lambda _: None)
+            was_set_back = ramp.is_over and not ramp.left
+            error.add_note(
+                f"{self.name} was set back"
+                if was_set_back
+                else f"{self.name} was NOT set back: "
+                f"{ramp.left or ramp.activity}"
+            )
+            raise
 
-def _carry_out(
-    gateway: Gateway,
-    site: SiteFacts,
-    name: str,
-    ramp: Ramp,
-    end_wanted: IsWanted,
-    tell: Tell,
-) -> None:
-    """Go through the test; whatever happens, set back what was before."""
-    try:
-        _drive(gateway, site, name, ramp, end_wanted, tell)
-    except BaseException as error:
-        ramp.cancel(f"this program has failed: {error!r}")
-        with contextlib.suppress(GatewayError):
-            # Without a word: it may be the terminal that is gone.
-            _drive(gateway, site, name, ramp, lambda: "", lambda _: None)
-        was_set_back = ramp.is_over and not ramp.left
-        error.add_note(
-            f"{name} was set back"
-            if was_set_back
-            else f"{name} was NOT set back: {ramp.left or ramp.activity}"
-        )
-        raise
+    def _drive(self, ramp: Ramp, tell: Tell) -> None:
+        told = ""
+        while not ramp.is_over:
+            reason = self.end_wanted()
+            if reason:
+                ramp.cancel(reason)
+            commands = ramp.advance(time.monotonic())
+            for command in commands:
+                self.gateway.submit(self.name, command)
+            if ramp.activity != told:
+                told = ramp.activity
+                tell(told)
+            for command in commands:
+                tell(f">> {command}")
+            if not ramp.is_over:
+                self._hear(ramp)
 
-
-def _drive(
-    gateway: Gateway,
-    site: SiteFacts,
-    name: str,
-    ramp: Ramp,
-    end_wanted: IsWanted,
-    tell: Tell,
-) -> None:
-    told = ""
-    while not ramp.is_over:
-        reason = end_wanted()
-        if reason:
-            ramp.cancel(reason)
-        commands = ramp.advance(time.monotonic())
-        for command in commands:
-            gateway.submit(name, command)
-        if ramp.activity != told:
-            told = ramp.activity
-            tell(told)
-        for command in commands:
-            tell(f">> {command}")
-        if not ramp.is_over:
-            _hear(gateway, site, ramp)
+    def _hear(self, ramp: Ramp | None = None) -> None:
+        """Take what happens next, if anything does."""
+        delivery = self.gateway.next_event(TICK_S)
+        if delivery is None:
+            return
+        for number in learn(self.site, delivery):
+            self.gateway.ask(self.name, number)
+        if ramp is not None:
+            ramp.note(delivery.event)
 
 
 @contextmanager
@@ -287,18 +279,18 @@ def _test(
     # It imports the whole connector.
     from connector.main import __version__
 
-    site = SiteFacts()
     began_ms = now_ms()
     with (
         end_signals() as end_wanted,
         open_gateway(settings, {name: target}, polls=POLLED_REPORTS) as gateway,
     ):
-        facts = _look(gateway, site, name, end_wanted)
+        bench = Bench(gateway, name, end_wanted)
+        facts = bench.look()
         check(facts, steps)
         before: Mapping[str, object] = dict(facts.fields)
         highest = target.max_curr or CURRENT_MAX_MA
         ramp = Ramp(facts, steps, highest=highest)
-        _carry_out(gateway, site, name, ramp, end_wanted, tell)
+        bench.carry_out(ramp, tell)
     record = record_of(
         ramp,
         before,

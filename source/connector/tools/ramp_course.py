@@ -214,10 +214,8 @@ class Ramp:
     ----------
     facts
         What is known of the station; whoever calls fills it on.
-    steps
-        The limits to set, in mA.
-    highest
-        The highest limit that this station may be given, in mA.
+    steps, highest
+        The limits to set, and what this station may be given, in mA.
 
     Attributes
     ----------

@@ -41,18 +41,7 @@ def record_of(
 ) -> dict[str, Any]:
     """Return the record for machines: mA, V, mW and seconds.
 
-    Parameters
-    ----------
-    ramp
-        The test, at its end.
-    fields
-        Of the station, before the test.
-    station, host
-        Its name and its address.
-    version
-        Of this program.
-    began_ms
-        When the test began, in ms since 1970 UTC.
+    The fields are those before the test, the version is this program's.
     """
     return {
         "began": moment_in_words(began_ms),

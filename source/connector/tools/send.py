@@ -64,15 +64,7 @@ Fields = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a command.
-
-    Parameters
-    ----------
-    outcome
-        One word, as in the datapoint ``results__<command>``.
-    detail
-        More about it.
-    """
+    """What became of a command; one word as in ``results__<command>``."""
 
     outcome: str
     detail: str
@@ -140,13 +132,7 @@ def proof_in_words(command: Command) -> str:
 
 
 class Directly:
-    """A station that this program speaks to.
-
-    Attributes
-    ----------
-    fields
-        What it says of itself.
-    """
+    """A station that this program speaks to."""
 
     def __init__(self, gateway: Gateway, name: str, fields: Fields) -> None:
         self.fields = fields
@@ -199,13 +185,6 @@ def _meet(
 
 class ThroughConnector:
     """A station that the running connector speaks to.
-
-    Parameters
-    ----------
-    broker
-        The connector's.
-    name, word
-        Station and command.
 
     Raises
     ------

@@ -83,16 +83,10 @@ class Picture:
 
     Parameters
     ----------
-    name, host
-        Of the station.
     source
         Who has told it.
     rows
         What is found about it, as `doctor` says it.
-    facts
-        The newest value of each field, and what is concluded from them.
-    reports
-        Fields by report.
     session
         The running session or the last one.
     texts

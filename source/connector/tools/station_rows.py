@@ -49,6 +49,12 @@ class Row:
     code: str = ""
     advice: str = ""
 
+    @property
+    def sentences(self) -> str:
+        """What was seen, and what to do."""
+        parts = (self.text, self.advice)
+        return " ".join(f"{part.removesuffix('.')}." for part in parts if part)
+
     def as_json(self) -> dict[str, str]:
         """Return it for machines."""
         return {

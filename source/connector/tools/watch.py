@@ -9,7 +9,6 @@ import contextlib
 import signal
 import sys
 import time
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -122,41 +121,33 @@ def _interval_s(heartbeat: tuple[int, int] | None) -> float:
     return (promised_ms - sent_ms) / 1000
 
 
-@dataclass(slots=True)
 class Watch:
-    """Makes a scene of what the broker tells."""
+    """Makes scenes of what the broker tells."""
 
-    broker: BrokerClient
-    presence: Presence
-    order: Order
-    old_after_s: float
+    def __init__(self, settings: ToolSettings, broker: BrokerClient) -> None:
+        interval_s = settings.poll_seconds * settings.publish_unchanged_every
+        self._old_after_s = INTERVALS_UNTIL_OLD * interval_s + SLACK_S
+        self._broker = broker
+        self._presence = Presence(broker.where, time.monotonic())
+        self._order = Order()
 
     def scene(self) -> Scene:
         """Return what there is to be shown now."""
-        return self.broker.read(self._scene)
+        return self._broker.read(self._scene)
 
     def _scene(self, view: ConnectorView) -> Scene:
         now_s = time.monotonic()
         stations = summaries_of(view)
         return Scene(
             title=" ".join([view.name, view.version]).strip(),
-            stations=self.order.arrange(stations, now_s),
+            stations=self._order.arrange(stations, now_s),
             now_ms=now_ms(),
-            old_after_ms=self.old_after_s * 1000,
-            trouble=self.presence.trouble(view, now_s, self.broker.silence_s()),
+            old_after_ms=self._old_after_s * 1000,
+            trouble=self._presence.trouble(
+                view, now_s, self._broker.silence_s()
+            ),
             notices=notices_of(view, stations),
         )
-
-
-def watch_of(settings: ToolSettings, broker: BrokerClient) -> Watch:
-    """Begin to watch."""
-    interval_s = settings.poll_seconds * settings.publish_unchanged_every
-    return Watch(
-        broker,
-        Presence(broker.where, time.monotonic()),
-        Order(),
-        INTERVALS_UNTIL_OLD * interval_s + SLACK_S,
-    )
 
 
 def notices_of(view: ConnectorView, stations: list[Summary]) -> list[Row]:
@@ -192,7 +183,7 @@ def command(
     settings = tool_settings()
     require_broker(settings)
     with BrokerClient(settings) as broker:
-        view = watch_of(settings, broker)
+        view = Watch(settings, broker)
         if not (once or as_json) and sys.stdout.isatty():
             broker.wait_for(_has_begun, FIRST_LOOK_S)
             _watch_live(view)

@@ -35,6 +35,12 @@ def test_values_answers_and_status_messages_are_counted() -> None:
     assert texts_of(heard) == ["1 answer, 1 status message, 2 values in 60 s"]
 
 
+def test_a_name_may_end_with_an_underscore() -> None:
+    heard = Listening(60)
+    heard.note_reading("garage___report 3__P", Reading(1, AT_MS, False))
+    assert texts_of(heard, "garage_") == ["1 value in 60 s"]
+
+
 def test_a_station_of_which_nothing_comes_is_noted() -> None:
     [row] = Listening(30).rows_of("garage")
     assert (row.text, row.code) == ("nothing in 30 s", "nothing_heard")

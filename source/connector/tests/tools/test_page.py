@@ -274,6 +274,23 @@ def test_a_power_cut_costs_one_half_written_line(tmp_path: Path) -> None:
     assert len(path.read_text().splitlines()) == 2
 
 
+def test_half_a_letter_is_no_obstacle(tmp_path: Path) -> None:
+    path = tmp_path / "day.jsonl"
+    torn = '{"key": "küche'.encode()[:-4]
+    path.write_bytes(line(1000).encode() + b"\n" + torn)
+    history = History()
+
+    HistoryFile(path, history)
+
+    assert [one.at_ms for one in history.samples(POWER)] == [1000]
+
+
+def test_a_clock_ahead_of_ours_makes_nothing_be_forgotten() -> None:
+    history = History()
+    HistoryFile(None, history).add(news_of(1000, 10**13, 1001))
+    assert history.newest_ms <= time.time_ns() // 1_000_000
+
+
 def test_what_is_told_again_is_one_line_and_lasts_over_restarts(
     tmp_path: Path,
 ) -> None:
@@ -291,9 +308,17 @@ def test_what_is_told_again_is_one_line_and_lasts_over_restarts(
     assert (sample.at_ms, sample.until_ms) == (0, 30 * 60_000 - 10_000)
 
 
-def test_a_line_that_is_no_value_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "nonsense",
+        "[1]",
+        *(line(0).replace(": 0,", f": {odd},") for odd in ("1e999", "-1")),
+    ],
+)
+def test_a_line_that_is_no_value_is_told(tmp_path: Path, nonsense: str) -> None:
     path = tmp_path / "day.jsonl"
-    path.write_text(line(1000) + "\nnonsense\n" + line(2000) + "\n")
+    path.write_text(f"{line(1000)}\n{nonsense}\n{line(2000)}\n")
 
     with pytest.raises(UsageProblem, match="line 2"):
         HistoryFile(path, History())
