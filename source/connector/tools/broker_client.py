@@ -6,7 +6,7 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -16,7 +16,12 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from connector.diagnosis.causes import CAUSES, Code
-from connector.tools.connector_view import ConnectorView, Reading, ignore
+from connector.tools.connector_view import (
+    ConnectorView,
+    RawTexts,
+    Reading,
+    ignore,
+)
 from connector.tools.figures import now_ms
 from connector.tools.problems import Problem
 from connector.tools.tool_settings import ToolSettings
@@ -61,8 +66,8 @@ class BrokerClient:
         Broker, login and CONNECTOR_NAME.
     on_reading
         Called with key and reading of each value, in another thread.
-    on_more
-        Called with rows of the log and raw messages, see `ConnectorView`.
+    on_raw
+        Called with what stations have said, see `ConnectorView`.
 
     Attributes
     ----------
@@ -79,9 +84,9 @@ class BrokerClient:
         self,
         settings: ToolSettings,
         on_reading: Callable[[str, Reading], object] = ignore,
-        on_more: Callable[[str, Mapping[str, Any]], object] | None = None,
+        on_raw: Callable[[RawTexts], object] | None = None,
     ) -> None:
-        self.view = ConnectorView(settings.connector_name, on_reading, on_more)
+        self.view = ConnectorView(settings.connector_name, on_reading, on_raw)
         self._host = settings.mqtt_broker_host
         self._port = settings.mqtt_broker_port
         self._changed = threading.Condition()

@@ -16,8 +16,7 @@ HEARTBEATS_KEPT = 5
 """Of two connectors at least each second one comes early; older ones may tell
 of restarts that were long ago."""
 
-MORE = ("logs", "raw_message_to_db")
-"""What a connector tells in passing."""
+RAW = "raw_message_to_db"
 
 
 _MAPPINGS = ("link", "failsafe", "fields")
@@ -43,6 +42,9 @@ class Reading:
     is_retained: bool
 
 
+RawTexts = Mapping[str, Mapping[str, object]]
+
+
 def ignore(_key: str, _reading: Reading) -> None:
     """Nobody listens."""
 
@@ -57,9 +59,9 @@ class ConnectorView:
     on_reading
         Called with key and reading of each value that comes, also of those
         that somebody writes to an actuator.
-    on_more
-        Called with kind and content of what is no state: rows of the log and
-        raw messages. Without it they are not looked at.
+    on_raw
+        Called with what stations have said, by their names and by request,
+        where the connector publishes that. Without it nobody looks.
 
     Attributes
     ----------
@@ -81,11 +83,11 @@ class ConnectorView:
         self,
         name: str,
         on_reading: Callable[[str, Reading], object] = ignore,
-        on_more: Callable[[str, Mapping[str, Any]], object] | None = None,
+        on_raw: Callable[[RawTexts], object] | None = None,
     ) -> None:
         self.name = name
         self._on_reading = on_reading
-        self._on_more = on_more
+        self._on_raw = on_raw
         self.readings: dict[str, Reading] = {}
         self.available: dict[str, dict[str, Any]] | None = None
         self.status: dict[str, Any] | None = None
@@ -110,7 +112,7 @@ class ConnectorView:
             "diagnosis",
             "heartbeat",
             "messages/+/value",
-            *(MORE if self._on_more else ()),
+            *((RAW,) if self._on_raw else ()),
         )
         own = (f"{self.name}/{kind}" for kind in kinds)
         # All maps: the name may only be written differently.
@@ -140,8 +142,8 @@ class ConnectorView:
         elif kind == "heartbeat":
             self._is_heard |= not is_retained
             self._take_heartbeat(content)
-        elif kind in MORE and self._on_more and not is_retained:
-            self._on_more(kind, content)
+        elif kind == RAW and self._on_raw and not is_retained:
+            self._on_raw(_raw_texts_of(content))
         elif kind.startswith("messages/"):
             self._take_value(topic, content, is_retained=is_retained)
 
@@ -291,10 +293,7 @@ class ConnectorView:
             del self._heartbeats[:-HEARTBEATS_KEPT]
 
 
-def raw_texts_of(
-    content: Mapping[str, Any],
-) -> dict[str, dict[str, Any]]:
-    """Return what stations have said, by their names and by request."""
+def _raw_texts_of(content: Mapping[str, Any]) -> RawTexts:
     raw = _dict(_dict(content.get("payload")).get("raw_message"))
     return {name: _dict(texts) for name, texts in raw.items()}
 

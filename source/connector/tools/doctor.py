@@ -11,7 +11,6 @@ from connector.diagnosis.causes import Code, Severity
 from connector.settings import Station
 from connector.tools import terminal
 from connector.tools.examination import Examination, examine, worst
-from connector.tools.listening import HEARD
 from connector.tools.modbus_probe import PORT as MODBUS_PORT
 from connector.tools.modbus_probe import probe
 from connector.tools.problems import EXIT_FINDINGS, UsageProblem
@@ -56,7 +55,7 @@ def _in_short(rows: list[Row]) -> list[Row]:
         for row in rows
         if row.check in ("model", "state", "meter") or row.code == Code.VEHICLE
     ]
-    heard = [row for row in rows if row.check in HEARD]
+    heard = [row for row in rows if row.check == "listened"]
     return [Row("all checks", Severity.FINE, "; ".join(texts)), *heard]
 
 

@@ -109,13 +109,12 @@ def examine(
             _ask(exam, settings, unknown, heard, view)
         if listen_s:
             for name in exam.stations:
-                exam.stations[name] += heard.rows_of(name)
+                exam.stations[name].append(heard.row_of(name))
         _explain_silence(exam, settings, stations, is_alone=unknown == stations)
         if broker is not None:
             exam.broker += broker.read(
                 lambda now: [*rows_of_broker(now, stations, exam.broker)]
             )
-            exam.broker += heard.log_of("broker")
     _forgive_broker(exam, settings, stations)
     return exam
 
@@ -398,7 +397,7 @@ def _enter_broker(
             BrokerClient(
                 settings,
                 heard.note_reading,
-                heard.note_message if heard.seconds else None,
+                heard.note_raw if heard.seconds else None,
             )
         )
     except Problem as problem:

@@ -40,7 +40,7 @@ from connector.keba.station.events import (
 from connector.settings import Station
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
-from connector.tools.connector_view import ConnectorView, raw_texts_of
+from connector.tools.connector_view import ConnectorView, RawTexts
 from connector.tools.examination import Examination, take_content, take_site
 from connector.tools.figures import moment_in_words, now_ms
 from connector.tools.overview import last_seen_ms
@@ -473,7 +473,7 @@ def _look(
         taken = problem
     texts: dict[str, str] = {}
     note = partial(_note_raw, texts, name)
-    with BrokerClient(settings, on_more=note if is_raw else None) as broker:
+    with BrokerClient(settings, on_raw=note if is_raw else None) as broker:
         view = broker.look_for_connector()
         if not view.is_online or view.diagnosis is None:
             raise taken
@@ -484,12 +484,9 @@ def _look(
         return picture
 
 
-def _note_raw(
-    texts: dict[str, str], name: str, _kind: str, content: Mapping[str, Any]
-) -> None:
+def _note_raw(texts: dict[str, str], name: str, said: RawTexts) -> None:
     """Take what the connector publishes for BEMCom's raw message database."""
-    said = raw_texts_of(content).get(name, {})
-    texts |= {request: str(text) for request, text in said.items()}
+    texts |= {key: str(text) for key, text in said.get(name, {}).items()}
 
 
 def _await_raw(

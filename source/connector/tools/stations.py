@@ -25,7 +25,6 @@ from connector.keba.protocol.messages import (
 )
 from connector.keba.station.events import (
     ConnectionState,
-    LinkFacts,
     ReportReceived,
     StatusReceived,
 )
@@ -177,14 +176,9 @@ def await_identity(gateway: Gateway, station: str, host: str) -> str:
             case ReportReceived(text=text):
                 return text
             case ConnectionState(online=False, link=link):
-                raise not_reached(host, link)
+                found = Finding(host, link_cause(link), link_evidence(link))
+                raise Problem(f"{host} {found.text}", found.advice, found.code)
     raise Problem(f"{host} does not answer", code=Code.NO_REPLY)
-
-
-def not_reached(host: str, link: LinkFacts) -> Problem:
-    """Say in the words of the table why a station cannot be spoken to."""
-    finding = Finding(host, link_cause(link), link_evidence(link))
-    return Problem(f"{host} {finding.text}", finding.advice, finding.code)
 
 
 def fields_of(text: str) -> Mapping[str, Value]:

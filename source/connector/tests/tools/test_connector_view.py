@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connector.settings import Station
-from connector.tools.connector_view import ConnectorView, Reading
+from connector.tools.connector_view import ConnectorView, RawTexts, Reading
 from connector.tools.examination import Examination, read_diagnosis
 from connector.tools.overview import summaries_of
 
@@ -88,6 +88,16 @@ def test_nonsense_is_ignored() -> None:
         for kind in ("datapoint_map", "status", "messages/2/value"):
             view.take(f"keba/{kind}", payload, is_retained=False)
     assert view.readings == {}
+
+
+def test_raw_messages_are_told_by_station_and_nonsense_is_none() -> None:
+    told: list[RawTexts] = []
+    view = ConnectorView("keba", on_raw=told.append)
+    odd: tuple[object, ...] = (1, {"raw_message": [1]})
+    for payload in (*odd, {"raw_message": {"garage": {}}}):
+        content = json.dumps({"payload": payload}).encode()
+        view.take("keba/raw_message_to_db", content, is_retained=False)
+    assert told == [{}, {}, {"garage": {}}]
 
 
 def test_a_status_tells_whether_one_is_online() -> None:
