@@ -21,7 +21,6 @@ from connector.diagnosis.causes import (
     needs_somebody,
 )
 from connector.keba.protocol.fields import State
-from connector.keba.protocol.numbers import whole_number
 from connector.tools.figures import is_number, word_of
 
 HOUR_MS = 3600 * 1000
@@ -42,7 +41,8 @@ WHY_NOT = "readings__not_charging_reason"
 ERROR = "readings__error"
 RESULTS = "results__"
 
-STATES = (*(str(word_of(State, state)) for state in State), "offline")
+_NAMES = {str(state.value): str(word_of(State, state)) for state in State}
+STATES = (*_NAMES.values(), "offline")
 
 _LASTING = (POWER, ENERGY, LIMIT, STATE, REASON, WHY_NOT, ERROR)
 """What is as it was told until something else is told."""
@@ -412,15 +412,14 @@ def _with_offline(
 ) -> Iterator[Span]:
     """Yield the states in words, and above them when the station was off."""
     for span in states:
-        value = whole_number(span.what)
-        yield span._replace(what=word_of(State, value) or span.what)
+        yield span._replace(what=_state_name(span.what))
     for span in links:
         if span.what != Code.OK:
             yield span._replace(what="offline")
 
 
 def _state_name(value: Any) -> str:
-    return "unknown" if value is None else word_of(State, value) or str(value)
+    return "unknown" if value is None else _NAMES.get(str(value), str(value))
 
 
 def _online_share(links: Sequence[Span]) -> float | None:

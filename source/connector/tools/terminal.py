@@ -51,6 +51,11 @@ def has_keyboard() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
+def has_screen() -> bool:
+    """Tell whether the output is a terminal on which one can draw."""
+    return sys.stdout.isatty() and not console().is_dumb_terminal
+
+
 def printable(text: str) -> str:
     """Return a text without what might steer a terminal."""
     return "".join(one if one.isprintable() else "?" for one in text)
@@ -124,7 +129,7 @@ def working(text: str, tell: Tell = lambda _: None) -> Iterator[Tell]:
     screen = console(stderr=True)
     with Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         TimeElapsedColumn(),
         console=screen,
         transient=True,

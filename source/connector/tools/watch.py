@@ -7,7 +7,6 @@ the container has.
 
 import contextlib
 import signal
-import sys
 import time
 from typing import Annotated
 
@@ -175,7 +174,7 @@ def command(
     """Show all stations, live, from MQTT; works beside the connector.
 
     Who needs somebody comes first. Ends with q or Ctrl-C. With `--once` or
-    `--json`, and where the output is no terminal, it shows what is known now;
+    `--json`, and where nothing can be drawn, it shows what is known now;
     the exit code is then 1 if a station is not online.
 
     Example: `keba watch --once`
@@ -184,7 +183,7 @@ def command(
     require_broker(settings)
     with BrokerClient(settings) as broker:
         view = Watch(settings, broker)
-        if not (once or as_json) and sys.stdout.isatty():
+        if not (once or as_json) and terminal.has_screen():
             broker.wait_for(_has_begun, FIRST_LOOK_S)
             _watch_live(view)
             return

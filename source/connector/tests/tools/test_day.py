@@ -264,6 +264,7 @@ def test_odd_values_do_no_harm() -> None:
         (END - 3 * HOUR, None),
         (END - 2 * HOUR, "x"),
         (END - HOUR, True),
+        (END - 8, 5000 * "9"),
         (END - 7, "²"),
         (END - 6, math.nan),
         (END - 5, 10**400),

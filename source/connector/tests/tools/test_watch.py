@@ -1,13 +1,16 @@
 """Whether anything new comes in, and what is told beside the stations."""
 
+import io
 import json
 import math
+import sys
 from typing import Any
 
 import pytest
 
 from connector.diagnosis.causes import CAUSES, Code
 from connector.tests.tools.test_overview import finding
+from connector.tools import terminal
 from connector.tools.connector_view import ConnectorView
 from connector.tools.watch import Presence, notices_of
 
@@ -111,3 +114,18 @@ def test_what_the_connector_has_told_is_not_told_twice(
     take(view, "diagnosis", {"findings": found, "stations": {}})
     codes = [row.code for row in notices_of(view, [])]
     assert codes == ["no_map", "all_silent"]
+
+
+@pytest.mark.parametrize(
+    ("term", "can_draw"), [("xterm-256color", True), ("dumb", False)]
+)
+def test_a_dumb_terminal_is_no_screen(
+    monkeypatch: pytest.MonkeyPatch, term: str, can_draw: bool
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setenv("TERM", term)
+    assert terminal.has_screen() is can_draw
