@@ -93,6 +93,8 @@ class Picture:
         What the station has said, by request; tags of cards are hashed.
     inactive
         Keys of values that exist, but are not marked as active in BEMCom.
+    concluded
+        Readings of the connector, which has seen more than one moment.
     """
 
     name: str
@@ -104,13 +106,17 @@ class Picture:
     session: Mapping[str, Value] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     inactive: list[str] = field(default_factory=list)
+    concluded: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def readings(self) -> Mapping[str, Any]:
         """The values in words and SI units; none that are old."""
         if self.link != Code.OK:
             return {}
-        return renewed_readings(self.facts, self.facts.fields)
+        return {
+            **renewed_readings(self.facts, self.facts.fields),
+            **self.concluded,
+        }
 
     @property
     def link(self) -> str:
@@ -224,6 +230,7 @@ def read(view: ConnectorView, name: str, host: str) -> Picture:
         reports,
         _values_behind(view, f"{name}__session__"),
         inactive=_inactive_of(view, name, reports),
+        concluded=_values_behind(view, f"{name}__readings__"),
     )
 
 

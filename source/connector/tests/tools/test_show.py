@@ -147,6 +147,16 @@ def test_the_age_is_that_of_the_newest_datagram() -> None:
     assert garage.source == f"told by keba, last heard {moment_in_words(1000)}"
 
 
+def test_what_the_connector_concludes_counts_for_more() -> None:
+    limited_by, topic = "garage__readings__limited_by", "keba/messages/6/value"
+    view = view_of(
+        datapoint_map={"sensor": {**MAP["sensor"], limited_by: topic}},
+        **{"messages/6/value": {"value": "timer", "timestamp": 1000}},
+    )
+    garage = read(view, "garage", "192.0.2.1")
+    assert garage.readings["limited_by"] == "timer"
+
+
 def test_what_is_announced_but_not_active_is_named() -> None:
     # The state is known all the same, the session has none yet.
     assert picture().inactive == [
