@@ -15,7 +15,7 @@ from connector.diagnosis.causes import CAUSES, Code, Severity
 from connector.tools.figures import age_in_words
 from connector.tools.overview import Summary
 from connector.tools.station_rows import Row
-from connector.tools.terminal import printable
+from connector.tools.terminal import SEVERITY_STYLES, printable
 
 MISSING = "–"
 GAP = "  "
@@ -26,12 +26,6 @@ DETAIL_LINES = 6
 
 LEAST_HEIGHT_WITH_DETAILS = 20
 
-SEVERITY_STYLES = {
-    Severity.FINE: "dim",
-    Severity.NOTE: "yellow",
-    Severity.WARNING: "bold yellow",
-    Severity.ERROR: "bold red",
-}
 STATE_STYLES = {
     "charging": "green",
     "error": "bold red",
@@ -306,7 +300,7 @@ def screen_of(
     for number, summary in enumerate(shown, first):
         for line in table.lines_of(summary, scene):
             if number == place:
-                line.pad_right(width - len(line))
+                line.pad_right(width - line.cell_len)
                 line.stylize("reverse")
             lines.append(line)
     details = (

@@ -30,11 +30,15 @@ TABLE_WIDTH = 1000
 """Columns of tables there: no line shall break."""
 
 
+SEVERITY_STYLES = {
+    Severity.FINE: "green",
+    Severity.NOTE: "cyan",
+    Severity.WARNING: "bold yellow",
+    Severity.ERROR: "bold red",
+}
 MARKS = {
-    Severity.FINE: Text("✓", "green"),
-    Severity.NOTE: Text("·", "cyan"),
-    Severity.WARNING: Text("!", "bold yellow"),
-    Severity.ERROR: Text("✗", "bold red"),
+    severity: Text(mark, SEVERITY_STYLES[severity])
+    for severity, mark in zip(Severity, "✓·!✗", strict=True)
 }
 """Of what is found, by how much it matters."""
 
