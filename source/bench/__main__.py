@@ -23,28 +23,35 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from bench import experiments, report
-from bench.checkout import NoVersionError, other_main
 from bench.fleet import MOST_STATIONS
 from bench.limits import Limits, NoLimitsError
+from bench.programs import (
+    OURS,
+    NoVersionError,
+    Program,
+    other_version,
+    published,
+    version_of,
+)
 from bench.stack import POLL_S, Stack, learn_sensors
 from connector.main import __version__
 from simulator.arguments import whole_number
 from testbed import own_network
-from testbed.connector_process import MAIN
 from testbed.machine import machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 FLEETS = (1, 10, 100, 1000)
 ROUNDS = 6
 COMMANDS = 400
-PUSHES_PER_S = (10.0, 100.0, 1000.0)
+PUSHES_PER_S = 100.0
 PUSH_FOR_S = 10.0
-BUILDING_FOR_S = 90.0
 LIMITED_ROUNDS = 2
 PAIRS = 3
 """How often two versions are measured, in turn."""
+
+PUBLISHED_STATIONS = 10
 
 EXIT_MISSED = 1
 EXIT_USAGE = 2
@@ -52,7 +59,7 @@ EXIT_INTERRUPTED = 130
 
 RESULTS = "benchmarks.json"
 PAGE = "benchmarks.md"
-PICTURE = "benchmarks.png"
+PUBLISHED_ENVIRONMENT = "published-environment"
 
 console = Console()
 
@@ -60,6 +67,14 @@ console = Console()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; return an exit code."""
     options = read_options(arguments)
+    try:
+        # Before the network is our own: packages may have to be fetched.
+        theirs = options.published and published(
+            options.published, options.out / PUBLISHED_ENVIRONMENT
+        )
+    except NoVersionError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return EXIT_USAGE
     own_network.enter("bench", sys.argv[1:])
     # A shell in the background has switched Ctrl-C off.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -71,9 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with (
             nullcontext()
             if options.against is None
-            else other_main(options.against)
+            else other_version(options.against)
         ) as other:
-            results = _measure(options, other)
+            results = _measure(options, other, theirs)
         return _write(options, results)
     except (NoLimitsError, NoVersionError) as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -86,22 +101,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _write(options: argparse.Namespace, results: dict[str, Any]) -> int:
     (options.out / RESULTS).write_text(json.dumps(results, indent=1), "utf-8")
     (options.out / PAGE).write_text(report.markdown(results), "utf-8")
-    report.draw(results, options.out / PICTURE)
     if results["pairs"]:
         console.print(report.table_of_pairs(results))
     console.print(report.table_of_goals(results))
-    console.print(f"{options.out / PAGE}, {RESULTS}, {PICTURE}")
+    console.print(f"{options.out / PAGE}, {RESULTS}")
     return EXIT_MISSED if report.missed(results) else 0
 
 
-def _measure(options: argparse.Namespace, other: Path | None) -> dict[str, Any]:
+def _measure(
+    options: argparse.Namespace,
+    other: Program | None,
+    theirs: Program | None,
+) -> dict[str, Any]:
     results: dict[str, Any] = {
         "version": __version__,
         "against": options.against,
         "day": time.strftime("%Y-%m-%d"),
         "machine": machine(),
         "pairs": [],
-        "pushes": [],
     }
     sensors = learn_sensors()
     if other is not None:
@@ -115,9 +132,12 @@ def _measure(options: argparse.Namespace, other: Path | None) -> dict[str, Any]:
         runs: list[list[dict[str, Any]]] = []
         for _ in range(1 if other is None else PAIRS):
             runs.append([])
-            for main in filter(None, (MAIN, other)):
-                _tell(what if main == MAIN else f"{what}, {options.against}")
-                stack = Stack(stations, sensors=sensors, main=main, **others)
+            for program in filter(None, (OURS, other)):
+                is_ours = program == OURS
+                _tell(what if is_ours else f"{what}, {options.against}")
+                stack = Stack(
+                    stations, sensors=sensors, program=program, **others
+                )
                 figures = experiments.measure_rounds(stack, rounds)
                 runs[-1].append(_told(figures))
         if other is not None:
@@ -133,57 +153,53 @@ def _measure(options: argparse.Namespace, other: Path | None) -> dict[str, Any]:
             "100 stations at 0.1 CPU, each 30 s",
             100,
             LIMITED_ROUNDS,
-            poll_s=experiments.BUILDING_POLL_S,
+            poll_s=experiments.DEFAULT_POLL_S,
             has_limits=True,
         )
+    if theirs is not None:
+        results["published"] = _measure_published(
+            theirs, sensors, options.rounds
+        )
     if not options.only_fleets:
-        _measure_others(results, sensors, options.rounds)
+        _measure_others(results, sensors)
     return results
 
 
-def _measure_others(
-    results: dict[str, Any], sensors: Sequence[str], rounds: int
-) -> None:
-    """Measure what is no comparison of fleets."""
+def _measure_published(
+    theirs: Program, sensors: Sequence[str], rounds: int
+) -> dict[str, Any]:
+    """Measure the published connector after ours, with what both publish."""
+    in_both = [one for one in sensors if one.startswith("report ")]
 
-    def with_dead(stations: int, dead: int, rounds: int) -> dict[str, Any]:
-        stack = Stack(stations, dead=dead, sensors=sensors)
-        return experiments.measure_rounds(stack, rounds)
+    def measure(what: str, program: Program) -> dict[str, Any]:
+        _tell(f"{PUBLISHED_STATIONS} stations, {what}")
+        stack = Stack(PUBLISHED_STATIONS, sensors=in_both, program=program)
+        return _told(experiments.measure_rounds(stack, rounds))
 
-    steps: dict[str, tuple[str, Callable[[], Any]]] = {
-        "dead": (
-            "100 stations, 30 of them dead",
-            lambda: with_dead(100, 30, rounds),
-        ),
-        "start": (
-            "start with 50 stations, 10 of them dead",
-            lambda: with_dead(50, 10, 1),
-        ),
-        "commands_idle": (
-            f"{COMMANDS} commands on an idle line",
-            lambda: experiments.measure_commands(
-                100, COMMANDS, sensors, poll_s=experiments.SLOW_POLL_S
-            ),
-        ),
-        "commands_polling": (
-            f"{4 * COMMANDS} commands, 100 stations being polled",
-            lambda: experiments.measure_commands(
-                100, 4 * COMMANDS, sensors, poll_s=POLL_S
-            ),
-        ),
-        "building": (
-            f"ten stations at 30 s, for {BUILDING_FOR_S:g} s",
-            lambda: experiments.measure_building(10, BUILDING_FOR_S, sensors),
-        ),
+    version = version_of(theirs)
+    return {
+        "version": version,
+        "ours": measure("values of reports alone", OURS),
+        "theirs": measure(f"the published connector {version}", theirs),
     }
-    for name, (what, measure) in steps.items():
-        _tell(what)
-        results[name] = _told(measure())
-    for per_s in PUSHES_PER_S:
-        _tell(f"{per_s:g} pushes a second")
-        results["pushes"].append(
-            _told(experiments.measure_pushes(100, per_s, PUSH_FOR_S, sensors))
+
+
+def _measure_others(results: dict[str, Any], sensors: Sequence[str]) -> None:
+    """Measure what is no comparison of fleets."""
+    _tell(f"{COMMANDS} commands on an idle line")
+    results["commands_idle"] = _told(
+        experiments.measure_commands(
+            100, COMMANDS, sensors, poll_s=experiments.SLOW_POLL_S
         )
+    )
+    _tell(f"{4 * COMMANDS} commands, 100 stations being polled")
+    results["commands_polling"] = _told(
+        experiments.measure_commands(100, 4 * COMMANDS, sensors, poll_s=POLL_S)
+    )
+    _tell(f"{PUSHES_PER_S:g} pushes a second")
+    results["pushes"] = _told(
+        experiments.measure_pushes(100, PUSHES_PER_S, PUSH_FOR_S, sensors)
+    )
 
 
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -208,7 +224,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--only-fleets",
         action="store_true",
-        help="leave out commands, pushes and the building",
+        help="leave out commands and pushes",
     )
     parser.add_argument(
         "--limits",
@@ -221,11 +237,18 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="measure the fleets of another version as well, in turn",
     )
     parser.add_argument(
+        "--published",
+        type=Path,
+        metavar="FOLDER",
+        help="measure the published connector as well, from a checkout of "
+        "BEMCom",
+    )
+    parser.add_argument(
         "--out",
         type=Path,
         default=Path("build/bench"),
         metavar="FOLDER",
-        help="where table, picture and results go (default build/bench)",
+        help="where table and results go (default build/bench)",
     )
     options = parser.parse_args(arguments)
     try:

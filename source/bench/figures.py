@@ -55,20 +55,16 @@ class Key(NamedTuple):
 class Spread(NamedTuple):
     """How numbers spread."""
 
-    number: int
-    mean: float
     p50: float
     p95: float
     p99: float
-    worst: float
 
 
 class Values(NamedTuple):
-    """How many values were due, came as they should, and came too often."""
+    """How many values were due, and how many came as they should."""
 
     due: int
     came: int
-    doubled: int
 
 
 class Round(NamedTuple):
@@ -93,19 +89,12 @@ def spread(numbers: Iterable[float]) -> Spread:
     """Summarise numbers; without any, all figures are NaN."""
     ranked = sorted(numbers)
     if not ranked:
-        return Spread(0, math.nan, math.nan, math.nan, math.nan, math.nan)
+        return Spread(math.nan, math.nan, math.nan)
     if len(ranked) == 1:
         # It has no quantiles before Python 3.13.
-        return Spread(1, ranked[0], ranked[0], ranked[0], ranked[0], ranked[0])
+        return Spread(ranked[0], ranked[0], ranked[0])
     percents = statistics.quantiles(ranked, n=100, method="inclusive")
-    return Spread(
-        len(ranked),
-        statistics.fmean(ranked),
-        percents[49],
-        percents[94],
-        percents[98],
-        ranked[-1],
-    )
+    return Spread(percents[49], percents[94], percents[98])
 
 
 def station_rounds(
@@ -125,6 +114,17 @@ def station_rounds(
         elif what == "end" and station in begun:
             rounds[station].append(Round(begun.pop(station), at))
     return rounds
+
+
+def first_round_of_all(heard: Sequence[Heard], said: Sequence[Said]) -> float:
+    """Return the time from the first request to the last station's last answer.
+
+    Later rounds do not tell: some clients spread them over the interval.
+    """
+    first = [rounds[0] for rounds in station_rounds(heard, said).values()]
+    return max((one.ended_at for one in first), default=math.nan) - min(
+        (one.begun_at for one in first), default=math.nan
+    )
 
 
 def missing_polls(
@@ -157,34 +157,9 @@ def of_whole_rounds(
     """Leave out answers of polls that a measurement has cut in two."""
     return [
         one
-        for one in _since_first_round(said, rounds)
-        if one.at <= rounds[one.station][-1].ended_at
-    ]
-
-
-def without_earlier(
-    said: Iterable[Said],
-    arrivals: Iterable[Arrival],
-    keys: Mapping[str, Key],
-    rounds: Mapping[int, Sequence[Round]],
-) -> tuple[list[Said], list[Arrival]]:
-    """Leave out what belongs to polls from before the measurement."""
-    return _since_first_round(said, rounds), [
-        one
-        for one in arrivals
-        if (key := keys.get(one.topic)) is not None
-        and key.station in rounds
-        and one.at >= rounds[key.station][0].begun_at
-    ]
-
-
-def _since_first_round(
-    said: Iterable[Said], rounds: Mapping[int, Sequence[Round]]
-) -> list[Said]:
-    return [
-        one
         for one in said
-        if one.station in rounds and one.at >= rounds[one.station][0].begun_at
+        if (polls := rounds.get(one.station))
+        and polls[0].begun_at <= one.at <= polls[-1].ended_at
     ]
 
 
@@ -226,16 +201,13 @@ def group_values(
 def find_groups(
     said: Iterable[Said], groups: Groups
 ) -> list[tuple[Said, Group]]:
-    """Pair each answer and push with the values that it brought."""
+    """Pair each answer with the values that it brought."""
     found: dict[tuple[int, int, object], Group] = {}
     for (station, _), group in groups.items():
         for report in REPORTS:
             sec = group.values.get(f"report {report}__Sec")
             if sec is not None:
                 found[station, report, sec] = group
-        if not any(f"report {n}__Sec" in group.values for n in REPORTS):
-            energy = group.values.get("report 3__E pres")
-            found[station, 0, energy] = group
     return [
         (one, found[place])
         for one in said
@@ -244,51 +216,24 @@ def find_groups(
 
 
 def count_values(
-    said: Sequence[Said],
-    groups: Groups,
-    arrivals: Iterable[Arrival],
-    keys: Mapping[str, Key],
-    whole: Sequence[Said] | None = None,
+    said: Sequence[Said], groups: Groups, keys: Mapping[str, Key]
 ) -> Values:
     """Tell how many values of reports and readings were due, and how many came.
 
     Those of the connection are not counted: not each poll brings them.
-
-    Parameters
-    ----------
-    said
-        Answers.
-    groups
-        What they brought.
-    arrivals
-        The messages from the broker, to find values that came twice.
-    whole
-        Those of the answers whose values must have come; None for all.
     """
-    whole = said if whole is None else whole
-    said_often, due = _brought_by(said, keys), _brought_by(whole, keys)
+    answers = Counter((one.station, one.report) for one in said)
+    due = sum(
+        answers[key.station, report]
+        for key in keys.values()
+        for report in _reports_of(key.name)
+    )
     came = sum(
         one.report in _reports_of(name)
-        for one, group in find_groups(whole, groups)
+        for one, group in find_groups(said, groups)
         for name in group.values
     )
-    often = Counter(keys.get(arrival.topic) for arrival in arrivals)
-    doubled = sum(
-        max(0, often[key] - number) for key, number in said_often.items()
-    )
-    return Values(sum(due.values()), came, doubled)
-
-
-def _brought_by(
-    said: Iterable[Said], keys: Mapping[str, Key]
-) -> dict[Key, int]:
-    """Tell how often each datapoint is due after these answers."""
-    answers = Counter((one.station, one.report) for one in said)
-    return {
-        key: sum(answers[key.station, report] for report in reports)
-        for key in keys.values()
-        if (reports := _reports_of(key.name))
-    }
+    return Values(due, came)
 
 
 def command_latencies(

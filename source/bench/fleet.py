@@ -74,13 +74,17 @@ class BareFleet(Worker):
     Parameters
     ----------
     addresses
-        Where they listen, each on KEBA's port.
+        Where they listen.
+    port
+        On which port; they speak to KEBA's.
     client
         The address that pushes go to.
     """
 
-    def __init__(self, addresses: Sequence[str], client: str) -> None:
-        super().__init__(_serve, tuple(addresses), client)
+    def __init__(
+        self, addresses: Sequence[str], port: int, client: str
+    ) -> None:
+        super().__init__(_serve, tuple(addresses), port, client)
 
     def push(self, per_s: float, seconds: float) -> None:
         """Let the stations push in turn; return at once."""
@@ -92,12 +96,14 @@ class BareFleet(Worker):
         return traffic
 
 
-def _serve(line: Connection, addresses: Sequence[str], client: str) -> None:
+def _serve(
+    line: Connection, addresses: Sequence[str], port: int, client: str
+) -> None:
     """Run the fleet: the body of its process."""
     _allow_files(len(addresses) + SPARE_FILES)
     texts = _recorded_texts()
     stations = [
-        _BareStation(index, address, client, texts)
+        _BareStation(index, (address, port), client, texts)
         for index, address in enumerate(addresses)
     ]
     pushes: list[tuple[float, int]] = []
@@ -141,14 +147,14 @@ class _BareStation:
     def __init__(
         self,
         index: int,
-        address: str,
+        address: tuple[str, int],
         client: str,
         texts: Mapping[int, tuple[bytes, bytes]],
     ) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         stamp_arrivals(self.socket)
-        self.socket.bind((address, KEBA_PORT))
+        self.socket.bind(address)
         self._index = index
         self._client = (client, KEBA_PORT)
         serial = b"%d" % (20_000_000 + index)

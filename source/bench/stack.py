@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,9 +13,10 @@ import psutil
 from bench.figures import Key, PauseWatch
 from bench.fleet import BareFleet
 from bench.limits import Limits
+from bench.programs import OURS, NoVersionError
 from bench.recorder import Recorder, cpu_clock
 from testbed.bemcom_api import BemcomApi
-from testbed.connector_process import MAIN, NAME, ConnectorProcess
+from testbed.connector_process import NAME, ConnectorProcess
 from testbed.mosquitto import Mosquitto
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from bench.fleet import Traffic
-
-OUR_SOCKETS = re.compile(r"..00007F:1BB2")
-"""Port 7090 of 127.0.0.x, as ``/proc/net/udp`` writes it: the connector's."""
+    from bench.programs import Program
 
 POLL_S = 5.0
 
@@ -41,31 +39,27 @@ class Stack:
     ----------
     stations
         How many there are.
-    dead
-        How many of them are not there; the last ones.
     poll_s
         Between two polls of a station.
     sensors, actuators
         Names of the datapoints that are selected of each station.
     has_limits
         Whether the connector has no more than `Limits` allow.
-    main
-        The connector's program, perhaps another version's.
+    program
+        The connector, perhaps another one than ours.
     """
 
     def __init__(
         self,
         stations: int,
         *,
-        dead: int = 0,
         poll_s: float = POLL_S,
         sensors: Sequence[str] = (),
         actuators: Sequence[str] = (),
         has_limits: bool = False,
-        main: Path = MAIN,
+        program: Program = OURS,
     ) -> None:
         self.stations = stations
-        self.alive = stations - dead
         self.poll_s = poll_s
         self.sensors = sensors
         self.keys: dict[str, Key] = {}
@@ -73,7 +67,7 @@ class Stack:
         self.started_at = 0.0
         self._actuators = actuators
         self._has_limits = has_limits
-        self._main = main
+        self._program = program
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -87,7 +81,9 @@ class Stack:
             )
             self.fleet = stack.enter_context(
                 BareFleet(
-                    [_address(one) for one in range(self.alive)], "127.0.0.1"
+                    [_address(one) for one in range(self.stations)],
+                    self._program.station_port,
+                    "127.0.0.1",
                 )
             )
             self.recorder = stack.enter_context(
@@ -109,8 +105,10 @@ class Stack:
                     self.broker.port,
                     {_name(one): _address(one) for one in range(self.stations)},
                     within=within,
-                    main=self._main,
+                    main=self._program.main,
+                    python=self._program.python,
                     POLL_SECONDS=str(self.poll_s),
+                    **self._program.settings,
                 )
             )
             self._pid = self.connector.process.pid
@@ -126,9 +124,14 @@ class Stack:
         trace: TracebackType | None,
     ) -> None:
         with self._stack:
-            if kind is None and not self.connector.is_running():
-                output = self.connector.output[-OUTPUT_SHOWN:]
-                raise RuntimeError(f"it ended: {output}")
+            if (
+                kind is not KeyboardInterrupt
+                and not self.connector.is_running()
+            ):
+                raise NoVersionError(
+                    f"{self._program.main} ended while it was measured: "
+                    f"{self.connector.output[-OUTPUT_SHOWN:]}"
+                )
 
     def write(self, station: int, actuator: str, value: object) -> float:
         """Write an actuator; return when, in Unix seconds."""
@@ -151,12 +154,6 @@ class Stack:
         """Return what the connector holds in memory."""
         return float(psutil.Process(self._pid).memory_info().rss) / 2**20
 
-    def dropped_datagrams(self) -> int:
-        """Return how many datagrams the kernel dropped at its socket."""
-        table = Path("/proc/net/udp").read_text("ascii").splitlines()[1:]
-        rows = [row.split() for row in table]
-        return sum(int(row[-1]) for row in rows if OUR_SOCKETS.match(row[1]))
-
     def _select(self) -> None:
         """Mark the wanted datapoints of all stations as active."""
         sensors = {
@@ -177,9 +174,9 @@ OF_A_WHOLE_ROUND = ("readings__power", "connection__last_seen")
 """Every version has them once a round is over."""
 
 
-def learn_sensors(main: Path = MAIN) -> list[str]:
+def learn_sensors(program: Program = OURS) -> list[str]:
     """Ask a connector with one station which values it has."""
-    with Stack(1, main=main) as stack:
+    with Stack(1, program=program) as stack:
         topic = f"{NAME}/available_datapoints"
         message = stack.broker.observe(topic).wait_for(
             topic,

@@ -31,6 +31,8 @@ class ConnectorProcess:
         A command that starts it, as ``unshare`` does.
     main
         The program, perhaps another version's.
+    python
+        What runs it.
     """
 
     def __init__(
@@ -42,11 +44,12 @@ class ConnectorProcess:
         bind: str = "127.0.0.1",
         within: Sequence[str] = (),
         main: str | Path = MAIN,
+        python: str | Path = sys.executable,
         **settings: str,
     ) -> None:
         self._output = folder / "connector.log"
         self._folder = folder
-        self._command = [*within, sys.executable, str(main)]
+        self._command = [*within, str(python), str(main)]
         self._environment = {
             "PATH": os.environ["PATH"],
             "CONNECTOR_NAME": NAME,
