@@ -114,8 +114,9 @@ def published(checkout: Path, environment: Path) -> Program:
     python = environment.resolve() / "bin" / "python"
     if not python.exists():
         venv.create(environment, with_pip=True)
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
     installed = subprocess.run(  # noqa: S603 - no argument of a user
-        [python, "-m", "pip", "install", "--quiet", *PUBLISHED_NEEDS],
+        [*pip, "install", "--quiet", *PUBLISHED_NEEDS],
         capture_output=True,
         check=False,
     )

@@ -26,8 +26,7 @@ COMPARED: tuple[tuple[str, str, Callable[[Mapping[str, Any]], float]], ...] = (
 )
 """What two versions are compared by: name, unit, where it is."""
 
-_PAGE = Path(__file__).with_name("page.md")
-_PUBLISHED = Path(__file__).with_name("published.md")
+_HERE = Path(__file__).parent
 
 
 def missed(results: Mapping[str, Any]) -> list[Goal]:
@@ -51,22 +50,32 @@ def table_of_goals(results: Mapping[str, Any]) -> Table:
 
 def markdown(results: Mapping[str, Any]) -> str:
     """Return ``docs/benchmarks.md``."""
-    machine = results["machine"]
-    page = _PAGE.read_text("utf-8")
-    return page.format(
-        **machine,
+    return _part(
+        "page.md",
+        **results["machine"],
         version=results["version"],
         day=results["day"],
         goals=_rows(_goal_rows(results)),
         fleets=_rows(_fleet_rows(results)),
         pushes=_rows(_push_rows(results)),
         commands=_rows(_command_rows(results)),
-        pairs=_rows(_pair_rows(results)),
-        against=results["against"] or "another version",
         limit=f"{LIMIT_S:g}",
         values=results["fleets"][-1]["datapoints"],
+        against=_against(results),
         published=_published(results),
     )
+
+
+def _part(name: str, **fields: object) -> str:
+    return (_HERE / name).read_text("utf-8").format(**fields)
+
+
+def _against(results: Mapping[str, Any]) -> str:
+    """Return the page's part about another version, if any."""
+    if not results["pairs"]:
+        return ""
+    pairs = _rows(_pair_rows(results))
+    return _part("against.md", against=results["against"], pairs=pairs)
 
 
 def _published(results: Mapping[str, Any]) -> str:
@@ -78,7 +87,8 @@ def _published(results: Mapping[str, Any]) -> str:
         ("this one", found["ours"]),
         (f"published {found['version']}", found["theirs"]),
     )
-    return _PUBLISHED.read_text("utf-8").format(
+    return _part(
+        "published.md",
         stations=found["ours"]["stations"],
         values=found["ours"]["datapoints"],
         rows=_rows(_published_row(*row) for row in rows),

@@ -193,3 +193,11 @@ def test_the_published_connector_has_a_row_where_it_was_measured(
     assert "| this one | 0.25 | 1.0 / 2.0 / 3.0 | 6600 of 6600 |" in page
     assert "| published 0.5.0 | 2.93 | 1.0 / 2.0 / 3.0 | 2 of 6600 |" in page
     assert report.missed(results) == []
+
+
+def test_without_another_version_there_is_no_part_about_it(
+    results: dict[str, Any],
+) -> None:
+    assert "## Beside v1" in report.markdown(results)
+    results["pairs"] = []
+    assert "## Beside" not in report.markdown(results)
