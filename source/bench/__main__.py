@@ -29,6 +29,7 @@ from bench.programs import (
     OURS,
     NoVersionError,
     Program,
+    origin_of,
     other_version,
     published,
     version_of,
@@ -157,9 +158,10 @@ def _measure(
             has_limits=True,
         )
     if theirs is not None:
-        results["published"] = _measure_published(
-            theirs, sensors, options.rounds
-        )
+        results["published"] = {
+            "origin": origin_of(options.published),
+            **_measure_published(theirs, sensors, options.rounds),
+        }
     if not options.only_fleets:
         _measure_others(results, sensors)
     return results

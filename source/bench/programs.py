@@ -146,3 +146,15 @@ def version_of(program: Program) -> str:
     text = program.main.read_text("utf-8")
     found = re.search(r"""^__version__ *= *["'](.+)["']""", text, re.MULTILINE)
     return found[1] if found else "without a number"
+
+
+def origin_of(checkout: Path) -> str:
+    """Tell where the published connector came from, as far as git knows."""
+    told = subprocess.run(  # noqa: S603 - an argument, no shell
+        ["git", "-C", checkout, "describe", "--always", "--dirty"],  # noqa: S607
+        capture_output=True,
+        check=False,
+    )
+    if told.returncode != 0:
+        return "a folder whose commit git does not know, perhaps a changed copy"
+    return f"BEMCom's commit {told.stdout.decode().strip()}"

@@ -91,6 +91,7 @@ def _published(results: Mapping[str, Any]) -> str:
         "published.md",
         stations=found["ours"]["stations"],
         values=found["ours"]["datapoints"],
+        origin=found["origin"],
         rows=_rows(_published_row(*row) for row in rows),
     )
 

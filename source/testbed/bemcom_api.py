@@ -92,6 +92,9 @@ class BemcomApi:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        # paho's thread may have ended before it came to that.
+        if (sock := self._client.socket()) is not None:
+            sock.close()
 
     def __enter__(self) -> Self:
         return self

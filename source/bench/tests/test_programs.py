@@ -34,6 +34,11 @@ def test_a_folder_without_the_published_connector_is_told(
         programs.published(tmp_path, tmp_path / "environment")
 
 
+@pytest.mark.io
+def test_a_folder_outside_of_git_is_not_called_bemcoms(tmp_path: Path) -> None:
+    assert "git does not know" in programs.origin_of(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "version"),
     [

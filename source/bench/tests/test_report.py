@@ -186,10 +186,12 @@ def test_the_published_connector_has_a_row_where_it_was_measured(
     theirs = a_fleet(10) | {"first_round_s": 2.93, "values_received": 2}
     results["published"] = {
         "version": "0.5.0",
+        "origin": "BEMCom's commit ad998a3",
         "ours": a_fleet(10),
         "theirs": theirs,
     }
     page = report.markdown(results)
+    assert "comes from BEMCom's commit ad998a3" in page
     assert "| this one | 0.25 | 1.0 / 2.0 / 3.0 | 6600 of 6600 |" in page
     assert "| published 0.5.0 | 2.93 | 1.0 / 2.0 / 3.0 | 2 of 6600 |" in page
     assert report.missed(results) == []
