@@ -58,7 +58,8 @@ def _run(seconds: float) -> int:
                 Simulator(ADDRESSES, scenario=SCENARIOS, speed=SPEED)
             )
         except OSError as error:
-            print(f"The demo cannot start: {error}", file=sys.stderr)
+            told = error.strerror or error
+            print(f"The demo cannot start: {told}", file=sys.stderr)
             return 1
         # An empty folder: no `.env` has a say in the demo.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

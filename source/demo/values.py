@@ -26,7 +26,8 @@ STATIONS = ("garage", "yard")
 
 FIRST_VALUES_S = 15.0
 LIVE_EVERY_S = 0.5
-LINES_EVERY_S = 2.0
+LINES_EVERY_S = float(os.environ.get("DEMO_LINES_SECONDS") or 2)
+"""Tests have less patience than people."""
 LEAST_LOG_LINES = 4
 OLD_AFTER_S = 25.0
 """Two polls, as the demo has them, and a bit."""

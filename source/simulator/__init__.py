@@ -25,6 +25,9 @@ from simulator.station import SimulatedStation
 from simulator.vehicle import Vehicle
 from simulator.wire import Address, Outgoing
 
+__version__ = "1.2.0"
+"""The connector's, which a test compares: they are released together."""
+
 # Who uses the package as a library decides what is logged.
 logging.getLogger("simulator").addHandler(logging.NullHandler())
 

@@ -22,6 +22,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from simulator import __version__
 from simulator.arguments import (
     LARGEST_SPEED,
     SMALLEST_SPEED,
@@ -90,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             violations = len(simulator.violations)
             heard = len(simulator.requests)
     except (OSError, ValueError) as mistake:
-        sys.stderr.write(f"simulator: {mistake}\n")
+        text = getattr(mistake, "strerror", None) or str(mistake)
+        sys.stderr.write(f"simulator: {text}\n")
         return 1
     _tell(f"{heard} datagrams heard")
     if options.strict:
@@ -279,6 +281,9 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         description="Simulated KEBA charging stations.",
         epilog=_epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"simulator {__version__}"
     )
     parser.add_argument(
         "--station",

@@ -6,6 +6,7 @@ alone touches stations and sockets; others hand it actions.
 
 from __future__ import annotations
 
+import errno
 import heapq
 import itertools
 import logging
@@ -240,7 +241,12 @@ class Server:
             sock.bind((address, port))
         except OSError as error:
             raise OSError(
-                error.errno, f"{error.strerror}: {address}:{port}"
+                error.errno,
+                f"UDP port {port} of {address} is used by another program; "
+                "end that one (a simulator, the demo, the connector?) or take "
+                "another address"
+                if error.errno == errno.EADDRINUSE
+                else f"{error.strerror}: {address}:{port}",
             ) from error
         # Only now: a second simulator is still refused, but a client that
         # listens on all addresses and shares its port may come afterwards.

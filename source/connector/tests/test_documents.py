@@ -52,15 +52,20 @@ def test_the_changelog_begins_with_this_version() -> None:
     assert versions[0] == __version__
 
 
-def test_the_charts_values_and_compose_name_this_version() -> None:
+def test_the_chart_compose_and_the_simulator_name_this_version() -> None:
     tags = re.findall(
         r'tag: "(.+)"', (ROOT / "docs/helm/values.yaml").read_text()
     )
     compose = (ROOT / "docker-compose.yml").read_text("utf-8")
-    ours = re.findall(r"bemcom/keba-p30-connector\S*?:(\S+)", compose)
+    simulator = ROOT / "source" / "simulator"
+    readme = (simulator / "README.md").read_text("utf-8")
+    ours = re.findall(r"bemcom/keba-p30-connector\S*?:(\S+)", compose + readme)
 
     assert tags == [__version__] * 2
     assert {*ours} == {__version__}
+    # It imports nothing of the connector, and has an image without it.
+    own = (simulator / "__init__.py").read_text("utf-8")
+    assert f'__version__ = "{__version__}"\n' in own
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -6,7 +6,7 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -24,6 +24,7 @@ from connector.tools.connector_view import (
 )
 from connector.tools.figures import now_ms
 from connector.tools.problems import Problem
+from connector.tools.stations import PortTaken
 from connector.tools.tool_settings import ToolSettings
 from pyconnector_template.mqtt.greeting import (
     Trouble,
@@ -50,7 +51,8 @@ RECONNECT_S = 1
 _BROKER_ADVICE = (
     "See that the broker runs, and that MQTT_BROKER_HOST and "
     "MQTT_BROKER_PORT are right; inside a container localhost is the "
-    "container itself."
+    "container itself, and outside nobody knows names of services such as "
+    "`broker`."
 )
 
 LATE_S = 2.0
@@ -299,3 +301,27 @@ def _code_of(error: OSError | ValueError) -> str:
             return "broker_silent"
         case _:
             return "broker_unreachable"
+
+
+@contextlib.contextmanager
+def instead_of_port(
+    settings: ToolSettings,
+    taken: PortTaken,
+    on_raw: Callable[[RawTexts], object] | None = None,
+) -> Iterator[BrokerClient]:
+    """Turn to the running connector, since another program has the port.
+
+    Raises
+    ------
+    PortTaken
+        If no broker is set, or it cannot be reached.
+    """
+    if not settings.mqtt_broker_host:
+        raise taken
+    with contextlib.ExitStack() as stack:
+        try:
+            client = BrokerClient(settings, on_raw=on_raw)
+            stack.enter_context(client)
+        except Problem as problem:
+            raise taken.and_not_told(problem) from None
+        yield client

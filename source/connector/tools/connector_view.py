@@ -13,8 +13,10 @@ from connector.bemcom.keys import split_key
 from connector.tools.figures import is_moment, is_number
 
 HEARTBEATS_KEPT = 5
-"""Of two connectors at least each second one comes early; older ones may tell
-of restarts that were long ago."""
+"""Two of each of two connectors are among them."""
+
+PUNCTUALITY = 0.08
+"""By so much of the pause a heartbeat may miss the moment promised."""
 
 RAW = "raw_message_to_db"
 
@@ -227,15 +229,20 @@ class ConnectorView:
     def is_name_used_twice(self) -> bool:
         """Whether two connectors send heartbeats under this name.
 
-        One connector sends a heartbeat when the last one runs out; one that
-        comes much earlier is somebody else's, or follows a restart.
+        A heartbeat comes when the one before it of the same connector runs
+        out. After a restart nobody keeps the old promise; two connectors keep
+        theirs by turns.
         """
-        early = 0
-        for (sent, promised), (next_sent, _) in zip(
-            self._heartbeats, self._heartbeats[1:], strict=False
-        ):
-            early += next_sent - sent < 0.7 * (promised - sent)
-        return early > 1
+        follower: dict[int, int] = {}
+        for sent, promised in self._heartbeats:
+            for later, _ in self._heartbeats:
+                if abs(later - promised) <= PUNCTUALITY * (promised - sent):
+                    follower.setdefault(sent, later)
+        return any(
+            first < other < later < last
+            for first, later in follower.items()
+            for other, last in follower.items()
+        )
 
     # --- inside ------------------------------------------------------------
 

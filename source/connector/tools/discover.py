@@ -26,7 +26,7 @@ from connector.keba.protocol.dip_switches import UDP_ON, is_on
 from connector.keba.station.events import ReportReceived, UnknownSender
 from connector.settings import Station
 from connector.tools import terminal
-from connector.tools.broker_client import BrokerClient
+from connector.tools.broker_client import instead_of_port
 from connector.tools.connector_view import ConnectorView
 from connector.tools.host import OwnNetwork, is_container, own_networks
 from connector.tools.problems import Problem, UsageProblem
@@ -495,13 +495,12 @@ def _tell_what_connector_knows(
 ) -> NoReturn:
     """Show the stations of the running connector, which has the port."""
     known: list[Discovery] = []
-    if settings.mqtt_broker_host:
-        with BrokerClient(settings) as broker:
-            view = broker.look_for_connector()
-            if view.is_online:
-                known = known_through_connector(
-                    view, settings.keba_p30_charge_stations
-                )
+    with instead_of_port(settings, problem) as broker:
+        view = broker.look_for_connector()
+        if view.is_online:
+            known = known_through_connector(
+                view, settings.keba_p30_charge_stations
+            )
     if known and not as_json:
         _show_discoveries(known)
         _show_count(len(known), "configured, none looked for")

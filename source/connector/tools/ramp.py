@@ -248,12 +248,13 @@ def command(
     settings = tool_settings()
     [(name, target)] = chosen_stations(settings, [station]).items()
     currents = read_steps(steps, target)
-    tell = line_printer(is_aside=True)
+    tell = line_printer(terminal.console(stderr=True))
     amperes = ", ".join(f"{current / 1000:g}" for current in currents)
+    place = terminal.place_in_words(name, target.host)
     tell(
-        f"{name} ({target.host}): limit to {amperes} A in turn, compare what "
-        "is offered with what the vehicle draws, stop, set back what was set "
-        f"before; takes {math.ceil(len(currents) / 2)} to "
+        f"{place}: limit to {amperes} A in turn, compare what is offered with "
+        "what the vehicle draws, stop, set back what was set before; "
+        f"takes {math.ceil(len(currents) / 2)} to "
         f"{len(currents) * 2} minutes"
     )
     require_commands_allowed(settings)

@@ -19,6 +19,7 @@ from connector.tools.ramp_course import (
     Step,
     Verdict,
 )
+from connector.tools.terminal import place_in_words
 
 WIDTH = 80
 """A sheet of paper has as many columns."""
@@ -106,7 +107,7 @@ def _who(record: Mapping[str, Any]) -> Table:
     before = record["limit_before_ma"]
     rows = (
         ("date", record["began"]),
-        ("station", f"{record['station']} ({record['host']})"),
+        ("station", place_in_words(record["station"], record["host"])),
         ("product", record["product"]),
         ("serial", record["serial"]),
         ("firmware", record["firmware"]),

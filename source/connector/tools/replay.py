@@ -55,7 +55,7 @@ def read_messages(lines: Iterable[str], name: str) -> Iterator[StoredMessage]:
     UsageProblem
         If something is neither a raw message nor a capture.
     """
-    for number, entry in _entries(lines):
+    for number, entry in _entries(lines, name):
         message = _message_of(entry, name)
         if message is None:
             raise UsageProblem(
@@ -111,7 +111,7 @@ def write_csv(values: Iterable[Value], out: TextIO) -> None:
         writer.writerow((one.timestamp_ms, one.key, value))
 
 
-def _entries(lines: Iterable[str]) -> Iterator[tuple[int, Any]]:
+def _entries(lines: Iterable[str], name: str) -> Iterator[tuple[int, Any]]:
     """Yield JSON values with the line in which each begins.
 
     Most files have one value in each line, some one over many lines.
@@ -136,7 +136,9 @@ def _entries(lines: Iterable[str]) -> Iterator[tuple[int, Any]]:
         for one in entry if isinstance(entry, list) else [entry]:
             yield begins_at, one
     if buffer.strip():
-        raise UsageProblem(f"line {begins_at}: no JSON object ends here")
+        raise UsageProblem(
+            f"{name}, line {begins_at}: no JSON object ends here"
+        )
 
 
 def _load(text: str) -> Any:
@@ -182,6 +184,7 @@ def command(
     files: Annotated[
         list[typer.FileText],
         typer.Argument(
+            metavar="FILE",
             encoding="utf-8",
             help="Raw messages or captures; - is the standard input.",
         ),

@@ -23,7 +23,7 @@ from connector.keba.station.events import (
 )
 from connector.settings import Station
 from connector.tools import terminal
-from connector.tools.broker_client import LATE_S, BrokerClient
+from connector.tools.broker_client import LATE_S, BrokerClient, instead_of_port
 from connector.tools.connector_view import ConnectorView, Reading
 from connector.tools.problems import (
     EXIT_FINDINGS,
@@ -274,10 +274,8 @@ def way_to(
                 _meet(settings, name, station)
             )
         except PortTaken as problem:
-            if not settings.mqtt_broker_host:
-                raise
+            broker = stack.enter_context(instead_of_port(settings, problem))
             tell(f"{problem.text}: it goes through the running connector")
-            broker = stack.enter_context(BrokerClient(settings))
             way = ThroughConnector(broker, name, word)
         yield way
 
@@ -333,9 +331,9 @@ def command(
     settings = tool_settings()
     [(name, target)] = chosen_stations(settings, [station]).items()
     value, checked = read_command(target, word, arguments or [])
-    tell = line_printer(is_aside=as_json)
-    where = "" if name == target.host else f" ({target.host})"
-    tell(f"{name}{where}: {checked}; {proof_in_words(checked)}")
+    tell = line_printer(terminal.console(stderr=as_json))
+    place = terminal.place_in_words(name, target.host)
+    tell(f"{place}: {checked}; {proof_in_words(checked)}")
     if dry_run:
         tell("nothing is sent: --dry-run")
         if as_json:

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Annotated, Any
 
@@ -39,7 +40,7 @@ from connector.keba.station.events import (
 )
 from connector.settings import Station
 from connector.tools import terminal
-from connector.tools.broker_client import BrokerClient
+from connector.tools.broker_client import BrokerClient, instead_of_port
 from connector.tools.connector_view import ConnectorView, RawTexts
 from connector.tools.examination import Examination, take_content, take_site
 from connector.tools.figures import moment_in_words, now_ms
@@ -327,12 +328,8 @@ def in_units(one: Field | None, value: object) -> str:
 
 def _show(picture: Picture, *, is_raw: bool) -> None:
     screen = terminal.console()
-    where = "" if picture.host == picture.name else f" ({picture.host})"
-    screen.print(
-        Text.assemble(
-            (f"{picture.name}{where}", "bold"), (f" {picture.source}", "dim")
-        )
-    )
+    place = terminal.place_in_words(picture.name, picture.host)
+    screen.print(Text.assemble((place, "bold"), (f" {picture.source}", "dim")))
     screen.print(_table_of_rows(picture))
     for number in POLLED_REPORTS:
         values = picture.reports.get(f"report {number}")
@@ -371,6 +368,9 @@ def _table_of_rows(picture: Picture) -> Table:
 def _rows_of_readings(picture: Picture) -> Iterator[Row]:
     """Say in words what the rows of `doctor` leave to numbers."""
     readings = picture.readings
+    if readings.get("not_charging_reason"):
+        # A limit that nobody draws up to would only distract from it.
+        readings = {**readings, "limited_by": None}
     for check, key in (
         ("limited by", "limited_by"),
         ("charging", "not_charging_reason"),
@@ -405,9 +405,20 @@ def _table_of_session(session: Mapping[str, Value]) -> Table:
     for key, value in session.items():
         if key == "tag" and not str(value).strip("0"):
             continue  # Zeros stand for no card.
-        unit = " kWh" if key == "energy" else ""
-        table.add_row(Text(key.replace("_", " ")), Text(f"{value}{unit}"))
+        words = session_in_words(key, value)
+        table.add_row(Text(key.replace("_", " ")), Text(words))
     return table
+
+
+def session_in_words(key: str, value: Value) -> str:
+    """Return a value of a session with its unit, or as a local time."""
+    if key == "energy":
+        return f"{value} kWh"
+    if key in ("started", "ended") and isinstance(value, str):
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(value)
+            return moment_in_words(int(moment.timestamp() * 1000))
+    return str(value)
 
 
 def _grouped(keys: list[str]) -> str:
@@ -475,12 +486,10 @@ def _look(
         with working(f"asking {station.host}"):
             return ask(settings, name, station)
     except PortTaken as problem:
-        if not settings.mqtt_broker_host:
-            raise
         taken = problem
     texts: dict[str, str] = {}
     note = partial(_note_raw, texts, name)
-    with BrokerClient(settings, on_raw=note if is_raw else None) as broker:
+    with instead_of_port(settings, taken, note if is_raw else None) as broker:
         view = broker.look_for_connector()
         if not view.is_online or view.diagnosis is None:
             raise taken

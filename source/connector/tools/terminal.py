@@ -115,10 +115,16 @@ Tell = Callable[[str], None]
 """What shows a line."""
 
 
-def line_printer(*, is_aside: bool) -> Tell:
-    """Return what shows lines; beside JSON, on the other stream."""
-    screen = console(stderr=is_aside)
-    return lambda line: screen.print(line, markup=False, soft_wrap=True)
+def line_printer(screen: Console) -> Tell:
+    """Return what shows lines of text."""
+    # A terminal would break a line amid a word; in a file it is to stay one.
+    whole = not screen.is_terminal
+    return lambda line: screen.print(line, markup=False, soft_wrap=whole)
+
+
+def place_in_words(name: str, host: str) -> str:
+    """Name a station and its address, which may be one and the same."""
+    return name if name == host else f"{name} ({host})"
 
 
 @contextmanager

@@ -109,9 +109,9 @@ def chosen_stations(
         if not (configured if is_demo else settings.own_stations):
             raise UsageProblem(
                 "no station is configured: set KEBA_P30_CHARGE_STATIONS in "
-                ".env.local or the environment, or name an address such as "
-                "192.168.0.99",
-                "`keba discover` finds stations, and writes the line."
+                ".env.local or the environment",
+                "`keba discover` finds stations, and writes the line; `keba "
+                "doctor 192.168.0.99` needs none."
                 + (
                     " Those of .env are the demo's in `docker compose`."
                     if configured

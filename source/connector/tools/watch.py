@@ -86,7 +86,10 @@ class Presence:
         if view.is_online is None and view.has_map:
             return f"nothing tells yet whether {view.name} is online"
         if not view.is_online:
-            return f"no connector is online as {view.name}; {_OLD}"
+            return (
+                f"no connector is online as {view.name}: start it, or read "
+                f"in its log why it ended; {_OLD}"
+            )
         silent_s = now_s - self._is_due_at
         if silent_s > HEARTBEAT_SLACK_S:
             return (

@@ -45,7 +45,8 @@ def test_the_demo_shows_values_obeys_a_command_and_ends_at_ctrl_c(
         env={
             **os.environ,
             **short_pauses.settings_for(tmp_path),
-            "DEMO_POLL_SECONDS": "2",
+            "DEMO_POLL_SECONDS": "1",
+            "DEMO_LINES_SECONDS": "0.2",
             "PYTHONUNBUFFERED": "1",
         },
         stdout=subprocess.PIPE,

@@ -17,6 +17,7 @@ import pytest
 from connector.tools.host import OwnNetwork
 from end_to_end.tools.calling import HERE, NAME, CommandLine
 from simulator import Simulator
+from testbed import short_pauses
 from testbed.mosquitto import Mosquitto
 
 ADDRESSES = {
@@ -141,7 +142,13 @@ def test_a_host_without_a_network_asks_for_one(
 
 
 def test_a_network_without_stations_is_a_finding(tmp_path: Path) -> None:
-    call = CommandLine(tmp_path).in_a_process("discover", "127.0.3.200/31")
+    command_line = CommandLine(
+        tmp_path,
+        None,
+        KEBA_P30_REPLY_TIMEOUT=REPLY_TIMEOUT_S,
+        **short_pauses.settings_for(tmp_path),
+    )
+    call = command_line.in_a_process("discover", "127.0.3.200/31")
     assert call.exit_code == 1
     assert "0 stations found in 2 addresses" in call.out
     assert "firewall" in call.err
@@ -162,6 +169,27 @@ def test_discovery_says_that_somebody_has_the_port(tmp_path: Path) -> None:
         call = CommandLine(tmp_path)("discover", NETWORK)
     assert call.exit_code == 1
     assert "docker compose stop" in " ".join(call.err.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("show", HERE), ("send", HERE, "ena", "1", "--yes"), ("discover", HERE)],
+)
+def test_a_taken_port_is_told_also_where_no_broker_is_reached(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    command_line = CommandLine(
+        tmp_path, MQTT_BROKER_HOST="127.0.0.1", MQTT_BROKER_PORT=1
+    )
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind((HERE, 7090))
+        call = command_line(*arguments)
+    assert call.exit_code == 1
+    told = " ".join(call.err.split())
+    assert "UDP port 7090 is used by another program" in told
+    assert "cannot be asked either: broker 127.0.0.1:1" in told
+    assert "docker compose stop" in told
+    assert "MQTT_BROKER_HOST" in told
 
 
 # --- watch ------------------------------------------------------------------

@@ -172,12 +172,13 @@ def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["nonsense", '{"a": 1}', "[1, 2]", '{"a": '])
-def test_what_is_no_raw_message_is_named_by_its_line(
+def test_what_is_no_raw_message_is_named_by_its_file_and_line(
     tmp_path: Path, text: str
 ) -> None:
-    call = CommandLine(tmp_path)("replay", "-", stdin=text)
+    (tmp_path / "garage.json").write_text(text)
+    call = CommandLine(tmp_path)("replay", "garage.json")
     assert call.exit_code == 2
-    assert "line 1" in call.err
+    assert "garage, line 1: " in call.err
 
 
 def test_a_missing_file_is_a_mistake_of_the_call(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ REPLY_TIMEOUT_S = 0.3
 @pytest.fixture
 def stations() -> Iterator[Simulator]:
     with Simulator(
-        ADDRESSES, profile=PROFILES, scenario=SCENARIOS
+        ADDRESSES, profile=PROFILES, scenario=SCENARIOS, speed=20.0
     ) as simulator:
         simulator.silence("dead")
         yield simulator

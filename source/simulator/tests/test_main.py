@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator import Simulator, __version__
 from simulator.__main__ import _read_options, main
 from simulator.tell import main as tell
 from simulator.tests.client import PORT, Client
@@ -272,6 +273,23 @@ def test_a_wrong_argument_is_refused_with_the_reason(
         main(arguments)
     assert ended.value.code == 2
     assert reason in capsys.readouterr().err
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"simulator {__version__}\n"
+
+
+def test_an_address_that_is_taken_is_told_with_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Simulator({"garage": GARAGE}, port=PORT):
+        assert main([*ONE, "--port", str(PORT), "--seconds", "1"]) == 1
+    told = capsys.readouterr().err
+    assert f"UDP port {PORT} of {GARAGE} is used by another program" in told
+    assert "another address" in told
 
 
 def test_an_address_of_another_machine_is_refused(

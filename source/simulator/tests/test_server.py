@@ -74,7 +74,7 @@ def test_waiting_ends_in_vain_after_its_time(server: Server) -> None:
 
 
 def test_a_taken_address_is_refused_by_name(server: Server) -> None:
-    with pytest.raises(OSError, match=rf"in use: {GARAGE}:{PORT}"):
+    with pytest.raises(OSError, match=rf"UDP port {PORT} of {GARAGE} is used"):
         Server(list(server._endpoints.values()), port=PORT, broadcast=None)
 
 

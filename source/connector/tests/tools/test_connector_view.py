@@ -126,6 +126,13 @@ def test_one_connector_is_alone_even_when_it_restarts() -> None:
     assert not view_of(*restarted, *again).is_name_used_twice
 
 
+def test_a_broker_and_a_connector_that_restart_are_no_second_connector() -> (
+    None
+):
+    moments = (0, 29, 35, 64, 75, 80, 109, 111, 140)
+    assert not view_of(*map(heartbeat, moments)).is_name_used_twice
+
+
 def test_two_connectors_of_one_name_are_seen() -> None:
     both = [heartbeat(moment) for moment in (0, 12, 29, 41, 58, 70)]
     assert view_of(*both).is_name_used_twice

@@ -1,6 +1,7 @@
 """The values of one station, as people read them."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -9,7 +10,14 @@ from connector.keba.protocol.fields import REPORTS
 from connector.tools.connector_view import ConnectorView
 from connector.tools.figures import moment_in_words
 from connector.tools.problems import Problem
-from connector.tools.show import SESSION, Picture, in_units, read
+from connector.tools.show import (
+    SESSION,
+    Picture,
+    _rows_of_readings,
+    in_units,
+    read,
+    session_in_words,
+)
 
 FIELDS = {one.key: one for fields in REPORTS.values() for one in fields}
 
@@ -75,6 +83,31 @@ def test_a_value_has_its_unit_or_its_word(
 
 def test_a_field_of_tomorrow_is_shown_as_it_is() -> None:
     assert in_units(None, 42) == "42"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("energy", 7.1, "7.1 kWh"),
+        ("started", "2026-11-28T21:54:38Z", "2026-11-28 22:54:38 CET"),
+        ("ended", None, "None"),
+        ("started", "yesterday", "yesterday"),
+        ("reason", "running", "running"),
+    ],
+)
+def test_a_session_is_told_in_local_time(
+    key: str,
+    value: str | float | None,
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        assert session_in_words(key, value) == text
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def view_of(**content: Any) -> ConnectorView:
@@ -168,3 +201,10 @@ def test_what_is_announced_but_not_active_is_named() -> None:
 def test_a_station_that_the_connector_does_not_know_is_a_problem() -> None:
     with pytest.raises(Problem, match="it knows: garage"):
         read(view_of(), "yard", "192.0.2.2")
+
+
+def test_what_does_not_charge_has_a_reason_and_no_limit() -> None:
+    charges, garage = picture(), picture()
+    assert [row.check for row in _rows_of_readings(charges)] == ["limited by"]
+    garage.facts.fields |= {"State": 1, "Plug": 3, "Max curr": 0}
+    assert [row.check for row in _rows_of_readings(garage)] == ["charging"]

@@ -36,6 +36,7 @@ def test_without_own_stations_a_next_step_is_named(
     with pytest.raises(UsageProblem, match="no station") as problem:
         chosen_stations(shipped, [])
     assert "`keba discover`" in problem.value.advice
+    assert "`keba doctor 192.168.0.99` needs none" in problem.value.advice
     assert "are the demo's" in problem.value.advice
 
 

@@ -70,7 +70,7 @@ def test_a_connector_that_says_goodbye_and_comes_back(
     assert presence.trouble(view, 1.0, 0.0) == ""
     take(view, "status", {"status": "offline"})
     assert presence.trouble(view, 2.0, 0.0).startswith(
-        "no connector is online as keba"
+        "no connector is online as keba: start it, or read in its log"
     )
     take(view, "status", {"status": "online"})
     assert presence.trouble(view, 3.0, 0.0) == ""
