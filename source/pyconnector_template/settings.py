@@ -160,6 +160,9 @@ def whole_number(least: int, most: int) -> Reader:
     complaint = f"must be a whole number, {least} to {most}"
 
     def read(value: object) -> int:
+        if isinstance(value, float) and value.is_integer():
+            # As some programs write whole numbers in JSON.
+            value = int(value)
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise ValueError(complaint)
         try:

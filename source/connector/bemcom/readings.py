@@ -14,6 +14,9 @@ from connector.diagnosis.facts import DECISIVE, Fields, Reading, StationFacts
 from connector.keba.protocol.error_codes import error_text
 from connector.keba.protocol.fields import Plug, State
 
+MOST_KEPT = 50
+"""Combinations of fields; a station has as many as reports and pushes."""
+
 _METERED = ("E total", "U1", "U2", "U3", "I1", "I2", "I3", "P")
 
 
@@ -252,6 +255,8 @@ def renewed_readings(
     keys = tuple(new_fields)
     known = facts.readings.get(keys)
     if known is None:
+        if len(facts.readings) >= MOST_KEPT:
+            facts.readings.clear()
         readings = {row.key: row.read(facts) for row in _rows_from(keys)}
         known = facts.readings[keys] = {
             key: value for key, value in readings.items() if value is not None

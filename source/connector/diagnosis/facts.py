@@ -138,7 +138,12 @@ class StationFacts:
             Numbers of the reports to ask for now.
         """
         number = whole_number(fields.get("ID"))
-        news = {key for key, _ in fields.items() - self.fields.items()}
+        known = self.fields
+        news = {
+            key
+            for key, value in fields.items()
+            if key not in known or known[key] != value
+        }
         changed = news & DECISIVE
         # Most reports say the same as the last one.
         if not news <= NO_NEWS:
@@ -182,7 +187,8 @@ class StationFacts:
 
     def note_connection(self, link: LinkFacts, failsafe: FailsafeFacts) -> None:
         """Take how the link is doing, and who feeds the failsafe mode."""
-        if failsafe != self.failsafe:
+        # Nearly always they are the very same, and comparing takes long.
+        if failsafe is not self.failsafe and failsafe != self.failsafe:
             self._judge_anew()
         if self.link.is_silent and not link.is_silent:
             # What still stays out will be told by the next round.

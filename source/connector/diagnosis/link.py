@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+from functools import lru_cache
 
 from connector.diagnosis.causes import Code
 from connector.keba.station.events import LinkFacts
@@ -27,6 +28,7 @@ def link_cause(link: LinkFacts) -> Code:
     return Code.OK
 
 
+@lru_cache(maxsize=100)
 def is_p40(product: str) -> bool:
     """Tell a model that has no UDP interface (home-assistant.io#40308)."""
     return _P40.search(product) is not None

@@ -45,14 +45,14 @@ class SiteFacts:
     def note(self, event: Event, at_ms: int) -> None:
         """Take from an event what it tells beside the fields of reports."""
         match event:
+            case ReportReceived(station=name, request=request):
+                self.station(name).missing.pop(request, None)
             case ConnectionState(station=name, link=link, failsafe=failsafe):
                 self.station(name).note_connection(link, failsafe)
             case AnsweredLate(station=name, late_by_s=late_by_s):
                 self.station(name).note_late_answer(late_by_s)
             case ForeignRequestHeard(station=name, request=request):
                 self.station(name).note_foreign_request(request)
-            case ReportReceived(station=name, request=request):
-                self.station(name).missing.pop(request, None)
             case ReportUnanswered(station=name, request=request):
                 self.station(name).note_missing(request, at_ms)
             case UnknownSender(address=address, request=request) if request:

@@ -55,9 +55,9 @@ answers of a thousand stations would wait a second for the interpreter and the
 broker; within a third of it they would still fill a core (decision 11)."""
 
 SLOT_S = 0.02
-STATIONS_IN_A_SLOT = 25
+STATIONS_IN_A_SLOT = 33
 """So many begin together. Each beginning wakes three threads from their sleep;
-more at once make the last value wait for the others."""
+more at once make the last value wait for the others (decision 13)."""
 
 FIRST_ROUNDS_APART_S = 0.005
 FIRST_ROUNDS_S = 2.0

@@ -45,8 +45,7 @@ class ValuePackets:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[object, bytes]] = {}
-        self._end_length = 0
+        self._kept: tuple[int, dict[str, tuple[object, bytes]]] = 0, {}
 
     def encode(
         self,
@@ -60,11 +59,12 @@ class ValuePackets:
         `on_error`, and left out.
         """
         end = f"{to_json(timestamp)}}}".encode("ascii")
-        if len(end) != self._end_length or len(self._kept) > MAX_TOPICS:
+        # Read and replaced as one: other threads may publish meanwhile.
+        end_length, kept = self._kept
+        if end_length != len(end) or len(kept) > MAX_TOPICS:
             # The length of a packet stands at its begin.
-            self._kept = {}
-            self._end_length = len(end)
-        kept = self._kept
+            kept = {}
+            self._kept = len(end), kept
         pieces: list[bytes] = []
         for topic, value in values:
             before, begin = kept.get(topic, _NOTHING)

@@ -1,5 +1,6 @@
 """Settings are read completely, or all problems are told at once."""
 
+import math
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -286,12 +287,16 @@ def test_a_key_with_a_passphrase_does_not_ask_for_it(tmp_path: Path) -> None:
     assert "MQTT_CERT_FILE" in text
 
 
-@pytest.mark.parametrize("value", [1, "1", 9, " 9 "])
-def test_a_whole_number_may_be_a_text(value: object) -> None:
-    assert whole_number(1, 9)(value) == int(str(value))
+@pytest.mark.parametrize("value", [9, "9", " 9 ", 9.0])
+def test_a_whole_number_may_be_a_text_or_end_with_a_point(
+    value: object,
+) -> None:
+    assert whole_number(1, 9)(value) == 9
 
 
-@pytest.mark.parametrize("value", [0, 10, "10", "1.5", "", True, None, [1]])
+@pytest.mark.parametrize(
+    "value", [0, 10, "10", "1.5", 1.5, math.inf, "", True, None, [1]]
+)
 def test_what_is_no_whole_number_within_its_limits_is_refused(
     value: object,
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.bemcom.readings import READINGS, renewed_readings
+from connector.bemcom.readings import MOST_KEPT, READINGS, renewed_readings
 from connector.diagnosis.causes import CHARGING, LIMITS
 from connector.diagnosis.facts import Reading, StationFacts
 
@@ -276,3 +276,37 @@ def test_whatever_a_station_sends_makes_readings_or_none(
         readings = garage.update(fields)
         assert readings.keys() <= known
         assert None not in readings.values()
+
+
+def test_fields_in_ever_new_combinations_do_not_pile_up(garage: Garage) -> None:
+    garage.update(REPORT_3)
+    for number in range(2 ** len(REPORT_3)):
+        fields = {
+            key: value
+            for bit, (key, value) in enumerate(REPORT_3.items())
+            if number >> bit & 1
+        }
+        garage.update(fields)
+    assert len(garage.facts.readings) <= MOST_KEPT
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(
+                ["State", "Plug", "E pres", "Setenergy", "P", "ID"]
+            ),
+            st.integers(0, 7),
+        ),
+        max_size=8,
+    )
+)
+def test_what_was_kept_is_what_would_be_made_anew(
+    reports: list[dict[str, object]],
+) -> None:
+    garage = Garage()
+    for fields in reports:
+        kept = garage.update(fields)
+        garage.facts.readings.clear()
+        garage.facts.judged.clear()
+        assert kept == renewed_readings(garage.facts, fields)

@@ -11,6 +11,7 @@ from connector.diagnosis.causes import Code
 from connector.diagnosis.link import link_cause
 from connector.keba.fleet import (
     FLOOD_PER_S,
+    STATIONS_IN_A_SLOT,
     UNKNOWN_SENDERS_REMEMBERED,
     Fleet,
     Outgoing,
@@ -619,8 +620,8 @@ def test_few_stations_begin_together(count: int) -> None:
     times = spread_rounds(count, 5.0, begin_at=0.0)
 
     together = Counter(one.phase_at for one in times)
-    assert max(together.values()) <= 49
-    assert len(together) == max(1, count // 25)
+    assert max(together.values()) < 2 * STATIONS_IN_A_SLOT
+    assert len(together) == max(1, count // STATIONS_IN_A_SLOT)
 
 
 @pytest.mark.parametrize("count", [2, 10, 100, 1000])
