@@ -193,7 +193,8 @@ def test_watch_shows_stations_states_power_and_results_with_units(
     [yard] = [line for line in call.out.splitlines() if "yard" in line]
     for part in ("ok", "charging", "vehicle locked", "kW", "kWh", "16.0 A"):
         assert part in garage
-    assert "curr applied" in garage
+    # The newest result: a test that sends a text may have run before.
+    assert "curr applied" in garage or "display received" in garage
     assert "wrong_serial" in yard
     # The yard is offline: a script can tell by the exit code.
     assert call.exit_code == 1
