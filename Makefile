@@ -61,7 +61,7 @@ test: lint ## everything that CI checks, but the image
 .PHONY: check format
 
 check: lint ## lint, types and the quick tests; for after every edit
-	$(VENV)/bin/pytest -m "not io" --numprocesses 2
+	$(VENV)/bin/pytest -m "not io" --numprocesses 2 --dist loadfile
 
 format: $(STAMP) ## format, and mend what ruff can mend
 	$(VENV)/bin/ruff format .

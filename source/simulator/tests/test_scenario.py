@@ -39,7 +39,7 @@ def test_a_commuter_comes_charges_gets_full_and_leaves_each_day() -> None:
 
 def test_always_charging_never_ends() -> None:
     # The most that a commuter needs, 30 kWh, takes three hours.
-    assert states("always-charging", 8 * 3600) == [1, 2, 3]
+    assert states("always-charging", 4 * 3600) == [1, 2, 3]
 
 
 def test_the_error_scenario_fails_and_recovers_over_and_over() -> None:

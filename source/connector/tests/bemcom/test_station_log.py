@@ -440,11 +440,11 @@ def test_what_is_said_again_is_told_once_then_counted(
     (first,) = listener.tell(event)
 
     rows = []
-    for _ in range(8_640):
-        listener.now += 10
+    for _ in range(360):
+        listener.now += 240
         rows += listener.tell(event)
 
-    assert [row[1] for row in rows] == [f"{first[1]} (8,640 times since)"]
+    assert [row[1] for row in rows] == [f"{first[1]} (360 times since)"]
 
 
 def test_another_command_is_news_and_says_how_often_the_last_one_came(
