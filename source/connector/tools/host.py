@@ -5,8 +5,7 @@ import ipaddress
 import re
 import socket
 import sys
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 
 import ifaddr
@@ -25,47 +24,22 @@ def is_container() -> bool:
     return any(Path(mark).exists() for mark in CONTAINER_MARKS)
 
 
-@dataclass(frozen=True, slots=True)
-class OwnNetwork:
-    """A network that this host, or this container, is in.
+def own_networks() -> list[ipaddress.IPv4Interface]:
+    """Return this host's addresses in IPv4 networks that know broadcasts.
 
-    Parameters
-    ----------
-    adapter
-        Its network adapter.
-    address
-        The host's address, and the network.
+    Loopback and a line of two ends do not.
     """
-
-    adapter: str
-    address: ipaddress.IPv4Interface
-
-    def __str__(self) -> str:
-        return f"{self.address.network} ({self.adapter})"
-
-    @property
-    def broadcast(self) -> str:
-        """What reaches everybody in it."""
-        return str(self.address.network.broadcast_address)
-
-
-def own_networks() -> list[OwnNetwork]:
-    """Return the IPv4 networks of this host that know broadcasts."""
     found = [
-        OwnNetwork(
-            adapter.nice_name,
-            ipaddress.IPv4Interface(f"{one.ip}/{one.network_prefix}"),
-        )
+        ipaddress.IPv4Interface(f"{one.ip}/{one.network_prefix}")
         for adapter in ifaddr.get_adapters()
         for one in adapter.ips
         if one.is_IPv4
     ]
-    return [one for one in found if _knows_broadcasts(one.address)]
-
-
-def _knows_broadcasts(address: ipaddress.IPv4Interface) -> bool:
-    """Tell a network from loopback and from a line of two ends."""
-    return not address.is_loopback and address.network.num_addresses > 2
+    return [
+        one
+        for one in found
+        if not one.is_loopback and one.network.num_addresses > 2
+    ]
 
 
 def rewritten_ports(addresses: Collection[str], port: int) -> list[str]:
@@ -78,40 +52,28 @@ def rewritten_ports(addresses: Collection[str], port: int) -> list[str]:
         lines = CONNTRACK.read_text("ascii", "replace").splitlines()
     except OSError:
         return []
-    return [*_rewritten(lines, addresses, port)]
-
-
-def _rewritten(
-    lines: Collection[str], addresses: Collection[str], port: int
-) -> Iterator[str]:
+    clues = []
     for line in lines:
         fields = _ADDRESSES.findall(line)
         # Each flow twice: as it was sent, and as its answers come.
         if "udp" not in line.split() or len(fields) != 8:
             continue
         sent, answered = dict(fields[:4]), dict(fields[4:])
-        if (
-            sent["dst"] in addresses
-            and sent["sport"] == sent["dport"] == str(port)
-            and answered["dport"] != str(port)
-        ):
-            yield (
-                f"requests to {sent['dst']} leave from port "
-                f"{answered['dport']} instead of {port}"
+        source = answered["dport"]
+        is_ours = sent["sport"] == sent["dport"] == str(port) != source
+        if is_ours and sent["dst"] in addresses:
+            clues.append(
+                f"requests to {sent['dst']} leave from port {source} instead "
+                f"of {port}"
             )
+    return clues
 
 
 def holder_of_port(bind_address: str, port: int) -> str | None:
-    """Name the process that keeps us from binding, if we may look.
+    """Name the process that keeps us from binding, by number and command line.
 
-    Returns
-    -------
-    str or None
-        Its number and command line; None where that cannot be seen, as from
-        inside a container or without permission.
+    None where that cannot be seen, as from inside a container.
     """
-    if sys.platform != "linux":
-        return None
     try:
         rows = Path("/proc/net/udp").read_text("ascii").splitlines()[1:]
     except OSError:

@@ -71,7 +71,4 @@ def test_the_networks_of_a_host_are_those_that_know_broadcasts(
     adapters[1].ips.append(six)
     monkeypatch.setattr(ifaddr, "get_adapters", lambda: adapters)
     found = host.own_networks()
-    assert [(str(one), one.broadcast) for one in found] == [
-        ("192.168.0.0/24 (eth0)", "192.168.0.255"),
-        ("10.1.0.0/16 (eth0)", "10.1.255.255"),
-    ]
+    assert [*map(str, found)] == ["192.168.0.5/24", "10.1.2.3/16"]
