@@ -63,8 +63,7 @@ def _next_steps(exam: Examination) -> list[Text]:
     """Say what to do, the root cause first, and once for all it concerns."""
     if exam.is_fine:
         return [Text("All is well.", "bold green")]
-    concerned: dict[tuple[str, str], list[str]] = {}
-    marks: dict[tuple[str, str], Severity] = {}
+    concerned: dict[tuple[str, str], tuple[Severity, list[str]]] = {}
     is_host_suspected = any(row.code == Code.ALL_SILENT for row in exam.host)
     for name, rows in exam.sections.items():
         gravest = worst(rows)
@@ -73,18 +72,18 @@ def _next_steps(exam: Examination) -> list[Text]:
         if is_host_suspected and gravest.code == Code.NO_REPLY:
             continue
         key = (gravest.code, gravest.advice)
-        concerned.setdefault(key, []).append(name)
-        marks[key] = gravest.severity
+        _, names = concerned.setdefault(key, (gravest.severity, []))
+        names.append(name)
     return [
         Text("What to do next", "bold"),
         *(
             Text.assemble(
-                MARKS[marks[code, advice]],
+                MARKS[severity],
                 f" {', '.join(names)}",
                 (f" {code}: ", "dim"),
                 advice,
             )
-            for (code, advice), names in concerned.items()
+            for (code, advice), (severity, names) in concerned.items()
         ),
     ]
 

@@ -5,21 +5,20 @@ running connector by its topic, or else from stations that are asked here, by
 the same engine.
 """
 
-import contextlib
 import socket
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from connector.bemcom.diagnosis_topic import DiagnosisTopic
 from connector.diagnosis.causes import CAUSES, Code, Severity
 from connector.diagnosis.facts import StationFacts
-from connector.diagnosis.findings import Finding
 from connector.diagnosis.link import link_cause
 from connector.diagnosis.site import SiteFacts
+from connector.keba.io.gateway import Delivery, Gateway
 from connector.keba.protocol.fields import POLLED_REPORTS
 from connector.keba.station.events import ReportReceived
 from connector.settings import Station
@@ -33,13 +32,12 @@ from connector.tools.station_rows import Row, rows_by_subject, station_rows
 from connector.tools.stations import (
     PATIENCE_S,
     PortTaken,
+    deliveries,
     learn,
     open_gateway,
     own_address,
 )
-from connector.tools.tool_settings import (
-    ToolSettings,
-)
+from connector.tools.tool_settings import ToolSettings
 from pyconnector_template.datapoint_map import MissingMap
 
 OUR_PROGRAM = "connector/main.py"
@@ -65,7 +63,7 @@ class Examination:
 
     @property
     def sections(self) -> dict[str, list[Row]]:
-        """Return all rows under the heading they belong to."""
+        """All rows under the heading they belong to."""
         named = {"this host": self.host, **self.stations, "broker": self.broker}
         return {name: rows for name, rows in named.items() if rows}
 
@@ -82,9 +80,7 @@ def worst(rows: Sequence[Row]) -> Row | None:
 
 
 def examine(
-    settings: ToolSettings,
-    stations: Mapping[str, Station],
-    listen_s: float = 0.0,
+    settings: ToolSettings, stations: Mapping[str, Station], listen_s: float
 ) -> Examination:
     """Look at this host, these stations and the broker.
 
@@ -93,13 +89,13 @@ def examine(
     """
     exam = Examination()
     heard = Listening(listen_s)
-    with contextlib.ExitStack() as stack:
+    with ExitStack() as stack:
         broker = _enter_broker(settings, stack, exam, heard)
         view = None if broker is None else broker.look_around()
         unknown = stations
-        if broker is not None and view is not None and _tells(view):
+        if broker and view and view.is_online and view.diagnosis:
             if listen_s:
-                broker.wait_for(partial(_note_findings, heard), listen_s)
+                broker.wait_for(heard.note_findings, listen_s)
             unknown = broker.read(
                 lambda now: read_diagnosis(
                     exam, now, stations, heard.passed(now.findings)
@@ -108,47 +104,54 @@ def examine(
         if unknown:
             _ask(exam, settings, unknown, heard, view)
         if listen_s:
-            for name in exam.stations:
-                exam.stations[name].append(heard.row_of(name))
-        _explain_silence(exam, settings, stations, is_alone=unknown == stations)
-        if broker is not None:
+            for name, rows in exam.stations.items():
+                rows.append(heard.row_of(name))
+        if broker:
             exam.broker += broker.read(
                 lambda now: [*rows_of_broker(now, stations, exam.broker)]
             )
-    _forgive_broker(exam, settings, stations)
+    _explain_silence(exam, stations, settings.keba_p30_port)
+    is_configured = not settings.keba_p30_charge_stations.keys().isdisjoint(
+        stations
+    )
+    is_port_taken = any(row.code == Code.PORT_TAKEN for row in exam.host)
+    if not is_configured and not is_port_taken:
+        exam.broker = [*map(_not_needed, exam.broker)]
     return exam
 
 
-def _tells(view: ConnectorView) -> bool:
-    return bool(view.is_online) and view.diagnosis is not None
-
-
-def _note_findings(heard: Listening, view: ConnectorView) -> bool:
-    """Take each diagnosis that comes; it is never enough."""
-    heard.note_findings(view.findings)
-    return False
-
-
-def _forgive_broker(
-    exam: Examination, settings: ToolSettings, stations: Iterable[str]
-) -> None:
+def _not_needed(row: Row) -> Row:
     """Let a broker be missing where only addresses were asked for.
 
     They need no settings, and the broker of the `.env` of a checkout is
     there in `docker compose` only. Who was answered needs no broker.
     """
-    is_asked_for = any(
-        name in settings.keba_p30_charge_stations for name in stations
-    )
-    is_needed = any(row.code == Code.PORT_TAKEN for row in exam.host)
-    if is_asked_for or is_needed:
-        return
-    for index, row in enumerate(exam.broker):
-        if row.severity > Severity.NOTE:
-            text = f"{row.text} (not needed for an address)"
-            exam.broker[index] = replace(
-                row, severity=Severity.NOTE, text=text, advice=""
+    if row.severity <= Severity.NOTE:
+        return row
+    text = f"{row.text} (not needed for an address)"
+    return replace(row, severity=Severity.NOTE, text=text, advice="")
+
+
+def _explain_silence(
+    exam: Examination, stations: Mapping[str, Station], port: int
+) -> None:
+    """Where nobody answers, say what this host shows of the reason."""
+    addresses = {*map(_address_of, stations.values())}
+    for index, row in enumerate(exam.host):
+        if row.code == Code.ALL_SILENT:
+            clues = [row.text, *rewritten_ports(addresses, port)]
+            if is_container():
+                clues.append("this tool runs in a container")
+            exam.host[index] = replace(
+                row, check="silence", text="; ".join(clues)
             )
+
+
+def _address_of(station: Station) -> str:
+    try:
+        return socket.gethostbyname(station.host)
+    except OSError:
+        return station.host
 
 
 # --- beside the running connector ---------------------------------------------
@@ -181,22 +184,17 @@ def read_diagnosis(
 
 def take_content(
     exam: Examination,
-    stations: Mapping[str, Station],
+    stations: Iterable[str],
     known: Mapping[str, Mapping[str, Any]],
     findings: Iterable[Mapping[str, Any]],
 ) -> None:
     """Sort what the topic holds into the sections."""
     by_name = rows_by_subject(findings)
-    owners = {station.serial: name for name, station in stations.items()}
-    for name in stations:
-        if name not in known:
-            continue
-        rows = station_rows(known[name], by_name.get(name, []))
-        owner = owners.get(known[name].get("link", {}).get("serial") or "")
-        if owner not in (None, name):
-            text = f"that is the serial number of {owner}: are they swapped?"
-            rows.append(Row("link", Severity.NOTE, text, "swapped"))
-        exam.stations[name] = rows
+    exam.stations |= {
+        name: station_rows(known[name], by_name.get(name, []))
+        for name in stations
+        if name in known
+    }
     exam.host += by_name.get("udp", [])
     exam.broker += by_name.get("broker", []) + by_name.get("bemcom", [])
 
@@ -216,24 +214,16 @@ def _ask(
     try:
         site = look(settings, stations, heard)
     except PortTaken as problem:
-        if view is None or not view.is_online:
+        if view and view.is_online:
+            row = _not_told(view, where)
+            exam.stations |= {name: [row] for name in stations}
+        else:
             exam.host.append(_port_row(problem))
-            return
-        row = Row(
-            "link",
-            Severity.WARNING,
-            f"{view.name} has {where}, and tells nothing of this station",
-            "not_told",
-            "See that its settings name the station and that it is not older "
-            "than this tool; or stop it while this runs.",
-        )
-        exam.stations |= {name: [row] for name in stations}
         return
     except Problem as problem:
         exam.host.append(_row_of_problem("port", problem))
         return
-    hosts = [station.host for station in stations.values()]
-    bound = own_address(settings, hosts)
+    bound = own_address(settings, [one.host for one in stations.values()])
     exam.host.append(
         Row("port", Severity.FINE, f"{where} of {bound} is free for this tool")
     )
@@ -241,7 +231,7 @@ def _ask(
 
 
 def take_site(
-    exam: Examination, stations: Mapping[str, Station], site: SiteFacts
+    exam: Examination, stations: Iterable[str], site: SiteFacts
 ) -> None:
     """Sort what was found here into the sections."""
     content = DiagnosisTopic(site).due(0.0, now_ms()) or {}
@@ -251,6 +241,17 @@ def take_site(
     }
     findings = [{**one, "since": None} for one in content["findings"]]
     take_content(exam, stations, known, findings)
+
+
+def _not_told(view: ConnectorView, where: str) -> Row:
+    return Row(
+        "link",
+        Severity.WARNING,
+        f"{view.name} has {where}, and tells nothing of this station",
+        "not_told",
+        "See that its settings name the station and that it is not older "
+        "than this tool; or stop it while this runs.",
+    )
 
 
 def _port_row(problem: PortTaken) -> Row:
@@ -264,6 +265,12 @@ def _port_row(problem: PortTaken) -> Row:
         "well, and look in its log whether it has reached the broker."
     )
     return replace(row, advice=advice)
+
+
+def _row_of_problem(check: str, problem: Problem) -> Row:
+    return Row(
+        check, Severity.ERROR, problem.text, problem.code, problem.advice
+    )
 
 
 def look(
@@ -280,30 +287,22 @@ def look(
     """
     site = SiteFacts()
     looks: Counter[tuple[str, str]] = Counter()
-    with open_gateway(
-        settings,
-        stations,
-        polls=POLLED_REPORTS,
-    ) as gateway:
-        is_done = not stations
-        until = time.monotonic() + PATIENCE_S
-        while (left_s := until - time.monotonic()) > 0:
-            delivery = gateway.next_event(left_s)
-            if delivery is None:
-                continue
-            event = delivery.event
-            for number in learn(site, delivery):
-                gateway.ask(getattr(event, "station", ""), number)
-            if isinstance(event, ReportReceived):
-                looks[event.station, event.request] += 1
-            if is_done:
-                heard.note_event(event)
-            if not is_done and all(
-                _is_decided(site.station(name), looks) for name in stations
-            ):
-                is_done = True
-                until = time.monotonic() + heard.seconds
+    with open_gateway(settings, stations, polls=POLLED_REPORTS) as gateway:
+        for delivery in deliveries(gateway, time.monotonic() + PATIENCE_S):
+            _take(gateway, site, delivery)
+            if isinstance(delivery.event, ReportReceived):
+                looks[delivery.event.station, delivery.event.request] += 1
+            if all(_is_decided(site.station(name), looks) for name in stations):
+                break
+        for delivery in deliveries(gateway, time.monotonic() + heard.seconds):
+            _take(gateway, site, delivery)
+            heard.note_event(delivery.event)
     return site
+
+
+def _take(gateway: Gateway, site: SiteFacts, delivery: Delivery) -> None:
+    for number in learn(site, delivery):
+        gateway.ask(getattr(delivery.event, "station", ""), number)
 
 
 def _is_decided(
@@ -324,89 +323,31 @@ def _is_decided(
     )
 
 
-def _explain_silence(
-    exam: Examination,
-    settings: ToolSettings,
-    stations: Mapping[str, Station],
-    *,
-    is_alone: bool,
-) -> None:
-    """Where nobody answers, look at this host before the stations."""
-    count = len(exam.stations)
-    gravest = [worst(rows) for rows in exam.stations.values()]
-    silent = [one for one in gravest if one and one.code == Code.NO_REPLY]
-    if not silent or len(silent) < count:
-        return
-    clues = rewritten_ports(
-        {*map(_address_of, stations.values())}, settings.keba_p30_port
-    )
-    if is_alone and is_container():
-        clues.append("this tool runs in a container")
-    if is_alone and count > 1:
-        clues.append(f"{count} stations are silent")
-    if clues:
-        exam.host = [one for one in exam.host if one.code != Code.ALL_SILENT]
-        finding = Finding("udp", Code.ALL_SILENT, "; ".join(clues))
-        exam.host.append(_row_of_finding("silence", finding))
-
-
-def _address_of(station: Station) -> str:
-    try:
-        return socket.gethostbyname(station.host)
-    except OSError:
-        return station.host
-
-
-def _row_of_finding(check: str, finding: Finding) -> Row:
-    return Row(
-        check,
-        finding.severity,
-        finding.text,
-        str(finding.code),
-        finding.advice,
-    )
-
-
-def _row_of_problem(check: str, problem: Problem) -> Row:
-    return Row(
-        check, Severity.ERROR, problem.text, problem.code, problem.advice
-    )
-
-
 # --- broker -------------------------------------------------------------------
 
 
 def _enter_broker(
     settings: ToolSettings,
-    stack: contextlib.ExitStack,
+    stack: ExitStack,
     exam: Examination,
     heard: Listening,
 ) -> BrokerClient | None:
     if not settings.mqtt_broker_host:
-        exam.broker.append(
-            Row(
-                "broker",
-                Severity.NOTE,
-                "not looked at: MQTT_BROKER_HOST is not set",
-                "broker_not_set",
-            )
-        )
+        text = "not looked at: MQTT_BROKER_HOST is not set"
+        exam.broker.append(Row("broker", Severity.NOTE, text, "broker_not_set"))
         return None
+    on_raw = heard.note_raw if heard.seconds else None
     try:
         broker = stack.enter_context(
-            BrokerClient(
-                settings,
-                heard.note_reading,
-                heard.note_raw if heard.seconds else None,
-            )
+            BrokerClient(settings, heard.note_reading, on_raw)
         )
     except Problem as problem:
         exam.broker.append(_row_of_problem("broker", problem))
         return None
-    where = f"{settings.mqtt_broker_host}:{settings.mqtt_broker_port}"
     login = settings.mqtt_username
     how = f"logged in as {login}" if login else "connected without login"
-    exam.broker.append(Row("broker", Severity.FINE, f"{where}: {how}"))
+    text = f"{broker.where}: {how}"
+    exam.broker.append(Row("broker", Severity.FINE, text))
     return broker
 
 
@@ -417,12 +358,16 @@ def rows_of_broker(
     codes = {row.code for row in told}
     yield _connector_row(view)
     if view.is_name_used_twice and Code.NAME_USED_TWICE not in codes:
-        finding = Finding(
-            "broker", Code.NAME_USED_TWICE, "Their heartbeats come by turns"
-        )
-        yield _row_of_finding("connector", finding)
+        evidence = "Their heartbeats come by turns"
+        yield _row_of("connector", Code.NAME_USED_TWICE, evidence)
     if not {Code.NO_MAP, Code.WRONG_NAME, Code.NOTHING_ACTIVE} & codes:
         yield _map_row(view, stations)
+
+
+def _row_of(check: str, code: Code, evidence: str) -> Row:
+    cause = CAUSES[code]
+    text = f"{cause.meaning}. {evidence}"
+    return Row(check, cause.severity, text, code, cause.advice)
 
 
 def _connector_row(view: ConnectorView) -> Row:
@@ -439,31 +384,28 @@ def _connector_row(view: ConnectorView) -> Row:
 
 
 def _map_row(view: ConnectorView, stations: Iterable[str]) -> Row:
-    check = "datapoints"
     if not view.has_map:
-        return _row_of_finding(check, _missing_map(view))
+        names = MissingMap(view.name)
+        for other in view.other_maps:
+            names.note_other(other)
+        similar = names.similar_name()
+        if similar is None:
+            evidence = f"The name is {view.name}"
+            return _row_of("datapoints", Code.NO_MAP, evidence)
+        evidence = f"Here it is {view.name}, there it is {similar}"
+        return _row_of("datapoints", Code.WRONG_NAME, evidence)
     text = (
         f"{len(view.active_sensors)} sensors and "
         f"{len(view.active_actuators)} actuators are active"
     )
     without = [name for name in stations if name not in view.active_stations]
     if without and "." not in "".join(without):
+        cause = CAUSES[Code.NOTHING_ACTIVE]
         return Row(
-            check,
-            CAUSES[Code.NOTHING_ACTIVE].severity,
+            "datapoints",
+            cause.severity,
             f"{text}, none of {', '.join(without)}",
-            Code.NOTHING_ACTIVE,
-            CAUSES[Code.NOTHING_ACTIVE].advice,
+            cause.code,
+            cause.advice,
         )
-    return Row(check, Severity.FINE, text)
-
-
-def _missing_map(view: ConnectorView) -> Finding:
-    names = MissingMap(view.name)
-    for other in view.other_maps:
-        names.note_other(other)
-    similar = names.similar_name()
-    if similar is None:
-        return Finding("bemcom", Code.NO_MAP, f"The name is {view.name}")
-    evidence = f"Here it is {view.name}, there it is {similar}"
-    return Finding("bemcom", Code.WRONG_NAME, evidence)
+    return Row("datapoints", Severity.FINE, text)

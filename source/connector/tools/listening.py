@@ -12,7 +12,7 @@ from connector.keba.station.events import (
     ReportReceived,
     StatusReceived,
 )
-from connector.tools.connector_view import Reading
+from connector.tools.connector_view import ConnectorView, Reading
 from connector.tools.station_rows import Row
 
 STATUS_MESSAGE, ANSWER, VALUE = "status message", "answer", "value"
@@ -47,9 +47,9 @@ class Listening:
                 what = STATUS_MESSAGE if request == STATUS else ANSWER
                 self._heard[name][what] += 1
 
-    def note_findings(self, findings: Iterable[Mapping[str, Any]]) -> None:
+    def note_findings(self, view: ConnectorView) -> None:
         """Take what the connector finds now."""
-        self._findings |= {_key_of(one): one for one in findings}
+        self._findings |= {_key_of(one): one for one in view.findings}
 
     def passed(
         self, findings: Iterable[Mapping[str, Any]]

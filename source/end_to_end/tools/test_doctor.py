@@ -25,7 +25,6 @@ SICK = {
     "pushes_only": "p30-pushes-only",
     "late": "p30-c",
     "wrong_serial": "p30-c",
-    "swapped": "p30-c",
     "broken": "p30-c",
 }
 SICK_ADDRESSES = {
@@ -71,10 +70,6 @@ def test_each_fault_gets_its_verdict_and_the_next_thing_to_do(
             "host": SICK_ADDRESSES["wrong_serial"],
             "serial": "11111111",
         }
-        stations["swapped"] = {
-            "host": SICK_ADDRESSES["swapped"],
-            "serial": simulator.stations["dead"].serial,
-        }
         stations["nobody"] = NOBODY
         stations["unknown_name"] = UNKNOWN_NAME
         stations["unroutable"] = "240.0.0.1"
@@ -88,7 +83,6 @@ def test_each_fault_gets_its_verdict_and_the_next_thing_to_do(
         "pushes_only": "needs_power_cycle",
         "late": "late_answers",
         "wrong_serial": "wrong_serial",
-        "swapped": "wrong_serial",
         "broken": "error",
         "nobody": "nothing_listens",
         "unknown_name": "name_unresolved",

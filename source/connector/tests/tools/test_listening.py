@@ -1,6 +1,6 @@
 """What `doctor --listen` hears of what a connector publishes."""
 
-from connector.tools.connector_view import Reading
+from connector.tools.connector_view import ConnectorView, Reading
 from connector.tools.listening import Listening
 
 AT_MS = 1_795_343_457_000
@@ -35,8 +35,10 @@ def test_a_station_of_which_nothing_comes_is_noted() -> None:
 
 def test_what_came_and_went_is_told() -> None:
     heard = Listening(60)
-    heard.note_findings([CLIENT, LATE])
-    heard.note_findings([LATE])
+    view = ConnectorView("keba")
+    for findings in ([CLIENT, LATE], [LATE]):
+        view.diagnosis = {"findings": findings}
+        heard.note_findings(view)
     [passed] = heard.passed([LATE])
     assert passed["code"] == "second_client"
     assert passed["evidence"] == "Seen (it came and went while this listened)"
