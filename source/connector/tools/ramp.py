@@ -1,23 +1,22 @@
 """`ramp`: a commissioning test of one station with its vehicle."""
 
-import contextlib
 import math
 import signal
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from typing import Annotated
 
 import typer
 
 from connector.bemcom.actuators import command_from_value
-from connector.diagnosis.causes import Code
-from connector.diagnosis.facts import StationFacts
-from connector.diagnosis.findings import Finding, station_findings
 from connector.diagnosis.site import SiteFacts
 from connector.keba.io.gateway import Gateway, GatewayError
-from connector.keba.protocol.commands import InvalidCommandError
+from connector.keba.protocol.commands import (
+    InvalidCommandError,
+)
 from connector.keba.protocol.fields import CURRENT_MAX_MA, POLLED_REPORTS
 from connector.settings import Station
 from connector.tools import terminal
@@ -26,13 +25,10 @@ from connector.tools.problems import EXIT_FINDINGS, Problem, UsageProblem
 from connector.tools.ramp_course import (
     Ramp,
     Result,
-    can_be_set_back,
-    is_known,
-    obstacle,
 )
-from connector.tools.ramp_record import WIDTH, record_of, view_of
-from connector.tools.stations import PATIENCE_S, learn, open_gateway
-from connector.tools.terminal import AsJson, Tell, line_printer, working
+from connector.tools.ramp_record import record_of, sheet_of
+from connector.tools.stations import learn, open_gateway
+from connector.tools.terminal import Tell
 from connector.tools.tool_settings import (
     StationName,
     ToolSettings,
@@ -46,7 +42,11 @@ TICK_S = 0.2
 
 DEFAULT_STEPS = "6,10,16"
 
-IsWanted = Callable[[], str]
+SIGNALS = {
+    signal.SIGINT: "Ctrl-C",
+    signal.SIGTERM: "SIGTERM",
+    signal.SIGHUP: "SIGHUP",
+}
 
 
 def read_steps(text: str, station: Station) -> list[int]:
@@ -60,8 +60,7 @@ def read_steps(text: str, station: Station) -> list[int]:
         If the station must not be given one of them.
     """
     try:
-        amperes = [float(part) for part in text.split(",")]
-        steps = [round(1000 * ampere) for ampere in amperes]
+        steps = [round(1000 * float(part)) for part in text.split(",")]
     except (ValueError, OverflowError):
         raise UsageProblem(
             f"--steps {text}: write limits in A with commas between them, "
@@ -79,144 +78,20 @@ def read_steps(text: str, station: Station) -> list[int]:
     return steps
 
 
-def check(facts: StationFacts, steps: list[int]) -> None:
-    """Refuse a station that cannot be tested now.
-
-    Raises
-    ------
-    Problem
-        With the cause, and what to do; nothing was sent yet.
-    """
-    finding = obstacle(facts) or _spoiler(facts)
-    if finding is not None:
-        raise Problem(
-            f"{finding.about} {finding.text}; nothing was changed",
-            finding.advice or "Plug a vehicle in and call again.",
-            finding.code,
-        )
-    hardware = facts.number("Curr HW") or 0
-    if max(steps) > hardware:
-        raise Problem(
-            f"refused: a step of {max(steps) / 1000:g} A is more than the "
-            f"hardware of {facts.station} bears, Curr HW is "
-            f"{hardware / 1000:g} A; nothing was changed",
-            "Choose smaller --steps.",
-            "invalid",
-        )
-    if not can_be_set_back(facts):
-        shown = ", ".join(
-            f"{key} {facts.fields.get(key)}" for key in ("Curr user", "Tmo CT")
-        )
-        raise Problem(
-            f"what rules at {facts.station} now could not be set back "
-            f"({shown}); nothing was changed",
-            "`currtime 0 0` ends a delayed currtime, `curr` sets a limit.",
-            "invalid",
-        )
-
-
-def _spoiler(facts: StationFacts) -> Finding | None:
-    """Return what spoils a test, although it forbids nothing."""
-    spoilers = {Code.SECOND_CLIENT}
-    if not is_known(facts):
-        spoilers |= {Code.REPORT_MISSING, Code.UNKNOWN}
-    for finding in station_findings(facts):
-        if finding.code in spoilers:
-            return finding
-    if is_known(facts):
-        return None
-    return Finding(facts.station, Code.UNKNOWN)
-
-
-# --- with a station -----------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Bench:
-    """A station that is tested, and what is known of it."""
-
-    gateway: Gateway
-    name: str
-    end_wanted: IsWanted
-    site: SiteFacts = field(default_factory=SiteFacts)
-
-    def look(self) -> StationFacts:
-        """Learn of the station until it is clear whether it can be tested."""
-        facts = self.site.station(self.name)
-        until = time.monotonic() + PATIENCE_S
-        while not is_known(facts) and time.monotonic() < until:
-            self._hear()
-            if self.end_wanted():
-                raise Problem("ended; nothing was changed", code="interrupted")
-        return facts
-
-    def carry_out(self, ramp: Ramp, tell: Tell) -> None:
-        """Go through the test; whatever happens, set back what was before."""
-        try:
-            self._drive(ramp, tell)
-        except BaseException as error:
-            ramp.cancel(f"this program has failed: {error!r}")
-            with contextlib.suppress(GatewayError):
-                # Without a word: it may be the terminal that is gone.
-                self._drive(ramp, lambda _: None)
-            was_set_back = ramp.is_over and not ramp.left
-            error.add_note(
-                f"{self.name} was set back"
-                if was_set_back
-                else f"{self.name} was NOT set back: "
-                f"{ramp.left or ramp.activity}"
-            )
-            raise
-
-    def _drive(self, ramp: Ramp, tell: Tell) -> None:
-        told = ""
-        while not ramp.is_over:
-            reason = self.end_wanted()
-            if reason:
-                ramp.cancel(reason)
-            commands = ramp.advance(time.monotonic())
-            for command in commands:
-                self.gateway.submit(self.name, command)
-            if ramp.activity != told:
-                told = ramp.activity
-                tell(told)
-            for command in commands:
-                tell(f">> {command}")
-            if not ramp.is_over:
-                self._hear(ramp)
-
-    def _hear(self, ramp: Ramp | None = None) -> None:
-        """Take what happens next, if anything does."""
-        delivery = self.gateway.next_event(TICK_S)
-        if delivery is None:
-            return
-        for number in learn(self.site, delivery):
-            self.gateway.ask(self.name, number)
-        if ramp is not None:
-            ramp.note(delivery.event)
-
-
 @contextmanager
-def end_signals() -> Iterator[IsWanted]:
+def end_signals() -> Iterator[Callable[[], str]]:
     """Turn the signals that end a program into a reason to end well.
 
     A second one changes nothing: setting back is under way, and ends soon.
     """
     came: list[str] = []
-    words: dict[int, str] = {
-        signal.SIGINT: "Ctrl-C",
-        signal.SIGTERM: "SIGTERM",
-        signal.SIGHUP: "SIGHUP",
-    }
-    kept = {
-        number: signal.signal(number, lambda *told: came.append(words[told[0]]))
-        for number in words
-    }
-    try:
+    with ExitStack() as kept:
+        for number, word in SIGNALS.items():
+            before = signal.signal(
+                number, lambda *_, word=word: came.append(word)
+            )
+            kept.callback(signal.signal, number, before)
         yield lambda: came[0] if came else ""
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
 
 
 # --- the command --------------------------------------------------------------
@@ -234,7 +109,7 @@ def command(
             "--yes", "-y", help="Do it; without this it says what it would do."
         ),
     ] = False,
-    as_json: AsJson = False,
+    as_json: terminal.AsJson = False,
 ) -> None:
     """Test a station with its vehicle: step the limit, stop, set back.
 
@@ -248,7 +123,7 @@ def command(
     settings = tool_settings()
     [(name, target)] = chosen_stations(settings, [station]).items()
     currents = read_steps(steps, target)
-    tell = line_printer(terminal.console(stderr=True))
+    tell = terminal.line_printer(terminal.console(stderr=True))
     amperes = ", ".join(f"{current / 1000:g}" for current in currents)
     place = terminal.place_in_words(name, target.host)
     tell(
@@ -260,12 +135,20 @@ def command(
     require_commands_allowed(settings)
     if not yes:
         raise UsageProblem("nothing was done: say --yes to do it")
-    with working("testing; Ctrl-C ends it and sets back", tell) as tell_of_it:
-        ramp, record = _test(settings, name, target, currents, tell_of_it)
+    # It imports the whole connector.
+    from connector.main import __version__
+
+    began_ms = now_ms()
+    what = "testing; Ctrl-C ends it and sets back"
+    with terminal.working(what, tell) as tell_meanwhile:
+        ramp = _test(settings, name, target, currents, tell_meanwhile)
+    record = record_of(
+        ramp, host=target.host, version=__version__, began_ms=began_ms
+    )
     if as_json:
         terminal.print_json(record)
     else:
-        terminal.console().print(view_of(record, ramp), width=WIDTH)
+        sys.stdout.write(sheet_of(record, ramp))
     if ramp.result is not Result.PASSED:
         raise typer.Exit(EXIT_FINDINGS)
 
@@ -276,28 +159,56 @@ def _test(
     target: Station,
     steps: list[int],
     tell: Tell,
-) -> tuple[Ramp, dict[str, Any]]:
-    # It imports the whole connector.
-    from connector.main import __version__
-
-    began_ms = now_ms()
+) -> Ramp:
+    """Go through the test; whatever happens, set back what was before."""
+    site = SiteFacts()
+    highest = target.max_curr or CURRENT_MAX_MA
+    ramp = Ramp(site.station(name), steps, highest)
     with (
         end_signals() as end_wanted,
         open_gateway(settings, {name: target}, polls=POLLED_REPORTS) as gateway,
     ):
-        bench = Bench(gateway, name, end_wanted)
-        facts = bench.look()
-        check(facts, steps)
-        before: Mapping[str, object] = dict(facts.fields)
-        highest = target.max_curr or CURRENT_MAX_MA
-        ramp = Ramp(facts, steps, highest=highest)
-        bench.carry_out(ramp, tell)
-    record = record_of(
-        ramp,
-        before,
-        station=name,
-        host=target.host,
-        version=__version__,
-        began_ms=began_ms,
-    )
-    return ramp, record
+        drive = partial(_drive, ramp, site, gateway, end_wanted)
+        try:
+            drive(tell)
+        except BaseException as error:
+            ramp.cancel(f"this program has failed: {error!r}")
+            with suppress(GatewayError):
+                # Without a word: it may be the terminal that is gone.
+                drive(lambda _: None)
+            is_done = ramp.is_over and not ramp.left
+            left = ramp.left or ramp.activity
+            error.add_note(
+                f"{name} was set back" if is_done else f"NOT SET BACK: {left}"
+            )
+            raise
+    if ramp.refusal is not None:
+        raise ramp.refusal
+    return ramp
+
+
+def _drive(
+    ramp: Ramp,
+    site: SiteFacts,
+    gateway: Gateway,
+    end_wanted: Callable[[], str],
+    tell: Tell,
+) -> None:
+    """Take the course to the station, and what happens there to the course."""
+    name, told = ramp.facts.station, ""
+    while not ramp.is_over:
+        if reason := end_wanted():
+            ramp.cancel(reason)
+        commands = ramp.advance(time.monotonic())
+        for command in commands:
+            gateway.submit(name, command)
+        if ramp.activity != told:
+            told = ramp.activity
+            tell(told)
+        for command in commands:
+            tell(f">> {command}")
+        delivery = gateway.next_event(TICK_S)
+        if delivery is not None:
+            for number in learn(site, delivery):
+                gateway.ask(name, number)
+            ramp.note(delivery.event)

@@ -5,11 +5,10 @@ wait is one for a report, and ends after a while without it. Whatever ends the
 course, what was set before is set back.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import NoReturn
+from enum import StrEnum, auto
 
 from connector.diagnosis.causes import BROKEN_LINK, Code
 from connector.diagnosis.charging import limited_by
@@ -30,6 +29,7 @@ from connector.keba.protocol.fields import (
     State,
 )
 from connector.keba.station.events import (
+    GOOD_OUTCOMES,
     CommandFinished,
     Event,
     Outcome,
@@ -37,15 +37,12 @@ from connector.keba.station.events import (
     SettingChanged,
     StationRestarted,
 )
-
-PHASES = (1, 2, 3)
+from connector.tools.problems import Problem
 
 TOLERANCE_MA = 1_000
-TOLERANCE_IN_WORDS = (
-    "A phase may draw 1.0 A more than is offered: a percent of the pilot "
-    "signal, which tells the vehicle its limit, is 0.6 A, and station, "
-    "vehicle and meter each err a little. A vehicle may always draw less."
-)
+"""So much more than is offered may a phase draw: a percent of the pilot
+signal, which tells the vehicle its limit, is 0.6 A, and station, vehicle and
+meter each err a little."""
 
 IN_USE_MA = 500
 """Unused phases were seen to show 5 mA (openhab-addons#10232)."""
@@ -55,6 +52,9 @@ OFFERED_MA = 300
 
 STEADY_MA = 500
 """Two readings that differ by less show a current that has settled."""
+
+LOOK_S = 40.0
+"""So long it may take to learn whether a station can be tested."""
 
 COMMAND_S = 60.0
 """The engine tells what became of a command well before."""
@@ -86,9 +86,8 @@ FORBIDDING = BROKEN_LINK | {
 }
 """Causes that no limit of the test's changes."""
 
-AT_ONCE = {Code.ERROR, Code.NO_VEHICLE}
-"""What ends the test without a second look."""
-
+SPOILING = FORBIDDING | {Code.SECOND_CLIENT, Code.REPORT_MISSING}
+"""Causes with which no test begins, although some forbid no charging."""
 
 OF_A_STOP = {Code.DISABLED, Code.AUTHORIZATION}
 """What a stop brings about: with cards it may end the authorisation."""
@@ -97,27 +96,27 @@ OF_A_STOP = {Code.DISABLED, Code.AUTHORIZATION}
 class Verdict(StrEnum):
     """What a step has shown."""
 
-    AS_OFFERED = "as offered"
-    LESS = "draws less"
-    NOTHING = "draws nothing"
-    NOT_MEASURED = "not measured"
-    TOO_MUCH = "DRAWS MORE"
-    NOT_OFFERED = "NOT OFFERED"
-    STOPPED = "stopped"
-    STILL_DRAWS = "STILL DRAWS"
-    NOT_DONE = "not done"
+    AS_OFFERED = auto()
+    DRAWS_LESS = auto()
+    DRAWS_NOTHING = auto()
+    NOT_MEASURED = auto()
+    DRAWS_MORE = auto()
+    NOT_OFFERED = auto()
+    STOPPED = auto()
+    STILL_DRAWS = auto()
+    NOT_DONE = auto()
 
 
-FAILURES = {Verdict.TOO_MUCH, Verdict.NOT_OFFERED, Verdict.STILL_DRAWS}
-SHOWN = {Verdict.AS_OFFERED, Verdict.LESS}
+FAILURES = {Verdict.DRAWS_MORE, Verdict.NOT_OFFERED, Verdict.STILL_DRAWS}
+SHOWN = {Verdict.AS_OFFERED, Verdict.DRAWS_LESS}
 
 
 class Result(StrEnum):
     """What the test as a whole has shown."""
 
-    PASSED = "passed"
-    FAILED = "failed"
-    INCOMPLETE = "incomplete"
+    PASSED = auto()
+    FAILED = auto()
+    INCOMPLETE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +136,6 @@ class Load:
     @property
     def reaches_offer(self) -> bool:
         return max(self.currents) >= self.offered - TOLERANCE_MA
-
-    @property
-    def exceeds_offer(self) -> bool:
-        return max(self.currents) > self.offered + TOLERANCE_MA
-
-    @property
-    def is_uneven(self) -> bool:
-        """Whether the phases that are used differ."""
-        used = [one for one in self.currents if one > IN_USE_MA]
-        return bool(used) and max(used) - min(used) > TOLERANCE_MA
 
     def is_like(self, other: "Load | None") -> bool:
         """Tell whether another reading shows the same currents."""
@@ -171,20 +160,22 @@ def judge(wanted: int, load: Load | None, *, is_charging: bool) -> Verdict:
     """Compare what was wanted, offered and drawn."""
     if load is None:
         return Verdict.NOT_MEASURED
-    if load.exceeds_offer:
-        return Verdict.TOO_MUCH
+    if max(load.currents) > load.offered + TOLERANCE_MA:
+        return Verdict.DRAWS_MORE
     if abs(load.offered - wanted) > OFFERED_MA:
         return Verdict.NOT_OFFERED
     if not load.phases:
         # Without a meter report 3 is all zeros (evcc-io/evcc#1520).
-        return Verdict.NOT_MEASURED if is_charging else Verdict.NOTHING
-    return Verdict.AS_OFFERED if load.reaches_offer else Verdict.LESS
+        return Verdict.NOT_MEASURED if is_charging else Verdict.DRAWS_NOTHING
+    return Verdict.AS_OFFERED if load.reaches_offer else Verdict.DRAWS_LESS
 
 
-def obstacle(facts: StationFacts) -> Finding | None:
+def obstacle(
+    facts: StationFacts, codes: Set[Code] = FORBIDDING
+) -> Finding | None:
     """Return what forbids charging, in the words of the table of causes."""
     for finding in station_findings(facts):
-        if finding.code in FORBIDDING:
+        if finding.code in codes:
             return finding
     if facts.has_vehicle is False:
         return Finding(facts.station, Code.NO_VEHICLE)
@@ -203,6 +194,42 @@ def is_known(facts: StationFacts) -> bool:
     return has_all and is_decided and bool(facts.number("Curr HW"))
 
 
+def refusal(facts: StationFacts, steps: Sequence[int]) -> Problem | None:
+    """Return why a station cannot be tested now, and what to do."""
+    finding = obstacle(facts, SPOILING)
+    if finding is None and not is_known(facts):
+        finding = Finding(facts.station, Code.UNKNOWN)
+    if finding is not None:
+        return Problem(
+            f"{finding.about} {finding.text}; nothing was changed",
+            finding.advice or "Plug a vehicle in and call again.",
+            finding.code,
+        )
+    hardware = facts.number("Curr HW") or 0
+    if max(steps) > hardware:
+        return Problem(
+            f"refused: a step of {max(steps) / 1000:g} A is more than the "
+            f"hardware of {facts.station} bears, Curr HW is "
+            f"{hardware / 1000:g} A; nothing was changed",
+            "Choose smaller --steps.",
+            "invalid",
+        )
+    current, delay_s = facts.number("Curr user") or 0, facts.number("Tmo CT")
+    if delay_s or not CURRENT_MIN_MA <= current <= CURRENT_MAX_MA:
+        return Problem(
+            f"what rules at {facts.station} now could not be set back (Curr "
+            f"user {current}, Tmo CT {delay_s}); nothing was changed",
+            "`currtime 0 0` ends a delayed currtime, `curr` sets a limit.",
+            "invalid",
+        )
+    return None
+
+
+Wait = Generator[None, None, None]
+Attempt = Generator[None, None, bool]
+"""What is awaited; the latter tells whether it came about."""
+
+
 class _End(Exception):  # noqa: N818 - no error of the program
     """The course ends before its time; says why."""
 
@@ -219,50 +246,42 @@ class Ramp:
 
     Attributes
     ----------
+    refusal
+        Why nothing was done; None if something was.
     activity
         What it does now, in words.
     ended_by
         Why it has ended before its time; empty if it has not.
     left
         What could not be set back, and what to do; empty if all was.
-    afterwards
-        What forbids charging now, although all was set back: with cards a
-        stop may end the authorisation.
     """
 
     def __init__(
-        self,
-        facts: StationFacts,
-        steps: Sequence[int],
-        *,
-        highest: int = CURRENT_MAX_MA,
+        self, facts: StationFacts, steps: Sequence[int], highest: int
     ) -> None:
-        self._facts = facts
+        self.facts = facts
         self.steps = [Step(wanted) for wanted in steps]
         self.stop = Step(0)
+        self.highest = highest
+        self.current_before = 0
+        self.refusal: Problem | None = None
         self.activity = ""
         self.ended_by = ""
+        self.set_back: list[Command] = []
         self.left = ""
-        self.afterwards: Finding | None = None
         self.is_over = False
-        self.set_back: tuple[Command, ...] = ()
-        self._is_interrupted = False
-        self.current_before = facts.number("Curr user") or CURRENT_MAX_MA
-        self.highest = highest
-        self._was_timed = self.current_before == facts.number("Curr timer")
-        # There `curr` switches to three phases (ioBroker.kecontact#380).
-        self._has_phase_switch = facts.number("X2 phaseSwitch source") == 4
-        # A P20 does not know `currtime`.
-        self._knows_timer = "Curr timer" in facts.fields
         self._now = 0.0
-        self._readings = 0
+        self._has_reading = False
         self._outbox: list[Command] = []
-        self._finished: dict[Command, tuple[Outcome, str]] = {}
+        self._finished: dict[Command, CommandFinished] = {}
         self._trouble = ""
         self._forbidden_since: float | None = None
+        self._was_timed = False
+        self._is_interrupted = False
+        self._is_overruled = False
         self._has_limited = False
         self._has_stopped = False
-        self._is_overruled = False
+        self._is_setting_back = False
         self._course = self._run()
 
     # --- what goes in and comes out -----------------------------------------
@@ -279,10 +298,10 @@ class Ramp:
         """Take an event, after the facts have."""
         match event:
             case ReportReceived(request="report 3"):
-                self._readings += 1
+                self._has_reading = True
             case CommandFinished(command=command, outcome=outcome):
                 if outcome is not Outcome.WAITING:
-                    self._finished[command] = (outcome, event.detail)
+                    self._finished[command] = event
             case SettingChanged(command=command, seen=seen):
                 self._is_overruled = True
                 self._trouble = (
@@ -300,44 +319,81 @@ class Ramp:
     @property
     def result(self) -> Result:
         """What the test has shown as a whole."""
-        verdicts = [step.verdict for step in (*self.steps, self.stop)]
-        if self.left or not FAILURES.isdisjoint(verdicts):
+        verdicts = {step.verdict for step in (*self.steps, self.stop)}
+        was_hindered = self.ended_by and not self._is_interrupted
+        if self.left or was_hindered or verdicts & FAILURES:
             return Result.FAILED
-        if self.ended_by:
-            is_interrupted = self._is_interrupted
-            return Result.INCOMPLETE if is_interrupted else Result.FAILED
-        if Verdict.NOT_MEASURED in verdicts or SHOWN.isdisjoint(verdicts):
+        is_shown = verdicts & SHOWN and Verdict.NOT_MEASURED not in verdicts
+        if self.ended_by or not is_shown:
             return Result.INCOMPLETE
         return Result.PASSED
 
     # --- the course ---------------------------------------------------------
 
-    def _run(self) -> Iterator[None]:
+    def _run(self) -> Wait:
+        facts = self.facts
         try:
-            for step in self.steps:
-                yield from self._take(step)
-            yield from self._stop_charging()
+            yield from self._until(lambda: is_known(facts), LOOK_S)
+            self.refusal = refusal(facts, [step.wanted for step in self.steps])
+            if self.refusal is None:
+                self.current_before = self._number("Curr user")
+                timed = self._number("Curr timer")
+                self._was_timed = self.current_before == timed
+                for step in self.steps:
+                    yield from self._take(step)
+                yield from self._stop_charging()
         except _End as end:
             self.ended_by = str(end)
-        yield from self._set_back()
+        self._is_setting_back = True
+        if self._has_limited:
+            yield from self._set_back()
         self.is_over = True
 
-    def _take(self, step: Step) -> Iterator[None]:
-        began_at = self._now
-        amperes = f"{step.wanted / 1000:g} A"
+    def _take(self, step: Step) -> Wait:
+        began_at, amperes = self._now, f"{step.wanted / 1000:g} A"
         self.activity = f"{amperes}: setting the limit"
-        yield from self._carry_out(self._limiting(step.wanted))
+        yield from self._change(self._limiting(step.wanted))
         self.activity = f"{amperes}: waiting until the station offers it"
-        yield from self._until(lambda: self._offers(step.wanted), OFFER_S)
-        self.activity = f"{amperes}: waiting until the vehicle has followed"
-        yield from self._measure(step)
-        step.took_s = self._now - began_at
-        step.limited_by = limited_by(self._facts) or ""
-        step.verdict = judge(
-            step.wanted,
-            step.load,
-            is_charging=self._facts.number("State") == State.CHARGING,
+        yield from self._until(
+            lambda: abs(self._number("Max curr") - step.wanted) <= OFFERED_MA,
+            OFFER_S,
         )
+        self.activity = f"{amperes}: waiting until the vehicle has followed"
+        climbs_until, ends_at = self._now + CLIMB_S, self._now + FOLLOW_S
+        while (yield from self._next_reading(ends_at)):
+            load, before = self._load(), step.load
+            step.load = load
+            # Below the offer it may only pause on its way up.
+            has_followed = load.reaches_offer or self._now >= climbs_until
+            if load.phases and load.is_like(before) and has_followed:
+                break
+        step.took_s = self._now - began_at
+        step.limited_by = limited_by(self.facts) or ""
+        step.verdict = judge(
+            step.wanted, step.load, is_charging=self._is_charging()
+        )
+
+    def _stop_charging(self) -> Wait:
+        step, began_at = self.stop, self._now
+        self.activity = "stopping"
+        # KEBA warns that `ena 0` makes some vehicles report an error (guide
+        # V2.00, page 13).
+        yield from self._change(
+            self._limiting(0) if self._knows_timer else Enable(on=False)
+        )
+        ends_at = self._now + STOP_S
+        step.verdict = Verdict.STILL_DRAWS
+        while (yield from self._next_reading(ends_at)):
+            step.load = self._load()
+            if not self._is_charging() and not step.load.phases:
+                step.verdict = Verdict.STOPPED
+                break
+        step.took_s = self._now - began_at
+
+    @property
+    def _knows_timer(self) -> bool:
+        """Whether it knows `currtime`; a P20 does not."""
+        return "Curr timer" in self.facts.fields
 
     def _limiting(self, current: int) -> Command:
         """Return what limits the current until the vehicle is unplugged.
@@ -349,195 +405,111 @@ class Ramp:
             return SetCurrentTimed(Milliampere(current), Seconds(1))
         return SetCurrent(Milliampere(current))
 
-    def _offers(self, wanted: int) -> bool:
-        return abs(self._number("Max curr") - wanted) <= OFFERED_MA
-
-    def _measure(self, step: Step) -> Iterator[None]:
-        """Wait until the current has settled, or the time is up.
-
-        Below the offer it may only pause on its way up.
-        """
-        climbs_until = self._now + CLIMB_S
-        ends_at = self._now + FOLLOW_S
-        while self._now < ends_at:
-            readings = self._readings
-            yield from self._next_reading(ends_at)
-            if self._readings == readings:
-                return
-            load, before = self._load(), step.load
-            step.load = load
-            has_followed = load.reaches_offer or self._now >= climbs_until
-            if load.phases and load.is_like(before) and has_followed:
-                return
-
-    def _next_reading(self, ends_at: float) -> Iterator[None]:
-        readings = self._readings
-        yield from self._until(
-            lambda: self._readings > readings, ends_at - self._now
-        )
-
-    def _load(self) -> Load:
-        return Load(
-            offered=self._number("Max curr"),
-            currents=tuple(self._number(f"I{phase}") for phase in PHASES),
-            voltages=tuple(self._number(f"U{phase}") for phase in PHASES),
-            power=self._number("P"),
-        )
-
-    def _number(self, key: str) -> int:
-        return self._facts.number(key) or 0
-
-    def _stop_charging(self) -> Iterator[None]:
-        step, began_at = self.stop, self._now
-        self.activity = "stopping"
-        stopping: Command = Enable(on=False)
-        if self._knows_timer:
-            # KEBA warns that `ena 0` makes some vehicles report an error
-            # (guide V2.00, page 13).
-            stopping = SetCurrentTimed(Milliampere(0), Seconds(1))
-        yield from self._carry_out(stopping, is_stop=True)
-        ends_at = self._now + STOP_S
-        while self._now < ends_at:
-            yield from self._next_reading(ends_at)
-            step.load = self._load()
-            is_charging = self._facts.number("State") == State.CHARGING
-            if not is_charging and not step.load.phases:
-                step.verdict = Verdict.STOPPED
-                break
-        else:
-            step.verdict = Verdict.STILL_DRAWS
-        step.took_s = self._now - began_at
-
-    def _carry_out(
-        self, command: Command, *, is_stop: bool = False
-    ) -> Iterator[None]:
+    def _change(self, command: Command) -> Wait:
+        """Send a command; end unless it is applied."""
         # `currtime` would lift a stop that somebody has just set.
-        yield from self._until(self._may_go_on, COMMAND_S)
-        if not self._may_go_on():
-            self._end("its reports do not come, or change all the time")
+        if not (yield from self._until(self._may_go_on, COMMAND_S)):
+            raise _End("its reports do not come, or change all the time")
         self._has_limited = True
-        self._has_stopped |= is_stop
-        self._send(command)
-        yield from self._until(lambda: command in self._finished, COMMAND_S)
-        outcome, detail = self._finished.get(command, (Outcome.NO_REPLY, ""))
-        if not _is_good(outcome):
-            more = f" ({detail})" if detail else ""
-            self._end(f"`{command}` {_in_words(outcome)}{more}")
+        self._has_stopped |= command.disables_charging()
+        if not (yield from self._send(command)):
+            raise _End(self._outcome_of(command))
 
     def _may_go_on(self) -> bool:
-        return obstacle(self._facts) is None and not self._facts.outdated
+        return obstacle(self.facts) is None and not self.facts.outdated
 
-    def _send(self, command: Command) -> None:
+    def _send(self, command: Command) -> Attempt:
+        """Send a command; tell whether it has done what it should."""
         self._finished.pop(command, None)
         self._outbox.append(command)
+        yield from self._until(lambda: command in self._finished, COMMAND_S)
+        finished = self._finished.get(command)
+        return finished is not None and finished.outcome in GOOD_OUTCOMES
+
+    def _outcome_of(self, command: Command) -> str:
+        finished = self._finished.get(command)
+        if finished is None:
+            return f"`{command}`: no reply"
+        more = f" ({finished.detail})" if finished.detail else ""
+        return f"`{command}`: {finished.outcome.replace('_', ' ')}{more}"
+
+    def _next_reading(self, ends_at: float) -> Attempt:
+        """Wait for the next report 3; tell whether it has come in time."""
+        self._has_reading = False
+        patience_s = ends_at - self._now
+        return (yield from self._until(lambda: self._has_reading, patience_s))
 
     def _until(
         self, condition: Callable[[], bool], patience_s: float
-    ) -> Iterator[None]:
-        """Wait until something is true, or the patience is at its end."""
+    ) -> Attempt:
+        """Wait until something is true; tell whether it is."""
         ends_at = self._now + patience_s
         while not condition() and self._now < ends_at:
             self._end_if_in_trouble()
             yield
         self._end_if_in_trouble()
+        return condition()
 
     def _end_if_in_trouble(self) -> None:
+        if self._is_setting_back:
+            return
         if self._trouble:
-            self._end(self._trouble)
-        found = obstacle(self._facts)
+            raise _End(self._trouble)
+        found = obstacle(self.facts)
         if found is None or (self._has_stopped and found.code in OF_A_STOP):
             self._forbidden_since = None
             return
         if self._forbidden_since is None:
             self._forbidden_since = self._now
-        forbidden_s = self._now - self._forbidden_since
-        if found.code in AT_ONCE or forbidden_s >= FORBIDDING_S:
-            self._end(f"{found.about} {found.text}")
+        if self._now - self._forbidden_since >= FORBIDDING_S:
+            raise _End(f"{found.about} {found.text}")
 
-    def _end(self, why: str) -> NoReturn:
-        raise _End(why)
-
-    # --- setting back -------------------------------------------------------
-
-    def _set_back(self) -> Iterator[None]:
-        """Set what was set before; end only with that, or with the reason."""
-        if not self._has_limited:
-            return
-        commands = [*self._restoring()]
-        self.set_back = tuple(commands)
-        words = " and ".join(map(str, commands))
-        self.activity = f"setting back: {words}" if words else "nothing to do"
-        for _ in range(ATTEMPTS_TO_SET_BACK):
-            for command in commands:
-                yield from self._send_unguarded(command)
-            commands = [one for one in commands if not self._has_worked(one)]
-            if not commands:
-                break
-        self.left = "; ".join(map(self._advice, commands))
-        if not self.left and not self.ended_by:
-            self.afterwards = obstacle(self._facts)
-
-    def _restoring(self) -> Iterator[Command]:
-        """Yield what sets back, the limit first.
-
-        Only what this test has set: a stop or a limit that somebody else has
-        set meanwhile stays.
-        """
-        if not self._is_overruled:
-            yield self._former_limit()
-        if self._has_stopped:
-            yield Enable(on=True)
-
-    def _former_limit(self) -> Command:
-        current = min(self.current_before, self.highest)
-        if self._was_timed and self._facts.has_vehicle is False:
-            # It would have ended with the session.
-            current = self.highest
-        is_enabled = self._facts.number("Enable user") != 0
-        if self.current_before == CURRENT_MAX_MA:
-            # That is no limit; how long it lasts makes no difference.
-            uses_timer = self._has_phase_switch
-        else:
-            uses_timer = self._was_timed
-        if uses_timer and (is_enabled or self._has_stopped):
-            return SetCurrentTimed(Milliampere(current), Seconds(1))
-        # Unlike `currtime` it lifts nobody's stop.
-        return SetCurrent(Milliampere(current))
-
-    def _send_unguarded(self, command: Command) -> Iterator[None]:
-        self._send(command)
-        ends_at = self._now + COMMAND_S
-        while command not in self._finished and self._now < ends_at:
-            yield
-
-    def _has_worked(self, command: Command) -> bool:
-        outcome, _ = self._finished.get(command, (Outcome.NO_REPLY, ""))
-        return _is_good(outcome)
-
-    def _advice(self, command: Command) -> str:
-        outcome, _ = self._finished.get(command, (Outcome.NO_REPLY, ""))
-        return (
-            f"`{command}` {_in_words(outcome)}: say `keba send "
-            f"{self._facts.station} {command}` when the station answers"
+    def _load(self) -> Load:
+        return Load(
+            offered=self._number("Max curr"),
+            currents=tuple(self._number(key) for key in ("I1", "I2", "I3")),
+            voltages=tuple(self._number(key) for key in ("U1", "U2", "U3")),
+            power=self._number("P"),
         )
 
+    def _is_charging(self) -> bool:
+        return self.facts.number("State") == State.CHARGING
 
-def _is_good(outcome: Outcome) -> bool:
-    return outcome in (Outcome.APPLIED, Outcome.RECEIVED)
+    def _number(self, key: str) -> int:
+        return self.facts.number(key) or 0
 
+    def _set_back(self) -> Wait:
+        """Set back what this test has changed, the limit first.
 
-def _in_words(outcome: Outcome) -> str:
-    words = {
-        Outcome.NO_REPLY: "was not answered",
-        Outcome.NOT_APPLIED: "was confirmed, but not applied",
-        Outcome.REJECTED: "was refused",
-    }
-    return words.get(outcome, f"was {outcome}")
+        A stop or a limit that somebody else has set meanwhile stays.
+        """
+        if not self._is_overruled:
+            self.set_back.append(self._former_limit())
+        if self._has_stopped:
+            self.set_back.append(Enable(on=True))
+        words = " and ".join(map(str, self.set_back))
+        self.activity = f"setting back: {words}" if words else "nothing to do"
+        waiting = [*self.set_back]
+        for _ in range(ATTEMPTS_TO_SET_BACK):
+            for command in [*waiting]:
+                if (yield from self._send(command)):
+                    waiting.remove(command)
+        self.left = "; ".join(
+            f"{self._outcome_of(command)}, say `keba send "
+            f"{self.facts.station} {command}` when the station answers"
+            for command in waiting
+        )
 
-
-def can_be_set_back(facts: StationFacts) -> bool:
-    """Tell whether what rules now can be set again by a command."""
-    current = facts.number("Curr user") or 0
-    return CURRENT_MIN_MA <= current <= CURRENT_MAX_MA and not facts.number(
-        "Tmo CT"
-    )
+    def _former_limit(self) -> Command:
+        current = Milliampere(min(self.current_before, self.highest))
+        uses_timer = self._was_timed
+        if self.current_before == CURRENT_MAX_MA:
+            # That is no limit; how long it lasts makes no difference. With a
+            # phase switch `curr` was seen to switch to three phases
+            # (ioBroker.kecontact#380).
+            uses_timer = self._number("X2 phaseSwitch source") == 4
+        is_enabled = self.facts.number("Enable user") != 0
+        if uses_timer and (is_enabled or self._has_stopped):
+            return SetCurrentTimed(current, Seconds(1))
+        # Unlike `currtime` it lifts nobody's stop.
+        return SetCurrent(current)
