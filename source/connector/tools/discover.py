@@ -69,13 +69,7 @@ class Discovery:
 
 
 def addresses_of(networks: Iterable[str]) -> list[str]:
-    """Return all host addresses of networks such as 192.168.0.0/24.
-
-    Raises
-    ------
-    UsageProblem
-        If one is no network, or all are too many addresses.
-    """
+    """Return all host addresses of networks such as 192.168.0.0/24."""
     addresses: dict[str, None] = {}
     for text in networks:
         try:
@@ -96,13 +90,7 @@ def addresses_of(networks: Iterable[str]) -> list[str]:
 
 
 def call_out(gateway: Gateway, broadcasts: Iterable[str]) -> list[str]:
-    """Send `i` to broadcast addresses; return the addresses that answered.
-
-    Raises
-    ------
-    UsageProblem
-        If a broadcast cannot be sent.
-    """
+    """Send `i` to broadcast addresses; return the addresses that answered."""
     for address in broadcasts:
         try:
             gateway.call_out(address)
@@ -160,15 +148,12 @@ def describe(
     fields = facts.fields
     serial = str(fields.get("Serial", ""))
     name, remark = _name_of(facts.station, serial, configured)
-    remarks = [remark] if remark else []
     meter = None
     if "report 3" in facts.came_at_ms:
         # Without a meter report 3 is all zeros (evcc-io/evcc#1520).
         meter = bool(facts.number("E total"))
-    elif is_on(fields, UDP_ON) is True:
-        remarks.append("no report 3")
-    else:
-        remarks.append("DSW1.3 is off")
+    elif is_on(fields, UDP_ON) is not True:
+        remark = ", ".join(filter(None, (remark, "DSW1.3 is off")))
     return Discovery(
         name,
         facts.station,
@@ -176,7 +161,7 @@ def describe(
         str(fields.get("Product", "")),
         str(fields.get("Firmware", "")),
         meter,
-        ", ".join(remarks),
+        remark,
     )
 
 
@@ -258,13 +243,7 @@ class Search:
 
 
 def _search_here(settings: ToolSettings) -> Search:
-    """Look in the networks of this host, and nowhere else.
-
-    Raises
-    ------
-    UsageProblem
-        If it has none.
-    """
+    """Look in the networks of this host, and nowhere else."""
     bound = settings.keba_p30_bind_address
     networks = [
         one.network

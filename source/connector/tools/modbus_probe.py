@@ -7,7 +7,9 @@ Modbus TCP guides for P30 and P40; docs/modbus.md has what to do with it.
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import BinaryIO
 
 from connector.diagnosis.causes import Severity
 from connector.keba.protocol.fields import State
@@ -26,9 +28,9 @@ PAUSE_S = 0.6
 SERIAL, PRODUCT, FIRMWARE, STATE = 1014, 1016, 1018, 1000
 ORDER = (SERIAL, PRODUCT, FIRMWARE, STATE)
 
-_READ = 3
-_IS_EXCEPTION = 0x80
-_HEADER = struct.Struct(">HHH")
+READ = 3
+IS_EXCEPTION = 0x80
+CLOSED = "the connection was closed instead of an answer"
 _ADVICE = (
     "Modbus wants DIP switch DSW1.3 ON and a power cycle at a P30, and takes "
     "one client at a time; docs/modbus.md tells more."
@@ -39,32 +41,38 @@ class ModbusError(Exception):
     """An answer that is no value; says what it is."""
 
 
-def encode_read(transaction: int, register: int) -> bytes:
-    """Return the request for one value, which is two words long."""
-    return _HEADER.pack(transaction, 0, 6) + struct.pack(
-        ">BBHH", UNIT, _READ, register, 2
-    )
+def encode_read(register: int) -> bytes:
+    """Return the request for one value, which is two words long.
+
+    The number of the transaction is that of the register.
+    """
+    return struct.pack(">HHHBBHH", register, 0, 6, UNIT, READ, register, 2)
 
 
-def decode_value(transaction: int, header: bytes, body: bytes) -> int:
-    """Return the value of an answer.
+def read_value(register: int, answers: BinaryIO) -> int:
+    """Read the value of an answer.
 
     Raises
     ------
     ModbusError
         If it is an exception, or an answer to something else.
     """
-    if len(header) < _HEADER.size or len(body) < 3:
-        raise ModbusError("the connection was closed instead of an answer")
-    answered, protocol, _ = _HEADER.unpack(header)
-    if (answered, protocol) != (transaction, 0):
+    head = answers.read(9)
+    if len(head) < 9:
+        raise ModbusError(CLOSED)
+    transaction, protocol, _, _, function, number = struct.unpack(
+        ">HHHBBB", head
+    )
+    if (transaction, protocol) != (register, 0):
         raise ModbusError("the answer belongs to another request")
-    function, number = body[1], body[2]
-    if function == _READ | _IS_EXCEPTION:
+    if function == READ | IS_EXCEPTION:
         raise ModbusError(f"exception {number}")
-    if function != _READ or number != 4 or len(body) != 7:
+    if (function, number) != (READ, 4):
         raise ModbusError("the answer is no value of two words")
-    return int.from_bytes(body[3:], "big")
+    value = answers.read(4)
+    if len(value) < 4:
+        raise ModbusError(CLOSED)
+    return int.from_bytes(value, "big")
 
 
 def probe(host: str, port: int = PORT) -> Row:
@@ -73,59 +81,47 @@ def probe(host: str, port: int = PORT) -> Row:
     The first read after connecting is thrown away: newer firmware answers it
     wrongly, or not at all.
     """
+    other_port = OTHER_PORT if port == PORT else PORT
+    hint = f" The port may be another one: --modbus-port {other_port}."
     try:
         with socket.create_connection((host, port), TIMEOUT_S) as tcp:
-            try:
+            with suppress(ModbusError, TimeoutError):
                 _read(tcp, FIRMWARE)
-            except (ModbusError, TimeoutError):
-                time.sleep(PAUSE_S)
             values = {register: _read(tcp, register) for register in ORDER}
     except TimeoutError:
         text = f"{host} does not answer at TCP port {port}"
-        return _failed(text, _other_port(port))
     except OSError as error:
         text = f"{host}, TCP port {port}: {error.strerror or error}"
-        return _failed(text, _other_port(port))
     except ModbusError as error:
-        # Behind the wrong port is somebody who refuses every read.
-        hint = _other_port(port) if port != PORT else ""
-        return _failed(f"{host} speaks Modbus, but: {error}", hint)
-    return Row("modbus", Severity.FINE, in_words(values.__getitem__))
+        text = f"{host} speaks Modbus, but: {error}"
+        if port == PORT:
+            # Behind another port may be somebody who refuses every read.
+            hint = ""
+    else:
+        return Row("modbus", Severity.FINE, in_words(values))
+    return Row("modbus", Severity.ERROR, text, "no_modbus", _ADVICE + hint)
 
 
 def _read(tcp: socket.socket, register: int) -> int:
-    tcp.sendall(encode_read(register, register))
-    with tcp.makefile("rb") as answers:
-        header = answers.read(_HEADER.size)
-        length = _HEADER.unpack(header)[2] if len(header) == 6 else 0
-        body = answers.read(length)
-    value = decode_value(register, header, body)
-    time.sleep(PAUSE_S)
-    return value
+    try:
+        tcp.sendall(encode_read(register))
+        with tcp.makefile("rb") as answers:
+            return read_value(register, answers)
+    finally:
+        time.sleep(PAUSE_S)
 
 
-def in_words(value_of: Callable[[int], int]) -> str:
+def in_words(values: Mapping[int, int]) -> str:
     """Say what was read: model, serial number, firmware and state."""
-    product = str(value_of(PRODUCT))
-    is_p40 = product.startswith("4")
-    firmware = value_of(FIRMWARE)
-    if is_p40:
+    product, firmware = str(values[PRODUCT]), values[FIRMWARE]
+    if product.startswith("4"):
+        model = "P40"
         version = (firmware // 10_000, firmware // 100 % 100, firmware % 100)
     else:
+        model = "P30"
         version = (firmware >> 24, firmware >> 16 & 0xFF, firmware >> 8 & 0xFF)
     return (
-        f"{'P40' if is_p40 else 'P30'} ({product}), "
-        f"serial {value_of(SERIAL):08d}, "
+        f"{model} ({product}), serial {values[SERIAL]:08d}, "
         f"firmware {'.'.join(map(str, version))}, "
-        f"state {named(State, value_of(STATE))}"
+        f"state {named(State, values[STATE])}"
     )
-
-
-def _other_port(port: int) -> str:
-    other = OTHER_PORT if port == PORT else PORT
-    return f" The port may be another one: --modbus-port {other}."
-
-
-def _failed(text: str, hint: str) -> Row:
-    advice = f"{_ADVICE}{hint}"
-    return Row("modbus", Severity.ERROR, text, "no_modbus", advice)

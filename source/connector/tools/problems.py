@@ -11,16 +11,10 @@ EXIT_UNKNOWN = 3
 
 
 class Problem(Exception):  # noqa: N818 - no error of the program
-    """Something is not as it should be; the text is for people.
+    """Something is not as it should be.
 
-    Parameters
-    ----------
-    text
-        What is wrong.
-    advice
-        The next thing to do.
-    code
-        A word for machines.
+    The text is for people, the advice the next thing to do, the code a word
+    for machines.
     """
 
     exit_code = EXIT_FINDINGS

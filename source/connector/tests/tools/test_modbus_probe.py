@@ -1,5 +1,6 @@
 """One look at a station over Modbus TCP."""
 
+import io
 import socket
 import threading
 from collections.abc import Iterator
@@ -15,21 +16,19 @@ from connector.tools.modbus_probe import (
     SERIAL,
     STATE,
     ModbusError,
-    decode_value,
     encode_read,
     in_words,
     probe,
+    read_value,
 )
 
 
 def decode(answer: bytes) -> int:
-    return decode_value(7, answer[:6], answer[6:])
+    return read_value(7, io.BytesIO(answer))
 
 
 def test_a_read_asks_unit_255_for_two_words() -> None:
-    assert encode_read(7, 1018) == bytes.fromhex(
-        "0007 0000 0006 ff 03 03fa 0002"
-    )
+    assert encode_read(1018) == bytes.fromhex("03fa 0000 0006 ff 03 03fa 0002")
 
 
 def test_a_value_is_four_bytes() -> None:
@@ -41,6 +40,7 @@ def test_a_value_is_four_bytes() -> None:
     ("answer", "says"),
     [
         ("", "closed"),
+        ("0007 0000 0007 ff 03 04 030a", "closed"),
         ("0007 0000 0003 ff 83 02", "exception 2"),
         ("0008 0000 0007 ff 03 04 030a3900", "another request"),
         ("0007 0000 0005 ff 03 02 0003", "no value"),
@@ -54,10 +54,10 @@ def test_what_is_no_value_is_told(answer: str, says: str) -> None:
 def test_a_p30_and_a_p40_code_their_firmware_differently() -> None:
     p30 = {SERIAL: 1234567, PRODUCT: 314011, FIRMWARE: 0x030A3900, STATE: 3}
     p40 = {SERIAL: 22334455, PRODUCT: 4140110, FIRMWARE: 10201, STATE: 2}
-    assert in_words(p30.__getitem__) == (
+    assert in_words(p30) == (
         "P30 (314011), serial 01234567, firmware 3.10.57, state 3 (charging)"
     )
-    assert in_words(p40.__getitem__) == (
+    assert in_words(p40) == (
         "P40 (4140110), serial 22334455, firmware 1.2.1, state 2 (ready)"
     )
 
