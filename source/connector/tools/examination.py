@@ -9,7 +9,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,6 +41,17 @@ from connector.tools.tool_settings import ToolSettings
 from pyconnector_template.datapoint_map import MissingMap
 
 OUR_PROGRAM = "connector/main.py"
+OURS = (
+    "That is the connector, and this tool cannot read what it has found: "
+    "see that MQTT_BROKER_HOST and CONNECTOR_NAME are its own here as "
+    "well, and look in its log whether it has reached the broker."
+)
+"""The connector is never told to be ended."""
+
+NOT_TOLD = (
+    "See that its settings name the station and that it is not older "
+    "than this tool; or stop it while this runs."
+)
 
 LOOKS = 2
 """How often each report is read. What changes in between should have been
@@ -110,7 +121,9 @@ def examine(
             exam.broker += broker.read(
                 lambda now: [*rows_of_broker(now, stations, exam.broker)]
             )
-    _explain_silence(exam, stations, settings.keba_p30_port)
+    if any(row.code == Code.ALL_SILENT for row in exam.host):
+        clues = _clues(stations.values(), settings.keba_p30_port)
+        exam.host += [Row("silence", Severity.NOTE, clue) for clue in clues]
     is_configured = not settings.keba_p30_charge_stations.keys().isdisjoint(
         stations
     )
@@ -132,26 +145,16 @@ def _not_needed(row: Row) -> Row:
     return replace(row, severity=Severity.NOTE, text=text, advice="")
 
 
-def _explain_silence(
-    exam: Examination, stations: Mapping[str, Station], port: int
-) -> None:
-    """Where nobody answers, say what this host shows of the reason."""
-    addresses = {*map(_address_of, stations.values())}
-    for index, row in enumerate(exam.host):
-        if row.code == Code.ALL_SILENT:
-            clues = [row.text, *rewritten_ports(addresses, port)]
-            if is_container():
-                clues.append("this tool runs in a container")
-            exam.host[index] = replace(
-                row, check="silence", text="; ".join(clues)
-            )
-
-
-def _address_of(station: Station) -> str:
-    try:
-        return socket.gethostbyname(station.host)
-    except OSError:
-        return station.host
+def _clues(stations: Iterable[Station], port: int) -> list[str]:
+    """Say what this host shows of the reason why nobody answers."""
+    addresses = set()
+    for station in stations:
+        with suppress(OSError):
+            addresses.add(socket.gethostbyname(station.host))
+    clues = rewritten_ports(addresses, port)
+    if is_container():
+        clues.append("this tool runs in a container")
+    return clues
 
 
 # --- beside the running connector ---------------------------------------------
@@ -213,15 +216,16 @@ def _ask(
     where = f"UDP port {settings.keba_p30_port}"
     try:
         site = look(settings, stations, heard)
-    except PortTaken as problem:
-        if view and view.is_online:
-            row = _not_told(view, where)
-            exam.stations |= {name: [row] for name in stations}
-        else:
-            exam.host.append(_port_row(problem))
-        return
     except Problem as problem:
-        exam.host.append(_row_of_problem("port", problem))
+        row = _row_of("port", problem)
+        if isinstance(problem, PortTaken) and view and view.is_online:
+            text = f"{view.name} has {where}, and tells nothing of this station"
+            row = Row("link", Severity.WARNING, text, "not_told", NOT_TOLD)
+            exam.stations |= {name: [row] for name in stations}
+            return
+        if isinstance(problem, PortTaken) and OUR_PROGRAM in problem.text:
+            row = replace(row, advice=OURS)
+        exam.host.append(row)
         return
     bound = own_address(settings, [one.host for one in stations.values()])
     exam.host.append(
@@ -243,48 +247,16 @@ def take_site(
     take_content(exam, stations, known, findings)
 
 
-def _not_told(view: ConnectorView, where: str) -> Row:
-    return Row(
-        "link",
-        Severity.WARNING,
-        f"{view.name} has {where}, and tells nothing of this station",
-        "not_told",
-        "See that its settings name the station and that it is not older "
-        "than this tool; or stop it while this runs.",
-    )
-
-
-def _port_row(problem: PortTaken) -> Row:
-    """Tell who has the port; the connector is not told to be ended."""
-    row = _row_of_problem("port", problem)
-    if OUR_PROGRAM not in row.text:
-        return row
-    advice = (
-        "That is the connector, and this tool cannot read what it has found: "
-        "see that MQTT_BROKER_HOST and CONNECTOR_NAME are its own here as "
-        "well, and look in its log whether it has reached the broker."
-    )
-    return replace(row, advice=advice)
-
-
-def _row_of_problem(check: str, problem: Problem) -> Row:
+def _row_of(check: str, problem: Problem) -> Row:
     return Row(
         check, Severity.ERROR, problem.text, problem.code, problem.advice
     )
 
 
 def look(
-    settings: ToolSettings,
-    stations: Mapping[str, Station],
-    heard: Listening,
+    settings: ToolSettings, stations: Mapping[str, Station], heard: Listening
 ) -> SiteFacts:
-    """Let the connector's engine look at the stations for some rounds.
-
-    Raises
-    ------
-    Problem
-        If the port cannot be bound.
-    """
+    """Let the connector's engine look at the stations for some rounds."""
     site = SiteFacts()
     looks: Counter[tuple[str, str]] = Counter()
     with open_gateway(settings, stations, polls=POLLED_REPORTS) as gateway:
@@ -342,7 +314,7 @@ def _enter_broker(
             BrokerClient(settings, heard.note_reading, on_raw)
         )
     except Problem as problem:
-        exam.broker.append(_row_of_problem("broker", problem))
+        exam.broker.append(_row_of("broker", problem))
         return None
     login = settings.mqtt_username
     how = f"logged in as {login}" if login else "connected without login"
@@ -359,12 +331,12 @@ def rows_of_broker(
     yield _connector_row(view)
     if view.is_name_used_twice and Code.NAME_USED_TWICE not in codes:
         evidence = "Their heartbeats come by turns"
-        yield _row_of("connector", Code.NAME_USED_TWICE, evidence)
+        yield _row_of_cause("connector", Code.NAME_USED_TWICE, evidence)
     if not {Code.NO_MAP, Code.WRONG_NAME, Code.NOTHING_ACTIVE} & codes:
         yield _map_row(view, stations)
 
 
-def _row_of(check: str, code: Code, evidence: str) -> Row:
+def _row_of_cause(check: str, code: Code, evidence: str) -> Row:
     cause = CAUSES[code]
     text = f"{cause.meaning}. {evidence}"
     return Row(check, cause.severity, text, code, cause.advice)
@@ -391,9 +363,9 @@ def _map_row(view: ConnectorView, stations: Iterable[str]) -> Row:
         similar = names.similar_name()
         if similar is None:
             evidence = f"The name is {view.name}"
-            return _row_of("datapoints", Code.NO_MAP, evidence)
+            return _row_of_cause("datapoints", Code.NO_MAP, evidence)
         evidence = f"Here it is {view.name}, there it is {similar}"
-        return _row_of("datapoints", Code.WRONG_NAME, evidence)
+        return _row_of_cause("datapoints", Code.WRONG_NAME, evidence)
     text = (
         f"{len(view.active_sensors)} sensors and "
         f"{len(view.active_actuators)} actuators are active"
