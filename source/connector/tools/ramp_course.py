@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
-from connector.diagnosis.causes import BROKEN_LINK, Code
+from connector.diagnosis.causes import BROKEN_LINK, CHARGING, Code
 from connector.diagnosis.charging import limited_by
 from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.findings import Finding, station_findings
@@ -73,16 +73,10 @@ FORBIDDING_S = 6.0
 
 ATTEMPTS_TO_SET_BACK = 3
 
-FORBIDDING = BROKEN_LINK | {
-    Code.STARTING_UP,
-    Code.ERROR,
-    Code.NO_VEHICLE,
-    Code.AUTHORIZATION,
-    Code.ENERGY_LIMIT,
-    Code.DISABLED,
-    Code.INPUT,
-    Code.FAILSAFE,
-    Code.STATION,
+FORBIDDING = BROKEN_LINK | {one.code for one in CHARGING} - {
+    Code.INTERRUPTED,
+    Code.VEHICLE,
+    Code.UNKNOWN,
 }
 """Causes that no limit of the test's changes."""
 
@@ -199,30 +193,29 @@ def refusal(facts: StationFacts, steps: Sequence[int]) -> Problem | None:
     finding = obstacle(facts, SPOILING)
     if finding is None and not is_known(facts):
         finding = Finding(facts.station, Code.UNKNOWN)
-    if finding is not None:
-        return Problem(
-            f"{finding.about} {finding.text}; nothing was changed",
-            finding.advice or "Plug a vehicle in and call again.",
-            finding.code,
-        )
     hardware = facts.number("Curr HW") or 0
-    if max(steps) > hardware:
-        return Problem(
+    current, delay_s = facts.number("Curr user") or 0, facts.number("Tmo CT")
+    code = "invalid"
+    if finding is not None:
+        text = f"{finding.about} {finding.text}"
+        advice = finding.advice or "Plug a vehicle in and call again."
+        code = finding.code
+    elif max(steps) > hardware:
+        text = (
             f"refused: a step of {max(steps) / 1000:g} A is more than the "
             f"hardware of {facts.station} bears, Curr HW is "
-            f"{hardware / 1000:g} A; nothing was changed",
-            "Choose smaller --steps.",
-            "invalid",
+            f"{hardware / 1000:g} A"
         )
-    current, delay_s = facts.number("Curr user") or 0, facts.number("Tmo CT")
-    if delay_s or not CURRENT_MIN_MA <= current <= CURRENT_MAX_MA:
-        return Problem(
+        advice = "Choose smaller --steps."
+    elif delay_s or not CURRENT_MIN_MA <= current <= CURRENT_MAX_MA:
+        text = (
             f"what rules at {facts.station} now could not be set back (Curr "
-            f"user {current}, Tmo CT {delay_s}); nothing was changed",
-            "`currtime 0 0` ends a delayed currtime, `curr` sets a limit.",
-            "invalid",
+            f"user {current}, Tmo CT {delay_s})"
         )
-    return None
+        advice = "`currtime 0 0` ends a delayed currtime, `curr` sets a limit."
+    else:
+        return None
+    return Problem(f"{text}; nothing was changed", advice, code)
 
 
 Wait = Generator[None, None, None]
