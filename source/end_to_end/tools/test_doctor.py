@@ -243,16 +243,15 @@ def broker_verdict(tmp_path: Path, **settings: object) -> str:
     return str(call.json["broker"]["verdict"])
 
 
-def test_a_broker_that_is_down_is_named(tmp_path: Path) -> None:
-    verdict = broker_verdict(
-        tmp_path, MQTT_BROKER_HOST="127.0.0.1", MQTT_BROKER_PORT=free_port()
-    )
-    assert verdict == "broker_down"
-
-
-def test_a_broker_whose_name_does_not_resolve_is_named(tmp_path: Path) -> None:
-    verdict = broker_verdict(tmp_path, MQTT_BROKER_HOST="no-broker.invalid")
-    assert verdict == "broker_unresolved"
+@pytest.mark.parametrize(
+    ("host", "verdict"),
+    [("127.0.0.1", "broker_down"), ("no-broker.invalid", "broker_unresolved")],
+)
+def test_a_broker_that_is_not_reached_is_named(
+    tmp_path: Path, host: str, verdict: str
+) -> None:
+    nobody = {"MQTT_BROKER_HOST": host, "MQTT_BROKER_PORT": free_port()}
+    assert broker_verdict(tmp_path, **nobody) == verdict
 
 
 def test_a_wrong_login_is_named(tmp_path: Path) -> None:

@@ -68,7 +68,9 @@ def test_a_sweep_finds_all_stations_within_kebas_pauses(
 def test_the_line_for_env_is_ready_to_use(
     stations: Simulator, tmp_path: Path
 ) -> None:
-    configured = {"my_garage": ADDRESSES["garage"]}
+    # It has moved, and keeps its name.
+    serial = stations.stations["garage"].serial
+    configured = {"my_garage": {"host": "192.0.2.1", "serial": serial}}
     call = CommandLine(
         tmp_path, configured, KEBA_P30_REPLY_TIMEOUT=REPLY_TIMEOUT_S
     )("discover", NETWORK)
@@ -162,12 +164,17 @@ def test_what_is_no_network_is_a_mistake_of_the_call(
     assert network in call.err
 
 
-def test_discovery_says_that_somebody_has_the_port(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments", [("discover", HERE), ("ramp", HERE, "--yes")]
+)
+def test_who_needs_the_port_says_what_to_stop(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind((HERE, 7090))
-        call = CommandLine(tmp_path)("discover", NETWORK)
+        call = CommandLine(tmp_path)(*arguments)
     assert call.exit_code == 1
-    assert "docker compose stop" in " ".join(call.err.split())
+    assert "docker compose stop connector" in " ".join(call.err.split())
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from connector.tools import terminal
-from end_to_end.tools.calling import HERE, CommandLine
+from end_to_end.tools.calling import CommandLine
 from simulator import Simulator
 from simulator.actions import PlugIn
 from simulator.vehicle import Vehicle
@@ -112,15 +111,4 @@ def test_it_says_what_it_would_do(
     assert call.exit_code == 2
     assert "limit to 6, 13.5 A in turn" in call.err
     assert "--yes" in call.err
-    assert stations.requests == []
-
-
-def test_beside_another_program_it_says_what_to_stop(
-    stations: Simulator, command_line: CommandLine
-) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connector:
-        connector.bind((HERE, 7090))
-        call = command_line("ramp", "garage", "--yes")
-    assert call.exit_code == 1
-    assert "docker compose stop connector" in " ".join(call.err.split())
     assert stations.requests == []

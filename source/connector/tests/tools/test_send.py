@@ -35,22 +35,28 @@ def test_a_command_is_read_as_a_person_means_it(
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "reason"),
     [
-        ("curr", "20000"),
-        ("curr", "NaN"),
-        ("curr", "[16000]"),
-        ("ena",),
-        ("ena", "1", "0"),
-        ("unlock", "0"),
-        ("start", "12"),
+        (("curr", "20000"), "max_curr"),
+        (("curr", "0"), "outside of KEBA.s range"),
+        (("curr", "NaN"), "no whole number"),
+        (("curr", "1e999"), "no whole number"),
+        (("curr", "fast"), "no number"),
+        (("curr",), "no number"),
+        (("curr", "[16000]"), "no number"),
+        (("ena",), "no number"),
+        (("ena", "7"), "neither 0 nor 1"),
+        (("ena", "1", "0"), "no number"),
+        (("unlock", "0"), "unlock"),
+        (("start", "12"), "16 hexadecimal digits"),
+        (("display", "x" * 24), "23 characters"),
     ],
 )
-def test_what_must_not_be_sent_is_refused_with_what_may_be(
-    words: tuple[str, ...],
+def test_what_must_not_be_sent_is_refused_with_the_reason_and_what_may_be(
+    words: tuple[str, ...], reason: str
 ) -> None:
     word, *arguments = words
-    with pytest.raises(Problem, match="refused") as refusal:
+    with pytest.raises(Problem, match=f"refused: .*{reason}") as refusal:
         read_command(GARAGE, word, arguments)
     assert refusal.value.exit_code == 1
     assert refusal.value.advice.startswith(f"{word} takes")
