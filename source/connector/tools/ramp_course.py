@@ -5,6 +5,7 @@ wait is one for a report, and ends after a while without it. Whatever ends the
 course, what was set before is set back.
 """
 
+import math
 from collections.abc import Callable, Generator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,11 +63,11 @@ COMMAND_S = 60.0
 OFFER_S = 20.0
 """A new limit is offered after 6 to 7 s (guide V2.01, page 13)."""
 
-CLIMB_S = 30.0
-"""Vehicles need about so long to follow (mschlappa/KebaWallboxSteuerung)."""
+CLIMB_S = 40.0
+"""Vehicles need about 30 s to follow (mschlappa/KebaWallboxSteuerung)."""
 
-FOLLOW_S = 60.0
-STOP_S = 20.0
+FOLLOW_S = 70.0
+"""So much time a vehicle has to begin, or to end."""
 
 FORBIDDING_S = 6.0
 """So long must something forbid charging: two readings, no passing state."""
@@ -121,6 +122,7 @@ class Load:
     currents: tuple[int, ...]
     voltages: tuple[int, ...]
     power: int
+    is_charging: bool
 
     @property
     def phases(self) -> int:
@@ -131,11 +133,19 @@ class Load:
     def reaches_offer(self) -> bool:
         return max(self.currents) >= self.offered - TOLERANCE_MA
 
+    def is_offer(self, wanted: int) -> bool:
+        return abs(self.offered - wanted) <= OFFERED_MA
+
+    @property
+    def has_stopped(self) -> bool:
+        return not self.phases and not self.is_charging
+
     def is_like(self, other: "Load | None") -> bool:
-        """Tell whether another reading shows the same currents."""
-        return other is not None and all(
-            abs(mine - its) <= STEADY_MA
-            for mine, its in zip(self.currents, other.currents, strict=True)
+        """Tell whether another reading shows the same offer and currents."""
+        return (
+            other is not None
+            and self.offered == other.offered
+            and math.dist(self.currents, other.currents) <= STEADY_MA
         )
 
 
@@ -146,22 +156,39 @@ class Step:
     wanted: int
     load: Load | None = None
     took_s: float | None = None
-    verdict: Verdict = Verdict.NOT_DONE
     limited_by: str = ""
 
+    def take(self, load: Load, waited_s: float) -> bool:
+        """Take a reading; tell whether no more is to be expected."""
+        before, self.load = self.load, load
+        if self.wanted == 0:
+            return load.has_stopped
+        if waited_s < OFFER_S and not load.is_offer(self.wanted):
+            return False
+        # Below the offer it may only pause on its way up.
+        may_climb = waited_s < CLIMB_S and not load.reaches_offer
+        return load.phases > 0 and load.is_like(before) and not may_climb
 
-def judge(wanted: int, load: Load | None, *, is_charging: bool) -> Verdict:
-    """Compare what was wanted, offered and drawn."""
-    if load is None:
-        return Verdict.NOT_MEASURED
-    if max(load.currents) > load.offered + TOLERANCE_MA:
-        return Verdict.DRAWS_MORE
-    if abs(load.offered - wanted) > OFFERED_MA:
-        return Verdict.NOT_OFFERED
-    if not load.phases:
+    @property
+    def verdict(self) -> Verdict:
+        """What comes of comparing what was wanted, offered and drawn."""
+        load = self.load
+        if self.took_s is None:
+            return Verdict.NOT_DONE
+        if load is None:
+            return Verdict.NOT_MEASURED
+        if self.wanted == 0:
+            return Verdict.STOPPED if load.has_stopped else Verdict.STILL_DRAWS
+        if max(load.currents) > load.offered + TOLERANCE_MA:
+            return Verdict.DRAWS_MORE
+        if not load.is_offer(self.wanted):
+            return Verdict.NOT_OFFERED
+        if load.phases:
+            is_all = load.reaches_offer
+            return Verdict.AS_OFFERED if is_all else Verdict.DRAWS_LESS
         # Without a meter report 3 is all zeros (evcc-io/evcc#1520).
-        return Verdict.NOT_MEASURED if is_charging else Verdict.DRAWS_NOTHING
-    return Verdict.AS_OFFERED if load.reaches_offer else Verdict.DRAWS_LESS
+        is_unknown = load.is_charging
+        return Verdict.NOT_MEASURED if is_unknown else Verdict.DRAWS_NOTHING
 
 
 def obstacle(
@@ -332,9 +359,8 @@ class Ramp:
                 self.current_before = self._number("Curr user")
                 timed = self._number("Curr timer")
                 self._was_timed = self.current_before == timed
-                for step in self.steps:
+                for step in (*self.steps, self.stop):
                     yield from self._take(step)
-                yield from self._stop_charging()
         except _End as end:
             self.ended_by = str(end)
         self._is_setting_back = True
@@ -344,44 +370,18 @@ class Ramp:
 
     def _take(self, step: Step) -> Wait:
         began_at, amperes = self._now, f"{step.wanted / 1000:g} A"
-        self.activity = f"{amperes}: setting the limit"
+        self.activity = "stopping"
+        if step.wanted:
+            self.activity = f"{amperes}: setting the limit"
         yield from self._change(self._limiting(step.wanted))
-        self.activity = f"{amperes}: waiting until the station offers it"
-        yield from self._until(
-            lambda: abs(self._number("Max curr") - step.wanted) <= OFFERED_MA,
-            OFFER_S,
-        )
-        self.activity = f"{amperes}: waiting until the vehicle has followed"
-        climbs_until, ends_at = self._now + CLIMB_S, self._now + FOLLOW_S
-        while (yield from self._next_reading(ends_at)):
-            load, before = self._load(), step.load
-            step.load = load
-            # Below the offer it may only pause on its way up.
-            has_followed = load.reaches_offer or self._now >= climbs_until
-            if load.phases and load.is_like(before) and has_followed:
+        if step.wanted:
+            self.activity = f"{amperes}: waiting until the vehicle has followed"
+        set_at = self._now
+        while (yield from self._next_reading(set_at + FOLLOW_S)):
+            if step.take(self._load(), self._now - set_at):
                 break
         step.took_s = self._now - began_at
         step.limited_by = limited_by(self.facts) or ""
-        step.verdict = judge(
-            step.wanted, step.load, is_charging=self._is_charging()
-        )
-
-    def _stop_charging(self) -> Wait:
-        step, began_at = self.stop, self._now
-        self.activity = "stopping"
-        # KEBA warns that `ena 0` makes some vehicles report an error (guide
-        # V2.00, page 13).
-        yield from self._change(
-            self._limiting(0) if self._knows_timer else Enable(on=False)
-        )
-        ends_at = self._now + STOP_S
-        step.verdict = Verdict.STILL_DRAWS
-        while (yield from self._next_reading(ends_at)):
-            step.load = self._load()
-            if not self._is_charging() and not step.load.phases:
-                step.verdict = Verdict.STOPPED
-                break
-        step.took_s = self._now - began_at
 
     @property
     def _knows_timer(self) -> bool:
@@ -396,6 +396,10 @@ class Ramp:
         """
         if self._knows_timer:
             return SetCurrentTimed(Milliampere(current), Seconds(1))
+        # KEBA warns that `ena 0` makes some vehicles report an error (guide
+        # V2.00, page 13), but `curr` takes no 0.
+        if current == 0:
+            return Enable(on=False)
         return SetCurrent(Milliampere(current))
 
     def _change(self, command: Command) -> Wait:
@@ -463,10 +467,8 @@ class Ramp:
             currents=tuple(self._number(key) for key in ("I1", "I2", "I3")),
             voltages=tuple(self._number(key) for key in ("U1", "U2", "U3")),
             power=self._number("P"),
+            is_charging=self._number("State") == State.CHARGING,
         )
-
-    def _is_charging(self) -> bool:
-        return self.facts.number("State") == State.CHARGING
 
     def _number(self, key: str) -> int:
         return self.facts.number(key) or 0

@@ -322,7 +322,7 @@ def test_a_stop_that_comes_just_before_a_step_or_the_stop_is_not_lifted(
         station.report_2 |= disabled
         station.facts.note_fields({"Enable sys": 0})
 
-    station.at[21.0] = disable
+    station.at[16.0] = disable
     ramp = station.run(*steps)
     assert ramp.steps[0].verdict is Verdict.AS_OFFERED
     assert station.sent == ["currtime 6000 1", "curr 63000"]
