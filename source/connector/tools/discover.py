@@ -43,6 +43,7 @@ NARROWER = ((), ("firmware",), ("firmware", "meter"))
 """Columns that a narrow terminal does without, step by step."""
 
 NOT_LOOKED_FOR = "configured, not looked for"
+NAME_IT = "Name the network of the stations, such as 192.168.0.0/24."
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,7 @@ def call_out(gateway: Gateway, broadcasts: Iterable[str]) -> list[str]:
             gateway.call_out(address)
         except OSError as error:
             raise UsageProblem(
-                f"cannot send to {address}: {error.strerror}",
-                "Name the network of the stations, such as 192.168.0.0/24.",
+                f"cannot send to {address}: {error.strerror}", NAME_IT
             ) from None
     until = time.monotonic() + BROADCAST_PATIENCE_S
     return [
@@ -252,8 +252,7 @@ def _search_here(settings: ToolSettings) -> Search:
     ]
     if not networks:
         raise UsageProblem(
-            f"no network of this host can be seen from {bound}",
-            "Name the network of the stations, such as 192.168.0.0/24.",
+            f"no network of this host can be seen from {bound}", NAME_IT
         )
     hosts = [one.host for one in settings.own_stations.values()]
     return Search(
@@ -298,7 +297,12 @@ def _look_for_stations(
 def _next_step(search: Search) -> str:
     """Say what to do where nothing was found."""
     steps = []
-    if search.networks:
+    if search.networks and is_container():
+        steps.append(
+            "This runs in a container, and these may be networks of its "
+            f"engine only. {NAME_IT}"
+        )
+    elif search.networks:
         network = search.networks[0]
         steps.append(
             "Some stations do not answer broadcasts: "
@@ -306,11 +310,6 @@ def _next_step(search: Search) -> str:
             if network.num_addresses <= MOST_ADDRESSES
             else "Name the part of the network in which the stations are, "
             "such as 192.168.0.0/24."
-        )
-    if search.networks and is_container():
-        steps.append(
-            "This runs in a container, and these may be networks of its "
-            "engine only: name the network of the stations."
         )
     steps.append(
         "See that the stations have power and network, that their address "

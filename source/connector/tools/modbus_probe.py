@@ -50,13 +50,7 @@ def encode_read(register: int) -> bytes:
 
 
 def read_value(register: int, answers: BinaryIO) -> int:
-    """Read the value of an answer.
-
-    Raises
-    ------
-    ModbusError
-        If it is an exception, or an answer to something else.
-    """
+    """Read the value of an answer."""
     head = answers.read(9)
     if len(head) < 9:
         raise ModbusError(CLOSED)

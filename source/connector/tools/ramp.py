@@ -50,15 +50,7 @@ SIGNALS = {
 
 
 def read_steps(text: str, station: Station) -> list[int]:
-    """Read limits in A; return them in mA.
-
-    Raises
-    ------
-    UsageProblem
-        If that is no list of numbers.
-    Problem
-        If the station must not be given one of them.
-    """
+    """Read limits in A that the station may be given; return them in mA."""
     try:
         steps = [round(1000 * float(part)) for part in text.split(",")]
     except (ValueError, OverflowError):

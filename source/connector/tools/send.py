@@ -62,15 +62,7 @@ Send = Callable[[Command, Any, Tell], Result]
 def read_command(
     station: Station, word: str, arguments: Sequence[str]
 ) -> tuple[Any, Command]:
-    """Return the value of the actuator and its command, if it may be sent.
-
-    Raises
-    ------
-    UsageProblem
-        If there is no such command.
-    Problem
-        If the station must not be sent this value.
-    """
+    """Return the value of the actuator and its command, if it may be sent."""
     if word not in ACTUATORS:
         raise UsageProblem(
             f"there is no command {word!r}; there are: {', '.join(ACTUATORS)}"
@@ -125,13 +117,7 @@ def send_directly(
 
 
 def topic_of(broker: BrokerClient, key: str) -> str:
-    """Return where the running connector takes values of an actuator.
-
-    Raises
-    ------
-    Problem
-        If no connector is there, or the actuator is not active.
-    """
+    """Return where the running connector takes values of an actuator."""
     view = broker.look_around()
     if not broker.wait_for(lambda now: now.is_online, LATE_S):
         raise Problem(
@@ -198,15 +184,7 @@ def way_to(
 ) -> tuple[Fields, Send]:
     """Reach a station: directly, or through who has the port.
 
-    Returns
-    -------
-    tuple
-        What the station says of itself, and what sends to it.
-
-    Raises
-    ------
-    Problem
-        If neither is possible, or another station answers.
+    Returns what the station says of itself, and what sends to it.
     """
     try:
         gateway = stack.enter_context(open_gateway(settings, {name: station}))
