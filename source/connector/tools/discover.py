@@ -26,7 +26,7 @@ from connector.tools.stations import (
     PATIENCE_S,
     PortTaken,
     deliveries,
-    learn,
+    follow,
     open_gateway,
 )
 from connector.tools.tool_settings import ToolSettings, tool_settings
@@ -117,13 +117,11 @@ def sweep(gateway: Gateway, addresses: Sequence[str]) -> list[StationFacts]:
         gateway.ask(address, 1)
         time.sleep(SPREAD_S)
     waiting = {*addresses}
-    for delivery in deliveries(gateway, time.monotonic() + PATIENCE_S):
-        learn(site, delivery)
-        match delivery.event:
-            case ReportReceived(station=address, request="report 1"):
-                gateway.ask(address, 2)
-                gateway.ask(address, 3)
-        address = getattr(delivery.event, "station", "")
+    for event in follow(gateway, site, time.monotonic() + PATIENCE_S):
+        if isinstance(event, ReportReceived) and event.request == "report 1":
+            gateway.ask(event.station, 2)
+            gateway.ask(event.station, 3)
+        address = getattr(event, "station", "")
         if address in waiting and _is_told(site.station(address)):
             waiting.remove(address)
             if not waiting:

@@ -18,7 +18,6 @@ from connector.diagnosis.causes import CAUSES, Code, Severity
 from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.link import link_cause
 from connector.diagnosis.site import SiteFacts
-from connector.keba.io.gateway import Delivery, Gateway
 from connector.keba.protocol.fields import POLLED_REPORTS
 from connector.keba.station.events import ReportReceived
 from connector.settings import Station
@@ -32,8 +31,7 @@ from connector.tools.station_rows import Row, rows_by_subject, station_rows
 from connector.tools.stations import (
     PATIENCE_S,
     PortTaken,
-    deliveries,
-    learn,
+    follow,
     open_gateway,
     own_address,
 )
@@ -260,21 +258,14 @@ def look(
     site = SiteFacts()
     looks: Counter[tuple[str, str]] = Counter()
     with open_gateway(settings, stations, polls=POLLED_REPORTS) as gateway:
-        for delivery in deliveries(gateway, time.monotonic() + PATIENCE_S):
-            _take(gateway, site, delivery)
-            if isinstance(delivery.event, ReportReceived):
-                looks[delivery.event.station, delivery.event.request] += 1
+        for event in follow(gateway, site, time.monotonic() + PATIENCE_S):
+            if isinstance(event, ReportReceived):
+                looks[event.station, event.request] += 1
             if all(_is_decided(site.station(name), looks) for name in stations):
                 break
-        for delivery in deliveries(gateway, time.monotonic() + heard.seconds):
-            _take(gateway, site, delivery)
-            heard.note_event(delivery.event)
+        for event in follow(gateway, site, time.monotonic() + heard.seconds):
+            heard.note_event(event)
     return site
-
-
-def _take(gateway: Gateway, site: SiteFacts, delivery: Delivery) -> None:
-    for number in learn(site, delivery):
-        gateway.ask(getattr(delivery.event, "station", ""), number)
 
 
 def _is_decided(

@@ -27,7 +27,7 @@ from connector.tools.ramp_course import (
     Result,
 )
 from connector.tools.ramp_record import record_of, sheet_of
-from connector.tools.stations import learn, open_gateway
+from connector.tools.stations import follow, open_gateway
 from connector.tools.terminal import Tell
 from connector.tools.tool_settings import (
     StationName,
@@ -199,8 +199,5 @@ def _drive(
             tell(told)
         for command in commands:
             tell(f">> {command}")
-        delivery = gateway.next_event(TICK_S)
-        if delivery is not None:
-            for number in learn(site, delivery):
-                gateway.ask(name, number)
-            ramp.note(delivery.event)
+        for event in follow(gateway, site, time.monotonic() + TICK_S):
+            ramp.note(event)

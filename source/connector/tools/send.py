@@ -23,7 +23,7 @@ from connector.keba.station.events import (
 )
 from connector.settings import Station
 from connector.tools import terminal
-from connector.tools.broker_client import LATE_S, BrokerClient, instead_of_port
+from connector.tools.broker_client import BrokerClient, instead_of_port
 from connector.tools.connector_view import ConnectorView
 from connector.tools.problems import (
     EXIT_FINDINGS,
@@ -118,8 +118,8 @@ def send_directly(
 
 def topic_of(broker: BrokerClient, key: str) -> str:
     """Return where the running connector takes values of an actuator."""
-    view = broker.look_around()
-    if not broker.wait_for(lambda now: now.is_online, LATE_S):
+    view = broker.look_for_connector()
+    if not view.is_online:
         raise Problem(
             f"no connector is online as {view.name}",
             "Another program has the port; `doctor` tells more.",

@@ -25,6 +25,7 @@ from connector.keba.protocol.messages import (
 )
 from connector.keba.station.events import (
     ConnectionState,
+    Event,
     ReportReceived,
     StatusReceived,
 )
@@ -169,6 +170,17 @@ def learn(site: SiteFacts, delivery: Delivery) -> set[int]:
         case _:
             return set()
     return facts.note_fields(fields, at_ms)
+
+
+def follow(gateway: Gateway, site: SiteFacts, until: float) -> Iterator[Event]:
+    """Yield what happens, once `site` has learned of it.
+
+    Reports that are outdated by what happens are asked for.
+    """
+    for delivery in deliveries(gateway, until):
+        for number in learn(site, delivery):
+            gateway.ask(getattr(delivery.event, "station", ""), number)
+        yield delivery.event
 
 
 def await_identity(gateway: Gateway, station: str, host: str) -> str:

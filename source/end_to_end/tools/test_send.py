@@ -222,6 +222,7 @@ def played_connector(
         controller = Controller(observer)
         controller.select(*sensors, actuators=["garage__curr"])
         observer.publish(f"{NAME}/status", {"status": "online"}, retain=True)
+        tell_diagnosis(observer, 63_000)
         command_line = CommandLine(
             folder,
             {"garage": ADDRESSES["garage"]},
@@ -278,7 +279,6 @@ def test_without_the_result_the_diagnosis_may_prove_a_command(
         played_connector(tmp_path) as (observer, controller, command_line),
         ThreadPoolExecutor() as thread,
     ):
-        tell_diagnosis(observer, 63_000)
 
         def obey() -> None:
             observer.wait_for(controller.topic("garage__curr"))
