@@ -2,6 +2,7 @@
 
 import io
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from connector.diagnosis.causes import Severity
 from connector.tools import modbus_probe
 from connector.tools.modbus_probe import (
     FIRMWARE,
+    ORDER,
     PRODUCT,
     SERIAL,
     STATE,
@@ -63,15 +65,18 @@ def test_a_p30_and_a_p40_code_their_firmware_differently() -> None:
 
 
 @contextmanager
-def listener(answer: bytes) -> Iterator[int]:
-    """Answer one request of one client with some bytes; yield the port."""
+def listener(monkeypatch: pytest.MonkeyPatch, *answers: bytes) -> Iterator[int]:
+    """Answer each request of one client with some bytes; yield the port."""
+    monkeypatch.setattr(modbus_probe, "PAUSE_S", 0.0)
+    monkeypatch.setattr(modbus_probe, "TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
             tcp, _ = server.accept()
             with tcp:
-                tcp.recv(100)
-                tcp.sendall(answer)
+                for answer in answers:
+                    tcp.recv(12)
+                    tcp.sendall(answer)
 
         thread = threading.Thread(target=serve, name="modbus")
         thread.start()
@@ -83,29 +88,13 @@ def listener(answer: bytes) -> Iterator[int]:
 def test_a_first_read_without_an_answer_does_not_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(modbus_probe, "PAUSE_S", 0.0)
-    monkeypatch.setattr(modbus_probe, "TIMEOUT_S", 0.2)
-    asked: list[int] = []
-
-    def serve(server: socket.socket) -> None:
-        tcp, _ = server.accept()
-        with tcp:
-            while request := tcp.recv(12):
-                asked.append(int.from_bytes(request[8:10]))
-                if len(asked) > 1:
-                    # Transaction, unit and function as asked; the value 1.
-                    tcp.sendall(
-                        request[:4] + b"\0\7" + request[6:8] + b"\4\0\0\0\1"
-                    )
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=serve, args=(server,), name="modbus")
-        thread.start()
-        row = probe("127.0.0.1", server.getsockname()[1])
-        thread.join()
-
+    values = [
+        struct.pack(">HHHBBBI", register, 0, 7, 255, 3, 4, 1)
+        for register in ORDER
+    ]
+    with listener(monkeypatch, b"", *values) as port:
+        row = probe("127.0.0.1", port)
     assert row.severity is Severity.FINE, row.text
-    assert len(asked) > 2
 
 
 @pytest.mark.io
@@ -122,7 +111,6 @@ def test_a_port_that_nobody_listens_at_is_told() -> None:
 def test_a_connection_that_is_closed_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(modbus_probe, "PAUSE_S", 0.0)
-    with listener(b"") as port:
+    with listener(monkeypatch, b"") as port:
         row = probe("127.0.0.1", port)
     assert row.code == "no_modbus"
