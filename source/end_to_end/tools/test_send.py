@@ -47,6 +47,13 @@ def command_line(tmp_path: Path) -> CommandLine:
     return CommandLine(tmp_path, ADDRESSES)
 
 
+@pytest.fixture
+def impatient(tmp_path: Path) -> CommandLine:
+    return CommandLine(
+        tmp_path, ADDRESSES, KEBA_P30_REPLY_TIMEOUT=REPLY_TIMEOUT_S
+    )
+
+
 def test_a_good_station_applies_a_command(
     stations: Simulator, command_line: CommandLine
 ) -> None:
@@ -57,42 +64,31 @@ def test_a_good_station_applies_a_command(
     assert call.exit_code == 0
 
 
-def test_a_limit_for_later_is_waiting_and_no_failure(
-    stations: Simulator, command_line: CommandLine
-) -> None:
-    call = command_line(
-        "send", "garage", "currtime", 10000, 60, "--yes", "--json"
-    )
-    assert (call.json["outcome"], call.exit_code) == ("waiting", 0)
-
-
 @pytest.mark.parametrize(
-    ("station", "outcome", "exit_code"),
+    ("station", "words", "outcome", "exit_code"),
     [
-        ("late", "applied", 0),
-        ("parrot", "not_applied", 1),
-        ("stubborn", "rejected", 1),
+        ("garage", ("currtime", 10000, 60), "waiting", 0),
+        ("late", ("curr", 16000), "applied", 0),
+        ("parrot", ("curr", 16000), "not_applied", 1),
+        ("stubborn", ("curr", 16000), "rejected", 1),
     ],
 )
 def test_the_outcome_is_what_the_station_did(
     stations: Simulator,
     command_line: CommandLine,
     station: str,
+    words: tuple[object, ...],
     outcome: str,
     exit_code: int,
 ) -> None:
-    call = command_line("send", station, "curr", 16000, "--yes", "--json")
-    assert call.json["outcome"] == outcome
-    assert call.exit_code == exit_code
+    call = command_line("send", station, *words, "--yes", "--json")
+    assert (call.json["outcome"], call.exit_code) == (outcome, exit_code)
 
 
 def test_a_command_that_is_never_answered_has_no_outcome_but_silence(
-    stations: Simulator, tmp_path: Path
+    stations: Simulator, impatient: CommandLine
 ) -> None:
-    command_line = CommandLine(
-        tmp_path, ADDRESSES, KEBA_P30_REPLY_TIMEOUT=REPLY_TIMEOUT_S
-    )
-    call = command_line("send", "mute", "curr", 16000, "--yes", "--json")
+    call = impatient("send", "mute", "curr", 16000, "--yes", "--json")
     assert call.json["outcome"] == "no_reply"
     assert "keba show mute" in call.json["advice"]
     # 3: nobody knows whether it was received.
@@ -115,18 +111,15 @@ def test_a_person_sees_request_answer_and_proof(
 
 
 def test_what_the_model_lacks_is_said_before_the_command_is_sent(
-    stations: Simulator, tmp_path: Path
+    stations: Simulator, impatient: CommandLine
 ) -> None:
-    command_line = CommandLine(
-        tmp_path, ADDRESSES, KEBA_P30_REPLY_TIMEOUT=REPLY_TIMEOUT_S
-    )
-    call = command_line("send", "old", "currtime", 10000, "--yes")
+    call = impatient("send", "old", "currtime", 10000, "--yes")
     assert call.err.startswith("! a P20 does not know currtime\n")
     assert call.out.endswith(
         "no reply\nIt may have been received all the same: `keba show old` "
         "tells what rules now.\n"
     )
-    fine = command_line("send", "garage", "curr", 10000, "--yes", "--json")
+    fine = impatient("send", "garage", "curr", 10000, "--yes", "--json")
     assert fine.json["warning"] == ""
 
 
@@ -140,12 +133,9 @@ def test_what_was_not_applied_has_a_next_step(
 
 
 def test_a_silent_station_is_sent_nothing(
-    stations: Simulator, tmp_path: Path
+    stations: Simulator, impatient: CommandLine
 ) -> None:
-    command_line = CommandLine(
-        tmp_path, ADDRESSES, KEBA_P30_REPLY_TIMEOUT=REPLY_TIMEOUT_S
-    )
-    call = command_line("send", "dead", "ena", 0, "--yes")
+    call = impatient("send", "dead", "ena", 0, "--yes")
     assert call.exit_code == 1
     assert "nothing was sent" in call.err
     assert "ena 0" not in [one.text for one in stations.requests]
@@ -163,31 +153,27 @@ def test_a_station_of_another_serial_number_is_sent_nothing(
     assert "ena 0" not in [one.text for one in stations.requests]
 
 
-def test_a_dry_run_sends_nothing(
-    stations: Simulator, command_line: CommandLine
+@pytest.mark.parametrize(
+    ("option", "read_only", "exit_code", "says"),
+    [
+        ("--dry-run", False, 0, "garage (127.0.3.70): curr 16000;"),
+        ("--json", False, 2, "say --yes"),
+        ("--yes", True, 1, "READ_ONLY is TRUE"),
+    ],
+)
+def test_nothing_is_sent_by_a_dry_run_without_a_yes_or_where_it_is_forbidden(
+    stations: Simulator,
+    tmp_path: Path,
+    option: str,
+    read_only: bool,
+    exit_code: int,
+    says: str,
 ) -> None:
-    call = command_line("send", "garage", "curr", 16000, "--dry-run")
-    assert call.exit_code == 0
-    assert "curr 16000" in call.out
-    assert stations.requests == []
-
-
-def test_nothing_is_sent_without_a_yes(
-    stations: Simulator, command_line: CommandLine
-) -> None:
-    call = command_line("send", "garage", "curr", 16000)
-    assert call.exit_code == 2
-    assert "--yes" in call.err
-    assert stations.requests == []
-
-
-def test_read_only_holds_for_the_tool_as_well(
-    stations: Simulator, tmp_path: Path
-) -> None:
-    command_line = CommandLine(tmp_path, ADDRESSES, READ_ONLY="TRUE")
-    call = command_line("send", "garage", "curr", 16000, "--yes")
-    assert call.exit_code == 1
-    assert "READ_ONLY" in call.err
+    call = CommandLine(tmp_path, ADDRESSES, READ_ONLY=read_only)(
+        "send", "garage", "curr", 16000, option
+    )
+    assert call.exit_code == exit_code
+    assert says in call.out + call.err
     assert stations.requests == []
 
 
