@@ -69,25 +69,24 @@ class Discovery:
     remark: str = ""
 
 
-def addresses_of(networks: Iterable[str]) -> list[str]:
+def addresses_of(texts: Sequence[str]) -> list[str]:
     """Return all host addresses of networks such as 192.168.0.0/24."""
-    addresses: dict[str, None] = {}
-    for text in networks:
-        try:
-            network = ipaddress.IPv4Network(text, strict=False)
-        except ValueError as error:
-            raise UsageProblem(
-                f"{text!r} is no IPv4 network ({error}); write for instance "
-                "192.168.0.0/24"
-            ) from None
-        if network.num_addresses + len(addresses) > MOST_ADDRESSES:
-            raise UsageProblem(
-                f"{text} has {network.num_addresses} addresses; "
-                f"{MOST_ADDRESSES} are asked at once at most: give the part "
-                "in which the stations are"
-            )
-        addresses |= dict.fromkeys(map(str, network.hosts()))
-    return list(addresses)
+    named = ", ".join(texts)
+    try:
+        networks = [ipaddress.IPv4Network(text, strict=False) for text in texts]
+    except ValueError as error:
+        raise UsageProblem(
+            f"{named}: no IPv4 network ({error}); write for instance "
+            "192.168.0.0/24"
+        ) from None
+    count = sum(one.num_addresses for one in networks)
+    if count > MOST_ADDRESSES:
+        raise UsageProblem(
+            f"{named}: {count} addresses; {MOST_ADDRESSES} are asked at once "
+            "at most: give the part in which the stations are"
+        )
+    hosts = (str(address) for one in networks for address in one.hosts())
+    return [*dict.fromkeys(hosts)]
 
 
 def call_out(gateway: Gateway, broadcasts: Iterable[str]) -> list[str]:
