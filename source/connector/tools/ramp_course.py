@@ -40,6 +40,9 @@ from connector.keba.station.events import (
 )
 from connector.tools.problems import Problem
 
+CURRENTS = ("I1", "I2", "I3")
+VOLTAGES = ("U1", "U2", "U3")
+
 TOLERANCE_MA = 1_000
 """So much more than is offered may a phase draw: a percent of the pilot
 signal, which tells the vehicle its limit, is 0.6 A, and station, vehicle and
@@ -114,81 +117,71 @@ class Result(StrEnum):
     INCOMPLETE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What was offered and drawn at one moment: mA, V, mW."""
-
-    offered: int
-    currents: tuple[int, ...]
-    voltages: tuple[int, ...]
-    power: int
-    is_charging: bool
-
-    @property
-    def phases(self) -> int:
-        """How many phases draw a current."""
-        return sum(current > IN_USE_MA for current in self.currents)
-
-    @property
-    def reaches_offer(self) -> bool:
-        return max(self.currents) >= self.offered - TOLERANCE_MA
-
-    def is_offer(self, wanted: int) -> bool:
-        return abs(self.offered - wanted) <= OFFERED_MA
-
-    @property
-    def has_stopped(self) -> bool:
-        return not self.phases and not self.is_charging
-
-    def is_like(self, other: "Load | None") -> bool:
-        """Tell whether another reading shows the same offer and currents."""
-        return (
-            other is not None
-            and self.offered == other.offered
-            and math.dist(self.currents, other.currents) <= STEADY_MA
-        )
-
-
 @dataclass(slots=True)
 class Step:
-    """A limit, and what came of it; the stop is one of 0 mA."""
+    """A limit, what was offered and drawn, and what that shows.
 
-    wanted: int
-    load: Load | None = None
-    took_s: float | None = None
+    The stop is a limit of 0. None stands for what no reading has told.
+    """
+
+    wanted_ma: int
+    offered_ma: int | None = None
+    drawn_ma: list[int] | None = None
+    volt: list[int] | None = None
+    power_mw: int | None = None
+    phases: int | None = None
     limited_by: str = ""
+    took_s: float | None = None
+    verdict: Verdict = Verdict.NOT_DONE
 
-    def take(self, load: Load, waited_s: float) -> bool:
+    def take(self, facts: StationFacts, waited_s: float) -> bool:
         """Take a reading; tell whether no more is to be expected."""
-        before, self.load = self.load, load
-        if self.wanted == 0:
-            return load.has_stopped
-        if waited_s < OFFER_S and not load.is_offer(self.wanted):
+        offered_before, drawn_before = self.offered_ma, self.drawn_ma
+        self.offered_ma = offered = _number(facts, "Max curr")
+        self.drawn_ma = drawn = [_number(facts, key) for key in CURRENTS]
+        self.volt = [_number(facts, key) for key in VOLTAGES]
+        self.power_mw = _number(facts, "P")
+        self.phases = sum(current > IN_USE_MA for current in drawn)
+        if self.wanted_ma == 0:
+            return not self.phases and not _is_charging(facts)
+        if waited_s < OFFER_S and abs(offered - self.wanted_ma) > OFFERED_MA:
             return False
-        # Below the offer it may only pause on its way up.
-        may_climb = waited_s < CLIMB_S and not load.reaches_offer
-        return load.phases > 0 and load.is_like(before) and not may_climb
+        if waited_s < CLIMB_S and max(drawn) < offered - TOLERANCE_MA:
+            # It may only pause on its way up.
+            return False
+        is_steady = (
+            drawn_before is not None
+            and offered_before == offered
+            and math.dist(drawn, drawn_before) <= STEADY_MA
+        )
+        return self.phases > 0 and is_steady
 
-    @property
-    def verdict(self) -> Verdict:
-        """What comes of comparing what was wanted, offered and drawn."""
-        load = self.load
-        if self.took_s is None:
-            return Verdict.NOT_DONE
-        if load is None:
+    def judge(self, facts: StationFacts) -> Verdict:
+        """Compare what was wanted, offered and drawn."""
+        if self.offered_ma is None or self.drawn_ma is None:
             return Verdict.NOT_MEASURED
-        if self.wanted == 0:
-            return Verdict.STOPPED if load.has_stopped else Verdict.STILL_DRAWS
-        if max(load.currents) > load.offered + TOLERANCE_MA:
+        is_charging, highest = _is_charging(facts), max(self.drawn_ma)
+        if self.wanted_ma == 0:
+            is_on = self.phases or is_charging
+            return Verdict.STILL_DRAWS if is_on else Verdict.STOPPED
+        if highest > self.offered_ma + TOLERANCE_MA:
             return Verdict.DRAWS_MORE
-        if not load.is_offer(self.wanted):
+        if abs(self.offered_ma - self.wanted_ma) > OFFERED_MA:
             return Verdict.NOT_OFFERED
-        if load.phases:
-            is_all = load.reaches_offer
-            return Verdict.AS_OFFERED if is_all else Verdict.DRAWS_LESS
-        # Without a meter report 3 is all zeros (evcc-io/evcc#1520).
-        is_unknown = load.is_charging
-        return Verdict.NOT_MEASURED if is_unknown else Verdict.DRAWS_NOTHING
+        if not self.phases:
+            # Without a meter report 3 is all zeros (evcc-io/evcc#1520).
+            nothing = Verdict.DRAWS_NOTHING
+            return Verdict.NOT_MEASURED if is_charging else nothing
+        is_all = highest >= self.offered_ma - TOLERANCE_MA
+        return Verdict.AS_OFFERED if is_all else Verdict.DRAWS_LESS
+
+
+def _number(facts: StationFacts, key: str) -> int:
+    return facts.number(key) or 0
+
+
+def _is_charging(facts: StationFacts) -> bool:
+    return facts.number("State") == State.CHARGING
 
 
 def obstacle(
@@ -299,8 +292,7 @@ class Ramp:
         self._was_timed = False
         self._is_interrupted = False
         self._is_overruled = False
-        self._has_limited = False
-        self._has_stopped = False
+        self._changes: list[Command] = []
         self._is_setting_back = False
         self._course = self._run()
 
@@ -354,34 +346,36 @@ class Ramp:
         facts = self.facts
         try:
             yield from self._until(lambda: is_known(facts), LOOK_S)
-            self.refusal = refusal(facts, [step.wanted for step in self.steps])
+            self.refusal = refusal(facts, [one.wanted_ma for one in self.steps])
             if self.refusal is None:
-                self.current_before = self._number("Curr user")
-                timed = self._number("Curr timer")
+                self.current_before = _number(self.facts, "Curr user")
+                timed = _number(self.facts, "Curr timer")
                 self._was_timed = self.current_before == timed
                 for step in (*self.steps, self.stop):
                     yield from self._take(step)
         except _End as end:
             self.ended_by = str(end)
         self._is_setting_back = True
-        if self._has_limited:
+        if self._changes:
             yield from self._set_back()
         self.is_over = True
 
     def _take(self, step: Step) -> Wait:
-        began_at, amperes = self._now, f"{step.wanted / 1000:g} A"
+        began_at, amperes = self._now, f"{step.wanted_ma / 1000:g} A"
+        is_stop = step is self.stop
         self.activity = "stopping"
-        if step.wanted:
+        if not is_stop:
             self.activity = f"{amperes}: setting the limit"
-        yield from self._change(self._limiting(step.wanted))
-        if step.wanted:
+        yield from self._change(self._limiting(step.wanted_ma))
+        if not is_stop:
             self.activity = f"{amperes}: waiting until the vehicle has followed"
         set_at = self._now
         while (yield from self._next_reading(set_at + FOLLOW_S)):
-            if step.take(self._load(), self._now - set_at):
+            if step.take(self.facts, self._now - set_at):
                 break
-        step.took_s = self._now - began_at
+        step.took_s = round(self._now - began_at, 1)
         step.limited_by = limited_by(self.facts) or ""
+        step.verdict = step.judge(self.facts)
 
     @property
     def _knows_timer(self) -> bool:
@@ -407,10 +401,13 @@ class Ramp:
         # `currtime` would lift a stop that somebody has just set.
         if not (yield from self._until(self._may_go_on, COMMAND_S)):
             raise _End("its reports do not come, or change all the time")
-        self._has_limited = True
-        self._has_stopped |= command.disables_charging()
+        self._changes.append(command)
         if not (yield from self._send(command)):
             raise _End(self._outcome_of(command))
+
+    @property
+    def _has_stopped(self) -> bool:
+        return any(one.disables_charging() for one in self._changes)
 
     def _may_go_on(self) -> bool:
         return obstacle(self.facts) is None and not self.facts.outdated
@@ -461,18 +458,6 @@ class Ramp:
         if self._now - self._forbidden_since >= FORBIDDING_S:
             raise _End(f"{found.about} {found.text}")
 
-    def _load(self) -> Load:
-        return Load(
-            offered=self._number("Max curr"),
-            currents=tuple(self._number(key) for key in ("I1", "I2", "I3")),
-            voltages=tuple(self._number(key) for key in ("U1", "U2", "U3")),
-            power=self._number("P"),
-            is_charging=self._number("State") == State.CHARGING,
-        )
-
-    def _number(self, key: str) -> int:
-        return self.facts.number(key) or 0
-
     def _set_back(self) -> Wait:
         """Set back what this test has changed, the limit first.
 
@@ -502,7 +487,7 @@ class Ramp:
             # That is no limit; how long it lasts makes no difference. With a
             # phase switch `curr` was seen to switch to three phases
             # (ioBroker.kecontact#380).
-            uses_timer = self._number("X2 phaseSwitch source") == 4
+            uses_timer = _number(self.facts, "X2 phaseSwitch source") == 4
         is_enabled = self.facts.number("Enable user") != 0
         if uses_timer and (is_enabled or self._has_stopped):
             return SetCurrentTimed(current, Seconds(1))

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from connector.keba.protocol.fields import CURRENT_MAX_MA
@@ -57,28 +58,13 @@ def record_of(
         "hardware_limit_ma": ramp.facts.number("Curr HW"),
         "limit_before_ma": ramp.current_before,
         "tolerance_ma": TOLERANCE_MA,
-        "steps": [_step_as_json(step) for step in ramp.steps],
-        "stop": _step_as_json(ramp.stop),
+        "steps": [asdict(step) for step in ramp.steps],
+        "stop": asdict(ramp.stop),
         "ended_by": ramp.ended_by,
         "set_back": [str(command) for command in ramp.set_back],
         "not_set_back": ramp.left,
         "result": str(ramp.result),
         "program": f"keba ramp {version}",
-    }
-
-
-def _step_as_json(step: Step) -> dict[str, Any]:
-    load = step.load
-    return {
-        "wanted_ma": step.wanted,
-        "offered_ma": load.offered if load else None,
-        "drawn_ma": list(load.currents) if load else None,
-        "volt": list(load.voltages) if load else None,
-        "power_mw": load.power if load else None,
-        "phases": load.phases if load else None,
-        "limited_by": step.limited_by,
-        "took_s": None if step.took_s is None else round(step.took_s, 1),
-        "verdict": str(step.verdict),
     }
 
 
@@ -116,25 +102,21 @@ def _who(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _line_of(step: Step) -> str:
-    load, cells = step.load, ["–"] * 7
-    if load:
-        cells = [
-            *map(_amperes, (load.offered, *load.currents)),
-            " ".join(map(str, load.voltages)),
-            f"{load.power / 1e6:.2f}",
-            str(load.phases),
-        ]
     verdict = step.verdict.replace("_", " ")
     return COLUMNS.format(
-        _amperes(step.wanted) if step.wanted else "stop",
-        *cells,
+        _amperes(step.wanted_ma) if step.wanted_ma else "stop",
+        _amperes(step.offered_ma),
+        *map(_amperes, step.drawn_ma or (None, None, None)),
+        " ".join(map(str, step.volt or ("–",))),
+        "–" if step.power_mw is None else f"{step.power_mw / 1e6:.2f}",
+        "–" if step.phases is None else step.phases,
         "–" if step.took_s is None else f"{step.took_s:.0f}",
         verdict.upper() if step.verdict in FAILURES else verdict,
     )
 
 
-def _amperes(milliampere: int) -> str:
-    return f"{milliampere / 1000:.1f}"
+def _amperes(milliampere: int | None) -> str:
+    return "–" if milliampere is None else f"{milliampere / 1000:.1f}"
 
 
 def _remarks(ramp: Ramp) -> Iterator[str]:
@@ -142,8 +124,9 @@ def _remarks(ramp: Ramp) -> Iterator[str]:
     for step in ramp.steps:
         if step.verdict is Verdict.NOT_OFFERED:
             yield (
-                f"{_amperes(step.wanted)} A were not offered; `limited_by` is "
-                f"{step.limited_by or 'unknown'}, see docs/troubleshooting.md."
+                f"{_amperes(step.wanted_ma)} A were not offered; `limited_by` "
+                f"is {step.limited_by or 'unknown'}, see "
+                "docs/troubleshooting.md."
             )
     verdicts = {step.verdict for step in ramp.steps}
     yield from (text for one, text in REMARKS.items() if one in verdicts)

@@ -171,10 +171,10 @@ def test_each_limit_is_set_measured_and_set_back() -> None:
     station = PaperStation()
     ramp = station.run(6_000, 10_000, 16_000)
     assert verdicts(ramp) == [Verdict.AS_OFFERED] * 3 + [Verdict.STOPPED]
-    assert [step.load.currents for step in ramp.steps if step.load] == [
-        (6_000, 6_000, 6_000),
-        (10_000, 10_000, 10_000),
-        (16_000, 16_000, 16_000),
+    assert [step.drawn_ma for step in ramp.steps] == [
+        [6_000, 6_000, 6_000],
+        [10_000, 10_000, 10_000],
+        [16_000, 16_000, 16_000],
     ]
     assert station.sent == [
         "currtime 6000 1",
@@ -193,8 +193,7 @@ def test_a_step_ends_only_when_the_vehicle_has_followed() -> None:
 
     ramp = PaperStation(climbs).run(16_000)
     (step,) = ramp.steps
-    assert step.load is not None
-    assert step.load.currents == (16_000,) * 3
+    assert step.drawn_ma == [16_000] * 3
     assert step.took_s is not None
     assert 7 + 25 <= step.took_s <= 7 + 25 + 2 * ROUND_S
 
@@ -202,7 +201,7 @@ def test_a_step_ends_only_when_the_vehicle_has_followed() -> None:
 def test_a_vehicle_may_draw_less_and_on_fewer_phases() -> None:
     ramp = PaperStation(lambda offered, _: min(offered, 10_000), 1).run()
     assert verdicts(ramp)[:2] == [Verdict.AS_OFFERED, Verdict.DRAWS_LESS]
-    assert [step.load.phases for step in ramp.steps if step.load] == [1, 1]
+    assert [step.phases for step in ramp.steps] == [1, 1]
     assert ramp.result is Result.PASSED
 
 
