@@ -1,6 +1,6 @@
 """What `doctor --listen` hears: stations, or what a connector publishes."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,29 +23,30 @@ class Listening:
     """Counts what comes for so many seconds, sans-I/O."""
 
     def __init__(self, seconds: float) -> None:
-        self._findings: dict[tuple[str, str], Mapping[str, Any]] = {}
         self.seconds = seconds
-        self._heard: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._findings: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._heard: Counter[tuple[str, str]] = Counter()
 
     def note_event(self, event: Event) -> None:
         """Take what a station has said to this program."""
         match event:
             case StatusReceived(station=name):
-                self._heard[name][STATUS_MESSAGE] += 1
+                self._heard[name, STATUS_MESSAGE] += 1
             case ReportReceived(station=name):
-                self._heard[name][ANSWER] += 1
+                self._heard[name, ANSWER] += 1
 
     def note_reading(self, key: str, reading: Reading) -> None:
         """Take the value of a datapoint."""
         if not reading.is_retained:
-            self._heard[split_key(key)[0]][VALUE] += 1
+            self._heard[split_key(key)[0], VALUE] += 1
 
     def note_raw(self, texts: Mapping[str, Mapping[str, object]]) -> None:
         """Take what stations have said to the connector."""
-        for name, requests in texts.items():
-            for request in requests:
-                what = STATUS_MESSAGE if request == STATUS else ANSWER
-                self._heard[name][what] += 1
+        self._heard.update(
+            (name, STATUS_MESSAGE if request == STATUS else ANSWER)
+            for name, requests in texts.items()
+            for request in requests
+        )
 
     def note_findings(self, view: ConnectorView) -> None:
         """Take what the connector finds now."""
@@ -65,10 +66,10 @@ class Listening:
     def row_of(self, name: str) -> Row:
         """Say what was heard of a station."""
         # The broker's thread may go on counting.
-        counts = dict(self._heard[name])
         what = ", ".join(
             f"{count} {word}{'s' * (count != 1)}"
-            for word, count in sorted(counts.items())
+            for (about, word), count in sorted(self._heard.copy().items())
+            if about == name
         )
         text = f"{what or 'nothing'} in {self.seconds:g} s"
         severity = Severity.FINE if what else Severity.NOTE
