@@ -1,5 +1,6 @@
 """`doctor`: what is wrong between here, the stations and the broker."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -63,29 +64,23 @@ def _next_steps(exam: Examination) -> list[Text]:
     """Say what to do, the root cause first, and once for all it concerns."""
     if exam.is_fine:
         return [Text("All is well.", "bold green")]
-    concerned: dict[tuple[str, str], tuple[Severity, list[str]]] = {}
+    concerned: defaultdict[tuple[Severity, str, str], list[str]]
+    concerned = defaultdict(list)
     is_host_suspected = any(row.code == Code.ALL_SILENT for row in exam.host)
     for name, rows in exam.sections.items():
-        gravest = worst(rows)
-        if gravest is None:
-            continue
-        if is_host_suspected and gravest.code == Code.NO_REPLY:
-            continue
-        key = (gravest.code, gravest.advice)
-        _, names = concerned.setdefault(key, (gravest.severity, []))
-        names.append(name)
-    return [
-        Text("What to do next", "bold"),
-        *(
-            Text.assemble(
-                MARKS[severity],
-                f" {', '.join(names)}",
-                (f" {code}: ", "dim"),
-                advice,
-            )
-            for (code, advice), (severity, names) in concerned.items()
-        ),
+        row = worst(rows)
+        if row and not (is_host_suspected and row.code == Code.NO_REPLY):
+            concerned[row.severity, row.code, row.advice].append(name)
+    steps = [
+        Text.assemble(
+            MARKS[severity],
+            f" {', '.join(names)}",
+            (f" {code}: ", "dim"),
+            advice,
+        )
+        for (severity, code, advice), names in concerned.items()
     ]
+    return [Text("What to do next", "bold"), *steps]
 
 
 def _probe_modbus(stations: Mapping[str, Station], port: int) -> Examination:
