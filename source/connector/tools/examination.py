@@ -100,18 +100,20 @@ def examine(
     heard = Listening(listen_s)
     with ExitStack() as stack:
         broker = _enter_broker(settings, stack, exam, heard)
-        view = None if broker is None else broker.look_around()
-        unknown = stations
-        if broker and view and view.is_online and view.diagnosis:
-            if listen_s:
-                broker.wait_for(heard.note_findings, listen_s)
-            unknown = broker.read(
-                lambda now: read_diagnosis(
-                    exam, now, stations, heard.passed(now.findings)
+        unknown, connector = stations, ""
+        if broker:
+            view = broker.look_around()
+            connector = view.name if view.is_online else ""
+            if connector and view.diagnosis:
+                if listen_s:
+                    broker.wait_for(heard.note_findings, listen_s)
+                unknown = broker.read(
+                    lambda now: read_diagnosis(
+                        exam, now, stations, heard.passed(now.findings)
+                    )
                 )
-            )
         if unknown:
-            _ask(exam, settings, unknown, heard, view)
+            _ask(exam, settings, unknown, heard, connector)
         if listen_s:
             for name, rows in exam.stations.items():
                 rows.append(heard.row_of(name))
@@ -208,20 +210,23 @@ def _ask(
     settings: ToolSettings,
     stations: Mapping[str, Station],
     heard: Listening,
-    view: ConnectorView | None,
+    connector: str,
 ) -> None:
-    """Ask the stations from here, unless somebody has the port."""
+    """Ask the stations from here, unless somebody has the port.
+
+    `connector` is the name of the one that is online, if one is.
+    """
     where = f"UDP port {settings.keba_p30_port}"
     try:
         site = look(settings, stations, heard)
     except Problem as problem:
         row = _row_of("port", problem)
-        if isinstance(problem, PortTaken) and view and view.is_online:
-            text = f"{view.name} has {where}, and tells nothing of this station"
+        if isinstance(problem, PortTaken) and connector:
+            text = f"{connector} has {where}, and tells nothing of this station"
             row = Row("link", Severity.WARNING, text, "not_told", NOT_TOLD)
             exam.stations |= {name: [row] for name in stations}
             return
-        if isinstance(problem, PortTaken) and OUR_PROGRAM in problem.text:
+        if OUR_PROGRAM in problem.text:
             row = replace(row, advice=OURS)
         exam.host.append(row)
         return
