@@ -348,8 +348,8 @@ class Ramp:
             yield from self._until(lambda: is_known(facts), LOOK_S)
             self.refusal = refusal(facts, [one.wanted_ma for one in self.steps])
             if self.refusal is None:
-                self.current_before = _number(self.facts, "Curr user")
-                timed = _number(self.facts, "Curr timer")
+                self.current_before = _number(facts, "Curr user")
+                timed = _number(facts, "Curr timer")
                 self._was_timed = self.current_before == timed
                 for step in (*self.steps, self.stop):
                     yield from self._take(step)
@@ -422,10 +422,9 @@ class Ramp:
 
     def _outcome_of(self, command: Command) -> str:
         finished = self._finished.get(command)
-        if finished is None:
-            return f"`{command}`: no reply"
-        more = f" ({finished.detail})" if finished.detail else ""
-        return f"`{command}`: {finished.outcome.replace('_', ' ')}{more}"
+        outcome = finished.outcome if finished else Outcome.NO_REPLY
+        more = f" ({finished.detail})" if finished and finished.detail else ""
+        return f"`{command}`: {outcome.replace('_', ' ')}{more}"
 
     def _next_reading(self, ends_at: float) -> Attempt:
         """Wait for the next report 3; tell whether it has come in time."""
