@@ -356,7 +356,7 @@ def command(
     try:
         found = _look_for_stations(settings, search)
     except PortTaken:
-        if not as_json:
+        if configured and not as_json:
             listed = not_found([], configured)
             _show(listed, f"{_count(listed)} configured, none looked for")
         raise

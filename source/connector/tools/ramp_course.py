@@ -355,6 +355,9 @@ class Ramp:
                     yield from self._take(step)
         except _End as end:
             self.ended_by = str(end)
+            if not self._changes:
+                text = f"{end}; nothing was changed"
+                self.refusal = Problem(text, code="interrupted")
         self._is_setting_back = True
         if self._changes:
             yield from self._set_back()

@@ -73,8 +73,21 @@ def record_of(
 
 def sheet_of(record: Mapping[str, Any], ramp: Ramp) -> str:
     """Return the record as a sheet of 80 columns."""
+    before = ramp.current_before
+    who = {
+        "date": record["began"],
+        "station": place_in_words(record["station"], record["host"]),
+        "product": record["product"],
+        "serial": record["serial"],
+        "firmware": record["firmware"],
+        "hardware": f"{_amperes(record['hardware_limit_ma'])} A at most",
+        "set before": f"{_amperes(before)} A",
+        "tested with": record["program"],
+    }
+    if before == CURRENT_MAX_MA:
+        who["set before"] = "no limit"
     lines = ["Commissioning test of a charge station"]
-    for name, value in _who(record):
+    for name, value in who.items():
         lines.append(f"  {name:<11}  {printable(str(value or '?'))}")
     lines += ["", *HEAD, *map(_line_of, ramp.steps)]
     if ramp.stop.verdict is not Verdict.NOT_DONE:
@@ -85,20 +98,6 @@ def sheet_of(record: Mapping[str, Any], ramp: Ramp) -> str:
     lines += ["", f"Result: {ramp.result}", ""]
     lines.append(f"Tested by {'_' * 29}  Signature {'_' * 28}")
     return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-def _who(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    before = record["limit_before_ma"]
-    yield "date", record["began"]
-    yield "station", place_in_words(record["station"], record["host"])
-    for name in ("product", "serial", "firmware"):
-        yield name, record[name]
-    yield "hardware", f"{_amperes(record['hardware_limit_ma'])} A at most"
-    yield (
-        "set before",
-        "no limit" if before == CURRENT_MAX_MA else f"{_amperes(before)} A",
-    )
-    yield "tested with", record["program"]
 
 
 def _line_of(step: Step) -> str:

@@ -268,6 +268,15 @@ def test_an_end_from_outside_sets_back_at_once() -> None:
     assert (ramp.ended_by, ramp.result) == ("Ctrl-C", Result.INCOMPLETE)
 
 
+def test_an_end_before_anything_was_set_leaves_no_record() -> None:
+    station = PaperStation()
+    station.at[1.0] = lambda ramp: ramp.cancel("Ctrl-C")
+    refused = station.run().refusal
+    assert refused is not None
+    assert refused.text == "Ctrl-C; nothing was changed"
+    assert station.sent == []
+
+
 def test_an_end_during_the_stop_also_lets_it_charge_again() -> None:
     station = PaperStation(draws=lambda offered, _: offered or 6_000)
     station.at[33.0] = lambda ramp: ramp.cancel("Ctrl-C")
