@@ -103,6 +103,8 @@ def test_all_is_said_alike_and_right(calls: dict[str, Call]) -> None:
     beside, alone = calls["beside"], calls["alone"]
     for name in ADDRESSES:
         assert found(beside, name) == found(alone, name)
+    for name, code in SICK.items():
+        assert dict(found(alone, name))[code], "advice"
     assert beside.codes("host") == {"told_by_connector"}
     assert alone.codes("host") == set()
     # Many stations without a datapoint map are one finding.
