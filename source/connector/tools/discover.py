@@ -142,24 +142,18 @@ def describe(
     facts: StationFacts, configured: Mapping[str, Station]
 ) -> Discovery:
     """Return who has answered at an address."""
-    fields = facts.fields
-    serial = str(fields.get("Serial", ""))
-    name, remark = _name_of(facts.station, serial, configured)
+    fields, address = facts.fields, facts.station
+    serial, product, firmware = (
+        str(fields.get(key, "")) for key in ("Serial", "Product", "Firmware")
+    )
+    name, remark = _name_of(address, serial, configured)
     meter = None
     if "report 3" in facts.came_at_ms:
         # Without a meter report 3 is all zeros (evcc-io/evcc#1520).
         meter = bool(facts.number("E total"))
     elif is_on(fields, UDP_ON) is not True:
         remark = ", ".join(filter(None, (remark, "DSW1.3 is off")))
-    return Discovery(
-        name,
-        facts.station,
-        serial,
-        str(fields.get("Product", "")),
-        str(fields.get("Firmware", "")),
-        meter,
-        remark,
-    )
+    return Discovery(name, address, serial, product, firmware, meter, remark)
 
 
 def _name_of(
@@ -358,7 +352,7 @@ def command(
     except PortTaken:
         if configured and not as_json:
             listed = not_found([], configured)
-            _show(listed, f"{_count(listed)} configured, none looked for")
+            _show(listed, len(listed), "configured, none looked for")
         raise
     stations = sorted(
         (describe(facts, configured) for facts in found),
@@ -375,8 +369,8 @@ def command(
             }
         )
     else:
-        place = f"found in {search.place}"
-        _show([*stations, *others], f"{_count(stations)} {place}")
+        listed = [*stations, *others]
+        _show(listed, len(stations), f"found in {search.place}")
         if stations:
             screen = terminal.console()
             screen.print("\nThe line for .env.local:", style="bold")
@@ -386,13 +380,10 @@ def command(
         raise Problem("no station was found", _next_step(search), "none_found")
 
 
-def _count(stations: Sequence[Discovery]) -> str:
-    return f"{len(stations)} station{'s' * (len(stations) != 1)}"
-
-
-def _show(stations: Sequence[Discovery], summary: str) -> None:
+def _show(stations: Sequence[Discovery], count: int, what: str) -> None:
     if stations:
         terminal.print_table(*(_table(stations, hidden) for hidden in NARROWER))
+    summary = f"{count} station{'s' * (count != 1)} {what}"
     terminal.console().print(summary, style="dim", markup=False)
 
 
