@@ -5,11 +5,10 @@ running connector by its topic, or else from stations that are asked here, by
 the same engine.
 """
 
-import socket
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,7 +23,7 @@ from connector.settings import Station
 from connector.tools.broker_client import BrokerClient
 from connector.tools.connector_view import ConnectorView
 from connector.tools.figures import now_ms
-from connector.tools.host import is_container, rewritten_ports
+from connector.tools.host import rewritten_ports
 from connector.tools.listening import Listening
 from connector.tools.problems import Problem
 from connector.tools.station_rows import Row, rows_by_subject, station_rows
@@ -122,11 +121,9 @@ def examine(
                 lambda now: [*rows_of_broker(now, stations, exam.broker)]
             )
     if any(row.code == Code.ALL_SILENT for row in exam.host):
-        clues = _clues(stations.values(), settings.keba_p30_port)
+        clues = rewritten_ports(settings.keba_p30_port)
         exam.host += [Row("silence", Severity.NOTE, clue) for clue in clues]
-    is_configured = not settings.keba_p30_charge_stations.keys().isdisjoint(
-        stations
-    )
+    is_configured = settings.keba_p30_charge_stations.keys() & stations.keys()
     is_port_taken = any(row.code == Code.PORT_TAKEN for row in exam.host)
     if not is_configured and not is_port_taken:
         exam.broker = [*map(_not_needed, exam.broker)]
@@ -143,18 +140,6 @@ def _not_needed(row: Row) -> Row:
         return row
     text = f"{row.text} (not needed for an address)"
     return replace(row, severity=Severity.NOTE, text=text, advice="")
-
-
-def _clues(stations: Iterable[Station], port: int) -> list[str]:
-    """Say what this host shows of the reason why nobody answers."""
-    addresses = set()
-    for station in stations:
-        with suppress(OSError):
-            addresses.add(socket.gethostbyname(station.host))
-    clues = rewritten_ports(addresses, port)
-    if is_container():
-        clues.append("this tool runs in a container")
-    return clues
 
 
 # --- beside the running connector ---------------------------------------------

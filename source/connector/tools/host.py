@@ -5,7 +5,6 @@ import ipaddress
 import re
 import socket
 import sys
-from collections.abc import Collection
 from pathlib import Path
 
 import ifaddr
@@ -42,8 +41,8 @@ def own_networks() -> list[ipaddress.IPv4Interface]:
     ]
 
 
-def rewritten_ports(addresses: Collection[str], port: int) -> list[str]:
-    """Tell whose requests leave this host from another port than KEBA's.
+def rewritten_ports(port: int) -> list[str]:
+    """Tell to whom requests leave this host from another port than KEBA's.
 
     Connection tracking does that while it remembers the flow of an older
     container to the same station: two flows need two ports.
@@ -60,8 +59,7 @@ def rewritten_ports(addresses: Collection[str], port: int) -> list[str]:
             continue
         sent, answered = dict(fields[:4]), dict(fields[4:])
         source = answered["dport"]
-        is_ours = sent["sport"] == sent["dport"] == str(port) != source
-        if is_ours and sent["dst"] in addresses:
+        if sent["sport"] == sent["dport"] == str(port) != source:
             clues.append(
                 f"requests to {sent['dst']} leave from port {source} instead "
                 f"of {port}"
