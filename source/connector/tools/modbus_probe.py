@@ -16,7 +16,7 @@ from connector.keba.protocol.fields import State
 from connector.tools.station_rows import Row, named
 
 PORT = 502
-OTHER_PORT = 1502
+OTHER_PORT_OPTION = "--modbus-port 1502"
 """What the web page of x-series shows after an update (evcc-io/evcc#31005)."""
 
 UNIT = 255
@@ -75,25 +75,21 @@ def probe(host: str, port: int = PORT) -> Row:
     The first read after connecting is thrown away: newer firmware answers it
     wrongly, or not at all.
     """
-    other_port = OTHER_PORT if port == PORT else PORT
-    hint = f" The port may be another one: --modbus-port {other_port}."
+    advice = _ADVICE
     try:
         with socket.create_connection((host, port), TIMEOUT_S) as tcp:
             with suppress(ModbusError, TimeoutError):
                 _read(tcp, FIRMWARE)
             values = {register: _read(tcp, register) for register in ORDER}
-    except TimeoutError:
-        text = f"{host} does not answer at TCP port {port}"
-    except OSError as error:
-        text = f"{host}, TCP port {port}: {error.strerror or error}"
     except ModbusError as error:
         text = f"{host} speaks Modbus, but: {error}"
+    except OSError as error:
+        text = f"{host}, TCP port {port}: {error.strerror or error}"
         if port == PORT:
-            # Behind another port may be somebody who refuses every read.
-            hint = ""
+            advice += f" Its port may be another one: {OTHER_PORT_OPTION}."
     else:
         return Row("modbus", Severity.FINE, in_words(values))
-    return Row("modbus", Severity.ERROR, text, "no_modbus", _ADVICE + hint)
+    return Row("modbus", Severity.ERROR, text, "no_modbus", advice)
 
 
 def _read(tcp: socket.socket, register: int) -> int:
