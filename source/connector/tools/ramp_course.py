@@ -200,12 +200,11 @@ def is_known(facts: StationFacts) -> bool:
     """Tell whether enough is known to begin, or to refuse."""
     if obstacle(facts) is not None:
         return True
-    has_all = all(
-        f"report {number}" in facts.came_at_ms for number in POLLED_REPORTS
-    )
+    reports = {f"report {number}" for number in POLLED_REPORTS}
     is_decided = limited_by(facts) is not None
     # `Curr HW` was seen to be 0 for a moment (dannerph/keba-kecontact).
-    return has_all and is_decided and bool(facts.number("Curr HW"))
+    is_settled = is_decided and bool(facts.number("Curr HW"))
+    return is_settled and reports <= facts.came_at_ms.keys()
 
 
 def refusal(facts: StationFacts, steps: Sequence[int]) -> Problem | None:
@@ -365,12 +364,11 @@ class Ramp:
 
     def _take(self, step: Step) -> Wait:
         began_at, amperes = self._now, f"{step.wanted_ma / 1000:g} A"
-        is_stop = step is self.stop
-        self.activity = "stopping"
-        if not is_stop:
-            self.activity = f"{amperes}: setting the limit"
+        self.activity = f"{amperes}: setting the limit"
+        if step is self.stop:
+            self.activity = "stopping"
         yield from self._change(self._limiting(step.wanted_ma))
-        if not is_stop:
+        if step is not self.stop:
             self.activity = f"{amperes}: waiting until the vehicle has followed"
         set_at = self._now
         while (yield from self._next_reading(set_at + FOLLOW_S)):
