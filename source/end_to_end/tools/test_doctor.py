@@ -16,7 +16,6 @@ from simulator.actions import AnswerLate, Fail
 from testbed.mosquitto import (
     Mosquitto,
     free_port,
-    wait_until,
 )
 
 SICK_ADDRESSES = {"late": "127.0.3.13", "broken": "127.0.3.15"}
@@ -221,9 +220,16 @@ def test_no_station_at_all_is_a_mistake_of_the_call(tmp_path: Path) -> None:
 # --- the broker --------------------------------------------------------------
 
 
-def broker_verdict(tmp_path: Path, **settings: object) -> str:
-    stations = {"nobody": UNKNOWN_NAME}
-    call = CommandLine(tmp_path, stations, **settings)("doctor", "--json")
+def broker_verdict(
+    tmp_path: Path, port: int, host: str = "127.0.0.1", **settings: object
+) -> str:
+    call = CommandLine(
+        tmp_path,
+        {"nobody": UNKNOWN_NAME},
+        MQTT_BROKER_HOST=host,
+        MQTT_BROKER_PORT=port,
+        **settings,
+    )("doctor", "--json")
     return str(call.json["broker"]["verdict"])
 
 
@@ -234,19 +240,13 @@ def broker_verdict(tmp_path: Path, **settings: object) -> str:
 def test_a_broker_that_is_not_reached_is_named(
     tmp_path: Path, host: str, verdict: str
 ) -> None:
-    nobody = {"MQTT_BROKER_HOST": host, "MQTT_BROKER_PORT": free_port()}
-    assert broker_verdict(tmp_path, **nobody) == verdict
+    assert broker_verdict(tmp_path, free_port(), host) == verdict
 
 
 def test_a_wrong_login_is_named(tmp_path: Path) -> None:
     with Mosquitto(tmp_path, "allow_anonymous false") as broker:
-        verdict = broker_verdict(
-            tmp_path,
-            MQTT_BROKER_HOST="127.0.0.1",
-            MQTT_BROKER_PORT=broker.port,
-            MQTT_USERNAME="connector",
-            MQTT_PASSWORD="wrong",
-        )
+        login = {"MQTT_USERNAME": "connector", "MQTT_PASSWORD": "wrong"}
+        verdict = broker_verdict(tmp_path, broker.port, **login)
     assert verdict == "broker_login"
 
 
@@ -256,21 +256,13 @@ def test_something_that_is_no_broker_is_named(
     # It never answers, however long one waits.
     monkeypatch.setattr("connector.tools.broker_client.TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        verdict = broker_verdict(
-            tmp_path,
-            MQTT_BROKER_HOST="127.0.0.1",
-            MQTT_BROKER_PORT=silent.getsockname()[1],
-        )
+        verdict = broker_verdict(tmp_path, silent.getsockname()[1])
     assert verdict == "broker_silent"
 
 
 def test_a_missing_datapoint_map_is_named(tmp_path: Path) -> None:
     with Mosquitto(tmp_path) as broker:
-        verdict = broker_verdict(
-            tmp_path,
-            MQTT_BROKER_HOST="127.0.0.1",
-            MQTT_BROKER_PORT=broker.port,
-        )
+        verdict = broker_verdict(tmp_path, broker.port)
     assert verdict == "no_map"
 
 
@@ -301,11 +293,7 @@ def test_two_connectors_of_one_name_are_found_by_their_heartbeats(
         hearts = threading.Thread(target=two_hearts, name="two-hearts")
         hearts.start()
         try:
-            verdict = broker_verdict(
-                tmp_path,
-                MQTT_BROKER_HOST="127.0.0.1",
-                MQTT_BROKER_PORT=broker.port,
-            )
+            verdict = broker_verdict(tmp_path, broker.port)
         finally:
             is_over.set()
             hearts.join()
@@ -330,4 +318,3 @@ def second_client(own_address: str, station: str) -> Iterator[None]:
         finally:
             is_over.set()
             thread.join()
-            wait_until(lambda: not thread.is_alive())
