@@ -18,7 +18,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
 from connector.tools.problems import Problem, UsageProblem
@@ -54,9 +53,22 @@ def portions(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield rows[start : start + size]
 
 
+class Refusal(Problem):
+    """The API refuses a request.
+
+    Attributes
+    ----------
+    errors : list
+        What is wrong with each row, empty for those that are fine; nothing
+        where the API refuses for another reason.
+    """
+
+    errors: Sequence[Any] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Api:
-    """BEMCom's API at an address.
+    """BEMCom's API at an address; each method raises `Problem`.
 
     Parameters
     ----------
@@ -64,72 +76,44 @@ class Api:
         Such as ``https://bemcom.example.com``.
     authorization
         The header of the same name; empty sends none.
-    ca_file
-        Authority that signed the API's certificate; None is the system's.
     is_insecure
         Whether to believe any certificate.
     """
 
     url: str
     authorization: str = field(default="", repr=False)
-    ca_file: Path | None = None
     is_insecure: bool = False
 
     def datapoints(self) -> list[Row]:
-        """Return all active datapoints, of all connectors.
-
-        Raises
-        ------
-        Problem
-            If the API cannot be reached or refuses.
-        """
-        content = self._call("GET", None)
-        if not isinstance(content, list):
-            raise _no_api(self.url)
-        return content
+        """Return all active datapoints, of all connectors."""
+        return self._call("GET")
 
     def inactive_datapoints(self, rows: Sequence[Row]) -> list[Row]:
         """Return datapoints that `datapoints` does not list, as they are.
 
         The API shows them in its answer to a PUT only: one that names them
         and changes nothing. Those that it does not know are left out.
-
-        Parameters
-        ----------
-        rows
-            Their connector, key and type; more is not sent.
-
-        Raises
-        ------
-        Problem
-            If the API cannot be reached or refuses.
         """
         found: list[Row] = []
         for portion in portions(rows, INACTIVE_PORTION):
             names = [{name: row[name] for name in IDENTITY} for row in portion]
             try:
                 found += self._call("PUT", names)
-            except _RefusedRows as refusal:
-                known = [
-                    name
-                    for name, error in zip(names, refusal.errors, strict=True)
-                    if not error
-                ]
-                if known:
+            except Refusal as refusal:
+                if len(refusal.errors) != len(names):
+                    raise
+                errors = zip(names, refusal.errors, strict=True)
+                if known := [name for name, error in errors if not error]:
                     found += self._call("PUT", known)
         return found
 
     def update(self, rows: Sequence[Row]) -> None:
-        """Change the metadata of datapoints, all of them or none.
-
-        Raises
-        ------
-        Problem
-            If the API cannot be reached or refuses.
-        """
+        """Change the metadata of datapoints, all of them or none."""
         self._call("PUT", rows)
 
-    def _call(self, method: str, rows: Sequence[Row] | None) -> Any:
+    def _call(
+        self, method: str, rows: Sequence[Row] | None = None
+    ) -> list[Row]:
         request = urllib.request.Request(  # noqa: S310 - see `api_at`
             f"{self.url.rstrip('/')}/datapoint/",
             method=method,
@@ -141,40 +125,28 @@ class Api:
         )
         if self.authorization:
             request.add_header("Authorization", self.authorization)
-        try:
-            with urllib.request.urlopen(  # noqa: S310 - see `api_at`
-                request, timeout=TIMEOUT_S, context=self._tls()
-            ) as response:
-                return json.load(response)
-        except urllib.error.HTTPError as error:
-            raise _refusal(error, len(rows or ())) from None
-        except urllib.error.URLError as error:
-            raise _unreachable(self.url, error.reason) from None
-        except OSError as error:
-            raise _unreachable(self.url, error) from None
-        except (ValueError, http.client.HTTPException):
-            raise _no_api(self.url) from None
-
-    def _tls(self) -> ssl.SSLContext | None:
-        if not self.url.startswith("https"):
-            return None
-        context = ssl.create_default_context(
-            cafile=None if self.ca_file is None else str(self.ca_file)
-        )
+        context = ssl.create_default_context()
         if self.is_insecure:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        return context
+        try:
+            with urllib.request.urlopen(  # noqa: S310 - see `api_at`
+                request, timeout=TIMEOUT_S, context=context
+            ) as response:
+                content = json.load(response)
+        except urllib.error.HTTPError as error:
+            raise _refusal(error) from None
+        except OSError as error:
+            raise _unreachable(self.url, error) from None
+        except (ValueError, http.client.HTTPException):
+            content = None
+        if not isinstance(content, list):
+            raise Problem(f"{self.url} is no BEMCom API", _ADVICE[404], "api")
+        return content
 
 
 def api_at(
-    url: str,
-    *,
-    token: str = "",
-    user: str = "",
-    password: str = "",
-    ca_file: Path | None = None,
-    is_insecure: bool = False,
+    url: str, *, token: str, user: str, password: str, is_insecure: bool
 ) -> Api:
     """Return the API at an address, with a login.
 
@@ -193,58 +165,41 @@ def api_at(
     elif user:
         pair = base64.b64encode(f"{user}:{password}".encode()).decode()
         authorization = f"Basic {pair}"
-    return Api(url, authorization, ca_file, is_insecure)
+    return Api(url, authorization, is_insecure)
 
 
-class _RefusedRows(Problem):
-    """The API refuses some rows of a PUT, and so has changed none.
-
-    Attributes
-    ----------
-    errors : list
-        What is wrong with each row, empty for those that are fine.
-    """
-
-    errors: list[Any]
-
-
-def _refusal(error: urllib.error.HTTPError, row_count: int) -> Problem:
+def _refusal(error: urllib.error.HTTPError) -> Refusal:
     with error:
         text = error.read().decode("utf-8", "replace").strip()
+    # Django's own pages, of 404 and 500, say nothing to people.
     is_readable = "json" in error.headers.get("Content-Type", "")
     try:
         content = json.loads(text) if is_readable else None
     except ValueError:
         content = text
-    said = f": {_shortened(content)}" if content else ""
-    problem = Problem(
-        f"the API answers {error.code} {error.reason}{said}",
+    errors = content if isinstance(content, list) else []
+    if errors:
+        # Without the `{}` of rows that are fine.
+        content = [row for row in errors if row]
+    said = json.dumps(content, ensure_ascii=False)[:300]
+    refusal = Refusal(
+        f"the API answers {error.code} {error.reason}"
+        + (f": {said}" if content else ""),
         _ADVICE.get(error.code, ""),
         f"api_{error.code}",
     )
-    if isinstance(content, list) and len(content) == row_count:
-        refused = _RefusedRows(problem.text, problem.advice, problem.code)
-        refused.errors = content
-        return refused
-    return problem
+    refusal.errors = errors
+    return refusal
 
 
-def _shortened(content: Any) -> str:
-    """Return what the API says, without the `{}` of rows that are fine."""
-    if isinstance(content, list):
-        content = [row for row in content if row]
-    return json.dumps(content, ensure_ascii=False)[:300]
-
-
-def _no_api(url: str) -> Problem:
-    return Problem(f"{url} is no BEMCom API", _ADVICE[404], "api")
-
-
-def _unreachable(url: str, reason: object) -> Problem:
+def _unreachable(url: str, error: OSError) -> Problem:
+    # An URLError has the true reason inside.
+    reason = getattr(error, "reason", error)
     if isinstance(reason, ssl.SSLCertVerificationError):
         return Problem(
             f"{url}: its certificate is not valid: {reason.verify_message}",
-            "Give --ca-file, or --insecure if you know who answers.",
+            "Set SSL_CERT_FILE to the file of its authority, or give "
+            "--insecure if you know who answers.",
             "api_tls",
         )
     text = getattr(reason, "strerror", None) or str(reason)

@@ -11,7 +11,7 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ from rich.table import Table
 
 from connector.bemcom.actuators import ACTUATORS, FLEET, FLEET_WORDS
 from connector.bemcom.datapoints import SELECTIONS, Datapoint, all_datapoints
-from connector.keba.protocol.fields import REPORTS, Field
+from connector.keba.protocol.fields import REPORTS
 from connector.tools import bemcom_api, terminal
 from connector.tools.bemcom_api import (
     IDENTITY,
@@ -62,6 +62,101 @@ SHORTEST_PAUSE_S = 0.5
 WORTH_A_HINT_S = 20.0
 ANNOUNCED_WITHIN_S = 5.0
 
+# --- our metadata ------------------------------------------------------------
+
+_DESCRIBED: Mapping[str, Any] = {
+    f"report {number}__{field.key}": field
+    for number, fields in REPORTS.items()
+    for field in fields
+} | dict(ACTUATORS)
+"""What datapoints of reports, and actuators, were made from."""
+
+
+def rows_for(connector: str, stations: Iterable[str]) -> list[Row]:
+    """Return the metadata of every datapoint that these stations may have."""
+    table = list(all_datapoints())
+    fields = Counter(datapoint.key.rpartition("__")[2] for datapoint in table)
+    return [
+        _row(connector, station, datapoint, fields)
+        for station in (*stations, FLEET)
+        for datapoint in table
+        if station != FLEET
+        or (datapoint.kind == "actuator" and datapoint.key in FLEET_WORDS)
+    ]
+
+
+def _row(
+    connector: str, station: str, datapoint: Datapoint, fields: Counter[str]
+) -> Row:
+    low, high, allowed = _limits(datapoint)
+    short_name = f"{station} {_label(datapoint, fields)}"
+    is_short = len(short_name) <= SHORT_NAME_LENGTH
+    return {
+        "connector": {"name": connector},
+        "key_in_connector": f"{station}__{datapoint.key}",
+        "type": datapoint.kind,
+        "data_format": datapoint.data_format,
+        "short_name": short_name if is_short else None,
+        "description": _description(station, datapoint),
+        "min_value": low,
+        "max_value": high,
+        "allowed_values": allowed,
+        "unit": datapoint.unit,
+    }
+
+
+def _limits(
+    datapoint: Datapoint,
+) -> tuple[int | None, int | None, list[Any] | None]:
+    """Return least, greatest and allowed values, each None without one.
+
+    The API holds them against what is written to actuators only, and only
+    in data formats that have them.
+    """
+    described: Any = _DESCRIBED.get(datapoint.key)
+    match datapoint.data_format:
+        case "discrete_text":
+            return None, None, datapoint.values.split(", ")
+        case "discrete_numeric" if datapoint.kind == "actuator":
+            # With null: the API refuses it unless it is in the list.
+            return None, None, list(ACTUATORS[datapoint.key].promised)
+        case "discrete_numeric":
+            return None, None, list(described.allowed)
+        case "continuous_numeric":
+            return described.low, described.high, None
+    return None, None, None
+
+
+def _label(datapoint: Datapoint, fields: Counter[str]) -> str:
+    """Return a short name that is unique within a station."""
+    group, _, field = datapoint.key.rpartition("__")
+    if datapoint.kind == "actuator":
+        return f"set {field}"
+    if group == "results":
+        return f"result {field}"
+    label = field.replace("_", " ").removeprefix("requests ")
+    if fields[field] == 1:
+        return label
+    return f"{group.replace('report ', 'R')} {label}"
+
+
+def _description(station: str, datapoint: Datapoint) -> str:
+    who = "All charge stations"
+    if station != FLEET:
+        who = f"Charge station {station}"
+    meaning = f"{who}: {datapoint.meaning}."
+    if datapoint.kind == "actuator":
+        return f"{meaning} Accepts {datapoint.values}."
+    if datapoint.is_unimportant:
+        meaning = f"Unimportant. {meaning}"
+    group, _, field = datapoint.key.partition("__")
+    if group.startswith("report "):
+        return f"{meaning} Field {field} of KEBA's {group}."
+    return meaning
+
+
+# --- against what the API has ------------------------------------------------
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -92,14 +187,10 @@ class Change:
 
         That comes of a data format that an admin has chosen.
         """
-        word = self.key.rpartition("__")[2]
         if self.row["type"] != "actuator":
             return []
-        return [
-            value
-            for value in ACTUATORS[word].promised
-            if not api_accepts(self.row, value)
-        ]
+        promised = ACTUATORS[self.key.rpartition("__")[2]].promised
+        return [one for one in promised if not api_accepts(self.row, one)]
 
 
 def api_accepts(row: Row, value: Any) -> bool:
@@ -107,48 +198,19 @@ def api_accepts(row: Row, value: Any) -> bool:
 
     As django-api 0.8 checks it (message_format/serializers.py).
     """
-    data_format = row["data_format"]
-    if "_numeric" in data_format and type(value) not in (
-        int,
-        float,
-        type(None),
-    ):
+    data_format, kind = row["data_format"], type(value)
+    if "_numeric" in data_format and kind not in (int, float, type(None)):
         return False
-    if "_text" in data_format and not isinstance(value, str | None):
+    if "_text" in data_format and kind not in (str, type(None)):
         return False
-    if data_format == "bool" and not isinstance(value, bool):
-        return False
+    if data_format == "bool":
+        return kind is bool
     if data_format == "continuous_numeric" and value is not None:
         low, high = row["min_value"], row["max_value"]
         return (low is None or value >= low) and (high is None or value <= high)
     if "discrete_" in data_format:
         return value in (row["allowed_values"] or ())
     return True
-
-
-def rows_for(connector: str, stations: Iterable[str]) -> list[Row]:
-    """Return the metadata of every datapoint that these stations may have.
-
-    Parameters
-    ----------
-    connector
-        CONNECTOR_NAME.
-    stations
-        Their names.
-    """
-    table = list(all_datapoints())
-    labels = _short_labels(table)
-    rows = [
-        _row(connector, station, datapoint, labels[datapoint.key])
-        for station in stations
-        for datapoint in table
-    ]
-    rows += [
-        _row(connector, FLEET, datapoint, labels[datapoint.key])
-        for datapoint in table
-        if datapoint.kind == "actuator" and datapoint.key in FLEET_WORDS
-    ]
-    return rows
 
 
 def compare(
@@ -169,126 +231,19 @@ def compare(
     is_overwriting
         Whether ours replaces what an admin has written.
     """
-    by_key = {_identity(row): row for row in existing}
-    owners = {
-        row["short_name"]: _identity(row)
-        for row in existing
-        if row.get("short_name")
-    }
-    return [
-        _compare(
-            _without_taken_name(row, owners),
-            by_key[_identity(row)],
-            is_overwriting=is_overwriting,
+    by_identity = {_identity(row): row for row in existing}
+    owners = {row.get("short_name"): _identity(row) for row in existing}
+    listed = []
+    for row in wanted:
+        identity = _identity(row)
+        if identity not in by_identity:
+            continue
+        is_taken = owners.get(row["short_name"], identity) != identity
+        ours = {**row, "short_name": None} if is_taken else row
+        listed.append(
+            _compare(ours, by_identity[identity], is_overwriting=is_overwriting)
         )
-        for row in wanted
-        if _identity(row) in by_key
-    ]
-
-
-def _without_taken_name(row: Row, owners: Mapping[str, tuple[str, str]]) -> Row:
-    owner = owners.get(row["short_name"], _identity(row))
-    return row if owner == _identity(row) else {**row, "short_name": None}
-
-
-# --- our metadata ------------------------------------------------------------
-
-
-def _row(connector: str, station: str, datapoint: Datapoint, label: str) -> Row:
-    low, high, allowed = limits_of(datapoint)
-    short_name: str | None = f"{station} {label}"
-    if len(f"{station} {label}") > SHORT_NAME_LENGTH:
-        short_name = None
-    return {
-        "connector": {"name": connector},
-        "key_in_connector": f"{station}__{datapoint.key}",
-        "type": datapoint.kind,
-        "data_format": datapoint.data_format,
-        "short_name": short_name,
-        "description": _description(station, datapoint),
-        "min_value": low,
-        "max_value": high,
-        "allowed_values": allowed,
-        "unit": datapoint.unit,
-    }
-
-
-def _description(station: str, datapoint: Datapoint) -> str:
-    who = "All charge stations"
-    if station != FLEET:
-        who = f"Charge station {station}"
-    meaning = f"{who}: {datapoint.meaning}."
-    if datapoint.kind == "actuator":
-        return f"{meaning} Accepts {datapoint.values}."
-    if datapoint.is_unimportant:
-        meaning = f"Unimportant. {meaning}"
-    group, _, field = datapoint.key.partition("__")
-    if group.startswith("report "):
-        return f"{meaning} Field {field} of KEBA's {group}."
-    return meaning
-
-
-def limits_of(
-    datapoint: Datapoint,
-) -> tuple[int | None, int | None, list[Any] | None]:
-    """Return least, greatest and allowed values, each None without one.
-
-    The API holds them against what is written to actuators only, and only
-    in data formats that have them.
-    """
-    match datapoint.data_format:
-        case "discrete_text":
-            return None, None, datapoint.values.split(", ")
-        case "discrete_numeric":
-            allowed: list[Any] = list(_described(datapoint).allowed)
-            if (
-                datapoint.kind == "actuator"
-                and None in ACTUATORS[datapoint.key].promised
-            ):
-                # The API refuses null unless it is in the list.
-                allowed.append(None)
-            return None, None, allowed
-        case "continuous_numeric":
-            described = _described(datapoint)
-            return described.low, described.high, None
-    return None, None, None
-
-
-def _described(datapoint: Datapoint) -> Any:
-    """Return the row of the table that this datapoint was made from."""
-    if datapoint.kind == "actuator":
-        return ACTUATORS[datapoint.key]
-    return _FIELDS[datapoint.key]
-
-
-_FIELDS: Mapping[str, Field] = {
-    f"report {number}__{field.key}": field
-    for number, fields in REPORTS.items()
-    for field in fields
-}
-
-
-def _short_labels(table: Sequence[Datapoint]) -> dict[str, str]:
-    """Return a short name for each key, unique within a station."""
-    fields = Counter(datapoint.key.rpartition("__")[2] for datapoint in table)
-    return {
-        datapoint.key: _short_label(datapoint, fields) for datapoint in table
-    }
-
-
-def _short_label(datapoint: Datapoint, fields: Counter[str]) -> str:
-    group, _, field = datapoint.key.rpartition("__")
-    if datapoint.kind == "actuator":
-        return f"set {field}"
-    if group == "results":
-        return f"result {field}"
-    label = field.replace("_", " ").removeprefix("requests ")
-    if fields[field] == 1:
-        return label
-    return f"{group.replace('report ', 'R')} {label}"
-
-
-# --- against what the API has ------------------------------------------------
+    return listed
 
 
 def _identity(row: Row) -> tuple[str, str]:
@@ -300,32 +255,24 @@ def _compare(wanted: Row, existing: Row, *, is_overwriting: bool) -> Change:
     changes: dict[str, tuple[Any, Any]] = {}
     kept = []
     row = {field: existing.get(field) for field in FIELDS}
-    for field in _fields_in_question(
-        wanted, existing, is_overwriting=is_overwriting
-    ):
-        old, new = existing.get(field), wanted[field]
-        is_replaced = is_overwriting and field == "data_format"
-        if old == new or (new in _EMPTY and not is_replaced):
-            continue
-        if old not in _EMPTY and not is_overwriting:
-            kept.append(field)
-            continue
-        changes[field] = (old, new)
-        row[field] = new
-    for key in IDENTITY:
-        row[key] = wanted[key]
-    return Change(row, changes, tuple(kept))
-
-
-def _fields_in_question(
-    wanted: Row, existing: Row, *, is_overwriting: bool
-) -> Iterator[str]:
-    """Yield the fields to look at: limits belong to a data format."""
-    data_format = existing.get("data_format")
-    is_ours = is_overwriting or data_format in (*_EMPTY, wanted["data_format"])
+    row |= {name: wanted[name] for name in IDENTITY}
+    # Limits belong to a data format: they stay away from another one.
+    is_our_format = is_overwriting or row["data_format"] in (
+        *_EMPTY,
+        wanted["data_format"],
+    )
     for field in FIELDS:
-        if field not in LIMITS or is_ours:
-            yield field
+        old, new = row[field], wanted[field]
+        if old == new or (field in LIMITS and not is_our_format):
+            continue
+        if new in _EMPTY and not (is_overwriting and field == "data_format"):
+            continue
+        if old in _EMPTY or is_overwriting:
+            changes[field] = (old, new)
+            row[field] = new
+        else:
+            kept.append(field)
+    return Change(row, changes, tuple(kept))
 
 
 # --- the command ----------------------------------------------------------
@@ -358,10 +305,6 @@ def command(
             help="Better by environment; asked for if it is missing.",
         ),
     ] = "",
-    ca_file: Annotated[
-        Path | None,
-        typer.Option(exists=True, help="Authority of the API's certificate."),
-    ] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Believe any certificate.")
     ] = False,
@@ -391,8 +334,7 @@ def command(
     --dry-run`
     """
     settings = tool_settings()
-    stations = chosen_stations(settings, [])
-    rows = rows_for(settings.connector_name, stations)
+    rows = rows_for(settings.connector_name, chosen_stations(settings, []))
     if not short_names:
         rows = [{**row, "short_name": None} for row in rows]
     if out is not None:
@@ -407,197 +349,49 @@ def command(
     if user and not password and not token:
         password = _ask_password(user)
     bemcom = bemcom_api.api_at(
-        api,
-        token=token,
-        user=user,
-        password=password,
-        ca_file=ca_file,
-        is_insecure=insecure,
+        api, token=token, user=user, password=password, is_insecure=insecure
     )
-    found = _Datapoints(settings, bemcom, rows)
-    listed = found.compare(is_overwriting=overwrite)
+    name, announced = settings.connector_name, _announced(settings)
+    active = bemcom.datapoints()
+    active_keys = {
+        key for owner, key in map(_identity, active) if owner == name
+    }
+    hidden_keys = (announced or frozenset()) - active_keys
+    inactive = bemcom.inactive_datapoints(
+        [row for row in rows if row["key_in_connector"] in hidden_keys]
+    )
+    listed = compare(rows, [*active, *inactive], is_overwriting=overwrite)
     changes = [change for change in listed if change.changes]
     if as_json:
         terminal.print_json([_change_as_json(change) for change in changes])
     else:
         _show_changes(changes)
         _show_refused(listed)
-        found.show_summary(listed)
-    found.require_any()
-    screen = terminal.console(stderr=as_json)
-    if changes and not dry_run:
-        question = f"Change {len(changes)} datapoints?{found.hint(changes)}"
-        confirm(question, is_confirmed=yes)
-        found.write(changes)
-        screen.print(f"{len(changes)} datapoints changed", style="bold green")
-    if not as_json:
-        found.show_selections()
-
-
-class _Datapoints:
-    """The connector's datapoints in the API, active and inactive ones.
-
-    Parameters
-    ----------
-    settings
-        CONNECTOR_NAME, and the broker on which it announces its datapoints.
-    bemcom
-        BEMCom's API.
-    wanted
-        Our metadata.
-    """
-
-    def __init__(
-        self, settings: ToolSettings, bemcom: Api, wanted: Sequence[Row]
-    ) -> None:
-        self._connector = settings.connector_name
-        self._bemcom = bemcom
-        self._wanted = wanted
-        self._active = bemcom.datapoints()
-        self._active_keys = {
-            key
-            for connector, key in map(_identity, self._active)
-            if connector == self._connector
-        }
-        self._announced = _announced(settings)
-        self._inactive = bemcom.inactive_datapoints(
-            [
-                row
-                for row in wanted
-                if row["key_in_connector"] in (self._announced or ())
-                and row["key_in_connector"] not in self._active_keys
-            ]
-        )
-
-    def compare(self, *, is_overwriting: bool) -> list[Change]:
-        """Return what is to be done to each of them."""
-        return compare(
-            self._wanted,
-            [*self._active, *self._inactive],
-            is_overwriting=is_overwriting,
-        )
-
-    def require_any(self) -> None:
-        """Insist on something to describe.
-
-        Raises
-        ------
-        Problem
-            If the API has no datapoint of the connector that we can find.
-        """
-        if self._active_keys or self._inactive:
-            return
-        if self._announced:
-            raise Problem(
-                f"the API knows no datapoint of {self._connector}",
-                "Add the connector in the AdminUI (Connectors, Add) under "
-                "exactly this name, wait half a minute, then come again.",
-                "no_connector",
-            )
-        raise Problem(
-            f"no datapoint of {self._connector} is known: none is active, and "
-            "none is announced on the broker",
-            "Start the connector, and set MQTT_BROKER_HOST and CONNECTOR_NAME "
-            "as it has them.",
-            "nothing_announced",
-        )
-
-    def hint(self, changes: Sequence[Change]) -> str:
-        """Return how long it takes and what would be quicker, for a question.
-
-        Empty where it takes no time worth to be told.
-        """
-        count = len(self._active_of(changes))
-        seconds = 1.5 * self._pause_s(count)
-        if seconds < WORTH_A_HINT_S:
-            return ""
-        return (
-            f" {count} of them are active and take about "
-            f"{math.ceil(seconds / 60)} min. Quicker: say no, mark them as not "
-            "active in the AdminUI, come again, mark them as active."
-        )
-
-    def write(self, changes: Sequence[Change]) -> None:
-        """Make the changes: inactive datapoints first, active ones slowly.
-
-        Raises
-        ------
-        Problem
-            If the API cannot be reached or refuses; says what is done.
-        """
-        active = self._active_of(changes)
-        inactive = [one for one in changes if one.key not in self._active_keys]
-        done = 0
-        with terminal.progress(len(changes)) as advance:
-            try:
-                for portion in portions(inactive, INACTIVE_PORTION):
-                    self._bemcom.update([change.row for change in portion])
-                    advance(len(portion))
-                    done += len(portion)
-                for portion in portions(active, ACTIVE_PORTION):
-                    self._bemcom.update([change.row for change in portion])
-                    advance(len(portion))
-                    done += len(portion)
-                    if done < len(changes):
-                        time.sleep(self._pause_s(len(portion)))
-            except Problem as problem:
-                raise Problem(
-                    f"{done} of {len(changes)} datapoints are changed, then: "
-                    f"{problem.text}",
-                    problem.advice,
-                    problem.code,
-                ) from None
-
-    def show_summary(self, listed: Sequence[Change]) -> None:
-        """Count, in one line."""
-        screen = terminal.console()
-        changed = sum(bool(change.changes) for change in listed)
         kept = sum(bool(change.kept) for change in listed)
-        screen.print(
-            f"{self._connector}: {len(self._active_keys)} active and "
-            f"{len(self._inactive)} inactive datapoints, {changed} to change, "
-            f"{kept} where an admin's words are kept",
+        terminal.console().print(
+            f"{name}: {len(active_keys)} active and {len(inactive)} inactive "
+            f"datapoints, {len(changes)} to change, {kept} where an admin's "
+            "words are kept",
             style="dim",
         )
-        if self._announced is None:
-            screen.print(
+        if announced is None:
+            terminal.console().print(
                 "inactive ones cannot be found: MQTT_BROKER_HOST is not set",
                 style="yellow",
             )
-
-    def show_selections(self) -> None:
-        """Recommend what to mark as active, and how the AdminUI finds it."""
-        table = Table(box=None, header_style="bold")
-        for heading in ("what for", "search for", "datapoints"):
-            table.add_column(heading)
-        rows = self._wanted
-        if self._announced:
-            rows = [
-                row
-                for row in rows
-                if row["key_in_connector"] in self._announced
-            ]
-        for selection in SELECTIONS:
-            count = sum(
-                selection.finds(row["key_in_connector"], row["type"])
-                for row in rows
-            )
-            if count:
-                table.add_row(selection.purpose, selection.term, str(count))
-        terminal.console().print(
-            "\nTo mark datapoints as active, search in the AdminUI's list, "
-            "tick the box in the head and, beyond 100 rows, 'Select all …'; "
-            "then the action 'Mark datapoints as active', Go:"
+    if not active_keys and not inactive:
+        raise _nothing_found(name, is_announced=bool(announced))
+    if changes and not dry_run:
+        quick = [one for one in changes if one.key not in active_keys]
+        slow = [one for one in changes if one.key in active_keys]
+        hint = _hint(len(slow), len(active_keys))
+        confirm(f"Change {len(changes)} datapoints?{hint}", is_confirmed=yes)
+        _write(bemcom, quick, slow, _pause_s(ACTIVE_PORTION, len(active_keys)))
+        terminal.console(stderr=as_json).print(
+            f"{len(changes)} datapoints changed", style="bold green"
         )
-        terminal.print_table(table)
-
-    def _active_of(self, changes: Sequence[Change]) -> list[Change]:
-        return [one for one in changes if one.key in self._active_keys]
-
-    def _pause_s(self, row_count: int) -> float:
-        """Return how long the API is left alone after so many active rows."""
-        entries = row_count * len(self._active_keys)
-        return max(SHORTEST_PAUSE_S, entries * PAUSE_PER_MAP_ENTRY_S)
+    if not as_json:
+        _show_selections(rows, announced)
 
 
 def _announced(settings: ToolSettings) -> frozenset[str] | None:
@@ -621,6 +415,68 @@ def _ask_password(user: str) -> str:
     return str(typer.prompt(f"Password of {user}", hide_input=True))
 
 
+def _nothing_found(connector: str, *, is_announced: bool) -> Problem:
+    if is_announced:
+        return Problem(
+            f"the API knows no datapoint of {connector}",
+            "Add the connector in the AdminUI (Connectors, Add) under exactly "
+            "this name, wait half a minute, then come again.",
+            "no_connector",
+        )
+    return Problem(
+        f"no datapoint of {connector} is known: none is active, and none is "
+        "announced on the broker",
+        "Start the connector, and set MQTT_BROKER_HOST and CONNECTOR_NAME as "
+        "it has them.",
+        "nothing_announced",
+    )
+
+
+def _pause_s(row_count: int, map_size: int) -> float:
+    """Return how long the API is left alone after so many active rows."""
+    return max(SHORTEST_PAUSE_S, row_count * map_size * PAUSE_PER_MAP_ENTRY_S)
+
+
+def _hint(row_count: int, map_size: int) -> str:
+    """Say how long active rows take, and what is quicker, if it matters."""
+    seconds = 1.5 * _pause_s(row_count, map_size)
+    if seconds < WORTH_A_HINT_S:
+        return ""
+    return (
+        f" {row_count} of them are active and take about "
+        f"{math.ceil(seconds / 60)} min. Quicker: say no, mark them as not "
+        "active in the AdminUI, come again, mark them as active."
+    )
+
+
+def _write(
+    bemcom: Api,
+    inactive: Sequence[Change],
+    active: Sequence[Change],
+    pause_s: float,
+) -> None:
+    """Make the changes: inactive datapoints first, active ones slowly."""
+    done, total = 0, len(inactive) + len(active)
+    with terminal.progress(total) as advance:
+        for portion in (
+            *portions(inactive, INACTIVE_PORTION),
+            *portions(active, ACTIVE_PORTION),
+        ):
+            if done > len(inactive):
+                time.sleep(pause_s)
+            try:
+                bemcom.update([change.row for change in portion])
+            except Problem as problem:
+                raise Problem(
+                    f"{done} of {total} datapoints are changed, then: "
+                    f"{problem.text}",
+                    problem.advice,
+                    problem.code,
+                ) from None
+            done += len(portion)
+            advance(len(portion))
+
+
 def _change_as_json(change: Change) -> dict[str, Any]:
     return {
         "key": change.key,
@@ -628,7 +484,7 @@ def _change_as_json(change: Change) -> dict[str, Any]:
             field: {"old": old, "new": new}
             for field, (old, new) in change.changes.items()
         },
-        "kept": list(change.kept),
+        "kept": change.kept,
     }
 
 
@@ -657,3 +513,27 @@ def _show_refused(listed: Iterable[Change]) -> None:
                 markup=False,
                 soft_wrap=True,
             )
+
+
+def _show_selections(
+    rows: Iterable[Row], announced: frozenset[str] | None
+) -> None:
+    """Recommend what to mark as active, and how the AdminUI finds it."""
+    datapoints = [
+        (row["key_in_connector"], row["type"])
+        for row in rows
+        if not announced or row["key_in_connector"] in announced
+    ]
+    table = Table(
+        "what for", "search for", "datapoints", box=None, header_style="bold"
+    )
+    for selection in SELECTIONS:
+        count = sum(selection.finds(key, kind) for key, kind in datapoints)
+        if count:
+            table.add_row(selection.purpose, selection.term, str(count))
+    terminal.console().print(
+        "\nTo mark datapoints as active, search in the AdminUI's list, tick "
+        "the box in the head and, beyond 100 rows, 'Select all …'; then the "
+        "action 'Mark datapoints as active', Go:"
+    )
+    terminal.print_table(table)

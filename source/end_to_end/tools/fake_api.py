@@ -2,12 +2,10 @@
 
 Written from the source of django-api 0.8: what it lists, how it finds the
 datapoints of a PUT, that it changes all or none and leaves missing fields as
-they are, when it publishes a datapoint map, which values it lets pass to an
-actuator, and how it refuses.
+they are, when it publishes a datapoint map, and how it refuses.
 """
 
 import base64
-import copy
 import http.server
 import json
 import threading
@@ -63,7 +61,7 @@ class FakeApi:
             "key_in_connector": key,
             "type": kind,
             "is_active": True,
-            **copy.deepcopy(EMPTY),
+            **EMPTY,
             **fields,
         }
         self.rows.append(row)
@@ -99,17 +97,6 @@ class FakeApi:
             # The database's own constraint: Django answers with a page.
             return 500, None
         return 200, [_shown(self._find(row)) for row in body]
-
-    def write(self, key: str, text: str) -> int:
-        """What POST of a value to an actuator returns as status.
-
-        Parameters
-        ----------
-        text
-            The value as JSON, as the API wants it.
-        """
-        [row] = [one for one in self.rows if one["key_in_connector"] == key]
-        return 201 if _lets_pass(row, json.loads(text)) else 400
 
     def _errors_of(self, row: dict[str, Any]) -> dict[str, Any]:
         if self._find(row) is None:
@@ -150,24 +137,6 @@ class FakeApi:
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key != "is_active"}
-
-
-def _lets_pass(row: dict[str, Any], value: Any) -> bool:
-    """The validator of values, check by check in its order."""
-    kind = row["data_format"]
-    numbers: tuple[type, ...] = (float, int, type(None))
-    if "_numeric" in kind and type(value) not in numbers:
-        return False
-    if "continuous_numeric" in kind and value is not None:
-        if row["min_value"] is not None and value < row["min_value"]:
-            return False
-        if row["max_value"] is not None and value > row["max_value"]:
-            return False
-    if "_text" in kind and type(value) not in (str, type(None)):
-        return False
-    if "bool" in kind and type(value) is not bool:
-        return False
-    return "discrete_" not in kind or value in (row["allowed_values"] or [])
 
 
 def _accepted() -> tuple[str, ...]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from connector.bemcom.actuators import ACTUATORS
 from connector.bemcom.datapoints import SELECTIONS
 from connector.tools import metadata
 from connector.tools.metadata import rows_for
@@ -213,27 +212,21 @@ def test_inactive_datapoints_are_described_before_they_are_marked_as_active(
     api: FakeApi, beside_the_broker: CommandLine
 ) -> None:
     add_inactive(api)
+    voltage = row(api, "garage__report 3__U1")
+    voltage.update(description="Mains, left", unit="kV")
     call = beside_the_broker("metadata", "--yes")
     assert call.exit_code == 0, call.err
     assert f"{len(api.rows)} datapoints changed" in call.out
-    assert row(api, "garage__report 3__U1")["unit"] == "V"
+    assert row(api, "garage__report 3__U2")["unit"] == "V"
     assert {bool(one["description"]) for one in api.rows} == {True}
+    # What an admin has written stays.
+    assert (voltage["description"], voltage["unit"]) == ("Mains, left", "kV")
+    assert voltage["short_name"] == "garage U1"
+    assert "1 where an admin's words are kept" in call.out
     assert api.maps == 0
     api.mark_as_active()
     assert api.maps == 1
     assert "0 to change" in beside_the_broker("metadata", "--yes").out
-
-
-def test_what_an_admin_has_written_on_an_inactive_datapoint_stays(
-    api: FakeApi, beside_the_broker: CommandLine
-) -> None:
-    add_inactive(api)
-    voltage = row(api, "garage__report 3__U1")
-    voltage.update(description="Mains, left", unit="kV")
-    call = beside_the_broker("metadata", "--yes")
-    assert (voltage["description"], voltage["unit"]) == ("Mains, left", "kV")
-    assert voltage["short_name"] == "garage U1"
-    assert "1 where an admin's words are kept" in call.out
 
 
 def test_a_dry_run_changes_no_inactive_datapoint(
@@ -302,27 +295,6 @@ def test_many_active_datapoints_are_asked_about_with_the_time_they_take(
     assert "mark them as not active" in question
 
 
-def test_the_api_accepts_each_value_that_a_description_promises(
-    api: FakeApi, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add_inactive(api)
-    api.mark_as_active()
-    monkeypatch.setattr("connector.tools.metadata.time.sleep", lambda _: None)
-    command_line("metadata", "--yes")
-    refused = [
-        (word, value)
-        for word, actuator in ACTUATORS.items()
-        for value in actuator.promised
-        if api.write(f"garage__{word}", json.dumps(value)) != 201
-    ]
-    assert refused == []
-    # And what nobody promises is refused where the format can tell.
-    assert api.write("garage__ena", "2") == 400
-    assert api.write("garage__ena", "true") == 400
-    assert api.write("garage__curr", "5999") == 400
-    assert api.write("garage__display", "1") == 400
-
-
 def test_a_data_format_that_refuses_what_is_promised_is_told(
     api: FakeApi, command_line: CommandLine
 ) -> None:
@@ -336,8 +308,8 @@ def test_a_data_format_that_refuses_what_is_promised_is_told(
     assert "garage__ena: with the data format discrete_text" in out
     command_line("metadata", "--yes", "--overwrite")
     assert row(api, "garage__currtime")["data_format"] == "unknown"
-    assert api.write("garage__currtime", '"10000 7200"') == 201
-    assert api.write("garage__ena", "1") == 201
+    assert row(api, "garage__ena")["data_format"] == "discrete_numeric"
+    assert row(api, "garage__ena")["allowed_values"] == [0, 1, None]
 
 
 def test_it_recommends_what_to_select_and_how_to_find_it(

@@ -71,6 +71,16 @@ def test_each_promised_value_can_be_sent_and_passes_the_api(word: str) -> None:
         assert api_accepts(ACTUATOR_ROWS[word], value), value
 
 
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [("ena", 2), ("ena", True), ("curr", 5999), ("display", 1)],
+)
+def test_what_nobody_promises_is_refused_where_the_format_can_tell(
+    word: str, value: object
+) -> None:
+    assert not api_accepts(ACTUATOR_ROWS[word], value)
+
+
 @pytest.mark.parametrize("word", ACTUATORS)
 def test_a_description_promises_nothing_that_the_api_refuses(word: str) -> None:
     said = ACTUATORS[word].accepts
