@@ -4,9 +4,10 @@ What pygal brings along besides, a script and styles, is left out: the page has
 no scripts, and one style for light and dark.
 """
 
+import bisect
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -17,8 +18,11 @@ from markupsafe import Markup
 from pygal.style import Style
 from pygal.view import Box
 
-from connector.tools.day import Day, Peak, StationDay
+from connector.tools.day import Day, Peak, Span, StationDay
 from connector.tools.figures import clock, local
+
+STEPS = 144
+"""Of ten minutes, where the day is a whole one."""
 
 WIDTH = 480
 HEIGHT = 190
@@ -46,10 +50,10 @@ def site_curves(day: Day) -> Curves:
     # As high as the list of stations beside it.
     height = HEIGHT + 14 * min(max(len(day.stations) - 6, 0), 18)
     chart = _chart(day, day.peak, height=height)
-    totals = [0.0] * len(day.stations[0].power_kw)
+    totals = [0.0] * STEPS
     layers = []
     for station in day.stations:
-        more = _known(station.power_kw)
+        more = _known(means(day, station.power_kw))
         totals = [sum(both) for both in zip(totals, more, strict=True)]
         layers.append((station.name, totals))
     # Each hides what of the higher one is below it.
@@ -60,21 +64,42 @@ def site_curves(day: Day) -> Curves:
 
 def station_curves(day: Day, station: StationDay) -> Curves:
     """Return power and current limit of a station."""
-    limits = [limit for limit in station.limit_a if limit is not None]
-    chart = _chart(
-        day,
-        station.peak,
-        secondary_range=(0, _doubled(LEAST_LIMIT_A, max(limits, default=0))),
-    )
-    chart.add("power", _steps(day, _known(station.power_kw)), fill=True)
-    if limits:
+    limit = max((span.what for span in station.limit_a), default=0)
+    # A power of two: half of it is a round number as well.
+    top = 2 ** math.ceil(math.log2(max(limit, LEAST_LIMIT_A)))
+    chart = _chart(day, station.peak, secondary_range=(0, top))
+    power_kw = _known(means(day, station.power_kw))
+    chart.add("power", _steps(day, power_kw), fill=True)
+    if station.limit_a:
         chart.add(
             "current limit",
-            _steps(day, station.limit_a),
+            _steps(day, means(day, station.limit_a)),
             secondary=True,
             allow_interruptions=True,
         )
     return _drawn(chart, f"power and current limit of {station.name}")
+
+
+def means(
+    day: Day, spans: Iterable[Span], steps: int = STEPS
+) -> list[float | None]:
+    """Return the mean of each step of the day; None where nothing is known."""
+    length_ms = day.ends_ms - day.begins_ms
+    edges = [day.begins_ms + length_ms * n // steps for n in range(steps + 1)]
+    sums, known_ms = [0.0] * steps, [0] * steps
+    for begins_ms, ends_ms, value in spans:
+        at_ms = begins_ms
+        step = bisect.bisect(edges, begins_ms) - 1
+        while at_ms < ends_ms:
+            until_ms = min(ends_ms, edges[step + 1])
+            sums[step] += value * (until_ms - at_ms)
+            known_ms[step] += until_ms - at_ms
+            at_ms = until_ms
+            step += 1
+    return [
+        total / known if known else None
+        for total, known in zip(sums, known_ms, strict=True)
+    ]
 
 
 # --- inside ------------------------------------------------------------------
@@ -161,9 +186,3 @@ def _round_top(value: float) -> float:
     """Return the next number whose half is round as well."""
     unit = 10.0 ** math.floor(math.log10(value))
     return next(top * unit for top in ROUND if top * unit >= value)
-
-
-def _doubled(start: float, value: float) -> float:
-    while start < value:
-        start *= 2
-    return start

@@ -70,7 +70,7 @@ class Span(NamedTuple):
 
     begins_ms: int
     ends_ms: int
-    what: str
+    what: Any
 
 
 class Peak(NamedTuple):
@@ -95,10 +95,8 @@ class StationDay:
 
     Parameters
     ----------
-    power_kw
-        Mean power in equal steps of the day; None where nothing is known.
-    limit_a
-        Current offered to the vehicle, in the same steps.
+    power_kw, limit_a
+        Power, and current offered to the vehicle, where they are known.
     states
         ``charging``, ``ready`` … and ``offline``.
     energy_kwh
@@ -120,15 +118,15 @@ class StationDay:
     """
 
     name: str
-    power_kw: tuple[float | None, ...]
-    limit_a: tuple[float | None, ...]
-    states: tuple[Span, ...]
+    power_kw: Sequence[Span]
+    limit_a: Sequence[Span]
+    states: Sequence[Span]
     energy_kwh: float | None
     online_share: float | None
-    results: tuple[CommandResult, ...]
+    results: Sequence[CommandResult]
     state: str
     is_online: bool | None
-    causes: tuple[Cause, ...]
+    causes: Sequence[Cause]
     error: str
     power_now_kw: float | None
     peak: Peak | None
@@ -147,17 +145,23 @@ class Day:
 
     begins_ms: int
     ends_ms: int
-    stations: tuple[StationDay, ...]
+    stations: Sequence[StationDay]
     peak: Peak | None
 
 
 class History:
-    """The values of the last day, of those datapoints that are shown."""
+    """The values of the last day, of those datapoints that are shown.
+
+    Attributes
+    ----------
+    newest_ms : int
+        When the newest value came.
+    """
 
     def __init__(self, span_ms: int = DAY_MS) -> None:
         self._span_ms = span_ms
         self._samples: dict[str, list[Sample]] = {}
-        self._newest_ms = 0
+        self.newest_ms = 0
 
     def add(
         self, key: str, at_ms: int, value: Any, until_ms: int = 0
@@ -171,20 +175,20 @@ class History:
             return None
         sample = Sample(at_ms, value, max(at_ms, until_ms))
         samples = self._samples.setdefault(key, [])
-        place = bisect.bisect_right(samples, at_ms, key=_moment)
-        if place and (last := _together(samples[place - 1], sample, key)):
-            place -= 1
-            sample = last
-            del samples[place]
-        samples.insert(place, sample)
-        self._newest_ms = max(self._newest_ms, sample.until_ms)
-        self._forget(samples, self._newest_ms - self._span_ms)
+        place = bisect.bisect_right(samples, at_ms, key=lambda one: one.at_ms)
+        earlier = samples[place - 1] if place else None
+        if earlier and _is_told_again(earlier, sample, key):
+            until_ms = max(earlier.until_ms, sample.until_ms)
+            sample = samples[place - 1] = earlier._replace(until_ms=until_ms)
+        elif earlier and earlier.at_ms == at_ms:
+            samples[place - 1] = sample
+        else:
+            samples.insert(place, sample)
+        self.newest_ms = max(self.newest_ms, sample.until_ms)
+        # The last older one stays: it tells what was at the beginning.
+        while len(samples) > 1 and samples[1].at_ms <= self._begins_ms:
+            del samples[0]
         return sample
-
-    @property
-    def newest_ms(self) -> int:
-        """When the newest value came."""
-        return self._newest_ms
 
     def known_since(self, otherwise_ms: int) -> int:
         """Return since when something is known, or else a moment."""
@@ -205,115 +209,94 @@ class History:
         """Return the values of a datapoint, oldest first."""
         return self._samples.get(key, ())
 
-    def keys_with(self, prefix: str) -> list[str]:
-        """Return the keys that begin like this."""
-        return [key for key in self._samples if key.startswith(prefix)]
-
     def all(self) -> Iterator[tuple[str, Sample]]:
         """Yield everything that is kept."""
         for key, samples in self._living():
             for sample in samples:
                 yield key, sample
 
+    @property
+    def _begins_ms(self) -> int:
+        return self.newest_ms - self._span_ms
+
     def _living(self) -> Iterator[tuple[str, list[Sample]]]:
         """Yield what has been told since the day began."""
-        begins_ms = self._newest_ms - self._span_ms
         for key, samples in self._samples.items():
-            if samples[-1].until_ms >= begins_ms:
+            if samples[-1].until_ms >= self._begins_ms:
                 yield key, samples
 
-    def _forget(self, samples: list[Sample], before_ms: int) -> None:
-        # The last older one stays: it tells what was at the beginning.
-        while len(samples) > 1 and samples[1].at_ms <= before_ms:
-            del samples[0]
 
-
-def _moment(sample: Sample) -> int:
-    return sample.at_ms
-
-
-def _together(earlier: Sample, later: Sample, key: str) -> Sample | None:
-    """Return one sample for two where that tells as much."""
-    if earlier.at_ms == later.at_ms:
-        is_same = earlier.value == later.value
-        return max(earlier, later, key=_end) if is_same else later
-    is_told_again = (
-        earlier.value == later.value
-        and later.at_ms <= earlier.until_ms + GAP_MS
-        and split_key(key)[1] in _LASTING
+def _is_told_again(earlier: Sample, later: Sample, key: str) -> bool:
+    """Tell whether one sample says as much as two."""
+    if earlier.value != later.value:
+        return False
+    is_lasting = split_key(key)[1] in _LASTING
+    return earlier.at_ms == later.at_ms or (
+        is_lasting and later.at_ms <= earlier.until_ms + GAP_MS
     )
-    if not is_told_again:
-        return None
-    return earlier._replace(until_ms=max(earlier.until_ms, later.until_ms))
 
 
-def _end(sample: Sample) -> int:
-    return sample.until_ms
-
-
-def day_of(history: History, ends_ms: int, steps: int = 144) -> Day:
+def day_of(history: History, ends_ms: int) -> Day:
     """Return what the stations did in the 24 hours before a moment.
 
-    It begins later where nothing is known of the first hours. The curves
-    divide it into so many steps.
+    It begins later where nothing is known of the first hours.
     """
     latest_ms = ends_ms - SHORTEST_MS
     known_ms = min(history.known_since(latest_ms), latest_ms)
     begins_ms = max(known_ms, ends_ms - DAY_MS)
-    stations = tuple(
-        _station_day(history, name, begins_ms, ends_ms, steps)
+    stations = [
+        _station_day(history, name, begins_ms, ends_ms)
         for name in history.stations
-    )
-    powers = [
-        history.samples(f"{station.name}__{POWER}") for station in stations
     ]
+    powers = [span for station in stations for span in station.power_kw]
     now = [one.power_now_kw for one in stations if one.power_now_kw is not None]
-    peak = _peak(powers, begins_ms, ends_ms, sum(now) if now else None)
+    peak = _peak(powers, ends_ms, sum(now) if now else None)
     return Day(begins_ms, ends_ms, stations, peak)
 
 
 def _station_day(
-    history: History, name: str, begins_ms: int, ends_ms: int, steps: int
+    history: History, name: str, begins_ms: int, ends_ms: int
 ) -> StationDay:
     def samples(key: str) -> Sequence[Sample]:
         return history.samples(f"{name}__{key}")
 
-    def means(key: str, factor: float) -> tuple[float | None, ...]:
-        return _means(samples(key), begins_ms, ends_ms, steps, factor)
+    def spans(key: str) -> list[Span]:
+        return _spans(samples(key), begins_ms, ends_ms)
 
     def now(key: str) -> Any:
-        last = samples(key)[-1:]
-        return next(
-            (one.value for one in last if ends_ms < one.until_ms + GAP_MS), None
-        )
+        for last in samples(key)[-1:]:
+            if ends_ms < last.until_ms + GAP_MS:
+                return last.value
+        return None
 
-    links = _spans(samples(REASON), begins_ms, ends_ms)
-    states = _spans(samples(STATE), begins_ms, ends_ms)
+    links = spans(REASON)
+    offline = [link for link in links if link.what != Code.OK]
     reason = now(REASON)
     is_online = reason == Code.OK if reason else None
     is_offline = is_online is False
+    code = reason if is_offline else now(WHY_NOT)
+    power_kw = _numbers(spans(POWER), 1e-6)
     power = now(POWER)
     power_now = power * 1e-6 if is_number(power) and not is_offline else None
-    codes = (reason,) if is_offline else (now(WHY_NOT),)
+    share = 1 - _length_ms(offline) / _length_ms(links) if links else None
     return StationDay(
         name=name,
-        power_kw=means(POWER, 1e-6),
-        limit_a=means(LIMIT, 1e-3),
-        states=tuple(_with_offline(states, links)),
-        energy_kwh=_energy_kwh(
-            samples(ENERGY),
-            samples(POWER),
-            begins_ms,
-            ends_ms,
-        ),
-        online_share=_online_share(links),
-        results=tuple(_results(history, name, begins_ms)),
+        power_kw=power_kw,
+        limit_a=_numbers(spans(LIMIT), 1e-3),
+        states=[
+            *(one._replace(what=_state_name(one.what)) for one in spans(STATE)),
+            # They are drawn above what the station had told last.
+            *(link._replace(what="offline") for link in offline),
+        ],
+        energy_kwh=_energy_kwh(samples(ENERGY), power_kw),
+        online_share=share,
+        results=_results(history, name, begins_ms),
         state="offline" if is_offline else _state_name(now(STATE)),
         is_online=is_online,
-        causes=tuple(_cause(code) for code in codes if code),
+        causes=[_cause(code)] if code else [],
         error="" if is_offline else str(now(ERROR) or ""),
         power_now_kw=power_now,
-        peak=_peak([samples(POWER)], begins_ms, ends_ms, power_now),
+        peak=_peak(power_kw, ends_ms, power_now),
     )
 
 
@@ -326,61 +309,69 @@ def _cause(code: Any) -> Cause:
         return Cause(Code.UNKNOWN, Severity.WARNING, words, "")
 
 
-# --- curves ------------------------------------------------------------------
+def _state_name(value: Any) -> str:
+    return "unknown" if value is None else _NAMES.get(str(value), str(value))
 
 
-def _means(
-    samples: Sequence[Sample],
-    begins_ms: int,
-    ends_ms: int,
-    steps: int,
-    factor: float,
-) -> tuple[float | None, ...]:
-    """Return the mean of each step; a value holds until the next one."""
-    sums = [0.0] * steps
-    weights = [0] * steps
-    step_ms = (ends_ms - begins_ms) // steps
-    for begin, end, value in _holding(samples, ends_ms):
-        if not is_number(value):
-            continue
-        at = max(begin, begins_ms)
-        while at < end:
-            step = min((at - begins_ms) // step_ms, steps - 1)
-            step_ends = begins_ms + (step + 1) * step_ms
-            until = min(end, max(step_ends, at + 1))
-            sums[step] += value * (until - at)
-            weights[step] += until - at
-            at = until
-    return tuple(
-        total / weight * factor if weight else None
-        for total, weight in zip(sums, weights, strict=True)
-    )
+def _results(
+    history: History, name: str, begins_ms: int
+) -> list[CommandResult]:
+    results = []
+    for word in ACTUATORS:
+        # `News` has put the value beside the result, at the same moment.
+        values = {
+            at_ms: str(value)
+            for at_ms, value, _ in history.samples(f"{name}__{word}")
+        }
+        results += [
+            CommandResult(at_ms, word, values.get(at_ms, ""), outcome)
+            for at_ms, outcome, _ in history.samples(f"{name}__{RESULTS}{word}")
+            if at_ms >= begins_ms
+        ]
+    return sorted(results)
 
 
-def _holding(
-    samples: Sequence[Sample], ends_ms: int
-) -> Iterator[tuple[int, int, Any]]:
-    """Yield from when to when each value holds."""
+# --- spans, and what is reckoned of them -------------------------------------
+
+
+def _spans(
+    samples: Sequence[Sample], begins_ms: int, ends_ms: int
+) -> list[Span]:
+    """Return for how long each value held; equal neighbours are one."""
+    spans: list[Span] = []
     the_end = Sample(ends_ms, None, ends_ms)
     for sample, following in pairwise([*samples, the_end]):
+        begin = max(sample.at_ms, begins_ms)
         end = min(following.at_ms, sample.until_ms + GAP_MS, ends_ms)
-        if end > sample.at_ms:
-            yield sample.at_ms, end, sample.value
+        if end <= begin:
+            continue
+        if spans and spans[-1][1:] == (begin, sample.value):
+            begin = spans.pop().begins_ms
+        spans.append(Span(begin, end, sample.value))
+    return spans
+
+
+def _numbers(spans: Iterable[Span], factor: float) -> list[Span]:
+    """Return those with a number, in a greater unit."""
+    return [
+        span._replace(what=span.what * factor)
+        for span in spans
+        if is_number(span.what)
+    ]
+
+
+def _length_ms(spans: Iterable[Span]) -> int:
+    return sum(span.ends_ms - span.begins_ms for span in spans)
 
 
 def _peak(
-    powers: Iterable[Sequence[Sample]],
-    begins_ms: int,
-    ends_ms: int,
-    now_kw: float | None,
+    powers_kw: Iterable[Span], ends_ms: int, now_kw: float | None
 ) -> Peak | None:
     """Return the greatest sum of what was told; now counts as well."""
     changes: dict[int, float] = defaultdict(float)
-    for samples in powers:
-        for begin, end, value in _holding(samples, ends_ms):
-            if is_number(value) and end > begins_ms:
-                changes[max(begin, begins_ms)] += value * 1e-6
-                changes[end] -= value * 1e-6
+    for begins_ms, until_ms, kw in powers_kw:
+        changes[begins_ms] += kw
+        changes[until_ms] -= kw
     moments = [] if now_kw is None else [Peak(round(now_kw, 6), ends_ms)]
     total = 0.0
     for at_ms in sorted(changes):
@@ -389,52 +380,8 @@ def _peak(
     return max(moments, default=None, key=lambda one: (one.kw, -one.at_ms))
 
 
-# --- spans -------------------------------------------------------------------
-
-
-def _spans(
-    samples: Sequence[Sample], begins_ms: int, ends_ms: int
-) -> list[Span]:
-    """Return for how long each value held; equal neighbours are one."""
-    spans: list[Span] = []
-    for begin, end, value in _holding(samples, ends_ms):
-        if end <= begins_ms:
-            continue
-        span = Span(max(begin, begins_ms), end, str(value))
-        if spans and spans[-1][1:] == (span.begins_ms, span.what):
-            span = span._replace(begins_ms=spans.pop().begins_ms)
-        spans.append(span)
-    return spans
-
-
-def _with_offline(
-    states: Iterable[Span], links: Iterable[Span]
-) -> Iterator[Span]:
-    """Yield the states in words, and above them when the station was off."""
-    for span in states:
-        yield span._replace(what=_state_name(span.what))
-    for span in links:
-        if span.what != Code.OK:
-            yield span._replace(what="offline")
-
-
-def _state_name(value: Any) -> str:
-    return "unknown" if value is None else _NAMES.get(str(value), str(value))
-
-
-def _online_share(links: Sequence[Span]) -> float | None:
-    known_ms = sum(span.ends_ms - span.begins_ms for span in links)
-    ok_ms = sum(
-        span.ends_ms - span.begins_ms for span in links if span.what == Code.OK
-    )
-    return ok_ms / known_ms if known_ms else None
-
-
 def _energy_kwh(
-    totals: Sequence[Sample],
-    powers: Sequence[Sample],
-    begins_ms: int,
-    ends_ms: int,
+    totals: Sequence[Sample], powers_kw: Sequence[Span]
 ) -> float | None:
     """Return the energy of the day, by the meter or else by the power.
 
@@ -442,31 +389,11 @@ def _energy_kwh(
     more.
     """
     by_power = sum(
-        value * 1e-6 * max(0, end - max(begin, begins_ms)) / HOUR_MS
-        for begin, end, value in _holding(powers, ends_ms)
-        if is_number(value)
+        kw * (ends_ms - begins_ms) / HOUR_MS
+        for begins_ms, ends_ms, kw in powers_kw
     )
     numbers = [one.value for one in totals if is_number(one.value)]
     if not numbers:
-        return by_power if powers else None
+        return by_power if powers_kw else None
     by_meter = float(numbers[-1] - numbers[0]) / 1e4
     return by_power if by_meter < 0.9 * by_power else by_meter
-
-
-def _results(
-    history: History, name: str, begins_ms: int
-) -> list[CommandResult]:
-    prefix = f"{name}__{RESULTS}"
-    return sorted(
-        CommandResult(at_ms, word, _value_of(history, name, word, at_ms), text)
-        for key in history.keys_with(prefix)
-        for word in [key.removeprefix(prefix)]
-        for at_ms, text, _ in history.samples(key)
-        if at_ms >= begins_ms
-    )
-
-
-def _value_of(history: History, name: str, word: str, at_ms: int) -> str:
-    """Return the value that `News` has put beside the result."""
-    values = history.samples(f"{name}__{word}")
-    return next((str(one.value) for one in values if one.at_ms == at_ms), "")

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from connector.tools.curves import means
 from connector.tools.day import (
     DAY_MS,
     GAP_MS,
@@ -45,11 +46,15 @@ KEYS = {
 }
 
 
-def garage(history: History, steps: int = 24) -> StationDay:
+def garage(history: History) -> StationDay:
     # Something is known of the first moment: the day is a whole one.
     history.add(KEYS["long_ago"], BEGIN - HOUR, 0)
-    stations = day_of(history, END, steps).stations
+    stations = day_of(history, END).stations
     return next(one for one in stations if one.name == "garage")
+
+
+def means_of_power(station: StationDay, steps: int) -> list[float | None]:
+    return means(Day(BEGIN, END, [station], None), station.power_kw, steps)
 
 
 def watts(*values: float, begin: int = BEGIN) -> list[tuple[int, object]]:
@@ -69,7 +74,7 @@ def test_power_is_the_mean_of_each_step() -> None:
         *every_minute(BEGIN + HOUR // 2, BEGIN + HOUR, 20_000_000),
     ]
     station = garage(history_of(power=power))
-    assert station.power_kw[0] == pytest.approx(15.0)
+    assert means_of_power(station, 24)[0] == pytest.approx(15.0)
     assert station.peak == Peak(20.0, BEGIN + HOUR // 2)
 
 
@@ -167,9 +172,10 @@ def test_the_day_begins_where_something_is_known() -> None:
 
 
 def test_an_old_value_is_no_value() -> None:
-    station = garage(history_of(power=[(BEGIN, 10_000_000)]), steps=144)
-    assert station.power_kw[0] == pytest.approx(10.0)
-    assert station.power_kw[1:] == (None,) * 143
+    station = garage(history_of(power=[(BEGIN, 10_000_000)]))
+    first, *others = means_of_power(station, 144)
+    assert first == pytest.approx(10.0)
+    assert others == [None] * 143
     assert GAP_MS == DAY_MS // 144
 
 
@@ -178,10 +184,10 @@ def test_a_state_lasts_until_the_next_one() -> None:
         *every_minute(BEGIN, BEGIN + HOUR, 1),
         *every_minute(BEGIN + HOUR, BEGIN + 2 * HOUR, 3),
     ]
-    assert garage(history_of(state=state)).states == (
+    assert garage(history_of(state=state)).states == [
         Span(BEGIN, BEGIN + HOUR, "not ready"),
         Span(BEGIN + HOUR, BEGIN + 2 * HOUR + GAP_MS - MINUTE, "charging"),
-    )
+    ]
 
 
 def test_availability_is_the_share_of_the_known_time() -> None:
