@@ -76,7 +76,8 @@ class News:
         at_ms, value = min(reading.timestamp_ms, now_ms()), reading.value
         word = name.removeprefix(RESULTS)
         if word != name and not reading.is_retained:
-            for commanded in self._commanded(station, word, value):
+            commanded = self._commanded(station, word, value)
+            if commanded is not None:
                 self._heard.put((f"{station}__{word}", at_ms, commanded))
         self._heard.put((key, at_ms, value))
 
@@ -87,18 +88,17 @@ class News:
 
     def _commanded(
         self, station: str, word: str, outcome: object
-    ) -> Iterator[str]:
-        """Yield the value that a result is about, if it was heard."""
+    ) -> str | None:
+        """Return the value that a result is about, if it was heard."""
         values = [
-            value
+            value if isinstance(value, str) else json.dumps(value)
             for whose, what, value in self._commands
             if whose in (station, FLEET) and what == word
         ]
         if outcome == Outcome.SUPERSEDED:
             # The newest is the one that has superseded it.
             del values[-1:]
-        for value in values[-1:]:
-            yield value if isinstance(value, str) else json.dumps(value)
+        return values[-1] if values else None
 
 
 class HistoryFile:

@@ -19,7 +19,7 @@ from connector.tools.figures import now_ms
 from connector.tools.files import write_whole
 from connector.tools.history_file import HistoryFile, News, load_values
 from connector.tools.overview import summaries_of
-from connector.tools.page_server import PageServer
+from connector.tools.page_server import serving
 from connector.tools.problems import UsageProblem
 from connector.tools.tool_settings import require_broker, tool_settings
 from connector.tools.watch import Presence, notices_of
@@ -100,13 +100,23 @@ def command(
                 write_whole(out, page)
             return page
 
-        server = PageServer(renewed())
+        page = renewed()
+        screen = terminal.console()
+        if out is not None:
+            screen.print(f"the page is written to {out}", markup=False)
+        server = None
         if serve:
-            stack.enter_context(server.listening(*_address_and_port(serve)))
-        _say_where(out, server.url)
+            address, port = _address_and_port(serve)
+            server = stack.enter_context(serving(page, address, port))
+            url = f"http://{address}:{server.server_port}/"
+            screen.print(f"the page is at {url}", markup=False)
+        screen.print("end with Ctrl-C", style="dim")
+        sys.stdout.flush()
         while True:
             time.sleep(every)
-            server.page = renewed()
+            page = renewed()
+            if server is not None:
+                server.page = page
 
 
 def notes_of(
@@ -118,26 +128,12 @@ def notes_of(
         return [trouble]
     stations = summaries_of(view)
     hints = {cause.code for cause in STATION_HINTS}
-    found = [
-        *(("", notice) for notice in notices_of(view, stations)),
-        *(
-            (f"{station.station} ", row)
-            for station in stations
-            for row in station.findings
-            if row.code in hints
-        ),
+    return [row.sentences for row in notices_of(view, stations)] + [
+        f"{station.station} {row.sentences}"
+        for station in stations
+        for row in station.findings
+        if row.code in hints
     ]
-    return [f"{about}{row.sentences}" for about, row in found]
-
-
-def _say_where(out: Path | None, url: str) -> None:
-    screen = terminal.console()
-    if out is not None:
-        screen.print(f"the page is written to {out}", markup=False)
-    if url:
-        screen.print(f"the page is at {url}", markup=False)
-    screen.print("end with Ctrl-C", style="dim")
-    sys.stdout.flush()
 
 
 def _address_and_port(text: str) -> tuple[str, int]:

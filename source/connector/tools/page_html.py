@@ -14,7 +14,6 @@ from connector.keba.station.events import GOOD_OUTCOMES
 from connector.tools.curves import site_curves, station_curves
 from connector.tools.day import DAY_MS, GAP_MS, STATES, Day
 from connector.tools.figures import clock, local
-from connector.tools.page_server import CONTENT_POLICY
 
 RESULTS_SHOWN = 5
 
@@ -38,7 +37,6 @@ def html_of(
         title=title,
         notes=notes,
         refresh_s=refresh_s,
-        policy=CONTENT_POLICY,
         is_whole_day=day.ends_ms - day.begins_ms > DAY_MS - GAP_MS,
         colours=station_colours(len(stations)),
         by_urgency=sorted(stations, key=lambda one: not one.needs_attention),
