@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
@@ -75,6 +74,8 @@ class BrokerClient:
     ----------
     view : ConnectorView
         What is known; look at it through `wait_for` while messages come.
+    where : str
+        Address and port of the broker.
 
     Raises
     ------
@@ -91,13 +92,13 @@ class BrokerClient:
         self.view = ConnectorView(settings.connector_name, on_reading, on_raw)
         self._host = settings.mqtt_broker_host
         self._port = settings.mqtt_broker_port
+        self.where = f"{self._host}:{self._port}"
         self._changed = threading.Condition()
-        self._refusal: ReasonCode | None = None
-        self._is_accepted = False
+        self._connack: ReasonCode | None = None
         self._is_subscribed = False
         self._is_closed = False
         self._login = settings.login
-        self._last_message_at = time.monotonic()
+        self._quiet_at = 0.0
         self._asked_at: float | None = None
         self._client = self._make_client()
 
@@ -111,17 +112,20 @@ class BrokerClient:
         try:
             self._wait_for_connack()
         except Problem:
-            self._leave()
+            self.__exit__()
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._leave()
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+        # Without this circle paho closes its sockets at once, not when the
+        # garbage collector comes by.
+        self._client.on_connect = None
+        self._client.on_disconnect = None
+        self._client.on_subscribe = None
+        self._client.on_unsubscribe = None
+        self._client.on_message = None
 
     def wait_for(
         self, condition: Callable[[ConnectorView], object], timeout_s: float
@@ -142,17 +146,9 @@ class BrokerClient:
         ends_at = time.monotonic() + TIMEOUT_S
         with self._changed:
             self._changed.wait_for(lambda: self._is_subscribed, TIMEOUT_S)
-            while (now := time.monotonic()) < ends_at:
-                quiet_until = self._last_message_at + QUIET_S
-                if now >= quiet_until:
-                    break
-                self._changed.wait(quiet_until - now)
+            while (now := time.monotonic()) < min(ends_at, self._quiet_at):
+                self._changed.wait(self._quiet_at - now)
         return self.view
-
-    @property
-    def where(self) -> str:
-        """Address and port of the broker."""
-        return f"{self._host}:{self._port}"
 
     def silence_s(self) -> float:
         """Return for how many seconds the broker has owed an answer.
@@ -205,13 +201,12 @@ class BrokerClient:
     def _wait_for_connack(self) -> None:
         with self._changed:
             self._changed.wait_for(
-                lambda: self._is_accepted or self._refusal or self._is_closed,
-                TIMEOUT_S,
+                lambda: self._connack or self._is_closed, TIMEOUT_S
             )
-        if self._is_accepted:
-            return
-        if self._refusal is not None:
-            trouble = refused_login(self._refusal, self._login)
+        if self._connack is not None:
+            if not self._connack.is_failure:
+                return
+            trouble = refused_login(self._connack, self._login)
         elif self._is_closed:
             trouble = closed_without_answer(None, self._login)
         else:
@@ -219,17 +214,6 @@ class BrokerClient:
                 "it accepts connections, but is no MQTT broker that answers"
             )
         raise _problem(self.where, trouble, "broker_silent")
-
-    def _leave(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-        # Without this circle paho closes its sockets at once, not when the
-        # garbage collector comes by.
-        self._client.on_connect = None
-        self._client.on_disconnect = None
-        self._client.on_subscribe = None
-        self._client.on_unsubscribe = None
-        self._client.on_message = None
 
     # paho's callbacks, in its thread.
 
@@ -246,13 +230,12 @@ class BrokerClient:
         with self._changed:
             self._asked_at = None
             self.view.note_new_connection()
-            self._is_accepted = not reason.is_failure
-            self._refusal = reason if reason.is_failure else None
+            self._connack = reason
             self._changed.notify_all()
 
     def _on_subscribe(self, *_: object) -> None:
         with self._changed:
-            self._last_message_at = time.monotonic()
+            self._quiet_at = time.monotonic() + QUIET_S
             self._is_subscribed = True
             self._changed.notify_all()
 
@@ -269,7 +252,7 @@ class BrokerClient:
         self, _client: Client, _userdata: object, message: MQTTMessage
     ) -> None:
         with self._changed:
-            self._last_message_at = time.monotonic()
+            self._quiet_at = time.monotonic() + QUIET_S
             # paho cannot decode topics that are no UTF-8.
             with contextlib.suppress(UnicodeDecodeError):
                 self.view.take(
@@ -319,9 +302,14 @@ def instead_of_port(
     if not settings.mqtt_broker_host:
         raise taken
     with contextlib.ExitStack() as stack:
+        client = BrokerClient(settings, on_raw=on_raw)
         try:
-            client = BrokerClient(settings, on_raw=on_raw)
             stack.enter_context(client)
         except Problem as problem:
-            raise taken.and_not_told(problem) from None
+            raise PortTaken(
+                f"{taken.text}\nThe running connector cannot be asked either: "
+                f"{problem.text}",
+                f"{taken.advice} {problem.advice}",
+                taken.code,
+            ) from None
         yield client

@@ -22,18 +22,19 @@ from rich.table import Table
 from connector.bemcom.actuators import ACTUATORS, FLEET, FLEET_WORDS
 from connector.bemcom.datapoints import SELECTIONS, Datapoint, all_datapoints
 from connector.keba.protocol.fields import REPORTS
-from connector.tools import bemcom_api, terminal
+from connector.tools import terminal
 from connector.tools.bemcom_api import (
     IDENTITY,
     INACTIVE_PORTION,
     Api,
     Row,
+    api_at,
     portions,
 )
 from connector.tools.broker_client import BrokerClient
 from connector.tools.files import write_whole
 from connector.tools.problems import Problem, UsageProblem
-from connector.tools.terminal import AsJson, Yes, confirm
+from connector.tools.terminal import Yes, confirm
 from connector.tools.tool_settings import (
     ToolSettings,
     chosen_stations,
@@ -321,7 +322,6 @@ def command(
         bool, typer.Option("--dry-run", help="Show the changes, make none.")
     ] = False,
     yes: Yes = False,
-    as_json: AsJson = False,
 ) -> None:
     """Describe all datapoints in BEMCom: text, unit, format, limits, name.
 
@@ -348,7 +348,7 @@ def command(
         )
     if user and not password and not token:
         password = _ask_password(user)
-    bemcom = bemcom_api.api_at(
+    bemcom = api_at(
         api, token=token, user=user, password=password, is_insecure=insecure
     )
     name, announced = settings.connector_name, _announced(settings)
@@ -362,23 +362,21 @@ def command(
     )
     listed = compare(rows, [*active, *inactive], is_overwriting=overwrite)
     changes = [change for change in listed if change.changes]
-    if as_json:
-        terminal.print_json([_change_as_json(change) for change in changes])
-    else:
-        _show_changes(changes)
-        _show_refused(listed)
-        kept = sum(bool(change.kept) for change in listed)
-        terminal.console().print(
-            f"{name}: {len(active_keys)} active and {len(inactive)} inactive "
-            f"datapoints, {len(changes)} to change, {kept} where an admin's "
-            "words are kept",
-            style="dim",
+    _show_changes(changes)
+    _show_refused(listed)
+    kept = sum(bool(change.kept) for change in listed)
+    screen = terminal.console()
+    screen.print(
+        f"{name}: {len(active_keys)} active and {len(inactive)} inactive "
+        f"datapoints, {len(changes)} to change, {kept} where an admin's words "
+        "are kept",
+        style="dim",
+    )
+    if announced is None:
+        screen.print(
+            "inactive ones cannot be found: MQTT_BROKER_HOST is not set",
+            style="yellow",
         )
-        if announced is None:
-            terminal.console().print(
-                "inactive ones cannot be found: MQTT_BROKER_HOST is not set",
-                style="yellow",
-            )
     if not active_keys and not inactive:
         raise _nothing_found(name, is_announced=bool(announced))
     if changes and not dry_run:
@@ -387,11 +385,8 @@ def command(
         hint = _hint(len(slow), len(active_keys))
         confirm(f"Change {len(changes)} datapoints?{hint}", is_confirmed=yes)
         _write(bemcom, quick, slow, _pause_s(ACTIVE_PORTION, len(active_keys)))
-        terminal.console(stderr=as_json).print(
-            f"{len(changes)} datapoints changed", style="bold green"
-        )
-    if not as_json:
-        _show_selections(rows, announced)
+        screen.print(f"{len(changes)} datapoints changed", style="bold green")
+    _show_selections(rows, announced)
 
 
 def _announced(settings: ToolSettings) -> frozenset[str] | None:
@@ -475,17 +470,6 @@ def _write(
                 ) from None
             done += len(portion)
             advance(len(portion))
-
-
-def _change_as_json(change: Change) -> dict[str, Any]:
-    return {
-        "key": change.key,
-        "changes": {
-            field: {"old": old, "new": new}
-            for field, (old, new) in change.changes.items()
-        },
-        "kept": change.kept,
-    }
 
 
 def _show_changes(changes: Iterable[Change]) -> None:

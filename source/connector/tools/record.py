@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,14 +39,7 @@ from connector.tools.tool_settings import (
     tool_settings,
 )
 
-NUMBERS = (2, 3, 100)
-"""Reports to ask for, after report 1 and `i`."""
-ENDED_SESSIONS = tuple(range(101, 131))
-REQUESTS = (
-    "report 1",
-    "i",
-    *(f"report {number}" for number in (*NUMBERS, *ENDED_SESSIONS)),
-)
+REQUESTS = ("report 1", "i", "report 2", "report 3", "report 100")
 """In the order of a capture."""
 
 PATIENCE_S = 120.0
@@ -69,12 +63,7 @@ _SECRETS = (
 
 
 def record(
-    gateway: Gateway,
-    station: str,
-    host: str,
-    *,
-    with_sessions: bool,
-    listen_s: float,
+    gateway: Gateway, station: str, host: str, *, listen_s: float
 ) -> dict[str, str]:
     """Ask for everything that changes nothing, then listen.
 
@@ -84,8 +73,6 @@ def record(
         Knows the station.
     station, host
         Its name and its address.
-    with_sessions
-        Whether to ask for reports 101 to 130 as well.
     listen_s
         How long to wait for status messages afterwards.
 
@@ -100,40 +87,36 @@ def record(
         If the station does not answer.
     """
     texts = {"report 1": await_identity(gateway, station, host)}
-    numbers = NUMBERS + (ENDED_SESSIONS if with_sessions else ())
     gateway.submit(station, AskFirmware())
-    for number in numbers:
+    for number in (2, 3, 100):
         gateway.ask(station, number)
-    missing = {"i", *(f"report {number}" for number in numbers)}
-    pushes: list[str] = []
+    missing = {*REQUESTS} - {*texts}
     for delivery in deliveries(gateway, time.monotonic() + PATIENCE_S):
-        _file(delivery.event, texts, pushes, missing)
+        missing -= _file(delivery.event, texts)
         if not missing:
             break
     for delivery in deliveries(gateway, time.monotonic() + listen_s):
-        _file(delivery.event, texts, pushes, missing)
+        _file(delivery.event, texts)
     ordered = {one: texts[one] for one in REQUESTS if one in texts}
-    return ordered | {
-        f"push {number}": text for number, text in enumerate(pushes, 1)
-    }
+    return ordered | texts
 
 
-def _file(
-    event: Event, texts: dict[str, str], pushes: list[str], missing: set[str]
-) -> None:
-    """File what was said under its request."""
+def _file(event: Event, texts: dict[str, str]) -> set[str]:
+    """File what was said under its request; return what is settled by it."""
     match event:
         case ReportReceived(request=request, text=text):
             texts.setdefault(request, text)
-            missing.discard(request)
+            return {request}
         case StatusReceived(text=text):
-            pushes.append(text)
+            pushes = sum(request.startswith("push ") for request in texts)
+            texts[f"push {pushes + 1}"] = text
         case CommandAnswered(text=text):
             texts["i"] = text
         case CommandFinished():
-            missing.discard("i")
+            return {"i"}
         case ReportUnanswered(request=request):
-            missing.discard(request)
+            return {request}
+    return set()
 
 
 def capture_of(
@@ -141,11 +124,7 @@ def capture_of(
 ) -> dict[str, Any]:
     """Return a capture: notes and the text of each datagram."""
     fields = fields_of(datagrams["report 1"])
-    silent = [
-        one
-        for one in ("i", *(f"report {number}" for number in NUMBERS))
-        if one not in datagrams
-    ]
+    silent = [one for one in REQUESTS if one not in datagrams]
     notes = (
         note,
         f"serial {MASKED_SERIAL} and cards are dummies" if is_masked else "",
@@ -176,9 +155,8 @@ def _masked(dummy: str, found: re.Match[str]) -> str:
     key, secret = found.groups()
     if not secret.strip("0"):
         # No card at all is no secret, but a fact.
-        return f"{key}{secret}"
-    repeated = dummy * (len(secret) // len(dummy) + 1)
-    return f"{key}{repeated[: len(secret)]}"
+        return found[0]
+    return key + "".join(islice(cycle(dummy), len(secret)))
 
 
 # --- the command ----------------------------------------------------------
@@ -198,10 +176,6 @@ def command(
             help="Seconds to wait for status messages afterwards.",
         ),
     ] = 0.0,
-    sessions: Annotated[
-        bool,
-        typer.Option("--sessions", help="Ask for reports 101 to 130 as well."),
-    ] = False,
     unmasked: Annotated[
         bool,
         typer.Option(
@@ -227,13 +201,7 @@ def command(
         open_gateway(settings, {name: Station(host=target.host)}) as gateway,
         working(f"recording {target.host}"),
     ):
-        datagrams = record(
-            gateway,
-            name,
-            target.host,
-            with_sessions=sessions,
-            listen_s=listen,
-        )
+        datagrams = record(gateway, name, target.host, listen_s=listen)
     capture = capture_of(datagrams, note=note, is_masked=not unmasked)
     text = json.dumps(capture, indent=1, ensure_ascii=False) + "\n"
     if out is None:

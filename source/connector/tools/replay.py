@@ -10,9 +10,8 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, NamedTuple, TextIO
 
 import typer
 
@@ -22,24 +21,17 @@ from connector.diagnosis.facts import Reading, StationFacts
 from connector.tools.problems import UsageProblem
 
 
-@dataclass(frozen=True, slots=True)
-class StoredMessage:
-    """A raw message.
+class StoredMessage(NamedTuple):
+    """A raw message: ``{station: {request: text}}``, and when it came.
 
-    Parameters
-    ----------
-    raw_message
-        ``{station: {request: text}}``
-    timestamp_ms
-        When it came, in ms since 1970 UTC; None if that was not stored.
+    The time is in ms since 1970 UTC; None if that was not stored.
     """
 
     raw_message: Mapping[str, Any]
     timestamp_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A value of a datapoint."""
 
     timestamp_ms: int | None
@@ -92,12 +84,8 @@ def _read(
 
 def write_json_lines(values: Iterable[Value], out: TextIO) -> None:
     """Write one JSON object for each value."""
-    for one in values:
-        entry = {
-            "timestamp": one.timestamp_ms,
-            "key": one.key,
-            "value": one.value,
-        }
+    for at_ms, key, value in values:
+        entry = {"timestamp": at_ms, "key": key, "value": value}
         out.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
 
@@ -105,10 +93,9 @@ def write_csv(values: Iterable[Value], out: TextIO) -> None:
     """Write a table with the columns timestamp, key and value."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("timestamp", "key", "value"))
-    for one in values:
-        is_text = isinstance(one.value, str)
-        value = one.value if is_text else json.dumps(one.value)
-        writer.writerow((one.timestamp_ms, one.key, value))
+    for at_ms, key, value in values:
+        text = value if isinstance(value, str) else json.dumps(value)
+        writer.writerow((at_ms, key, text))
 
 
 def _entries(lines: Iterable[str], name: str) -> Iterator[tuple[int, Any]]:
@@ -118,23 +105,17 @@ def _entries(lines: Iterable[str], name: str) -> Iterator[tuple[int, Any]]:
     """
     buffer, begins_at = "", 1
     for number, line in enumerate(lines, 1):
-        if not buffer:
-            begins_at = number
+        if not buffer or buffer.isspace():
+            buffer, begins_at = "", number
         buffer += line
-        if not buffer.strip():
+        # Only a closing bracket can end a value, and that of a list none of
+        # the objects in it: fewer attempts.
+        end = "]" if buffer.lstrip().startswith("[") else "}"
+        entry = _load(buffer) if line.rstrip().endswith(end) else None
+        if entry is not None:
             buffer = ""
-            continue
-        # Only a closing bracket can end a value: fewer attempts.
-        if not line.rstrip().endswith(("}", "]")):
-            continue
-        if buffer.lstrip().startswith("[") and not line.rstrip().endswith("]"):
-            continue
-        entry = _load(buffer)
-        if entry is None:
-            continue
-        buffer = ""
-        for one in entry if isinstance(entry, list) else [entry]:
-            yield begins_at, one
+            for one in entry if isinstance(entry, list) else [entry]:
+                yield begins_at, one
     if buffer.strip():
         raise UsageProblem(
             f"{name}, line {begins_at}: no JSON object ends here"

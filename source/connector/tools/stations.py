@@ -46,15 +46,6 @@ LOOPBACK = "127.0.0.1"
 class PortTaken(Problem):
     """Another program on this host has KEBA's port."""
 
-    def and_not_told(self, problem: Problem) -> "PortTaken":
-        """Say as well why the running connector cannot be asked instead."""
-        return PortTaken(
-            f"{self.text}\nThe running connector cannot be asked either: "
-            f"{problem.text}",
-            f"{self.advice} {problem.advice}",
-            self.code,
-        )
-
 
 @contextmanager
 def open_gateway(
