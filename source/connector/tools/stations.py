@@ -1,7 +1,6 @@
 """The connector's own engine, for a tool that speaks to stations itself."""
 
 import errno
-import ipaddress
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -94,18 +93,23 @@ def open_gateway(
     try:
         gateway.open()
     except PortTakenError:
-        raise _port_taken(bind_address, settings.keba_p30_port) from None
+        taken = CAUSES[Code.PORT_TAKEN]
+        holder = holder_of_port(bind_address, settings.keba_p30_port)
+        raise PortTaken(
+            f"{taken.meaning}{f': {holder}' if holder else ''}",
+            f"{taken.advice} Stop that one while this runs; the connector by "
+            "`docker compose stop connector`.",
+            Code.PORT_TAKEN,
+        ) from None
     except GatewayError as error:
-        raise Problem(str(error), code=_code_of(error.__cause__)) from None
+        number = getattr(error.__cause__, "errno", None)
+        is_not_ours = number == errno.EADDRNOTAVAIL
+        code = "bind_address" if is_not_ours else "bind_failed"
+        raise Problem(str(error), code=code) from None
     try:
         yield gateway
     finally:
         gateway.close()
-
-
-def _code_of(error: BaseException | None) -> str:
-    number = getattr(error, "errno", None)
-    return "bind_address" if number == errno.EADDRNOTAVAIL else "bind_failed"
 
 
 def own_address(settings: ToolSettings, hosts: Iterable[str]) -> str:
@@ -115,27 +119,10 @@ def own_address(settings: ToolSettings, hosts: Iterable[str]) -> str:
     that listening at all addresses would collide with them.
     """
     configured = settings.keba_p30_bind_address
-    places = [*hosts]
-    if configured == EVERYWHERE and places and all(map(_is_loopback, places)):
+    are_here = [host.startswith("127.") for host in hosts]
+    if configured == EVERYWHERE and are_here and all(are_here):
         return LOOPBACK
     return configured
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.IPv4Address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _port_taken(bind_address: str, port: int) -> PortTaken:
-    holder = holder_of_port(bind_address, port)
-    return PortTaken(
-        f"{CAUSES[Code.PORT_TAKEN].meaning}{f': {holder}' if holder else ''}",
-        f"{CAUSES[Code.PORT_TAKEN].advice} Stop that one while this runs; the "
-        "connector by `docker compose stop connector`.",
-        Code.PORT_TAKEN,
-    )
 
 
 def deliveries(gateway: Gateway, until: float) -> Iterator[Delivery]:
