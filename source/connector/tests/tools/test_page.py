@@ -52,6 +52,18 @@ def words_of(history: History, ends_ms: int = DAY_MS) -> str:
     return " ".join(re.sub("<[^>]*>", " ", body).split())
 
 
+def test_a_short_name_does_not_break_at_its_hyphen() -> None:
+    history = History()
+    for name in ("depot-east", "station-at-the-northern-gate"):
+        history.add(f"{name}__report 2__State", DAY_MS, 1)
+
+    page = page_of(history)
+
+    in_rows = re.findall(r'<td><a href="#s\d" class="(.*?)"', page)
+    assert in_rows == ["whole", ""]
+    assert ".whole { white-space: nowrap; }" in page
+
+
 def test_an_empty_day_says_so() -> None:
     assert "Nothing is known of this time" in words_of(History())
 
