@@ -148,13 +148,7 @@ class Api:
 def api_at(
     url: str, *, token: str, user: str, password: str, is_insecure: bool
 ) -> Api:
-    """Return the API at an address, with a login.
-
-    Raises
-    ------
-    UsageProblem
-        If the address is no URL.
-    """
+    """Return the API at an address, with a login."""
     if not url.startswith(("http://", "https://")):
         raise UsageProblem(
             f"{url!r} is no URL; write for instance https://bemcom.local"

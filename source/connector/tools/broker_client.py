@@ -22,7 +22,7 @@ from connector.tools.connector_view import (
     ignore,
 )
 from connector.tools.figures import now_ms
-from connector.tools.problems import Problem
+from connector.tools.problems import Problem, UsageProblem
 from connector.tools.stations import PortTaken
 from connector.tools.tool_settings import ToolSettings
 from pyconnector_template.mqtt.greeting import (
@@ -103,6 +103,11 @@ class BrokerClient:
         self._client = self._make_client()
 
     def __enter__(self) -> Self:
+        if not self._host:
+            raise UsageProblem(
+                "MQTT_BROKER_HOST is not set; put it into .env.local or the "
+                "environment, for instance MQTT_BROKER_HOST=192.168.0.10"
+            )
         try:
             self._client.connect(self._host, self._port, KEEPALIVE_S)
         except (OSError, ValueError) as error:
@@ -292,13 +297,7 @@ def instead_of_port(
     taken: PortTaken,
     on_raw: Callable[[RawTexts], object] | None = None,
 ) -> Iterator[BrokerClient]:
-    """Turn to the running connector, since another program has the port.
-
-    Raises
-    ------
-    PortTaken
-        If no broker is set, or it cannot be reached.
-    """
+    """Turn to the running connector, since another program has the port."""
     if not settings.mqtt_broker_host:
         raise taken
     with contextlib.ExitStack() as stack:

@@ -6,13 +6,7 @@ from connector.tools.problems import Problem
 
 
 def require_writable(path: Path) -> None:
-    """Refuse a file that cannot be written, before there is something to lose.
-
-    Raises
-    ------
-    Problem
-        If it cannot be written; nothing is left behind.
-    """
+    """Refuse what cannot be written, before there is something to lose."""
     draft = _draft_of(path)
     try:
         draft.touch()
@@ -24,13 +18,7 @@ def require_writable(path: Path) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Replace a file as a whole: nobody ever reads half of it.
-
-    Raises
-    ------
-    Problem
-        If it cannot be written.
-    """
+    """Replace a file as a whole: nobody ever reads half of it."""
     draft = _draft_of(path)
     try:
         draft.write_text(text, encoding="utf-8")

@@ -23,11 +23,6 @@ def load_values(lines: Iterable[str], history: History) -> None:
     """Read values as `replay` writes them, one JSON object in each line.
 
     Of a value that was told again there may be ``until``, the last time.
-
-    Raises
-    ------
-    UsageProblem
-        If a line is none.
     """
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -110,11 +105,6 @@ class HistoryFile:
         The file; None keeps nothing.
     history
         What it holds is put in here; older entries leave the file.
-
-    Raises
-    ------
-    Problem
-        If the file cannot be read or written.
     """
 
     def __init__(self, path: Path | None, history: History) -> None:

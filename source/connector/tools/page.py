@@ -21,7 +21,7 @@ from connector.tools.history_file import HistoryFile, News, load_values
 from connector.tools.overview import summaries_of
 from connector.tools.page_server import serving
 from connector.tools.problems import UsageProblem
-from connector.tools.tool_settings import require_broker, tool_settings
+from connector.tools.tool_settings import tool_settings
 from connector.tools.watch import Presence, notices_of
 
 
@@ -79,7 +79,6 @@ def command(
         raise UsageProblem(
             "say where the page goes: --out status.html, or --serve 8080"
         )
-    require_broker(settings)
     # A container is ended like that.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     past = History()

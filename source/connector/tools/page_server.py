@@ -20,13 +20,7 @@ class PageServer(http.server.ThreadingHTTPServer):
 
 @contextmanager
 def serving(page: str, address: str, port: int) -> Iterator[PageServer]:
-    """Serve a page, in a thread of its own.
-
-    Raises
-    ------
-    Problem
-        If the port cannot be had.
-    """
+    """Serve a page, in a thread of its own."""
     try:
         server = PageServer((address, port), _Handler)
     except OSError as error:

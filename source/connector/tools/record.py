@@ -80,11 +80,6 @@ def record(
     -------
     dict
         What was said, by request; ``push 1`` and so on came by themselves.
-
-    Raises
-    ------
-    Problem
-        If the station does not answer.
     """
     texts = {"report 1": await_identity(gateway, station, host)}
     gateway.submit(station, AskFirmware())

@@ -40,13 +40,7 @@ class Value(NamedTuple):
 
 
 def read_messages(lines: Iterable[str], name: str) -> Iterator[StoredMessage]:
-    """Yield the messages of a file; a capture's station gets this name.
-
-    Raises
-    ------
-    UsageProblem
-        If something is neither a raw message nor a capture.
-    """
+    """Yield the messages of a file; a capture's station gets this name."""
     for number, entry in _entries(lines, name):
         message = _message_of(entry, name)
         if message is None:

@@ -162,13 +162,7 @@ def follow(gateway: Gateway, site: SiteFacts, until: float) -> Iterator[Event]:
 
 
 def await_identity(gateway: Gateway, station: str, host: str) -> str:
-    """Ask who is there; return the text of report 1.
-
-    Raises
-    ------
-    Problem
-        If the station does not answer, or another one does.
-    """
+    """Return the text of report 1, if nobody else is there."""
     gateway.ask(station, 1)
     for delivery in deliveries(gateway, time.monotonic() + PATIENCE_S):
         match delivery.event:

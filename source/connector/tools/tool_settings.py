@@ -46,42 +46,15 @@ class ToolSettings(Settings):
 
 
 def tool_settings() -> ToolSettings:
-    """Read the settings from the environment and its files.
-
-    Raises
-    ------
-    UsageProblem
-        With everything that is wrong, and examples.
-    """
+    """Read the settings, or tell everything that is wrong with them."""
     try:
         return read_settings(ToolSettings)
     except SettingsError as error:
         raise UsageProblem(str(error)) from None
 
 
-def require_broker(settings: ToolSettings) -> None:
-    """Insist on a broker.
-
-    Raises
-    ------
-    UsageProblem
-        If none is set.
-    """
-    if not settings.mqtt_broker_host:
-        raise UsageProblem(
-            "MQTT_BROKER_HOST is not set; put it into .env.local or the "
-            "environment, for instance MQTT_BROKER_HOST=192.168.0.10"
-        )
-
-
 def require_commands_allowed(settings: ToolSettings) -> None:
-    """Refuse to send anything where the settings forbid it.
-
-    Raises
-    ------
-    Problem
-        If they do.
-    """
+    """Refuse to send anything where the settings forbid it."""
     if settings.read_only:
         raise Problem(
             "nothing is sent: READ_ONLY is TRUE",
@@ -96,11 +69,6 @@ def chosen_stations(
     """Return the stations that were named, or all of them.
 
     An address needs no settings.
-
-    Raises
-    ------
-    UsageProblem
-        If there is nothing to choose from.
     """
     configured = dict(settings.keba_p30_charge_stations)
     if not wanted:

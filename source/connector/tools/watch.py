@@ -37,7 +37,6 @@ from connector.tools.station_rows import Row, rows_by_subject
 from connector.tools.terminal import AsJson
 from connector.tools.tool_settings import (
     ToolSettings,
-    require_broker,
     tool_settings,
 )
 
@@ -183,7 +182,6 @@ def command(
     Example: `keba watch --once`
     """
     settings = tool_settings()
-    require_broker(settings)
     with BrokerClient(settings) as broker:
         view = Watch(settings, broker)
         if not (once or as_json) and terminal.has_screen():
