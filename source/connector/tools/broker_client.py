@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeVar
 
-from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from connector.diagnosis.causes import CAUSES, Code
@@ -225,10 +224,10 @@ class BrokerClient:
     def _on_connect(
         self,
         client: Client,
-        _userdata: object,
-        _flags: ConnectFlags,
+        _data: Any,
+        _flags: Any,
         reason: ReasonCode,
-        _properties: Properties | None,
+        *_: Any,
     ) -> None:
         if not reason.is_failure:
             client.subscribe([(topic, 0) for topic in self.view.topics])
@@ -253,18 +252,13 @@ class BrokerClient:
             self._asked_at = None
             self._changed.notify_all()
 
-    def _on_message(
-        self, _client: Client, _userdata: object, message: MQTTMessage
-    ) -> None:
+    def _on_message(self, _client: Any, _data: Any, msg: MQTTMessage) -> None:
         with self._changed:
             self._quiet_at = time.monotonic() + QUIET_S
             # paho cannot decode topics that are no UTF-8.
             with contextlib.suppress(UnicodeDecodeError):
-                self.view.take(
-                    message.topic,
-                    bytes(message.payload),
-                    is_retained=message.retain,
-                )
+                payload = bytes(msg.payload)
+                self.view.take(msg.topic, payload, is_retained=msg.retain)
             self._changed.notify_all()
 
 

@@ -190,14 +190,14 @@ class History:
             del samples[0]
         return sample
 
-    def known_since(self, otherwise_ms: int) -> int:
+    def known_since(self, at_the_latest_ms: int) -> int:
         """Return since when something is known, or else a moment."""
-        begins = (
+        begins = [
             samples[0].at_ms
             for key, samples in self._living()
             if split_key(key)[1] in (POWER, STATE, REASON)
-        )
-        return min(begins, default=otherwise_ms)
+        ]
+        return min([*begins, at_the_latest_ms])
 
     @property
     def stations(self) -> list[str]:
@@ -241,8 +241,7 @@ def day_of(history: History, ends_ms: int) -> Day:
 
     It begins later where nothing is known of the first hours.
     """
-    latest_ms = ends_ms - SHORTEST_MS
-    known_ms = min(history.known_since(latest_ms), latest_ms)
+    known_ms = history.known_since(ends_ms - SHORTEST_MS)
     begins_ms = max(known_ms, ends_ms - DAY_MS)
     stations = [
         _station_day(history, name, begins_ms, ends_ms)

@@ -75,12 +75,7 @@ def test_text_unit_format_limits_and_short_name_are_written(
     assert enable["allowed_values"] == [0, 1, None]
     reason = row(api, "garage__connection__reason")
     assert "dip_switch_1_3_off" in reason["allowed_values"]
-
-
-def test_a_second_run_has_nothing_to_do(
-    api: FakeApi, command_line: CommandLine
-) -> None:
-    command_line("metadata", "--yes")
+    # A second run has nothing to do.
     call = command_line("metadata", "--yes")
     assert call.exit_code == 0
     assert "0 to change" in call.out
@@ -112,18 +107,12 @@ def test_told_so_it_overwrites(api: FakeApi, command_line: CommandLine) -> None:
     assert voltage["max_value"] == 999
 
 
-def test_a_dry_run_shows_the_changes_and_sends_nothing(
+def test_without_a_yes_and_in_a_dry_run_nothing_is_sent(
     api: FakeApi, command_line: CommandLine
 ) -> None:
     call = command_line("metadata", "--dry-run")
     assert call.exit_code == 0
     assert "unit: 'V'" in call.out
-    assert api.puts == []
-
-
-def test_nothing_is_sent_without_a_yes(
-    api: FakeApi, command_line: CommandLine
-) -> None:
     assert command_line("metadata").exit_code == 2
     assert api.puts == []
 

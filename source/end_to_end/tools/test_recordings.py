@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,17 +15,6 @@ from simulator import Simulator
 ADDRESS = "127.0.3.90"
 REPORT_2 = '{\n"ID": "2",\n"State": 3,\n"Max curr": 16000\n}\n'
 REPORT_3 = '{\n"ID": "3",\n"P": 11000000,\n"E total": 250000\n}\n'
-
-
-def raw_message(station: str, request: str, text: str, at_ms: int) -> object:
-    """A raw message as the connector publishes it."""
-    return {
-        "payload": {
-            "raw_message": {station: {request: text}},
-            "timestamp": at_ms,
-        },
-        "connector_version": "0.5.0",
-    }
 
 
 def test_a_recording_holds_every_answer_and_no_serial_number(
@@ -105,48 +96,37 @@ def test_what_is_not_answered_is_noted(tmp_path: Path) -> None:
     assert "not answered: report 100" in call.json["note"]
 
 
+PAYLOADS: list[dict[str, Any]] = [
+    {"raw_message": {"garage": {request: text}}, "timestamp": at_ms}
+    for request, text, at_ms in (
+        ("report 2", REPORT_2, 1_795_343_457_492),
+        ("report 3", REPORT_3, 1_795_343_457_600),
+    )
+]
+PUBLISHED = [
+    {"payload": payload, "connector_version": "0.5.0"} for payload in PAYLOADS
+]
+
+
+def in_lines(entries: Iterable[object]) -> str:
+    return "\n".join(map(json.dumps, entries))
+
+
 EXPORTS = {
-    "lines": "\n".join(
-        json.dumps(message)
-        for message in (
-            raw_message("garage", "report 2", REPORT_2, 1_795_343_457_492),
-            raw_message("garage", "report 3", REPORT_3, 1_795_343_457_600),
-        )
+    "lines": in_lines(PUBLISHED),
+    "list": json.dumps(PUBLISHED, indent=2),
+    "mongoexport": in_lines(
+        {
+            "_id": {"$oid": "65f000000000000000000001"},
+            "payload": payload
+            | {"timestamp": {"$numberLong": str(payload["timestamp"])}},
+            "connector_version": "0.3.0",
+        }
+        for payload in PAYLOADS
     ),
-    "list": json.dumps(
-        [
-            raw_message("garage", "report 2", REPORT_2, 1_795_343_457_492),
-            raw_message("garage", "report 3", REPORT_3, 1_795_343_457_600),
-        ],
-        indent=2,
-    ),
-    "mongoexport": "\n".join(
-        json.dumps(
-            {
-                "_id": {"$oid": "65f000000000000000000001"},
-                "payload": {
-                    "raw_message": {"garage": {request: text}},
-                    "timestamp": {"$numberLong": str(at_ms)},
-                },
-                "connector_version": "0.3.0",
-            }
-        )
-        for request, text, at_ms in (
-            ("report 2", REPORT_2, 1_795_343_457_492),
-            ("report 3", REPORT_3, 1_795_343_457_600),
-        )
-    ),
-    "flat": "\n".join(
-        json.dumps(
-            {
-                "raw_message": json.dumps({"garage": {request: text}}),
-                "timestamp": at_ms,
-            }
-        )
-        for request, text, at_ms in (
-            ("report 2", REPORT_2, 1_795_343_457_492),
-            ("report 3", REPORT_3, 1_795_343_457_600),
-        )
+    "flat": in_lines(
+        payload | {"raw_message": json.dumps(payload["raw_message"])}
+        for payload in PAYLOADS
     ),
 }
 

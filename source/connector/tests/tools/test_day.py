@@ -282,10 +282,6 @@ def test_odd_values_do_no_harm() -> None:
     assert "garage" in html_of(day, "title")
 
 
-def test_the_page_of_nothing_is_a_page() -> None:
-    assert "<!doctype html>" in html_of(day_of(History(), END), "nothing")
-
-
 def test_names_cannot_smuggle_markup_into_the_page() -> None:
     history = History()
     history.add("<b>__report 2__State", END, "<script>")
