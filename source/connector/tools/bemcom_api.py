@@ -141,7 +141,7 @@ class Api:
         except (ValueError, http.client.HTTPException):
             content = None
         if not isinstance(content, list):
-            raise Problem(f"{self.url} is no BEMCom API", _ADVICE[404], "api")
+            raise Problem(f"{self.url} is no BEMCom API", _ADVICE[404])
         return content
 
 
@@ -180,7 +180,6 @@ def _refusal(error: urllib.error.HTTPError) -> Refusal:
         f"the API answers {error.code} {error.reason}"
         + (f": {said}" if content else ""),
         _ADVICE.get(error.code, ""),
-        f"api_{error.code}",
     )
     refusal.errors = errors
     return refusal
@@ -194,11 +193,9 @@ def _unreachable(url: str, error: OSError) -> Problem:
             f"{url}: its certificate is not valid: {reason.verify_message}",
             "Set SSL_CERT_FILE to the file of its authority, or give "
             "--insecure if you know who answers.",
-            "api_tls",
         )
     text = getattr(reason, "strerror", None) or str(reason)
     return Problem(
         f"{url} cannot be reached: {text}",
         "See that the API runs and that the address is right.",
-        "api_unreachable",
     )

@@ -118,11 +118,10 @@ def _limits(
     match datapoint.data_format:
         case "discrete_text":
             return None, None, datapoint.values.split(", ")
-        case "discrete_numeric" if datapoint.kind == "actuator":
-            # With null: the API refuses it unless it is in the list.
-            return None, None, list(ACTUATORS[datapoint.key].promised)
         case "discrete_numeric":
-            return None, None, list(described.allowed)
+            # Of actuators with null: the API refuses it unless it is listed.
+            allowed = getattr(described, "promised", described.allowed)
+            return None, None, list(allowed)
         case "continuous_numeric":
             return described.low, described.high, None
     return None, None, None
@@ -351,6 +350,33 @@ def command(
     bemcom = api_at(
         api, token=token, user=user, password=password, is_insecure=insecure
     )
+    _describe(
+        bemcom,
+        settings,
+        rows,
+        is_overwriting=overwrite,
+        is_dry_run=dry_run,
+        is_confirmed=yes,
+    )
+
+
+def _ask_password(user: str) -> str:
+    if not sys.stdin.isatty():
+        raise UsageProblem(
+            f"the password of {user} is missing: set BEMCOM_API_PASSWORD"
+        )
+    return str(typer.prompt(f"Password of {user}", hide_input=True))
+
+
+def _describe(
+    bemcom: Api,
+    settings: ToolSettings,
+    rows: Sequence[Row],
+    *,
+    is_overwriting: bool,
+    is_dry_run: bool,
+    is_confirmed: bool,
+) -> None:
     name, announced = settings.connector_name, _announced(settings)
     active = bemcom.datapoints()
     active_keys = {
@@ -360,7 +386,7 @@ def command(
     inactive = bemcom.inactive_datapoints(
         [row for row in rows if row["key_in_connector"] in hidden_keys]
     )
-    listed = compare(rows, [*active, *inactive], is_overwriting=overwrite)
+    listed = compare(rows, [*active, *inactive], is_overwriting=is_overwriting)
     changes = [change for change in listed if change.changes]
     _show_changes(changes)
     _show_refused(listed)
@@ -379,11 +405,12 @@ def command(
         )
     if not active_keys and not inactive:
         raise _nothing_found(name, is_announced=bool(announced))
-    if changes and not dry_run:
+    if changes and not is_dry_run:
         quick = [one for one in changes if one.key not in active_keys]
         slow = [one for one in changes if one.key in active_keys]
         hint = _hint(len(slow), len(active_keys))
-        confirm(f"Change {len(changes)} datapoints?{hint}", is_confirmed=yes)
+        question = f"Change {len(changes)} datapoints?{hint}"
+        confirm(question, is_confirmed=is_confirmed)
         _write(bemcom, quick, slow, _pause_s(ACTIVE_PORTION, len(active_keys)))
         screen.print(f"{len(changes)} datapoints changed", style="bold green")
     _show_selections(rows, announced)
@@ -402,28 +429,18 @@ def _announced(settings: ToolSettings) -> frozenset[str] | None:
     return frozenset(key for keys in available.values() for key in keys)
 
 
-def _ask_password(user: str) -> str:
-    if not sys.stdin.isatty():
-        raise UsageProblem(
-            f"the password of {user} is missing: set BEMCOM_API_PASSWORD"
-        )
-    return str(typer.prompt(f"Password of {user}", hide_input=True))
-
-
 def _nothing_found(connector: str, *, is_announced: bool) -> Problem:
     if is_announced:
         return Problem(
             f"the API knows no datapoint of {connector}",
             "Add the connector in the AdminUI (Connectors, Add) under exactly "
             "this name, wait half a minute, then come again.",
-            "no_connector",
         )
     return Problem(
         f"no datapoint of {connector} is known: none is active, and none is "
         "announced on the broker",
         "Start the connector, and set MQTT_BROKER_HOST and CONNECTOR_NAME as "
         "it has them.",
-        "nothing_announced",
     )
 
 
@@ -466,7 +483,6 @@ def _write(
                     f"{done} of {total} datapoints are changed, then: "
                     f"{problem.text}",
                     problem.advice,
-                    problem.code,
                 ) from None
             done += len(portion)
             advance(len(portion))

@@ -131,11 +131,8 @@ def test_the_api_checks_values_by_data_format(
     assert [one for one in refused if api_accepts(row, one)] == []
 
 
-def test_every_allowed_value_of_an_actuator_can_be_sent() -> None:
-    for row in ROWS:
-        station, _, word = row["key_in_connector"].partition("__")
-        if row["type"] != "actuator" or station == "all":
-            continue
+def test_every_allowed_value_and_the_ends_of_each_range_can_be_sent() -> None:
+    for word, row in ACTUATOR_ROWS.items():
         for value in row["allowed_values"] or ():
             assert command_from_value(word, value)
         if row["min_value"] is not None:
