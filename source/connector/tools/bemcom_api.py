@@ -163,14 +163,12 @@ def api_at(
 
 
 def _refusal(error: urllib.error.HTTPError) -> Refusal:
-    with error:
-        text = error.read().decode("utf-8", "replace").strip()
-    # Django's own pages, of 404 and 500, say nothing to people.
-    is_readable = "json" in error.headers.get("Content-Type", "")
     try:
-        content = json.loads(text) if is_readable else None
+        with error:
+            content = json.load(error)
     except ValueError:
-        content = text
+        # Django's own pages, as of 404 and 500, say nothing to people.
+        content = None
     errors = content if isinstance(content, list) else []
     if errors:
         # Without the `{}` of rows that are fine.

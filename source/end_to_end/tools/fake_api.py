@@ -33,7 +33,7 @@ EMPTY: dict[str, Any] = {
 }
 
 
-class FakeApi:
+class FakeApi(http.server.HTTPServer):
     """An API with some datapoints, on a port of 127.0.0.1.
 
     Attributes
@@ -47,6 +47,7 @@ class FakeApi:
     """
 
     def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
         self.rows: list[dict[str, Any]] = []
         self.puts: list[list[dict[str, Any]]] = []
         self.maps = 0
@@ -70,7 +71,7 @@ class FakeApi:
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self.server_port}"
 
     def listed(self) -> list[dict[str, Any]]:
         """What GET shows."""
@@ -108,20 +109,17 @@ class FakeApi:
         return {}
 
     def _find(self, wanted: dict[str, Any]) -> Any:
-        for row in self.rows:
-            if (
-                row["connector"] == wanted["connector"]
-                and row["key_in_connector"] == wanted["key_in_connector"]
-            ):
-                return row
-        return None
+        keys = ("connector", "key_in_connector")
+        found = (
+            row
+            for row in self.rows
+            if all(row[key] == wanted[key] for key in keys)
+        )
+        return next(found, None)
 
     def __enter__(self) -> Self:
-        self._server = http.server.HTTPServer(
-            ("127.0.0.1", 0), _handler_for(self)
-        )
         self._thread = threading.Thread(
-            target=self._server.serve_forever,
+            target=self.serve_forever,
             # How long the end takes; each test has an API of its own.
             kwargs={"poll_interval": 0.02},
             name="fake-api",
@@ -130,9 +128,9 @@ class FakeApi:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
+        self.shutdown()
         self._thread.join()
-        self._server.server_close()
+        self.server_close()
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
@@ -144,35 +142,34 @@ def _accepted() -> tuple[str, ...]:
     return f"Basic {pair}", f"Bearer {TOKEN}"
 
 
-def _handler_for(api: FakeApi) -> type[http.server.BaseHTTPRequestHandler]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self._may_enter():
-                self._answer(200, api.listed())
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: FakeApi
 
-        def do_PUT(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self._may_enter():
-                self._answer(*api.update(json.loads(body)))
+    def do_GET(self) -> None:
+        if self._may_enter():
+            self._answer(200, self.server.listed())
 
-        def _may_enter(self) -> bool:
-            if self.path != "/datapoint/":
-                self._answer(404, None)
-            elif self.headers.get("Authorization") not in _accepted():
-                self._answer(401, {"detail": "Invalid token."})
-            else:
-                return True
-            return False
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self._may_enter():
+            self._answer(*self.server.update(json.loads(body)))
 
-        def _answer(self, status: int, content: Any) -> None:
-            self.send_response(status)
-            kind = "text/html" if content is None else "application/json"
-            self.send_header("Content-Type", kind)
-            self.end_headers()
-            text = "<h1>Oops</h1>" if content is None else json.dumps(content)
-            self.wfile.write(text.encode())
+    def _may_enter(self) -> bool:
+        if self.path != "/datapoint/":
+            self._answer(404, None)
+        elif self.headers.get("Authorization") not in _accepted():
+            self._answer(401, {"detail": "Invalid token."})
+        else:
+            return True
+        return False
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing."""
+    def _answer(self, status: int, content: Any) -> None:
+        self.send_response(status)
+        kind = "text/html" if content is None else "application/json"
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        text = "<h1>Oops</h1>" if content is None else json.dumps(content)
+        self.wfile.write(text.encode())
 
-    return Handler
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
