@@ -89,7 +89,7 @@ class Api:
         return self._call("GET")
 
     def inactive_datapoints(self, rows: Sequence[Row]) -> list[Row]:
-        """Return datapoints that `datapoints` does not list, as they are.
+        """Return datapoints that `datapoints` does not list.
 
         The API shows them in its answer to a PUT only: one that names them
         and changes nothing. Those that it does not know are left out.

@@ -60,26 +60,9 @@ LATE_S = 2.0
 class BrokerClient:
     """A connection to the broker, and what it tells of our connector.
 
-    Parameters
-    ----------
-    settings
-        Broker, login and CONNECTOR_NAME.
-    on_reading
-        Called with key and reading of each value, in another thread.
-    on_raw
-        Called with what stations have said, see `ConnectorView`.
-
-    Attributes
-    ----------
-    view : ConnectorView
-        What is known; look at it through `wait_for` while messages come.
-    where : str
-        Address and port of the broker.
-
-    Raises
-    ------
-    Problem
-        On entering, if the broker cannot be reached or refuses the login.
+    Entering it raises a `Problem` if the broker cannot be reached or refuses
+    the login. While messages come, look at the `view` through `read` and
+    `wait_for`. What `ConnectorView` calls is called in another thread.
     """
 
     def __init__(

@@ -160,16 +160,10 @@ def _description(station: str, datapoint: Datapoint) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to become of one datapoint.
+    """What is to become of one datapoint: all fields as they shall be.
 
-    Parameters
-    ----------
-    row
-        All fields as they shall be.
-    changes
-        Old and new value of those that change.
-    kept
-        Fields where an admin has written something else than we would.
+    `changes` are old and new values, `kept` the fields where an admin has
+    written something else than we would.
     """
 
     row: Row
@@ -221,15 +215,8 @@ def compare(
 ) -> list[Change]:
     """Return what is to be done to each datapoint that the API has.
 
-    Parameters
-    ----------
-    wanted
-        Our metadata.
-    existing
-        All datapoints of the API, also those of other connectors: short
-        names are unique among all of them.
-    is_overwriting
-        Whether ours replaces what an admin has written.
+    `existing` are all of them, also those of other connectors: short names
+    are unique among all. Overwriting replaces what an admin has written.
     """
     by_identity = {_identity(row): row for row in existing}
     owners = {row.get("short_name"): _identity(row) for row in existing}

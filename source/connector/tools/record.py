@@ -67,19 +67,7 @@ def record(
 ) -> dict[str, str]:
     """Ask for everything that changes nothing, then listen.
 
-    Parameters
-    ----------
-    gateway
-        Knows the station.
-    station, host
-        Its name and its address.
-    listen_s
-        How long to wait for status messages afterwards.
-
-    Returns
-    -------
-    dict
-        What was said, by request; ``push 1`` and so on came by themselves.
+    Returns what was said, by request; ``push 1`` and so on came by themselves.
     """
     texts = {"report 1": await_identity(gateway, station, host)}
     gateway.submit(station, AskFirmware())

@@ -55,22 +55,8 @@ def open_gateway(
 ) -> Iterator[Gateway]:
     """Bind KEBA's port and look after stations until the block is left.
 
-    Parameters
-    ----------
-    settings
-        Of the connector.
-    stations
-        By their names.
-    polls
-        Numbers of the reports to poll as often as KEBA allows; without them
-        nothing is asked for but by `Gateway.ask`.
-
-    Raises
-    ------
-    PortTaken
-        If another program has the port.
-    Problem
-        If it cannot be bound for another reason.
+    Reports of these numbers are polled as often as KEBA allows; without them
+    nothing is asked for but by `Gateway.ask`.
     """
     hosts = {name: station.host for name, station in stations.items()}
     bind_address = own_address(settings, hosts.values())
@@ -162,7 +148,7 @@ def follow(gateway: Gateway, site: SiteFacts, until: float) -> Iterator[Event]:
 
 
 def await_identity(gateway: Gateway, station: str, host: str) -> str:
-    """Return the text of report 1, if nobody else is there."""
+    """Return the text of report 1; silence or another station is a Problem."""
     gateway.ask(station, 1)
     for delivery in deliveries(gateway, time.monotonic() + PATIENCE_S):
         match delivery.event:
