@@ -108,8 +108,7 @@ def means(
 def _chart(
     day: Day, peak: Peak | None, height: int = HEIGHT, **more: Any
 ) -> Any:
-    power = peak.kw if peak and peak.kw > 0 else IDLE_TOP_KW
-    top = _round_top(power)
+    top = _round_top(peak.kw if peak and peak.kw > 0 else IDLE_TOP_KW)
     return pygal.XY(
         width=WIDTH,
         height=height,
