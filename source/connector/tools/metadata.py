@@ -391,7 +391,13 @@ def _describe(
             style="yellow",
         )
     if not active_keys and not inactive:
-        raise _nothing_found(name, is_announced=bool(announced))
+        raise Problem(
+            f"the API knows no datapoint of {name} that is active or announced "
+            "on the broker",
+            "Start the connector, add it in the AdminUI (Connectors, Add) "
+            "under exactly this name, wait half a minute, then come again. "
+            "MQTT_BROKER_HOST and CONNECTOR_NAME must be as it has them.",
+        )
     if changes and not is_dry_run:
         quick = [one for one in changes if one.key not in active_keys]
         slow = [one for one in changes if one.key in active_keys]
@@ -414,21 +420,6 @@ def _announced(settings: ToolSettings) -> frozenset[str] | None:
         broker.wait_for(lambda view: view.available, ANNOUNCED_WITHIN_S)
         available = broker.read(lambda view: view.available) or {}
     return frozenset(key for keys in available.values() for key in keys)
-
-
-def _nothing_found(connector: str, *, is_announced: bool) -> Problem:
-    if is_announced:
-        return Problem(
-            f"the API knows no datapoint of {connector}",
-            "Add the connector in the AdminUI (Connectors, Add) under exactly "
-            "this name, wait half a minute, then come again.",
-        )
-    return Problem(
-        f"no datapoint of {connector} is known: none is active, and none is "
-        "announced on the broker",
-        "Start the connector, and set MQTT_BROKER_HOST and CONNECTOR_NAME as "
-        "it has them.",
-    )
 
 
 def _pause_s(row_count: int, map_size: int) -> float:
