@@ -6,7 +6,7 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -53,6 +53,13 @@ _BROKER_ADVICE = (
     "`broker`."
 )
 
+_CODES: Mapping[type[Exception], str] = {
+    socket.gaierror: "broker_unresolved",
+    ConnectionRefusedError: "broker_down",
+    TimeoutError: "broker_silent",
+}
+"""For machines, where the connector has no word of its own."""
+
 LATE_S = 2.0
 """So much later they may come from a busy machine."""
 
@@ -94,7 +101,8 @@ class BrokerClient:
             self._client.connect(self._host, self._port, KEEPALIVE_S)
         except (OSError, ValueError) as error:
             trouble = connect_trouble(error, self._login)
-            raise _problem(self.where, trouble, _code_of(error)) from None
+            code = _CODES.get(type(error), "broker_unreachable")
+            raise _problem(self.where, trouble, code) from None
         self._client.loop_start()
         try:
             self._wait_for_connack()
@@ -247,25 +255,11 @@ class BrokerClient:
 
 def _problem(where: str, trouble: Trouble, code: str) -> Problem:
     """Say what is wrong in the connector's words for it."""
-    advice = ""
+    advice = _BROKER_ADVICE
     if trouble.cause is not None:
         code = str(trouble.cause)
         advice = CAUSES[Code(code)].advice
-    return Problem(
-        f"broker {where}: {trouble.text}", advice or _BROKER_ADVICE, code
-    )
-
-
-def _code_of(error: OSError | ValueError) -> str:
-    match error:
-        case socket.gaierror():
-            return "broker_unresolved"
-        case ConnectionRefusedError():
-            return "broker_down"
-        case TimeoutError():
-            return "broker_silent"
-        case _:
-            return "broker_unreachable"
+    return Problem(f"broker {where}: {trouble.text}", advice, code)
 
 
 @contextlib.contextmanager
