@@ -49,16 +49,11 @@ MASKED_SERIAL = "12345678"
 MASKED_CARD = "0123456789abcdef0123"
 
 _SECRETS = (
-    (re.compile(r'("Serial"\s*:\s*"?)(\d+)'), MASKED_SERIAL),
+    (r'("Serial"\s*:\s*"?)(\d+)', MASKED_SERIAL),
     # The device number in the answer to `i` of old firmware (guide V2.00,
     # page 7).
-    (re.compile(r'("Firmware"\s*:\s*"[^"]*\):)(\d+)'), MASKED_SERIAL),
-    (
-        re.compile(
-            r'("RFID (?:tag|class)\s*"\s*:\s*")([0-9a-fA-F]+)', re.IGNORECASE
-        ),
-        MASKED_CARD,
-    ),
+    (r'("Firmware"\s*:\s*"[^"]*\):)(\d+)', MASKED_SERIAL),
+    (r'(?i)("RFID (?:tag|class)\s*"\s*:\s*")([0-9a-f]+)', MASKED_CARD),
 )
 
 
@@ -130,7 +125,7 @@ def capture_of(
 def mask(text: str) -> str:
     """Replace serial numbers and cards, keeping their lengths."""
     for pattern, dummy in _SECRETS:
-        text = pattern.sub(partial(_masked, dummy), text)
+        text = re.sub(pattern, partial(_masked, dummy), text)
     return text
 
 
