@@ -54,30 +54,19 @@ def portions(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 class Refusal(Problem):
-    """The API refuses a request.
-
-    Attributes
-    ----------
-    errors : list
-        What is wrong with each row, empty for those that are fine; nothing
-        where the API refuses for another reason.
-    """
+    """The API refuses a request."""
 
     errors: Sequence[Any] = ()
+    """What is wrong with each row, empty for those that are fine; nothing
+    where the API refuses for another reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Api:
     """BEMCom's API at an address; each method raises `Problem`.
 
-    Parameters
-    ----------
-    url
-        Such as ``https://bemcom.example.com``.
-    authorization
-        The header of the same name; empty sends none.
-    is_insecure
-        Whether to believe any certificate.
+    The authorization is the header of that name. If it is insecure, any
+    certificate is believed.
     """
 
     url: str

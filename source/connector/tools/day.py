@@ -91,30 +91,12 @@ class CommandResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StationDay:
-    """One station's day.
+    """One station's day; None stands for what nothing tells.
 
-    Parameters
-    ----------
-    power_kw, limit_a
-        Power, and current offered to the vehicle, where they are known.
-    states
-        ``charging``, ``ready`` … and ``offline``.
-    energy_kwh
-        Energy taken; None where nothing tells.
-    online_share
-        Share of the known time in which the station was online, 0 to 1.
-    state
-        Now: one of the above, or ``unknown``.
-    is_online
-        Now; None where nothing tells.
-    causes
-        What is wrong now, or why it does not charge.
-    error
-        What the station calls its error, empty if there is none.
-    power_now_kw
-        As it was told last; None where that is too long ago.
-    peak
-        Greatest power that was told; None where none was.
+    States are KEBA's in words, and ``offline``. At the end of the day hold
+    `state`, which may be ``unknown``, `is_online`, `causes` (what is wrong, or
+    why it does not charge), `error` in the station's words, and
+    `power_now_kw`. The share is of the known time, 0 to 1.
     """
 
     name: str
@@ -150,18 +132,13 @@ class Day:
 
 
 class History:
-    """The values of the last day, of those datapoints that are shown.
-
-    Attributes
-    ----------
-    newest_ms : int
-        When the newest value came.
-    """
+    """The values of the last day, of those datapoints that are shown."""
 
     def __init__(self, span_ms: int = DAY_MS) -> None:
         self._span_ms = span_ms
         self._samples: dict[str, list[Sample]] = {}
         self.newest_ms = 0
+        """When the newest value came."""
 
     def add(
         self, key: str, at_ms: int, value: Any, until_ms: int = 0

@@ -99,12 +99,8 @@ class News:
 class HistoryFile:
     """Keeps what happens in a file, so that a restart forgets nothing.
 
-    Parameters
-    ----------
-    path
-        The file; None keeps nothing.
-    history
-        What it holds is put in here; older entries leave the file.
+    What it holds is put into the history; older entries leave the file.
+    Without a path nothing is kept.
     """
 
     def __init__(self, path: Path | None, history: History) -> None:
