@@ -64,6 +64,17 @@ def test_a_short_name_does_not_break_at_its_hyphen() -> None:
     assert ".whole { white-space: nowrap; }" in page
 
 
+def test_the_first_that_need_attention_are_named() -> None:
+    history = History()
+    for number in range(1, 5):
+        history.add(f"bay-{number}__connection__reason", DAY_MS, "no_reply")
+
+    # A blank stands for each end of a tag.
+    named = words_of(history).replace(" ,", ",")
+
+    assert "Need attention 4 bay-1, bay-2, bay-3, …" in named
+
+
 def test_an_empty_day_says_so() -> None:
     assert "Nothing is known of this time" in words_of(History())
 
