@@ -82,7 +82,7 @@ def test_text_unit_format_limits_and_short_name_are_written(
     assert len(api.puts) == 1
 
 
-def test_what_an_admin_has_written_stays(
+def test_what_an_admin_has_written_stays_unless_told_to_overwrite_it(
     api: FakeApi, command_line: CommandLine
 ) -> None:
     voltage = row(api, "garage__report 3__U1")
@@ -97,11 +97,6 @@ def test_what_an_admin_has_written_stays(
     assert voltage["max_value"] is None
     assert voltage["short_name"] == "garage U1"
     assert "1 where an admin's words are kept" in call.out
-
-
-def test_told_so_it_overwrites(api: FakeApi, command_line: CommandLine) -> None:
-    voltage = row(api, "garage__report 3__U1")
-    voltage.update(description="Mains, left", data_format="generic_numeric")
     command_line("metadata", "--yes", "--overwrite")
     assert "voltage of phase 1" in voltage["description"]
     assert voltage["max_value"] == 999
@@ -113,6 +108,10 @@ def test_without_a_yes_and_in_a_dry_run_nothing_is_sent(
     call = command_line("metadata", "--dry-run")
     assert call.exit_code == 0
     assert "unit: 'V'" in call.out
+    # It recommends what to select and how to find it.
+    for selection in SELECTIONS:
+        assert selection.purpose in call.out
+        assert selection.term in call.out
     assert command_line("metadata").exit_code == 2
     assert api.puts == []
 
@@ -163,8 +162,8 @@ def test_without_a_broker_only_active_datapoints_are_found(
 
 
 @pytest.fixture
-def announced(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker on which our connector has announced its datapoints."""
+def beside_the_broker(tmp_path: Path, api: FakeApi) -> Iterator[CommandLine]:
+    """A command line that knows the API, and what the connector announced."""
     message: dict[str, dict[str, int]] = {"sensor": {}, "actuator": {}}
     for row in rows_for(NAME, STATIONS):
         message[row["type"]][row["key_in_connector"]] = 0
@@ -172,22 +171,14 @@ def announced(tmp_path: Path) -> Iterator[Mosquitto]:
         broker.observe().publish(
             f"{NAME}/available_datapoints", message, retain=True
         )
-        yield broker
-
-
-@pytest.fixture
-def beside_the_broker(
-    tmp_path: Path, api: FakeApi, announced: Mosquitto
-) -> CommandLine:
-    """A command line that knows the API and the broker."""
-    return CommandLine(
-        tmp_path,
-        STATIONS,
-        BEMCOM_API_URL=api.url,
-        BEMCOM_API_TOKEN=TOKEN,
-        MQTT_BROKER_HOST="127.0.0.1",
-        MQTT_BROKER_PORT=announced.port,
-    )
+        yield CommandLine(
+            tmp_path,
+            STATIONS,
+            BEMCOM_API_URL=api.url,
+            BEMCOM_API_TOKEN=TOKEN,
+            MQTT_BROKER_HOST="127.0.0.1",
+            MQTT_BROKER_PORT=broker.port,
+        )
 
 
 def add_inactive(api: FakeApi) -> None:
@@ -239,24 +230,25 @@ def test_announced_datapoints_that_the_api_does_not_know_are_left_out(
     call = beside_the_broker("metadata", "--yes")
     assert call.exit_code == 0, call.err
     assert "2 datapoints changed" in call.out
-
-
-def test_a_connector_that_nobody_has_added_is_told(
-    api: FakeApi, beside_the_broker: CommandLine
-) -> None:
     api.rows.clear()
     call = beside_the_broker("metadata", "--yes")
     assert call.exit_code == 1
     assert "Connectors, Add" in words(call)
 
 
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long it would have waited each time."""
+    pauses: list[float] = []
+    monkeypatch.setattr("connector.tools.metadata.time.sleep", pauses.append)
+    return pauses
+
+
 def test_active_datapoints_go_in_small_portions_with_a_pause(
-    api: FakeApi, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+    api: FakeApi, command_line: CommandLine, pauses: list[float]
 ) -> None:
     add_inactive(api)
     api.mark_as_active()
-    pauses: list[float] = []
-    monkeypatch.setattr("connector.tools.metadata.time.sleep", pauses.append)
     assert command_line("metadata", "--yes").exit_code == 0
     assert api.maps == 1 + len(api.rows)
     assert {len(put) for put in api.puts[:-1]} == {metadata.ACTIVE_PORTION}
@@ -264,6 +256,7 @@ def test_active_datapoints_go_in_small_portions_with_a_pause(
     assert min(pauses) >= metadata.SHORTEST_PAUSE_S
 
 
+@pytest.mark.usefixtures("pauses")
 def test_many_active_datapoints_are_asked_about_with_the_time_they_take(
     api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,7 +268,6 @@ def test_many_active_datapoints_are_asked_about_with_the_time_they_take(
     monkeypatch.setattr(
         metadata, "confirm", lambda text, **_: questions.append(text)
     )
-    monkeypatch.setattr("connector.tools.metadata.time.sleep", lambda _: None)
     CommandLine(
         tmp_path, stations, BEMCOM_API_URL=api.url, BEMCOM_API_TOKEN=TOKEN
     )("metadata")
@@ -299,15 +291,6 @@ def test_a_data_format_that_refuses_what_is_promised_is_told(
     assert row(api, "garage__currtime")["data_format"] == "unknown"
     assert row(api, "garage__ena")["data_format"] == "discrete_numeric"
     assert row(api, "garage__ena")["allowed_values"] == [0, 1, None]
-
-
-def test_it_recommends_what_to_select_and_how_to_find_it(
-    command_line: CommandLine,
-) -> None:
-    out = command_line("metadata", "--dry-run").out
-    for selection in SELECTIONS:
-        assert selection.purpose in out
-        assert selection.term in out
 
 
 @pytest.mark.parametrize(
