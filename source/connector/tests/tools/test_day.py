@@ -37,7 +37,6 @@ KEYS = {
     "power": "garage__report 3__P",
     "total": "garage__report 3__E total",
     "state": "garage__report 2__State",
-    "limit": "garage__report 2__Max curr",
     "reason": "garage__connection__reason",
     "result": "garage__results__curr",
     "why": "garage__readings__not_charging_reason",
@@ -46,9 +45,9 @@ KEYS = {
 }
 
 
-def garage(history: History) -> StationDay:
+def garage(**values: list[tuple[int, object]]) -> StationDay:
     # Something is known of the first moment: the day is a whole one.
-    history.add(KEYS["long_ago"], BEGIN - HOUR, 0)
+    history = history_of(long_ago=[(BEGIN - HOUR, 0)], **values)
     stations = day_of(history, END).stations
     return next(one for one in stations if one.name == "garage")
 
@@ -57,7 +56,7 @@ def means_of_power(station: StationDay, steps: int) -> list[float | None]:
     return means(Day(BEGIN, END, [station], None), station.power_kw, steps)
 
 
-def watts(*values: float, begin: int = BEGIN) -> list[tuple[int, object]]:
+def watts(*values: float, begin: int = END - HOUR) -> list[tuple[int, object]]:
     """Return a power for each minute."""
     return [(begin + n * MINUTE, v * 1000) for n, v in enumerate(values)]
 
@@ -73,22 +72,22 @@ def test_power_is_the_mean_of_each_step() -> None:
         *every_minute(BEGIN, BEGIN + HOUR // 2, 10_000_000),
         *every_minute(BEGIN + HOUR // 2, BEGIN + HOUR, 20_000_000),
     ]
-    station = garage(history_of(power=power))
+    station = garage(power=power)
     assert means_of_power(station, 24)[0] == pytest.approx(15.0)
     assert station.peak == Peak(20.0, BEGIN + HOUR // 2)
 
 
 def test_the_peak_is_what_was_told_not_a_mean() -> None:
-    history = history_of(power=watts(11_000, 12_800, 11_000, begin=END - HOUR))
+    station = garage(power=watts(11_000, 12_800, 11_000))
 
-    assert garage(history).peak == Peak(12.8, END - HOUR + MINUTE)
+    assert station.peak == Peak(12.8, END - HOUR + MINUTE)
 
 
 def test_the_peak_of_the_site_is_that_of_one_moment() -> None:
     day = day_of(
         history_of(
-            power=watts(9000, 2000, 4000, begin=END - HOUR),
-            yard=watts(1000, 7000, 6000, begin=END - HOUR),
+            power=watts(9000, 2000, 4000),
+            yard=watts(1000, 7000, 6000),
         ),
         END,
     )
@@ -99,10 +98,7 @@ def test_the_peak_of_the_site_is_that_of_one_moment() -> None:
 @pytest.mark.parametrize("last", [12_345, 1])
 def test_the_peak_is_never_below_the_power_now(last: float) -> None:
     # The newest value has just come, so it has lasted no time yet.
-    history = history_of(power=[*watts(11_000, begin=END - HOUR), (END, last)])
-    history.add(KEYS["power"], END, last * 1000)
-
-    station = garage(history)
+    station = garage(power=[*watts(11_000), (END, last * 1000)])
 
     assert station.power_now_kw == pytest.approx(last / 1000)
     assert station.peak is not None
@@ -111,11 +107,9 @@ def test_the_peak_is_never_below_the_power_now(last: float) -> None:
 
 def test_what_is_told_no_more_is_not_now() -> None:
     station = garage(
-        history_of(
-            power=watts(11_000, begin=END - HOUR),
-            state=[(END - HOUR, 3)],
-            reason=[(END - HOUR, "ok")],
-        )
+        power=watts(11_000),
+        state=[(END - HOUR, 3)],
+        reason=[(END - HOUR, "ok")],
     )
 
     assert station.power_now_kw is None
@@ -125,12 +119,10 @@ def test_what_is_told_no_more_is_not_now() -> None:
 
 def test_a_station_that_is_offline_draws_nothing_that_is_known() -> None:
     station = garage(
-        history_of(
-            power=watts(11_000, begin=END - MINUTE),
-            state=[(END - MINUTE, 3)],
-            reason=[(END, "no_reply")],
-            why=[(END - MINUTE, "authorization")],
-        )
+        power=watts(11_000, begin=END - MINUTE),
+        state=[(END - MINUTE, 3)],
+        reason=[(END, "no_reply")],
+        why=[(END - MINUTE, "authorization")],
     )
 
     assert station.power_now_kw is None
@@ -152,7 +144,7 @@ def test_a_station_that_is_offline_draws_nothing_that_is_known() -> None:
 def test_what_needs_attention_stands_in_the_table_of_causes(
     why: str, needs_attention: bool
 ) -> None:
-    station = garage(history_of(reason=[(END, "ok")], why=[(END, why)]))
+    station = garage(reason=[(END, "ok")], why=[(END, why)])
 
     assert station.needs_attention == needs_attention
 
@@ -172,7 +164,7 @@ def test_the_day_begins_where_something_is_known() -> None:
 
 
 def test_an_old_value_is_no_value() -> None:
-    station = garage(history_of(power=[(BEGIN, 10_000_000)]))
+    station = garage(power=[(BEGIN, 10_000_000)])
     first, *others = means_of_power(station, 144)
     assert first == pytest.approx(10.0)
     assert others == [None] * 143
@@ -184,7 +176,7 @@ def test_a_state_lasts_until_the_next_one() -> None:
         *every_minute(BEGIN, BEGIN + HOUR, 1),
         *every_minute(BEGIN + HOUR, BEGIN + 2 * HOUR, 3),
     ]
-    assert garage(history_of(state=state)).states == [
+    assert garage(state=state).states == [
         Span(BEGIN, BEGIN + HOUR, "not ready"),
         Span(BEGIN + HOUR, BEGIN + 2 * HOUR + GAP_MS - MINUTE, "charging"),
     ]
@@ -195,7 +187,7 @@ def test_availability_is_the_share_of_the_known_time() -> None:
         *every_minute(BEGIN, BEGIN + 3 * HOUR, "ok"),
         *every_minute(BEGIN + 3 * HOUR, BEGIN + 4 * HOUR, "no_reply"),
     ]
-    station = garage(history_of(reason=reason))
+    station = garage(reason=reason)
     assert station.online_share == pytest.approx(0.75, abs=0.03)
     assert station.states[-1].what == "offline"
 
@@ -205,16 +197,14 @@ def test_energy_comes_from_the_meter() -> None:
         (BEGIN + HOUR, 1_000_000),
         (BEGIN + 2 * HOUR, 1_123_000),
     ]
-    assert garage(history_of(total=total)).energy_kwh == pytest.approx(12.3)
+    assert garage(total=total).energy_kwh == pytest.approx(12.3)
 
 
 def test_energy_comes_from_the_power_where_the_meter_lags() -> None:
     # Older firmware adds a session to the total only at its end.
     station = garage(
-        history_of(
-            power=every_minute(BEGIN, BEGIN + 2 * HOUR, 11_000_000),
-            total=every_minute(BEGIN, BEGIN + 2 * HOUR, 1_000_000),
-        )
+        power=every_minute(BEGIN, BEGIN + 2 * HOUR, 11_000_000),
+        total=every_minute(BEGIN, BEGIN + 2 * HOUR, 1_000_000),
     )
     assert station.energy_kwh == pytest.approx(22.0, rel=0.1)
 
@@ -248,9 +238,9 @@ def test_a_station_that_is_gone_for_a_day_is_forgotten() -> None:
 
 
 def test_equal_results_are_of_two_commands() -> None:
-    history = history_of(result=[(END - 2, "applied"), (END - 1, "applied")])
+    station = garage(result=[(END - 2, "applied"), (END - 1, "applied")])
 
-    assert len(garage(history).results) == 2
+    assert len(station.results) == 2
 
 
 def test_equal_times_replace_each_other() -> None:
@@ -259,9 +249,7 @@ def test_equal_times_replace_each_other() -> None:
 
 
 def test_results_of_commands_are_listed_in_order() -> None:
-    station = garage(
-        history_of(result=[(END - 5, "no_reply"), (END - 9, "applied")])
-    )
+    station = garage(result=[(END - 5, "no_reply"), (END - 9, "applied")])
     assert [one.outcome for one in station.results] == ["applied", "no_reply"]
 
 
