@@ -29,35 +29,38 @@ POWER = "garage__report 3__P"
 MAP_OF_GARAGE = b'{"sensor": {"garage__report 3__P": "keba/messages/1/value"}}'
 
 
-def test_a_station_that_was_offline_all_day_counts() -> None:
+def page_of(*values: tuple[str, int, object]) -> str:
+    """Return the page of these keys, moments and values."""
     history = History()
-    for hour in range(25):
-        at_ms = hour * DAY_MS // 24
-        history.add("garage__connection__reason", at_ms, "ok")
-        history.add("yard__connection__reason", at_ms, "timeout")
-
-    page = words_of(history)
-
-    assert "Online now 1 of 2 50 % of the time" in page
-    assert "offline" in page
+    for value in values:
+        history.add(*value)
+    return html_of(day_of(history, DAY_MS), "keba")
 
 
-def page_of(history: History, ends_ms: int = DAY_MS) -> str:
-    return html_of(day_of(history, ends_ms), "keba")
-
-
-def words_of(history: History, ends_ms: int = DAY_MS) -> str:
+def words_of(page: str) -> str:
     """Return what a reader of the page reads."""
-    body = page_of(history, ends_ms).partition("<body>")[2]
+    body = page.partition("<body>")[2]
     return " ".join(re.sub("<[^>]*>", " ", body).split())
 
 
-def test_a_short_name_does_not_break_at_its_hyphen() -> None:
-    history = History()
-    for name in ("depot-east", "station-at-the-northern-gate"):
-        history.add(f"{name}__report 2__State", DAY_MS, 1)
+def test_a_station_that_was_offline_all_day_counts() -> None:
+    page = page_of(
+        *(
+            (f"{name}__connection__reason", hour * DAY_MS // 24, reason)
+            for hour in range(25)
+            for name, reason in (("garage", "ok"), ("yard", "timeout"))
+        )
+    )
 
-    page = page_of(history)
+    assert "Online now 1 of 2 50 % of the time" in words_of(page)
+    assert "offline" in words_of(page)
+
+
+def test_a_short_name_does_not_break_at_its_hyphen() -> None:
+    page = page_of(
+        ("depot-east__report 2__State", DAY_MS, 1),
+        ("station-at-the-northern-gate__report 2__State", DAY_MS, 1),
+    )
 
     in_rows = re.findall(r'<td><a href="#s\d" class="(.*?)"', page)
     assert in_rows == ["whole", ""]
@@ -65,33 +68,31 @@ def test_a_short_name_does_not_break_at_its_hyphen() -> None:
 
 
 def test_the_first_that_need_attention_are_named() -> None:
-    history = History()
-    for number in range(1, 5):
-        history.add(f"bay-{number}__connection__reason", DAY_MS, "no_reply")
+    page = page_of(
+        *((f"bay-{n}__connection__reason", DAY_MS, "no_reply") for n in "1234")
+    )
 
     # A blank stands for each end of a tag.
-    named = words_of(history).replace(" ,", ",")
+    named = words_of(page).replace(" ,", ",")
 
     assert "Need attention 4 bay-1, bay-2, bay-3, …" in named
 
 
 def test_an_empty_day_says_so() -> None:
-    assert "Nothing is known of this time" in words_of(History())
+    assert "Nothing is known of this time" in words_of(page_of())
 
 
 def test_a_day_without_a_vehicle_says_so() -> None:
-    history = History()
-    history.add(POWER, DAY_MS, 0)
-
-    assert "nothing was charged" in words_of(history)
+    assert "nothing was charged" in words_of(page_of((POWER, DAY_MS, 0)))
 
 
 def test_a_command_is_shown_with_its_value() -> None:
-    history = History()
-    history.add("garage__curr", DAY_MS - 1, "10000")
-    history.add("garage__results__curr", DAY_MS - 1, "not_applied")
+    page = page_of(
+        ("garage__curr", DAY_MS - 1, "10000"),
+        ("garage__results__curr", DAY_MS - 1, "not_applied"),
+    )
 
-    assert "curr 10000 → not applied" in words_of(history)
+    assert "curr 10000 → not applied" in words_of(page)
 
 
 @pytest.mark.parametrize(
@@ -143,10 +144,7 @@ def test_what_no_datapoint_tells_of_a_station_is_a_note() -> None:
     ],
 )
 def test_the_axis_fits_any_power(kilowatt: float, labels: list[str]) -> None:
-    history = History()
-    history.add(POWER, DAY_MS, kilowatt * 1e6)
-
-    page = page_of(history)
+    page = page_of((POWER, DAY_MS, kilowatt * 1e6))
 
     axis = page.partition('class="axis y ')[2].partition('class="axis x')[0]
     assert re.findall(r"<text[^>]*>([^<]*)<", axis) == labels
@@ -155,10 +153,7 @@ def test_the_axis_fits_any_power(kilowatt: float, labels: list[str]) -> None:
 
 
 def test_the_page_needs_nothing_beside_it() -> None:
-    history = History()
-    history.add(POWER, DAY_MS, 11e6)
-
-    page = page_of(history)
+    page = page_of((POWER, DAY_MS, 11e6))
 
     assert "default-src 'none'" in page
     assert "<script" not in page
@@ -194,7 +189,7 @@ def test_stations_differ_from_each_other_and_from_states(count: int) -> None:
 
 def state_colours() -> list[str]:
     """Return the plain colours of all states, of day and night."""
-    style = page_of(History())
+    style = page_of()
     colours = []
     for state in STATES:
         name = state.replace(" ", "-")
@@ -205,7 +200,7 @@ def state_colours() -> list[str]:
 
 
 def test_offline_looks_different_in_the_dark() -> None:
-    day, _, night = page_of(History()).partition("prefers-color-scheme: dark")
+    day, _, night = page_of().partition("prefers-color-scheme: dark")
 
     assert "--offline: repeating-linear-gradient" in day
     assert "--offline: repeating-linear-gradient" in night
@@ -224,10 +219,9 @@ def test_offline_looks_different_in_the_dark() -> None:
 def test_the_page_calls_good_what_send_calls_good(
     outcome: str, kind: str
 ) -> None:
-    history = History()
-    history.add("garage__results__currtime", DAY_MS - 1000, str(outcome))
+    page = page_of(("garage__results__currtime", DAY_MS - 1000, str(outcome)))
 
-    assert f'currtime  →\n<span class="{kind}"' in page_of(history)
+    assert f'currtime  →\n<span class="{kind}"' in page
 
 
 def line(at_ms: int, value: float = 1.0) -> str:
@@ -280,8 +274,9 @@ def test_the_card_in_a_command_is_kept_nowhere(tmp_path: Path) -> None:
 
     HistoryFile(path, history).add(news)
 
-    assert "04A1B2C3" not in path.read_text() + page_of(history)
-    assert "start → received" in words_of(history)
+    page = html_of(day_of(history, DAY_MS), "keba")
+    assert "04A1B2C3" not in path.read_text() + page
+    assert "start → received" in words_of(page)
 
 
 @pytest.mark.parametrize(
