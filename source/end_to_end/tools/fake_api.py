@@ -109,13 +109,13 @@ class FakeApi(http.server.HTTPServer):
         return {}
 
     def _find(self, wanted: dict[str, Any]) -> Any:
-        keys = ("connector", "key_in_connector")
-        found = (
-            row
-            for row in self.rows
-            if all(row[key] == wanted[key] for key in keys)
-        )
-        return next(found, None)
+        for row in self.rows:
+            if (
+                row["key_in_connector"] == wanted["key_in_connector"]
+                and row["connector"] == wanted["connector"]
+            ):
+                return row
+        return None
 
     def __enter__(self) -> Self:
         self._thread = threading.Thread(

@@ -11,6 +11,7 @@ import pytest
 from connector.bemcom.datapoints import SELECTIONS
 from connector.tools import metadata
 from connector.tools.metadata import rows_for
+from connector.tools.problems import Problem
 from end_to_end.tools.calling import NAME, Call, CommandLine
 from end_to_end.tools.fake_api import TOKEN, FakeApi
 from testbed.mosquitto import Mosquitto
@@ -236,19 +237,13 @@ def test_announced_datapoints_that_the_api_does_not_know_are_left_out(
     assert "Connectors, Add" in words(call)
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long it would have waited each time."""
-    pauses: list[float] = []
-    monkeypatch.setattr("connector.tools.metadata.time.sleep", pauses.append)
-    return pauses
-
-
 def test_active_datapoints_go_in_small_portions_with_a_pause(
-    api: FakeApi, command_line: CommandLine, pauses: list[float]
+    api: FakeApi, command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_inactive(api)
     api.mark_as_active()
+    pauses: list[float] = []
+    monkeypatch.setattr("connector.tools.metadata.time.sleep", pauses.append)
     assert command_line("metadata", "--yes").exit_code == 0
     assert api.maps == 1 + len(api.rows)
     assert {len(put) for put in api.puts[:-1]} == {metadata.ACTIVE_PORTION}
@@ -256,7 +251,6 @@ def test_active_datapoints_go_in_small_portions_with_a_pause(
     assert min(pauses) >= metadata.SHORTEST_PAUSE_S
 
 
-@pytest.mark.usefixtures("pauses")
 def test_many_active_datapoints_are_asked_about_with_the_time_they_take(
     api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,15 +259,19 @@ def test_many_active_datapoints_are_asked_about_with_the_time_they_take(
     for one in rows_for(NAME, stations):
         api.add(NAME, one["key_in_connector"], one["type"])
     questions: list[str] = []
-    monkeypatch.setattr(
-        metadata, "confirm", lambda text, **_: questions.append(text)
-    )
+
+    def decline(question: str, **_: object) -> None:
+        questions.append(question)
+        raise Problem("nothing was done")
+
+    monkeypatch.setattr(metadata, "confirm", decline)
     CommandLine(
         tmp_path, stations, BEMCOM_API_URL=api.url, BEMCOM_API_TOKEN=TOKEN
     )("metadata")
     [question] = questions
     assert f"{len(api.rows)} of them are active and take about" in question
     assert "mark them as not active" in question
+    assert api.puts == []
 
 
 def test_a_data_format_that_refuses_what_is_promised_is_told(
