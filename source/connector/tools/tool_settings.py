@@ -75,16 +75,16 @@ def chosen_stations(
         # In the demo's container its stations stand in the environment.
         is_demo = "KEBA_P30_CHARGE_STATIONS" in os.environ
         if not (configured if is_demo else settings.own_stations):
+            advice = (
+                "`keba discover` finds stations, and writes the line; `keba "
+                "doctor 192.168.0.99` needs none."
+            )
+            if configured:
+                advice += " Those of .env are the demo's in `docker compose`."
             raise UsageProblem(
                 "no station is configured: set KEBA_P30_CHARGE_STATIONS in "
                 ".env.local or the environment",
-                "`keba discover` finds stations, and writes the line; `keba "
-                "doctor 192.168.0.99` needs none."
-                + (
-                    " Those of .env are the demo's in `docker compose`."
-                    if configured
-                    else ""
-                ),
+                advice,
             )
         return configured
     return dict(_station_called(name, configured) for name in wanted)
