@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from end_to_end.conftest import Launch
-from simulator import Simulator
+from simulator import HeardRequest, Simulator
 from simulator.actions import SetInput
-from simulator.server import HeardRequest
 from testbed.connector_process import ConnectorProcess, Controller
 from testbed.mosquitto import Observer, wait_until
 from testbed.plain_station import PlainStation, report

@@ -15,12 +15,11 @@ from the connector, so that the two cannot share a mistake.
 import logging
 
 from simulator.faults import NO_FAULTS, Burst, FaultyLink, LinkFaults
-from simulator.fleet import Simulator
+from simulator.fleet import HeardRequest, Observer, Simulator
 from simulator.pauses import PauseChecker, Violation
 from simulator.profiles import PROFILES, Profile
 from simulator.scenario import SCENARIOS, Scenario, Step
 from simulator.scenario_file import load_scenario
-from simulator.server import HeardRequest, Observer
 from simulator.station import SimulatedStation
 from simulator.vehicle import Vehicle
 from simulator.wire import Address, Outgoing

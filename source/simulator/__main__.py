@@ -31,12 +31,12 @@ from simulator.arguments import (
     number,
     port,
 )
-from simulator.control import Control
+from simulator.control import LOOK_S, control
 from simulator.faults import Burst, LinkFaults
-from simulator.fleet import Simulator, find_profile, find_scenario
-from simulator.profiles import PROFILES
+from simulator.fleet import Simulator
+from simulator.profiles import PROFILES, find_profile
 from simulator.replay import read_recording
-from simulator.scenario import SCENARIOS
+from simulator.scenario import SCENARIOS, Scenario, find_scenario
 from simulator.scenario_file import load_scenario
 from simulator.tell import NOT_DONE
 from simulator.typed_lines import HELP, help_lines, read_line
@@ -45,12 +45,7 @@ from simulator.wire import KEBA_PORT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from simulator.profiles import Profile
-    from simulator.scenario import Scenario
-
 logger = logging.getLogger("simulator")
-
-LOOK_S = 0.1
 
 
 class Place(NamedTuple):
@@ -77,17 +72,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _log_on_stdout(options.level),
             _signals() as is_over,
             _make(options) as simulator,
-            Control(
+            control(
                 lambda line: _obey(line, simulator),
-                lambda answer: _tell_typist(answer, simulator, options.level),
+                lambda answer: _tell_typist(answer, simulator),
                 options.control,
-            ) as control,
+            ),
         ):
             _introduce(options)
             _tell(
                 "listening; end with Ctrl-C; type `help` to let things happen"
             )
-            _wait(simulator, control, is_over, options.seconds)
+            ends_at = time.monotonic() + options.seconds
+            # In short spans, so that a signal and a dead thread are noticed.
+            while simulator.failure is None and time.monotonic() < ends_at:
+                if is_over.wait(LOOK_S):
+                    break
             violations = len(simulator.violations)
             heard = len(simulator.requests)
     except (OSError, ValueError) as mistake:
@@ -118,57 +117,40 @@ def _log_on_stdout(level: int) -> Iterator[None]:
 def _signals() -> Iterator[threading.Event]:
     """Turn the signals that end a program into an event."""
     is_over = threading.Event()
-    handlers: dict[str, Callable[..., object] | signal.Handlers] = {
-        "SIGINT": lambda *_: is_over.set(),
-        "SIGTERM": lambda *_: is_over.set(),
+    handlers: dict[signal.Signals, Callable[..., object] | signal.Handlers] = {
+        signal.SIGINT: lambda *_: is_over.set(),
+        signal.SIGTERM: lambda *_: is_over.set(),
         # In the background reading what is typed fails; it ends nothing.
-        "SIGTTIN": signal.SIG_IGN,
+        signal.SIGTTIN: signal.SIG_IGN,
     }
     kept = {
-        name: signal.signal(getattr(signal, name), handler)
-        for name, handler in handlers.items()
-        if hasattr(signal, name)
+        number: signal.signal(number, handler)
+        for number, handler in handlers.items()
     }
     try:
         yield is_over
     finally:
-        for name, handler in kept.items():
-            signal.signal(getattr(signal, name), handler)
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 def _obey(line: str, simulator: Simulator) -> str:
     """Do what somebody has typed; return what became of it."""
-    stations = simulator.names
     if line == HELP:
-        return "\n".join(help_lines(stations))
+        return "\n".join(help_lines(simulator.names))
     try:
-        order = read_line(line, stations)
+        order = read_line(line, simulator.names)
         simulator.act(order.station, order.action)
     except ValueError as mistake:
         return f"{NOT_DONE}{mistake}"
     return f"{order.station}: {order.action}"
 
 
-def _tell_typist(answer: str, simulator: Simulator, level: int) -> None:
+def _tell_typist(answer: str, simulator: Simulator) -> None:
     """Show what the log does not show anyway."""
     is_done = answer.partition(": ")[0] in simulator.names
-    if level > logging.INFO or not is_done:
+    if not is_done or not logger.isEnabledFor(logging.INFO):
         _tell(answer)
-
-
-def _wait(
-    simulator: Simulator,
-    control: Control,
-    is_over: threading.Event,
-    seconds: float | None,
-) -> None:
-    ends_at = math.inf if seconds is None else time.monotonic() + seconds
-    while simulator.failure is None and not is_over.is_set():
-        left_s = ends_at - time.monotonic()
-        if left_s <= 0:
-            return
-        # In short spans, so that a signal and a dead thread are noticed.
-        control.wait(min(LOOK_S, left_s))
 
 
 def _introduce(options: argparse.Namespace) -> None:
@@ -193,61 +175,45 @@ def _make(options: argparse.Namespace) -> Simulator:
     scenario: Scenario | str = options.scenario
     if options.scenario_file:
         scenario = load_scenario(options.scenario_file)
-    profiles: dict[str, Profile | str] = {}
-    scenarios: dict[str, Scenario | str] = {}
-    for place in options.places:
-        profiles[place.name] = place.profile or options.profile
-        scenarios[place.name] = place.scenario or scenario
-    recording = read_recording(options.replay) if options.replay else None
+    places: list[Place] = options.places
+    others = {}
+    if options.replay:
+        recording = read_recording(options.replay)
+        others = {
+            place.name: recording.station(place.name, port=options.port)
+            for place in places
+        }
     return Simulator(
-        {place.name: place.address for place in options.places},
-        profile=profiles,
-        scenario=scenarios,
+        {place.name: place.address for place in places},
+        profile={
+            place.name: place.profile or options.profile for place in places
+        },
+        scenario={place.name: place.scenario or scenario for place in places},
         speed=options.speed,
         seed=options.seed,
         faults=options.faults,
         strict=options.strict,
         port=options.port,
         broadcast=options.broadcast,
-        others={
-            name: recording.station(name, port=options.port)
-            for name in profiles
-        }
-        if recording
-        else None,
+        others=others,
     )
 
 
 def _faults(options: argparse.Namespace) -> LinkFaults:
-    """Return what is wrong with the network.
-
-    Raises
-    ------
-    ValueError
-        If that is impossible.
-    """
-    burst = None
-    if options.burst:
-        burst = Burst(probability=options.burst[0], seconds=options.burst[1])
+    """Return what is wrong with the network; raise ValueError if it cannot."""
     return LinkFaults(
         loss=options.loss,
         duplication=options.duplication,
         corruption=options.corruption,
         reordering=options.reordering,
         delay_s=tuple(options.delay),
-        burst=burst,
+        burst=Burst(*options.burst) if options.burst else None,
         outages=tuple(map(tuple, options.outage)),
     )
 
 
 def _places(options: argparse.Namespace) -> list[Place]:
-    """Return all stations.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or two have the same name or address.
-    """
+    """Return all stations; raise ValueError if they cannot be."""
     addresses = itertools.chain.from_iterable(options.fleet)
     places = [
         *options.station,
@@ -258,6 +224,9 @@ def _places(options: argparse.Namespace) -> list[Place]:
     ]
     if not places:
         raise ValueError("no station: try --station garage=127.0.0.2")
+    for place in options.station:
+        find_profile(place.profile or options.profile)
+        find_scenario(place.scenario or options.scenario, seed="")
     _refuse_doubles("name", [place.name for place in places])
     heard_at = [place.address for place in places]
     if options.broadcast:
@@ -282,10 +251,9 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         epilog=_epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--version", action="version", version=f"simulator {__version__}"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--version", action="version", version=f"simulator {__version__}")
+    add(
         "--station",
         action="append",
         default=[],
@@ -293,7 +261,7 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="NAME=ADDRESS[,PROFILE[,SCENARIO]]",
         help="a station and the address it listens on; may be repeated",
     )
-    parser.add_argument(
+    add(
         "--fleet",
         action="append",
         default=[],
@@ -302,32 +270,35 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="so many stations on this address and those that follow; "
         "may be repeated",
     )
-    parser.add_argument("--profile", default="p30-c", type=_profile_name)
-    parser.add_argument("--scenario", default="idle", type=_scenario_name)
-    parser.add_argument(
-        "--scenario-file", type=Path, metavar="FILE", help="TOML or JSON"
-    )
-    parser.add_argument(
+    add("--profile", default="p30-c", choices=PROFILES, metavar="PROFILE")
+    add("--scenario", default="idle", choices=SCENARIOS, metavar="SCENARIO")
+    add("--scenario-file", type=Path, metavar="FILE", help="TOML or JSON")
+    add(
         "--replay",
         type=Path,
         metavar="FILE",
         help="answer as recorded, instead of simulating",
     )
-    parser.add_argument(
+    add(
         "--speed",
         default=1.0,
         type=number(SMALLEST_SPEED, LARGEST_SPEED),
         help="inside time per real time. It shortens all that clients rely "
         "on as well: at 60 a failsafe of 60 s trips after 1 s",
     )
-    parser.add_argument("--seed", default=1, type=int)
-    parser.add_argument("--seconds", type=number(0.0), help="end after so long")
-    parser.add_argument(
+    add("--seed", default=1, type=int)
+    add(
+        "--seconds",
+        default=math.inf,
+        type=number(0.0),
+        help="end after so long",
+    )
+    add(
         "--strict",
         action="store_true",
         help="look for broken pauses; exit code 1 if there are any",
     )
-    parser.add_argument(
+    add(
         "--quiet",
         dest="level",
         action="store_const",
@@ -335,28 +306,31 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=logging.INFO,
         help="log broken pauses only",
     )
-    parser.add_argument(
-        "--verbose",
-        dest="level",
-        action="store_const",
-        const=logging.DEBUG,
-        help="log reports in full, and each status message of energy",
-    )
-    parser.add_argument("--port", default=KEBA_PORT, type=port)
-    parser.add_argument(
+    add("--port", default=KEBA_PORT, type=port)
+    add(
         "--broadcast",
         type=address,
         metavar="ADDRESS",
         help="hear broadcasts there",
     )
-    parser.add_argument(
+    add(
         "--control",
         type=Path,
         metavar="PATH",
         help="a Unix socket that takes what may also be typed, such as "
         "`plug garage`; see python -m simulator.tell",
     )
-    network = parser.add_argument_group("network faults, in both directions")
+    _add_faults(parser.add_argument_group("network faults, in both directions"))
+    options = parser.parse_args(arguments)
+    try:
+        options.places = _places(options)
+        options.faults = _faults(options)
+    except ValueError as mistake:
+        parser.error(str(mistake))
+    return options
+
+
+def _add_faults(network: argparse._ArgumentGroup) -> None:
     for fault in ("loss", "duplication", "corruption", "reordering"):
         network.add_argument(
             f"--{fault}",
@@ -389,13 +363,6 @@ def _read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="nothing passes between these seconds since the start; "
         "may be repeated",
     )
-    options = parser.parse_args(arguments)
-    try:
-        options.places = _places(options)
-        options.faults = _faults(options)
-    except ValueError as mistake:
-        parser.error(str(mistake))
-    return options
 
 
 def _epilog() -> str:
@@ -406,31 +373,13 @@ def _epilog() -> str:
 
 
 def _station(text: str) -> Place:
-    name, found, rest = text.partition("=")
-    parts = rest.split(",")
-    if not name or not found or len(parts) > 3:
+    name, _, rest = text.partition("=")
+    own_address, *more = rest.split(",")
+    if not name or not rest or len(more) > 2:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not NAME=ADDRESS[,PROFILE[,SCENARIO]]"
         )
-    own_address = address(parts[0])
-    profile = _profile_name(parts[1]) if len(parts) > 1 else None
-    scenario = _scenario_name(parts[2]) if len(parts) > 2 else None
-    return Place(name, own_address, profile, scenario)
-
-
-def _profile_name(name: str) -> str:
-    try:
-        return find_profile(name).name
-    except ValueError as mistake:
-        raise argparse.ArgumentTypeError(str(mistake)) from mistake
-
-
-def _scenario_name(name: str) -> str:
-    try:
-        find_scenario(name, seed="")
-    except ValueError as mistake:
-        raise argparse.ArgumentTypeError(str(mistake)) from mistake
-    return name
+    return Place(name, address(own_address), *more)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,16 @@
 """The words by which files and typed lines name what happens to a station.
 
-They are those of ``actions.ACTIONS``; here stands what each of them needs:
-`plug_in` the keys of ``vehicle.Vehicle``, `show_card` tag and rfid_class,
-`set_input` value, `fail` error1 and error2, `silence` requests, `answer_late`
-seconds, `say` datagrams. The others need nothing.
+They are those of ``actions.ACTIONS``; ``_READERS`` tells what may stand with
+each of them, and what it must be.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import math
 import re
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from simulator.actions import ACTIONS, PlugIn
 from simulator.limits import NO_LIMIT
@@ -19,7 +18,7 @@ from simulator.scenario import ScenarioError
 from simulator.vehicle import Vehicle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from simulator.actions import Action
 
@@ -33,57 +32,48 @@ LARGEST_ERROR = 2**32 - 1
 SHOWN_CHARACTERS = 60
 
 
-def read_action(
-    word: str,
-    values: Mapping[str, object],
-    *,
-    also_known: Collection[str] = (),
-) -> Action:
-    """Make an action of its word, one of `ACTIONS`, and what it needs.
+def read_table(
+    table: Mapping[str, object],
+    readers: Mapping[str, Reader],
+    needed: Iterable[str],
+) -> dict[str, Any]:
+    """Read the values of a table; say which is unknown, missing or wrong."""
+    for key in table:
+        if key not in readers:
+            raise ScenarioError(
+                f"{shown(key)} is unknown here; known are {', '.join(readers)}"
+            )
+    for key in needed:
+        if key not in table:
+            raise ScenarioError(f"{key} is missing")
+    values = {}
+    for key, value in table.items():
+        try:
+            values[key] = readers[key](value)
+        except ScenarioError as why:
+            raise ScenarioError(f"{key} = {shown(value)} {why}") from why
+    return values
 
-    Raises
-    ------
-    ScenarioError
-        If a value is missing, unknown or impossible.
-    """
-    readers = keys_of(word)
-    refuse_unknown(values, (*also_known, *readers))
-    for key in NEEDED.get(word, ()):
-        needed(values, key)
-    arguments = {key: read(key, values, readers[key]) for key in values}
+
+def make_action(word: str, values: Mapping[str, Any]) -> Action:
+    """Make an action of its word, one of `ACTIONS`, and what was read."""
     if word == "plug_in":
-        return PlugIn(Vehicle(**arguments))
-    return ACTIONS[word](**arguments)
+        return PlugIn(Vehicle(**values))
+    return ACTIONS[word](**values)
 
 
-def keys_of(word: str) -> Mapping[str, Reader]:
+def readers_of(word: str) -> Mapping[str, Reader]:
     """Return what may stand with a word, and what reads it."""
     return _READERS.get(word, {})
 
 
-def needed(table: Mapping[str, object], key: str) -> object:
-    """Return a value that must be there."""
-    if key not in table:
-        raise ScenarioError(f"{key} is missing")
-    return table[key]
-
-
-def refuse_unknown(table: Mapping[str, object], known: Collection[str]) -> None:
-    """Refuse a key that nobody reads."""
-    for key in table:
-        if key not in known:
-            raise ScenarioError(
-                f"{shown(key)} is unknown here; known are {', '.join(known)}"
-            )
-
-
-def read(key: str, table: Mapping[str, object], reader: Reader) -> Any:
-    """Return a value as its reader makes it; what is wrong has its name."""
-    value = table[key]
-    try:
-        return reader(value)
-    except ScenarioError as mistake:
-        raise ScenarioError(f"{key} = {shown(value)} {mistake}") from mistake
+def needed_by(word: str) -> list[str]:
+    """Return what must stand with a word."""
+    return [
+        field.name
+        for field in dataclasses.fields(ACTIONS[word])
+        if field.default is field.default_factory is dataclasses.MISSING
+    ]
 
 
 def shown(value: object) -> str:
@@ -100,38 +90,35 @@ def shown(value: object) -> str:
 def number(least: float) -> Reader:
     """Return what reads a finite number."""
 
-    def check(value: object) -> float:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            number = _float(value)
-            if least <= number < math.inf:
-                return number
+    def read(value: object) -> float:
+        if _is_number(value) and least <= value <= sys.float_info.max:
+            return float(value)
         raise ScenarioError(f"is not a number of at least {least:g}")
 
-    return check
+    return read
 
 
 def _whole(least: int, most: int) -> Reader:
-    def check(value: object) -> int:
-        is_whole = isinstance(value, int) and not isinstance(value, bool)
-        if isinstance(value, float):
-            is_whole = value.is_integer()
-        if is_whole and isinstance(value, int | float):
-            number = int(value)
-            if least <= number <= most:
-                return number
+    def read(value: object) -> int:
+        if _is_number(value) and least <= value <= most and value == int(value):
+            return int(value)
         raise ScenarioError(f"is not a whole number from {least} to {most}")
 
-    return check
+    return read
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _digits(count: int) -> Reader:
-    def check(value: object) -> str:
+    def read(value: object) -> str:
         pattern = f"[0-9a-fA-F]{{{count}}}"
         if isinstance(value, str) and re.fullmatch(pattern, value):
             return value
         raise ScenarioError(f"is not a text of {count} hexadecimal digits")
 
-    return check
+    return read
 
 
 def _requests(value: object) -> tuple[str, ...]:
@@ -162,13 +149,6 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
 _READERS: dict[str, dict[str, Reader]] = {
     "plug_in": {
         "phases": _whole(1, 3),
@@ -186,11 +166,4 @@ _READERS: dict[str, dict[str, Reader]] = {
     "silence": {"requests": _requests},
     "answer_late": {"seconds": number(0.0)},
     "say": {"datagrams": _datagrams},
-}
-
-NEEDED: dict[str, tuple[str, ...]] = {
-    "show_card": ("tag",),
-    "set_input": ("value",),
-    "answer_late": ("seconds",),
-    "say": ("datagrams",),
 }

@@ -9,21 +9,14 @@ NO_CLASS = "0" * 20
 class Authorisation:
     """The lock that cards and `start` open, and `stop` closes.
 
-    Parameters
-    ----------
-    whitelist
-        Tags that open it, 16 hexadecimal digits each.
-    is_on
-        Whether the function is active. On c-series a whitelist that is not
-        empty switches it on; on x-series a setting does (UDP guide V2.01,
-        pages 11 and 12).
+    A whitelist that is not empty switches it on, as on c-series (UDP guide
+    V2.01, pages 11 and 12).
     """
 
-    def __init__(self, whitelist: tuple[str, ...], *, is_on: bool) -> None:
-        self.is_on = is_on
+    def __init__(self, whitelist: tuple[str, ...]) -> None:
         self._whitelist = frozenset(tag.lower() for tag in whitelist)
-        self.tag: str | None = None
-        self.rfid_class = NO_CLASS
+        self.is_on = bool(whitelist)
+        self.close()
 
     @property
     def is_required(self) -> bool:
@@ -36,7 +29,7 @@ class Authorisation:
 
     def open(self, tag: str, rfid_class: str) -> None:
         """Authorise."""
-        self.tag = tag.lower()
+        self.tag: str | None = tag.lower()
         self.rfid_class = rfid_class.lower()
 
     def close(self) -> None:

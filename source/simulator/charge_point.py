@@ -8,21 +8,21 @@ not depend on how often time is advanced.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.authorisation import Authorisation
-from simulator.display import Display
 from simulator.limits import ENABLE_DELAY_S, Limits
 from simulator.meter import Meter, whole_units
 from simulator.sessions import ENDED_BY_CARD, UNPLUGGED, SessionLog
-from simulator.vehicle import Charger, Vehicle
+from simulator.vehicle import Charger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
 
     from simulator.clock import StationClock
     from simulator.profiles import Profile
+    from simulator.vehicle import Vehicle
 
 STARTING, NOT_READY, READY, CHARGING, ERROR, INTERRUPTED = range(6)
 
@@ -54,8 +54,7 @@ MAINS_CHANGE_S = 20.0
 OUTPUT_PULSES = range(10, 151)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """Something that a station tells by itself: one field, one value."""
 
     at: float
@@ -66,8 +65,8 @@ class Change:
 class Mains(NamedTuple):
     """Voltages in V, currents in mA, power in mW, power factor in 0.1 %."""
 
-    voltages: tuple[int, int, int] = (0, 0, 0)
-    currents: tuple[int, int, int] = (0, 0, 0)
+    voltages: tuple[int, ...] = (0, 0, 0)
+    currents: tuple[int, ...] = (0, 0, 0)
     power: int = 0
     power_factor: int = 0
 
@@ -87,18 +86,13 @@ class ChargePoint:
         self.clock = clock
         self.now = now
         self.limits = Limits(invalid_curr_becomes=profile.invalid_curr_becomes)
-        is_on = profile.authorisation
-        self.authorisation = Authorisation(
-            profile.whitelist,
-            is_on=bool(profile.whitelist) if is_on is None else is_on,
-        )
+        self.authorisation = Authorisation(profile.whitelist)
         self.sessions = SessionLog(random.randrange(1, 400))
         by_chance = random.randrange(1_000, 90_000_000)
         first_total = profile.first_total
         self.meter = Meter(
             float(by_chance if first_total is None else first_total), now
         )
-        self.display = Display()
         self.errors = (0, 0)
         self.input = 0
         self._stored_output = profile.output
@@ -113,12 +107,10 @@ class ChargePoint:
         self._charger: Charger | None = None
         self._session_start = self.meter.energy(now)
         self._plugged_in_at_energy = self._session_start
-        self._lock_at = math.inf
-        self._card_ends_at = math.inf
-        self._started_at = -math.inf
-        self._current_due_at = math.inf
+        # What comes by itself besides limits, charger and energy, and when.
+        self._timers: dict[Callable[[], None], float] = {}
+        self._is_starting = False
         self._wanted_current = 0
-        self._voltages_due_at = math.inf
         self._voltages = self._draw_voltages()
         self._was_ready = False
         self._is_stuck = False
@@ -150,6 +142,8 @@ class ChargePoint:
     @property
     def e_pres(self) -> int:
         """Energy of the present or last session, in 0.1 Wh."""
+        if not self.profile.has_meter:
+            return 0
         return whole_units(self.meter.energy(self.now) - self._session_start)
 
     @property
@@ -158,11 +152,6 @@ class ChargePoint:
         if self.sessions.is_running and not self.profile.total_has_session:
             return whole_units(self._session_start)
         return whole_units(self.meter.energy(self.now))
-
-    @property
-    def vehicle(self) -> Vehicle | None:
-        """The vehicle that is plugged in."""
-        return self._charger.vehicle if self._charger else None
 
     # What happens to it ----------------------------------------------------
 
@@ -182,7 +171,7 @@ class ChargePoint:
         if self._charger is None:
             return
         self._charger = None
-        self._lock_at = math.inf
+        self._timers.pop(self._close_lock, None)
         self.plug = NOTHING if self.profile.is_socket else CABLE_LOCKED
         self.settle()
         self._end_session(UNPLUGGED)
@@ -232,7 +221,7 @@ class ChargePoint:
         """
         if self.profile.is_socket and self.state != CHARGING:
             self.plug = min(self.plug, PLUGGED)
-            self._lock_at = math.inf
+            self._timers.pop(self._close_lock, None)
             self.settle()
 
     def order_enable(self, *, wish: bool) -> None:
@@ -242,10 +231,10 @@ class ChargePoint:
         when charging is disabled, about a second later, is guessed.
         """
         self.limits.enable(wish=wish, now=self.now)
-        drops_card = not wish and self.authorisation.is_on
-        self._card_ends_at = (
-            self.now + ENABLE_DELAY_S if drops_card else math.inf
-        )
+        if wish:
+            self._timers.pop(self.authorisation.close, None)
+        else:
+            self._after(ENABLE_DELAY_S, self.authorisation.close)
         self.settle()
 
     def set_current(self, milliampere: int) -> None:
@@ -303,16 +292,16 @@ class ChargePoint:
         """
         self.clock.restart(self.now)
         self.limits.restart(self.now)
-        self._card_ends_at = math.inf
+        self._timers.pop(self.authorisation.close, None)
         self.authorisation.close()
         self.sessions.restart()
-        self.display = Display()
         self.output = self._stored_output
         self.errors = (0, 0)
         self._is_stuck = False
         self._was_ready = False
         self._phases_switched_at = -math.inf
-        self._started_at = self.now + START_UP_S
+        self._is_starting = True
+        self._after(START_UP_S, self._finish_start_up)
         self.settle()
 
     # Time ------------------------------------------------------------------
@@ -320,16 +309,11 @@ class ChargePoint:
     def next_moment(self) -> float:
         """Return when something changes next by itself, or infinity."""
         charger_at = self._charger.next_moment() if self._charger else math.inf
-        energy_at = self.meter.when(self._next_energy())
         return min(
             charger_at,
-            energy_at,
+            self.meter.when(self._next_energy()),
             self.limits.next_moment(),
-            self._lock_at,
-            self._card_ends_at,
-            self._current_due_at,
-            self._voltages_due_at,
-            self._started_at if self._is_starting() else math.inf,
+            *self._timers.values(),
         )
 
     def advance(self, now: float) -> None:
@@ -338,10 +322,6 @@ class ChargePoint:
             self.now = max(self.now, moment)
             self._live_moment()
         self.now = max(self.now, now)
-
-    def _lock_soon(self) -> None:
-        if self.plug == PLUGGED:
-            self._lock_at = self.now + LOCK_DELAY_S
 
     def take_changes(self) -> list[Change]:
         """Return what changed since the last call."""
@@ -353,22 +333,34 @@ class ChargePoint:
         self.limits.advance(self.now)
         if self.limits.enable_user and not was_enabled:
             self._lock_soon()
-        if self.now >= self._card_ends_at:
-            self._card_ends_at = math.inf
-            self.authorisation.close()
         if self._charger:
             self._charger.advance(self.now)
-        if self.now >= self._lock_at:
-            self._lock_at = math.inf
-            self.plug = PLUGGED_AND_LOCKED
-        if self.now >= self._current_due_at:
-            self._current_due_at = math.inf
-            self.max_curr = self._wanted_current
-        if self.now >= self._voltages_due_at:
-            self._voltages = self._draw_voltages()
-            self._voltages_due_at = self.now + MAINS_CHANGE_S
+        for job, due_at in list(self._timers.items()):
+            if self.now >= due_at:
+                del self._timers[job]
+                job()
         self._count_energy()
         self.settle()
+
+    def _after(self, seconds: float, job: Callable[[], None]) -> None:
+        self._timers[job] = self.now + seconds
+
+    def _lock_soon(self) -> None:
+        if self.plug == PLUGGED:
+            self._after(LOCK_DELAY_S, self._close_lock)
+
+    def _close_lock(self) -> None:
+        self.plug = PLUGGED_AND_LOCKED
+
+    def _finish_start_up(self) -> None:
+        self._is_starting = False
+
+    def _offer_wanted(self) -> None:
+        self.max_curr = self._wanted_current
+
+    def _change_voltages(self) -> None:
+        self._voltages = self._draw_voltages()
+        self._after(MAINS_CHANGE_S, self._change_voltages)
 
     # Energy ----------------------------------------------------------------
 
@@ -411,7 +403,9 @@ class ChargePoint:
             self._push_at_energy = self._session_start + first
         self.sessions.begin(
             curr_hw=self.curr_hw,
-            e_start=self._reported(whole_units(self._session_start)),
+            e_start=whole_units(self._session_start)
+            if self.profile.has_meter
+            else 0,
             clock=self.clock,
             now=self.now,
         )
@@ -421,14 +415,11 @@ class ChargePoint:
 
     def _end_session(self, reason: int) -> None:
         self.sessions.end(
-            e_pres=self._reported(self.e_pres),
+            e_pres=self.e_pres,
             reason=reason,
             clock=self.clock,
             now=self.now,
         )
-
-    def _reported(self, energy: int) -> int:
-        return energy if self.profile.has_meter else 0
 
     # Settling --------------------------------------------------------------
 
@@ -447,9 +438,6 @@ class ChargePoint:
         self._feel_mains()
         self._note_changes()
 
-    def _is_starting(self) -> bool:
-        return self.now < self._started_at
-
     def _is_permitted(self) -> bool:
         return (
             self.limits.enable_user
@@ -461,7 +449,7 @@ class ChargePoint:
 
     def _allowed_current(self) -> int:
         """Return the mA that the vehicle may be offered now."""
-        if self.plug != PLUGGED_AND_LOCKED or self._is_starting():
+        if self.plug != PLUGGED_AND_LOCKED or self._is_starting:
             return 0
         if not self._is_permitted():
             return 0
@@ -477,14 +465,14 @@ class ChargePoint:
         charging = self._charger is not None and self._charger.is_drawing
         if allowed == 0 or not charging:
             self.max_curr = allowed
-            self._current_due_at = math.inf
-        elif self._current_due_at == math.inf:
+            self._timers.pop(self._offer_wanted, None)
+        elif self._offer_wanted not in self._timers:
             # A later wish replaces this one without another wait.
             wait_s = self._random.uniform(*CURRENT_DELAY_S)
-            self._current_due_at = self.now + wait_s
+            self._after(wait_s, self._offer_wanted)
 
     def _find_state(self, allowed: int) -> int:
-        if self._is_starting():
+        if self._is_starting:
             return STARTING
         if self.errors != (0, 0):
             return ERROR
@@ -502,11 +490,11 @@ class ChargePoint:
         if self.state not in {READY, CHARGING}:
             # Stations without load show no voltage (captures).
             self.mains = Mains()
-            self._voltages_due_at = math.inf
+            self._timers.pop(self._change_voltages, None)
         else:
             self.mains = self._load()
-            if self._voltages_due_at == math.inf:
-                self._voltages_due_at = self.now + MAINS_CHANGE_S
+            if self._change_voltages not in self._timers:
+                self._after(MAINS_CHANGE_S, self._change_voltages)
         self.meter.set_power(self.mains.power, self.now)
 
     def _load(self) -> Mains:
@@ -514,11 +502,7 @@ class ChargePoint:
             return Mains(voltages=self._voltages)
         current = self._charger.current
         used = min(self._charger.vehicle.phases, self._phases())
-        currents = (
-            current,
-            current if used > 1 else 0,
-            current if used > 2 else 0,
-        )
+        currents = tuple(current if phase < used else 0 for phase in range(3))
         # A charger's power factor is worse with little load: 905 was captured
         # at 9 A (OpenEMS), nearly 1000 is usual at full current.
         factor = min(999, 850 + current * 149 // 16_000)
@@ -546,12 +530,11 @@ class ChargePoint:
         if self._charger and self._connected > before:
             self._charger.climb_again(self.now)
 
-    def _draw_voltages(self) -> tuple[int, int, int]:
-        first, second, third = (
+    def _draw_voltages(self) -> tuple[int, ...]:
+        return tuple(
             self._random.randint(226, 234) if phase < self.profile.phases else 0
             for phase in range(3)
         )
-        return first, second, third
 
     def _watched(self) -> dict[str, int]:
         return {

@@ -30,10 +30,8 @@ class StationClock:
         synchronised: bool,
     ) -> None:
         self._started_at = now - uptime_s
-        self._offset: float | None = None
+        self._offset = unix_at_zero if synchronised else None
         self._synchronised = synchronised
-        if synchronised:
-            self._offset = unix_at_zero
 
     @property
     def quality(self) -> int:

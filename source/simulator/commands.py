@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from simulator.authorisation import NO_CLASS, NO_TAG
 from simulator.charge_point import OUTPUT_PULSES
-from simulator.display import DEFAULT_MAX_S, DEFAULT_MIN_S
 from simulator.failsafe import FailsafeSetting
 from simulator.limits import is_current
 from simulator.wire import is_number
@@ -43,15 +42,9 @@ Answer = bytes | None
 
 
 def obey(point: ChargePoint, words: list[str]) -> Answer:
-    """Do what a command says.
-
-    Returns
-    -------
-    bytes or None
-        The answer; None if there is none.
-    """
+    """Do what a command says; return the answer, if there is one."""
     word, *arguments = words
-    if not is_command(words) or word in point.profile.lacks_commands:
+    if not _is_command(word, arguments) or word in point.profile.lacks_commands:
         return None
     if point.profile.confirms_only:
         return DONE
@@ -63,9 +56,7 @@ def obey(point: ChargePoint, words: list[str]) -> Answer:
     return command(point, *map(int, arguments))
 
 
-def is_command(words: list[str]) -> bool:
-    """Tell whether words are a command with arguments of the right form."""
-    word, *arguments = words
+def _is_command(word: str, arguments: list[str]) -> bool:
     if word in _TEXT_COMMANDS:
         return True
     if word not in _NUMBER_COMMANDS:
@@ -129,7 +120,7 @@ def _failsafe(
     current_ok = milliampere == 0 or is_current(milliampere)
     if timeout_ok and current_ok and store in {0, 1}:
         setting = FailsafeSetting(timeout_s, milliampere)
-        point.limits.set_failsafe(setting, point.now, store=store == 1)
+        point.limits.failsafe.configure(setting, point.now, store=store == 1)
         point.settle()
     return DONE
 
@@ -176,16 +167,10 @@ def _stop(point: ChargePoint, arguments: list[str]) -> Answer:
 
 
 def _display(point: ChargePoint, arguments: list[str]) -> Answer:
-    # Four numbers, then the text, with `$` for blanks. That raw blanks are
-    # kept is guessed.
-    numbers, text = arguments[:4], " ".join(arguments[4:])
-    if len(numbers) < 4 or not all(map(is_number, numbers)):
-        return None
-    use_times, min_s, max_s = (int(number) for number in numbers[:3])
-    if use_times != 1:
-        min_s, max_s = DEFAULT_MIN_S, DEFAULT_MAX_S
-    point.display.write(text, min_s, max_s, point.now)
-    return DONE
+    # Four numbers, then the text, which nobody sees here.
+    del point
+    numbers = arguments[:4]
+    return DONE if len(numbers) == 4 and all(map(is_number, numbers)) else None
 
 
 def _tag_and_class(arguments: list[str]) -> tuple[str | None, str | None]:

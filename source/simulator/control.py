@@ -2,159 +2,109 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import selectors
 import socket
+import socketserver
 import sys
-from contextlib import suppress
-from typing import TYPE_CHECKING, Self
-
-from simulator.typed_lines import Lines
+import threading
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
-    from types import TracebackType
 
-READ_BYTES = 65_536
+    # Does what a line says; returns what became of it.
+    Obey = Callable[[str], str]
+
+LOOK_S = 0.1
 
 
-class Control:
-    """Hands on each line that is typed or sent, and answers it.
+def control(
+    obey: Obey, tell: Callable[[str], None], path: Path | None = None
+) -> AbstractContextManager[None]:
+    """Hand on each line that is typed or sent, and answer it.
 
     Whoever has neither a terminal nor a pipe as standard input, or closes it,
     is served all the same.
 
     Parameters
     ----------
-    obey
-        Does what a line says; returns what became of it.
     tell
-        Shows that to whoever types.
+        Shows an answer to whoever types.
     path
-        Where to listen, if anywhere.
-
-    Raises
-    ------
-    OSError
-        On entering, if the path cannot be used.
+        Where to listen, if anywhere. An OSError says why that is impossible.
     """
-
-    def __init__(
-        self,
-        obey: Callable[[str], str],
-        tell: Callable[[str], None],
-        path: Path | None = None,
-    ) -> None:
-        self._obey = obey
-        self._tell = tell
-        self._path = path
-        # What a shell redirects may be a file, which epoll refuses.
-        kind = getattr(selectors, "PollSelector", selectors.SelectSelector)
-        self._selector: selectors.BaseSelector = kind()
-        self._has_socket = False
-
-    def __enter__(self) -> Self:
-        if self._path is not None:
-            self._listen(self._path)
-        with suppress(OSError, ValueError, AttributeError):
-            self._read_from_terminal(sys.stdin.fileno())
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for key in list(self._selector.get_map().values()):
-            if isinstance(key.fileobj, socket.socket):
-                key.fileobj.close()
-        self._selector.close()
-        if self._path is not None and self._has_socket:
-            self._path.unlink(missing_ok=True)
-
-    def wait(self, seconds: float) -> None:
-        """Work off what comes within some seconds."""
-        for key, _ in self._selector.select(seconds):
-            key.data()
-
-    # --- the terminal --------------------------------------------------------
-
-    def _read_from_terminal(self, descriptor: int) -> None:
-        lines = Lines()
-
-        def read() -> None:
-            data = b""
-            with suppress(OSError):
-                data = os.read(descriptor, READ_BYTES)
-            for line in lines.feed(data):
-                answer = self._obey(line)
-                if answer:
-                    self._tell(answer)
-            if not data:
-                self._selector.unregister(descriptor)
-
-        self._selector.register(descriptor, selectors.EVENT_READ, read)
-
-    # --- the socket ----------------------------------------------------------
-
-    def _listen(self, path: Path) -> None:
-        if not hasattr(socket, "AF_UNIX"):
-            raise OSError("there are no Unix sockets on this system")
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            _bind(listener, path)
-        except OSError as error:
-            listener.close()
-            reason = error.strerror or error
-            raise OSError(error.errno, f"--control {path}: {reason}") from error
-        self._has_socket = True
-        listener.listen()
-        listener.setblocking(False)
-
-        def accept() -> None:
-            with suppress(OSError):
-                connection, _ = listener.accept()
-                self._read_from(connection)
-
-        self._selector.register(listener, selectors.EVENT_READ, accept)
-
-    def _read_from(self, connection: socket.socket) -> None:
-        lines = Lines()
-
-        def read() -> None:
-            data = b""
-            with suppress(OSError):
-                data = connection.recv(READ_BYTES)
-                for line in lines.feed(data):
-                    answer = f"{self._obey(line)}\n"
-                    connection.sendall(answer.encode("utf-8", "replace"))
-            if not data:
-                self._selector.unregister(connection)
-                connection.close()
-
-        self._selector.register(connection, selectors.EVENT_READ, read)
+    threading.Thread(
+        target=_read_from_terminal,
+        args=(obey, tell),
+        name="terminal",
+        # It waits for a line that may never come.
+        daemon=True,
+    ).start()
+    return nullcontext() if path is None else _listening(path, obey)
 
 
-def _bind(listener: socket.socket, path: Path) -> None:
-    """Bind, also where a program that is gone has left its socket behind."""
+def _read_from_terminal(obey: Obey, tell: Callable[[str], None]) -> None:
+    # A copy of `sys.stdin`: the interpreter cannot end in order while a thread
+    # reads from that one itself.
+    with (
+        suppress(OSError, ValueError, AttributeError),
+        os.fdopen(os.dup(sys.stdin.fileno()), errors="replace") as terminal,
+    ):
+        for line in filter(None, map(str.strip, terminal)):
+            tell(obey(line))
+
+
+@contextmanager
+def _listening(path: Path, obey: Obey) -> Iterator[None]:
     try:
-        listener.bind(str(path))
+        if path.is_socket() and not _is_served(path):
+            # A program that is gone has left its socket behind.
+            path.unlink()
+        server = _Server(path, obey)
     except OSError as error:
-        if error.errno != errno.EADDRINUSE or not _is_left_behind(path):
-            raise
-        path.unlink()
-        listener.bind(str(path))
+        reason = error.strerror or error
+        raise OSError(error.errno, f"--control {path}: {reason}") from error
+    with server:
+        thread = threading.Thread(target=server.serve_forever, args=(LOOK_S,))
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+            path.unlink(missing_ok=True)
 
 
-def _is_left_behind(path: Path) -> bool:
-    if not path.is_socket():
-        return False
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as visitor:
+def _is_served(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as visitor:
         try:
             visitor.connect(str(path))
         except ConnectionRefusedError:
-            return True
-    return False
+            return False
+    return True
+
+
+class _Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+    def __init__(self, path: Path, obey: Obey) -> None:
+        self.obey = obey
+        super().__init__(str(path), _Conversation)
+
+
+class _Conversation(socketserver.StreamRequestHandler):
+    """One who sends lines, until that one hangs up."""
+
+    server: _Server
+
+    def handle(self) -> None:
+        # Who has sent something may be gone before the answer.
+        with suppress(OSError):
+            for data in self.rfile:
+                line = data.decode("utf-8", "replace").strip()
+                if line:
+                    answer = f"{self.server.obey(line)}\n"
+                    self.wfile.write(answer.encode("utf-8", "replace"))

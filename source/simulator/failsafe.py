@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 BOTH = frozenset({"current", "enable"})
 """What must be sent after it has tripped."""
 
 
-@dataclass(frozen=True, slots=True)
-class FailsafeSetting:
-    """How long the client may be silent, and the limit after that.
+class FailsafeSetting(NamedTuple):
+    """How long the client may be silent, and the limit after that, in mA."""
 
-    Parameters
-    ----------
-    timeout_s
-        0 is off, else 10 to 600 s.
-    current
-        0 stops, else 6000 to 63000 mA.
-    """
-
-    timeout_s: int = 0
-    current: int = 0
+    timeout_s: int = 0  # 0 is off
+    current: int = 0  # 0 stops
 
 
 class Failsafe:
@@ -58,13 +49,7 @@ class Failsafe:
             self._stored = setting
 
     def feed(self, now: float, *says: str) -> None:
-        """Note a command that counts.
-
-        Parameters
-        ----------
-        says
-            What the command says: `current`, `enable`, or both.
-        """
+        """Note a command that says `current`, `enable`, or both."""
         self._fed_at = now
         self._missing.difference_update(says)
 

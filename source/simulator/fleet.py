@@ -1,34 +1,106 @@
-"""A fleet of simulated stations, ready to use in a `with` block."""
+"""Simulated stations on real sockets, ready to use in a `with` block.
+
+One thread, one selector, many stations: each has a socket bound to an address
+of its own. That thread alone touches stations and sockets; others hand it
+actions.
+"""
 
 from __future__ import annotations
 
+import errno
+import heapq
+import itertools
 import logging
+import math
+import queue
+import re
+import resource
+import selectors
+import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
-from random import Random
-from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import (
+    TYPE_CHECKING,
+    NamedTuple,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypeVar,
+)
 
 from simulator.actions import Action, Answer, Reboot, Silence
+from simulator.arrival import receive_stamped, stamp_arrivals
 from simulator.faults import NO_FAULTS, FaultyLink, LinkFaults
 from simulator.pauses import PauseChecker, Violation
-from simulator.profiles import PROFILES, Profile
-from simulator.scenario import SCENARIOS, Scenario
-from simulator.server import Endpoint, HeardRequest, Observer, Server
+from simulator.profiles import Profile, find_profile
+from simulator.scenario import Scenario, find_scenario
 from simulator.station import SimulatedStation
-from simulator.wire import KEBA_PORT, Station
+from simulator.wire import KEBA_PORT, Address, Outgoing, Station
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
 logger = logging.getLogger("simulator")
 
 ACTION_TIMEOUT_S = 10.0
 """For a thread that has nothing to wait for itself."""
 
+KEPT_ENTRIES = 100_000
+"""Older entries are dropped, so that a long run does not fill the memory."""
+
+LONGEST_WAIT_S = 3600.0
+"""The selector knows no longer waits than some weeks."""
+
+FAIR_SHARE = 20
+"""Datagrams taken from one socket before the others have their turn."""
+
+SPARE_FILES = 64
+"""Files that a process needs besides the stations' sockets."""
+
+_REPORT = re.compile(rb'\{\s*"ID": "?(\d+)')
+
 _T = TypeVar("_T", "Profile | str", "Scenario | str", LinkFaults)
 PerStation: TypeAlias = "_T | Mapping[str, _T]"
 """The same for all stations, or a table with an entry for each."""
+
+
+class HeardRequest(NamedTuple):
+    """A datagram that reached a station's socket.
+
+    `at` is in Unix seconds, the kernel's stamp where it gives one.
+    """
+
+    at: float
+    station: str
+    source: Address
+    text: str
+
+
+class Observer(Protocol):
+    """Sees each datagram, in the simulator's thread, which must not wait."""
+
+    def heard(self, request: HeardRequest) -> None:
+        """A datagram has reached a station's socket."""
+
+    def said(self, station: str, data: bytes) -> None:
+        """A station's socket sends this now."""
+
+
+@dataclass(slots=True)
+class _Endpoint:
+    """A station's place in the network."""
+
+    station: Station
+    address: str
+    to_station: FaultyLink
+    to_client: FaultyLink
+    checker: PauseChecker | None
+    wakes_at: float = math.inf
 
 
 class Simulator:
@@ -57,7 +129,7 @@ class Simulator:
     broadcast
         An address at which all stations hear as well.
     observer
-        Who sees each datagram, in the server's thread.
+        Who sees each datagram.
     others
         Stations made by other means (a replay, for instance), by the name
         that they have in `stations`.
@@ -72,10 +144,10 @@ class Simulator:
     Attributes
     ----------
     stations : dict
-        The simulated stations by name. They live in the server's thread:
+        The simulated stations by name. They live in the simulator's thread:
         other threads only look.
     failure : BaseException or None
-        What ended the server's thread before its time.
+        What ended that thread before its time.
 
     Notes
     -----
@@ -105,7 +177,7 @@ class Simulator:
         back = faults if faults_to_client is None else faults_to_client
         now = time.monotonic()
         self.stations: dict[str, SimulatedStation] = {}
-        self._endpoints: dict[str, Endpoint] = {}
+        self._endpoints: dict[str, _Endpoint] = {}
         for name, address in stations.items():
             model: Profile | str = _pick(profile, name)
             plot: Scenario | str = _pick(scenario, name)
@@ -115,15 +187,17 @@ class Simulator:
             else:
                 station = self.stations[name] = SimulatedStation(
                     name,
-                    find_profile(model),
+                    find_profile(model) if isinstance(model, str) else model,
                     seed,
-                    scenario=find_scenario(plot, f"{seed} {name}"),
+                    scenario=find_scenario(plot, f"{seed} {name}")
+                    if isinstance(plot, str)
+                    else plot,
                     speed=speed,
                     now=now,
                     port=port,
                     unix_at_zero=time.time() - now,
                 )
-            self._endpoints[name] = Endpoint(
+            self._endpoints[name] = _Endpoint(
                 station,
                 address,
                 FaultyLink(_pick(faults, name), f"{seed} {name} there", now),
@@ -131,22 +205,44 @@ class Simulator:
                 PauseChecker(name) if strict else None,
             )
         self.failure: BaseException | None = None
+        self._requests: deque[HeardRequest] = deque(maxlen=KEPT_ENTRIES)
+        self._violations: deque[Violation] = deque(maxlen=KEPT_ENTRIES)
+        self._sockets: dict[str, socket.socket] = {}
+        self._agenda: list[tuple[float, int, Callable[[float], None]]] = []
+        self._order = itertools.count()
+        self._jobs: queue.SimpleQueue[
+            tuple[Callable[[], None], Future[None]]
+        ] = queue.SimpleQueue()
+        self._is_ending = threading.Event()
+        self._activity = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="simulator")
 
     def __enter__(self) -> Self:
-        self._server = Server(
-            list(self._endpoints.values()),
-            port=self._port,
-            broadcast=self._broadcast,
-            observer=self._observer,
-        )
-        self._thread = threading.Thread(target=self._serve, name="simulator")
-        self._thread.start()
+        with ExitStack() as stack:
+            self._selector = selectors.DefaultSelector()
+            stack.enter_context(self._selector)
+            self._waker, self._wakee = map(
+                stack.enter_context, socket.socketpair()
+            )
+            self._selector.register(
+                self._wakee, selectors.EVENT_READ, self._take_jobs
+            )
+            everybody = list(self._endpoints.values())
+            _allow_files(len(everybody) + SPARE_FILES)
+            for name, endpoint in self._endpoints.items():
+                sock = self._listen(stack, endpoint.address, [endpoint])
+                self._sockets[name] = sock
+            if self._broadcast is not None:
+                self._listen(stack, self._broadcast, everybody)
+            self._thread.start()
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, _kind: object, error: object, _trace: object) -> None:
-        self._server.stop()
+        self._is_ending.set()
+        self._waker.send(b"\0")
         self._thread.join()
-        self._server.close()
+        self._stack.close()
         if self.failure is not None and error is None:
             raise self.failure
 
@@ -160,25 +256,29 @@ class Simulator:
     @property
     def requests(self) -> list[HeardRequest]:
         """All datagrams that reached the stations' sockets, in order."""
-        return list(self._server.requests)
+        return list(self._requests)
 
     @property
     def violations(self) -> list[Violation]:
         """All broken pauses, in order; empty unless strict."""
-        return list(self._server.violations)
+        return list(self._violations)
 
     def wait_until(
         self, condition: Callable[[], bool], timeout_s: float = ACTION_TIMEOUT_S
     ) -> bool:
         """Wait until something is true of the stations or the requests."""
-        return self._server.wait_until(condition, timeout_s=timeout_s)
+        with self._activity:
+            return self._activity.wait_for(condition, timeout_s)
 
     # What to do to stations ------------------------------------------------
 
     def act(self, name: str, action: Action) -> None:
         """Let something happen to a station; return when it has."""
-        self._check(name)
-        self._server.act(name, action).result(ACTION_TIMEOUT_S)
+
+        def perform(endpoint: _Endpoint, now: float) -> None:
+            self._take(endpoint, endpoint.station.perform(action, now), now)
+
+        self._let_do(name, perform)
 
     def disturb(
         self,
@@ -187,15 +287,12 @@ class Simulator:
         to_client: LinkFaults = NO_FAULTS,
     ) -> None:
         """Let something else be wrong with the way to a station, and back."""
-        self._check(name)
-        done = self._server.disturb(name, to_station, to_client)
-        done.result(ACTION_TIMEOUT_S)
 
-    def _check(self, name: str) -> None:
-        if name not in self._endpoints:
-            raise ValueError(f"there is no station {name!r}")
-        if self.failure is not None:
-            raise self.failure
+        def change(endpoint: _Endpoint, now: float) -> None:
+            endpoint.to_station.change(to_station, now)
+            endpoint.to_client.change(to_client, now)
+
+        self._let_do(name, change)
 
     def reboot(self, name: str) -> None:
         """Switch a station's power off and on."""
@@ -209,48 +306,215 @@ class Simulator:
         """Let a silenced station answer again."""
         self.act(name, Answer())
 
-    def _serve(self) -> None:
+    def _let_do(
+        self, name: str, job: Callable[[_Endpoint, float], None]
+    ) -> None:
+        """Let the simulator's thread do something; return when it has."""
+        if name not in self._endpoints:
+            raise ValueError(f"there is no station {name!r}")
+        if self.failure is not None:
+            raise self.failure
+        endpoint = self._endpoints[name]
+        done: Future[None] = Future()
+        self._jobs.put((lambda: job(endpoint, time.monotonic()), done))
+        self._waker.send(b"\0")
+        done.result(ACTION_TIMEOUT_S)
+
+    # The simulator's thread ------------------------------------------------
+
+    def _run(self) -> None:
         try:
-            self._server.run()
+            self._serve()
         except BaseException as failure:
             # Raised again where somebody sees it, in `__exit__`.
             self.failure = failure
             logger.exception("the simulator's thread ended")
-            self._server.announce()
+            self._announce()
 
+    def _serve(self) -> None:
+        for endpoint in self._endpoints.values():
+            self._plan_waking(endpoint)
+        while not self._is_ending.is_set():
+            self._work_off()
+            for key, _ in self._selector.select(self._wait_s()):
+                key.data()
+            self._work_off()
+            self._announce()
 
-def find_profile(profile: Profile | str) -> Profile:
-    """Return a profile, by its name if it is one.
+    def _announce(self) -> None:
+        """Let those who wait look again."""
+        with self._activity:
+            self._activity.notify_all()
 
-    Raises
-    ------
-    ValueError
-        If no profile has this name.
-    """
-    if isinstance(profile, Profile):
-        return profile
-    if profile not in PROFILES:
-        raise ValueError(
-            f"profile {profile!r} is none of {', '.join(PROFILES)}"
+    def _take_jobs(self) -> None:
+        self._wakee.recv(4096)
+        while not self._jobs.empty():
+            job, done = self._jobs.get()
+            try:
+                job()
+            except Exception as error:  # noqa: BLE001  (the caller sees it)
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+    def _listen(
+        self, stack: ExitStack, address: str, endpoints: Sequence[_Endpoint]
+    ) -> socket.socket:
+        sock = stack.enter_context(
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         )
-    return PROFILES[profile]
+        sock.setblocking(False)
+        stamp_arrivals(sock)
+        try:
+            sock.bind((address, self._port))
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"UDP port {self._port} of {address} is used by another "
+                "program; end that one (a simulator, the demo, the "
+                "connector?) or take another address"
+                if error.errno == errno.EADDRINUSE
+                else f"{error.strerror}: {address}:{self._port}",
+            ) from error
+        # Only now: a second simulator is still refused, but a client that
+        # listens on all addresses and shares its port may come afterwards.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        is_broadcast = address == self._broadcast
+
+        def read() -> None:
+            for _ in range(FAIR_SHARE):
+                try:
+                    data, at, sender = receive_stamped(sock)
+                except BlockingIOError:
+                    return
+                except OSError as error:
+                    # The kernel's note that an earlier datagram found nobody.
+                    logger.debug("receiving: %s", error)
+                    continue
+                for endpoint in endpoints:
+                    self._arrive(
+                        endpoint, data, at, sender, is_broadcast=is_broadcast
+                    )
+
+        self._selector.register(sock, selectors.EVENT_READ, read)
+        return sock
+
+    def _arrive(
+        self,
+        endpoint: _Endpoint,
+        data: bytes,
+        at: float,
+        sender: Address,
+        *,
+        is_broadcast: bool,
+    ) -> None:
+        name = endpoint.station.name
+        text = _readable(data)
+        logger.info("%s << %s (from %s:%d)", name, text, *sender)
+        request = HeardRequest(at, name, sender, text)
+        self._requests.append(request)
+        if self._observer:
+            self._observer.heard(request)
+        if endpoint.checker:
+            for violation in endpoint.checker.hear(data, at, sender[0]):
+                logger.warning("%s !! %s", name, violation)
+                self._violations.append(violation)
+
+        for due, arriving in endpoint.to_station.carry(data, time.monotonic()):
+
+            def deliver(now: float, arriving: bytes = arriving) -> None:
+                leaving = endpoint.station.receive(
+                    arriving, now, sender, broadcast=is_broadcast
+                )
+                self._take(endpoint, leaving, now)
+
+            self._plan(due, deliver)
+
+    def _take(
+        self, endpoint: _Endpoint, leaving: Iterable[Outgoing], now: float
+    ) -> None:
+        """Pass on what leaves a station and plan its next moment."""
+        name = endpoint.station.name
+        for line in endpoint.station.take_log_lines():
+            logger.info("%s %s", name, line)
+        for outgoing in leaving:
+            at = max(outgoing.at, now)
+            for due, data in endpoint.to_client.carry(outgoing.data, at):
+
+                def send(
+                    _now: float, data: bytes = data, to: Address = outgoing.to
+                ) -> None:
+                    self._send(name, data, to)
+
+                self._plan(due, send)
+        self._plan_waking(endpoint)
+
+    def _send(self, name: str, data: bytes, to: Address) -> None:
+        if self._observer:
+            self._observer.said(name, data)
+        # The energy would drown the rest: a message for each 10 Wh.
+        if not data.startswith(b'{"E pres"'):
+            logger.info("%s >> %s (to %s:%d)", name, _summary(data), *to)
+        try:
+            self._sockets[name].sendto(data, to)
+        except OSError as error:
+            # A station does not know either whether it is heard.
+            logger.debug("%s: sending to %s:%d: %s", name, *to, error)
+
+    # The agenda ------------------------------------------------------------
+
+    def _plan(self, at: float, job: Callable[[float], None]) -> None:
+        heapq.heappush(self._agenda, (at, next(self._order), job))
+
+    def _plan_waking(self, endpoint: _Endpoint) -> None:
+        moment = endpoint.station.next_moment()
+        if moment >= endpoint.wakes_at or moment == math.inf:
+            return
+        endpoint.wakes_at = moment
+
+        def wake(now: float) -> None:
+            if endpoint.wakes_at != moment:
+                return
+            endpoint.wakes_at = math.inf
+            self._take(endpoint, endpoint.station.advance(now), now)
+
+        self._plan(moment, wake)
+
+    def _work_off(self) -> None:
+        now = time.monotonic()
+        while self._agenda and self._agenda[0][0] <= now:
+            # A fleet in a hurry may have more to do than there is time for.
+            if self._is_ending.is_set():
+                return
+            _, _, job = heapq.heappop(self._agenda)
+            job(now)
+
+    def _wait_s(self) -> float | None:
+        if not self._agenda:
+            return None
+        left_s = self._agenda[0][0] - time.monotonic()
+        return min(max(0.0, left_s), LONGEST_WAIT_S)
 
 
-def find_scenario(scenario: Scenario | str, seed: str) -> Scenario:
-    """Return a scenario, by its name if it is one.
+def _summary(data: bytes) -> str:
+    """Return a short datagram as it is, a report by its number."""
+    found = _REPORT.match(data)
+    if found is None:
+        return _readable(data)
+    return f"report {int(found[1])} ({len(data)} bytes)"
 
-    Raises
-    ------
-    ValueError
-        If no scenario has this name.
-    """
-    if isinstance(scenario, Scenario):
-        return scenario
-    if scenario not in SCENARIOS:
-        raise ValueError(
-            f"scenario {scenario!r} is none of {', '.join(SCENARIOS)}"
-        )
-    return SCENARIOS[scenario](Random(f"{seed} scenario"))  # noqa: S311
+
+def _readable(data: bytes) -> str:
+    return " ".join(data.decode("ascii", "backslashreplace").split())
+
+
+def _allow_files(number: int) -> None:
+    """Raise the limit of open files where that is possible."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        number = min(number, hard)
+    if soft != resource.RLIM_INFINITY and soft < number:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
 
 
 def _pick(choice: PerStation[_T], name: str) -> _T:

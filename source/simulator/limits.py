@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from simulator.failsafe import Failsafe, FailsafeSetting
+from simulator.failsafe import Failsafe
 
 NO_LIMIT = 63_000
 LOWEST_CURRENT = 6_000
@@ -78,12 +78,6 @@ class Limits:
         self.setenergy = units
         self._energy_spent = False
 
-    def set_failsafe(
-        self, setting: FailsafeSetting, now: float, *, store: bool
-    ) -> None:
-        """`failsafe`: what to do when the client falls silent."""
-        self.failsafe.configure(setting, now, store=store)
-
     @property
     def energy_limit(self) -> float:
         """Units of 0.1 Wh that may flow in this session, or infinity."""
@@ -119,7 +113,12 @@ class Limits:
         self.failsafe.advance(now)
         if now >= self._enable_due_at:
             self._enable_due_at = math.inf
-            self._apply_enable()
+            self.enable_user = self._enable_wish
+            self._stop_ends_with_session = False
+            # UDP guide V2.01, page 24: after the limit was reached, `ena 1`
+            # continues without limit.
+            if self._enable_wish and self._energy_spent:
+                self.limit_energy(0)
         if now >= self._timer_due_at:
             self._timer_due_at = math.inf
             self._apply_timer()
@@ -144,12 +143,6 @@ class Limits:
         self.enable_user = True
         self.failsafe.restart(now)
 
-    def _apply_enable(self) -> None:
-        self.enable_user = self._enable_wish
-        self._stop_ends_with_session = False
-        if self._enable_wish:
-            self._lift_spent_limit()
-
     def _apply_timer(self) -> None:
         if self.curr_timer == 0:
             # `Curr user` keeps its value after a stop (captures in State 5).
@@ -162,9 +155,3 @@ class Limits:
         self.enable_user = True
         self._current_ends_with_session = True
         self._stop_ends_with_session = False
-
-    def _lift_spent_limit(self) -> None:
-        # UDP guide V2.01, page 24: after the limit was reached, `ena 1`
-        # continues without limit.
-        if self._energy_spent:
-            self.limit_energy(0)

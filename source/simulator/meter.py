@@ -17,11 +17,6 @@ class Meter:
 
     Power is constant from one call of `set_power` to the next, so the result
     does not depend on how often somebody looks.
-
-    Parameters
-    ----------
-    energy
-        What it shows at the beginning, in 0.1 Wh.
     """
 
     def __init__(self, energy: float, now: float) -> None:

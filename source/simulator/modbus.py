@@ -16,16 +16,16 @@ import socketserver
 import struct
 import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.arguments import address, port
-from simulator.fleet import find_profile, find_scenario
+from simulator.profiles import find_profile
 from simulator.reports import measurements, settings
+from simulator.scenario import find_scenario
 from simulator.station import SimulatedStation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 MODBUS_PORT = 502
 UNIT = 255
@@ -82,25 +82,22 @@ REGISTERS: Mapping[int, Register] = {
     1602: Register("Failsafe Timeout Setting", "s", "Tmo FS"),
 }
 
-WRITABLE: Mapping[int, Register] = {
-    5004: Register("Curr User", "mA", "Curr user"),
-    5010: Register("Setenergy", "10 Wh", "Setenergy"),
-    5012: Register("Unlock", ""),
-    5014: Register("Enable user", "", "Enable user"),
-    5016: Register("Failsafe Current", "mA", "Curr FS"),
-    5018: Register("Failsafe Timeout", "s", "Tmo FS"),
-    5020: Register("Failsafe Persist", ""),
-    5050: Register("Set phase switch toggle", "", "X2 phaseSwitch source"),
-    5052: Register("Trigger phase switch", "", "X2 phaseSwitch"),
+WRITABLE: Mapping[int, tuple[str, str, str]] = {
+    5004: ("Curr User", "mA", "curr {value}"),
+    5010: ("Setenergy", "10 Wh", "setenergy {value}00"),
+    5012: ("Unlock", "", "unlock"),
+    5014: ("Enable user", "", "ena {value}"),
+    # The current alone does nothing; the timeout arms (V1.03).
+    5016: ("Failsafe Current", "mA", ""),
+    5018: ("Failsafe Timeout", "s", "failsafe {timeout_s} {current} 0"),
+    5020: ("Failsafe Persist", "", "failsafe {timeout_s} {current} 1"),
+    5050: ("Set phase switch toggle", "", "x2src {value}"),
+    5052: ("Trigger phase switch", "", "x2 {value}"),
 }
+"""Name, unit, and the UDP command of the same meaning."""
 
-
-@dataclass(slots=True)
-class _FailsafeToBe:
-    """The three registers that `failsafe` says in one command."""
-
-    current: int = 0
-    timeout_s: int = 0
+FAILSAFE_CURRENT = 5016
+FAILSAFE_TIMEOUT = 5018
 
 
 class ModbusStation:
@@ -117,40 +114,32 @@ class ModbusStation:
     ) -> None:
         self._station = station
         self._is_p40 = is_p40
-        self._failsafe = _FailsafeToBe()
+        self._failsafe = {"current": 0, "timeout_s": 0}
 
     def answer(self, frame: bytes, now: float) -> bytes | None:
         """Answer one request; None is silence."""
         transaction, protocol, _, unit, function = _HEADER.unpack_from(frame)
-        body = frame[_HEADER.size :]
-        self._station.advance(now)
-        if function == READ_HOLDING_REGISTERS:
-            (register,) = struct.unpack_from(">H", body)
-            value = self._read(register)
-            answered = (
-                bytes([function | IS_EXCEPTION, ILLEGAL_ADDRESS])
-                if value is None
-                else struct.pack(">BBI", function, 4, value)
-            )
-        elif function == WRITE_SINGLE_REGISTER:
-            register, value = struct.unpack(">HH", body)
-            answered = (
-                bytes([function]) + body
-                if self._write(register, value, now)
-                else bytes([function | IS_EXCEPTION, ILLEGAL_ADDRESS])
-            )
-        elif function == WRITE_MULTIPLE_REGISTERS:
+        if function == WRITE_MULTIPLE_REGISTERS:
             return None
-        else:
-            answered = bytes([function | IS_EXCEPTION, ILLEGAL_FUNCTION])
+        self._station.advance(now)
+        answered = self._do(function, frame[_HEADER.size :], now)
         head = struct.pack(
             ">HHHB", transaction, protocol, 1 + len(answered), unit
         )
         return head + answered
 
-    def _read(self, register: int) -> int | None:
-        if register not in REGISTERS:
-            return None
+    def _do(self, function: int, body: bytes, now: float) -> bytes:
+        if function not in {READ_HOLDING_REGISTERS, WRITE_SINGLE_REGISTER}:
+            return bytes([function | IS_EXCEPTION, ILLEGAL_FUNCTION])
+        register, value = struct.unpack(">HH", body)
+        if function == READ_HOLDING_REGISTERS and register in REGISTERS:
+            return struct.pack(">BBI", function, 4, self._read(register))
+        if function == WRITE_SINGLE_REGISTER and register in WRITABLE:
+            self._write(register, value, now)
+            return bytes([function]) + body
+        return bytes([function | IS_EXCEPTION, ILLEGAL_ADDRESS])
+
+    def _read(self, register: int) -> int:
         special = {
             1006: self._error,
             1014: lambda: int(self._station.serial),
@@ -170,21 +159,20 @@ class ModbusStation:
         return first << 16 | second
 
     def _product(self) -> int:
-        """Six digits: series, socket or cable, current, c or x, meter, RFID."""
+        """Six digits: series, socket or cable, current, c or x, meter, RFID.
+
+        A P40 has seven, of which only the first one matters here.
+        """
         profile = self._station.profile
         amperes = {13_000: 1, 16_000: 2, 20_000: 3, 32_000: 4}
-        digits = [
+        digits = (
             P40_FIRST_DIGIT if self._is_p40 else P30_FIRST_DIGIT,
             0 if profile.is_socket else 1,
             amperes.get(profile.current_limit, 4),
             0 if profile.com_module else 1,
             1 if profile.has_meter else 0,
-            0,
-        ]
-        if self._is_p40:
-            # Seven digits; only the first one matters here.
-            digits.append(0)
-        return int("".join(map(str, digits)))
+        )
+        return int("".join(map(str, digits)) + ("00" if self._is_p40 else "0"))
 
     def _firmware(self) -> int:
         found = re.search(
@@ -200,47 +188,20 @@ class ModbusStation:
     def _tag(self) -> int:
         """Return the first four bytes of the card of the session, or 0."""
         session = self._station.point.sessions.entry(100, e_pres=0)
-        return int(session.tag[:8] or "0", 16)
+        return int(str(session["RFID tag"])[:8], 16)
 
     def _phases(self) -> int:
         three = self._station.point.phase_switch
         return (3 if three else 1) if self._is_p40 else three
 
-    def _write(self, register: int, value: int, now: float) -> bool:
-        """Do what the UDP command of the same meaning does."""
-        if register not in WRITABLE:
-            return False
-        commands: Mapping[int, Callable[[], str]] = {
-            5004: lambda: f"curr {value}",
-            5010: lambda: f"setenergy {value * 100}",
-            5012: lambda: "unlock",
-            5014: lambda: f"ena {value}",
-            5016: lambda: self._set_failsafe(current=value),
-            5018: lambda: self._set_failsafe(timeout_s=value),
-            5020: lambda: self._set_failsafe(stores=True),
-            5050: lambda: f"x2src {value}",
-            5052: lambda: f"x2 {value}",
-        }
-        command = commands[register]()
-        if command:
-            self._station.receive(command.encode("ascii"), now)
-        return True
-
-    def _set_failsafe(
-        self,
-        *,
-        current: int | None = None,
-        timeout_s: int | None = None,
-        stores: bool = False,
-    ) -> str:
-        """Arm with the timeout: the current alone does nothing (V1.03)."""
-        wanted = self._failsafe
-        if current is not None:
-            wanted.current = current
-            return ""
-        if timeout_s is not None:
-            wanted.timeout_s = timeout_s
-        return f"failsafe {wanted.timeout_s} {wanted.current} {int(stores)}"
+    def _write(self, register: int, value: int, now: float) -> None:
+        if register == FAILSAFE_CURRENT:
+            self._failsafe["current"] = value
+        if register == FAILSAFE_TIMEOUT:
+            self._failsafe["timeout_s"] = value
+        _, _, form = WRITABLE[register]
+        command = form.format(value=value, **self._failsafe)
+        self._station.receive(command.encode("ascii"), now)
 
 
 class ModbusServer(socketserver.TCPServer):

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from simulator.charge_point import ChargePoint
-    from simulator.profiles import Layout, Profile
+    from simulator.profiles import Layout
 
 Fields = dict[str, int | str]
 
@@ -27,22 +27,31 @@ NEVER_PADDED = frozenset({"ID", "Session ID", "Serial", "Sec"})
 
 
 def report(point: ChargePoint, serial: str, number: int) -> bytes | None:
-    """Return a report as a datagram, or None if the station has no such one.
-
-    Parameters
-    ----------
-    number
-        1, 2, 3 or 100 to 130.
-    """
-    fields = _fields(point, serial, number)
-    if fields is None:
-        return None
-    fields["Sec"] = point.clock.uptime(point.now)
+    """Return a report as a datagram, or None if the station has no such one."""
     profile = point.profile
-    return render(_known_to(profile, number, fields), profile.layout)
+    fields: Mapping[str, int | str]
+    if number == 1:
+        fields = _identification(point, serial)
+    elif number == 2:
+        fields = settings(point)
+    elif number == 3:
+        fields = measurements(point)
+    elif number in SESSION_REPORTS and profile.has_sessions:
+        fields = point.sessions.entry(number, e_pres=point.e_pres)
+    else:
+        return None
+    uptime = point.clock.uptime(point.now)
+    whole = {"ID": str(number), **fields, "Serial": serial, "Sec": uptime}
+    lacks = profile.lacks_fields
+    known = {
+        key: value
+        for key, value in whole.items()
+        if key not in lacks and f"report {number} {key}" not in lacks
+    }
+    return _render(known, profile.layout)
 
 
-def render(fields: Mapping[str, int | str], layout: Layout) -> bytes:
+def _render(fields: Mapping[str, int | str], layout: Layout) -> bytes:
     """Print fields in a layout; the usual one has a field in each line."""
     number = str(fields["ID"])
     lines = [_line(key, value, number, layout) for key, value in fields.items()]
@@ -52,19 +61,6 @@ def render(fields: Mapping[str, int | str], layout: Layout) -> bytes:
     else:
         text = "{\n" + ",\n".join(lines) + comma + "\n}\n"
     return text.encode("ascii") + layout.tail
-
-
-def _fields(point: ChargePoint, serial: str, number: int) -> Fields | None:
-    if number == 1:
-        return _identification(point, serial)
-    if number == 2:
-        return {"ID": "2", **settings(point), "Serial": serial}
-    if number == 3:
-        return {"ID": "3", **measurements(point), "Serial": serial}
-    if number in SESSION_REPORTS and point.profile.has_sessions:
-        session = _session(point, number)
-        return {"ID": str(number), **session, "Serial": serial}
-    return None
 
 
 def _line(key: str, value: int | str, number: str, layout: Layout) -> str:
@@ -85,20 +81,10 @@ def _line(key: str, value: int | str, number: str, layout: Layout) -> str:
     return f'"{key}": {value}'
 
 
-def _known_to(profile: Profile, number: int, fields: Fields) -> Fields:
-    lacks = profile.lacks_fields
-    return {
-        key: value
-        for key, value in fields.items()
-        if key not in lacks and f"report {number} {key}" not in lacks
-    }
-
-
 def _identification(point: ChargePoint, serial: str) -> Fields:
     profile = point.profile
     is_ready = point.clock.uptime(point.now) >= COM_MODULE_READY_S
     fields: Fields = {
-        "ID": "1",
         "Product": profile.product,
         "Serial": serial,
         "Firmware": profile.firmware,
@@ -159,22 +145,3 @@ def measurements(point: ChargePoint) -> Fields:
         point.e_total % ENERGY_OVERFLOW,
     )
     return dict(zip(names, values, strict=True))
-
-
-def _session(point: ChargePoint, number: int) -> Fields:
-    e_pres = point.e_pres if point.profile.has_meter else 0
-    entry = point.sessions.entry(number, e_pres=e_pres)
-    return {
-        "Session ID": entry.number,
-        "Curr HW": entry.curr_hw,
-        "E start": entry.e_start,
-        "E pres": entry.e_pres,
-        "started[s]": entry.started_s,
-        "ended[s]": entry.ended_s,
-        "started": entry.started,
-        "ended": entry.ended,
-        "reason": entry.reason,
-        "timeQ": entry.time_quality,
-        "RFID tag": entry.tag,
-        "RFID class": entry.rfid_class,
-    }

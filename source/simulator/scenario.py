@@ -9,25 +9,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.actions import Action, Fail, PlugIn, Recover, Unplug
 from simulator.vehicle import Vehicle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from random import Random
 
 DAY_S = 24 * 3600.0
-ENDLESS_WH = 1e9
+NEVER_FULL = PlugIn(Vehicle(needs_wh=1e9))
 
 
 class ScenarioError(ValueError):
     """A scenario says something that cannot be done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One action at its time, in seconds."""
 
     at_s: float
@@ -36,41 +35,23 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Steps in order of time.
-
-    Parameters
-    ----------
-    repeat_s
-        After so many seconds it starts again; None means never.
-    """
+    """Steps, which come again after `repeat_s`, or never again."""
 
     name: str
     steps: tuple[Step, ...] = ()
     repeat_s: float | None = None
 
     def __post_init__(self) -> None:
-        times = [step.at_s for step in self.steps]
-        if not all(0 <= at_s < math.inf for at_s in times):
-            raise ScenarioError(
-                f"{self.name}: a step comes before 0 s or never"
-            )
-        if self.repeat_s is None:
-            return
-        if not max([0.0, *times]) < self.repeat_s < math.inf:
+        last_s = max((step.at_s for step in self.steps), default=0.0)
+        if self.repeat_s is not None and not last_s < self.repeat_s:
             raise ScenarioError(
                 f"{self.name}: repeat_s is {self.repeat_s}, "
-                "not later than the last step and finite"
+                "not later than the last step"
             )
 
 
 class Script:
-    """A scenario that is being played.
-
-    Parameters
-    ----------
-    start
-        The moment of its second 0.
-    """
+    """A scenario that is being played; `start` is its second 0."""
 
     def __init__(self, scenario: Scenario, start: float) -> None:
         self._steps = sorted(scenario.steps, key=lambda step: step.at_s)
@@ -94,12 +75,6 @@ class Script:
         return action
 
 
-def idle(random: Random) -> Scenario:
-    """Return the scenario in which nobody comes."""
-    del random
-    return Scenario("idle")
-
-
 def commuter(random: Random) -> Scenario:
     """Return a day from six in the evening to the next, over and over.
 
@@ -120,30 +95,24 @@ def commuter(random: Random) -> Scenario:
     )
 
 
-def always_charging(random: Random) -> Scenario:
-    """Return the scenario in which a vehicle is never full."""
-    del random
-    endless = Vehicle(needs_wh=ENDLESS_WH)
-    return Scenario("always-charging", (Step(0.0, PlugIn(endless)),))
-
-
-def error(random: Random) -> Scenario:
-    """Return the scenario in which charging fails for a minute, often."""
-    del random
-    return Scenario(
-        "error",
-        (
-            Step(0.0, PlugIn(Vehicle(needs_wh=ENDLESS_WH))),
-            Step(60.0, Fail()),
-            Step(120.0, Recover()),
-        ),
-        repeat_s=180.0,
-    )
-
+IDLE = Scenario("idle")
+ALWAYS_CHARGING = Scenario("always-charging", (Step(0.0, NEVER_FULL),))
+ERROR = Scenario(
+    "error",
+    (Step(0.0, NEVER_FULL), Step(60.0, Fail()), Step(120.0, Recover())),
+    repeat_s=180.0,
+)
 
 SCENARIOS: dict[str, Callable[[Random], Scenario]] = {
-    "idle": idle,
+    "idle": lambda _: IDLE,
     "commuter": commuter,
-    "always-charging": always_charging,
-    "error": error,
+    "always-charging": lambda _: ALWAYS_CHARGING,
+    "error": lambda _: ERROR,
 }
+
+
+def find_scenario(name: str, seed: str) -> Scenario:
+    """Return a scenario by its name, or say which there are."""
+    if name not in SCENARIOS:
+        raise ValueError(f"scenario {name!r} is none of {', '.join(SCENARIOS)}")
+    return SCENARIOS[name](Random(f"{seed} scenario"))  # noqa: S311

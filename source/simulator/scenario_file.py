@@ -27,38 +27,27 @@ import tomllib
 from typing import TYPE_CHECKING
 
 from simulator.action_words import (
-    needed,
+    make_action,
+    needed_by,
     number,
-    read,
-    read_action,
-    refuse_unknown,
+    read_table,
+    readers_of,
     shown,
 )
 from simulator.actions import ACTIONS
 from simulator.scenario import Scenario, ScenarioError, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
-    from simulator.actions import Action
+    from simulator.action_words import Reader
 
 LEAST_REPEAT_S = 1.0
 """A station that begins again more often does nothing else."""
 
-_OF_STEP = ("at_s", "do")
-
 
 def load_scenario(path: Path) -> Scenario:
-    """Read a scenario from a file in TOML or, if so named, JSON.
-
-    Raises
-    ------
-    ScenarioError
-        If the file says something that cannot be done.
-    OSError
-        If it cannot be read.
-    """
+    """Read a scenario; what cannot be done raises a ScenarioError."""
     try:
         return _scenario(_content(path), path.stem)
     except ScenarioError as mistake:
@@ -85,35 +74,35 @@ def _content(path: Path) -> object:
 def _scenario(content: object, name: str) -> Scenario:
     if not isinstance(content, dict):
         raise ScenarioError("it is no table with repeat_s and step")
-    refuse_unknown(content, ("repeat_s", "step"))
-    entries = needed(content, "step")
-    if not isinstance(entries, list):
-        raise ScenarioError(f"step = {shown(entries)} is no list of tables")
-    steps = tuple(
-        _step(number, entry) for number, entry in enumerate(entries, 1)
-    )
-    repeat_s = None
-    if "repeat_s" in content:
-        repeat_s = read("repeat_s", content, number(LEAST_REPEAT_S))
-    return Scenario(name, steps, repeat_s)
+    readers = {"repeat_s": number(LEAST_REPEAT_S), "step": _list}
+    values = read_table(content, readers, ["step"])
+    steps = []
+    for nth, entry in enumerate(values["step"], 1):
+        try:
+            steps.append(_step(entry))
+        except ScenarioError as mistake:
+            raise ScenarioError(f"step {nth}: {mistake}") from mistake
+    return Scenario(name, tuple(steps), values.get("repeat_s"))
 
 
-def _step(number: int, entry: object) -> Step:
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise ScenarioError("is no list of tables")
+    return value
+
+
+def _step(entry: object) -> Step:
     if not isinstance(entry, dict):
-        raise ScenarioError(f"step {number}: {shown(entry)} is no table")
-    try:
-        return Step(*_at_and_action(entry))
-    except ScenarioError as mistake:
-        raise ScenarioError(f"step {number}: {mistake}") from mistake
-
-
-def _at_and_action(entry: Mapping[str, object]) -> tuple[float, Action]:
-    word = needed(entry, "do")
+        raise ScenarioError(f"{shown(entry)} is no table")
+    if "do" not in entry:
+        raise ScenarioError("do is missing")
+    word = entry["do"]
     if not isinstance(word, str) or word not in ACTIONS:
         raise ScenarioError(
             f"do = {shown(word)} is none of {', '.join(ACTIONS)}"
         )
-    values = {key: one for key, one in entry.items() if key not in _OF_STEP}
-    action = read_action(word, values, also_known=_OF_STEP)
-    needed(entry, "at_s")
-    return read("at_s", entry, number(0.0)), action
+    readers: dict[str, Reader] = {"at_s": number(0.0), "do": str}
+    readers |= readers_of(word)
+    values = read_table(entry, readers, ["at_s", *needed_by(word)])
+    at_s = values.pop("at_s")
+    return Step(at_s, make_action(values.pop("do"), values))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from simulator.authorisation import NO_CLASS, NO_TAG
@@ -14,26 +13,23 @@ if TYPE_CHECKING:
 RUNNING, UNPLUGGED, ENDED_BY_CARD = 0, 1, 10
 KEPT_SESSIONS = 30
 
+Session = dict[str, int | str]
+"""The fields of reports 100 to 130 but for those that all reports have."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """One session; currents in mA, energies in 0.1 Wh, as in a report."""
-
-    number: int = 0
-    curr_hw: int = 0
-    e_start: int = 0
-    e_pres: int = 0
-    started_s: int = 0
-    ended_s: int = 0
-    started: str | int = 0
-    ended: str | int = 0
-    reason: int = RUNNING
-    time_quality: int = 0
-    tag: str = NO_TAG
-    rfid_class: str = NO_CLASS
-
-
-NO_SESSION = Session()
+NO_SESSION: Session = {
+    "Session ID": 0,
+    "Curr HW": 0,
+    "E start": 0,
+    "E pres": 0,
+    "started[s]": 0,
+    "ended[s]": 0,
+    "started": 0,
+    "ended": 0,
+    "reason": RUNNING,
+    "timeQ": 0,
+    "RFID tag": NO_TAG,
+    "RFID class": NO_CLASS,
+}
 
 
 class SessionLog:
@@ -56,22 +52,22 @@ class SessionLog:
         """Enter a new session."""
         self._last_number += 1
         self.is_running = True
-        self._latest = Session(
-            number=self._last_number,
-            curr_hw=curr_hw,
-            e_start=e_start,
-            started_s=clock.seconds(now),
-            started=clock.text(now),
+        self._latest = NO_SESSION | {
+            "Session ID": self._last_number,
+            "Curr HW": curr_hw,
+            "E start": e_start,
+            "started[s]": clock.seconds(now),
+            "started": clock.text(now),
             # A text, as the one client that shows a running session has it;
             # its source leaves open whether it is a number.
-            ended="0",
-            time_quality=clock.quality,
-        )
+            "ended": "0",
+            "timeQ": clock.quality,
+        }
 
     def note_card(self, tag: str, rfid_class: str) -> None:
         """Enter who charges."""
         if self.is_running:
-            self._latest = replace(self._latest, tag=tag, rfid_class=rfid_class)
+            self._latest |= {"RFID tag": tag, "RFID class": rfid_class}
 
     def end(
         self, *, e_pres: int, reason: int, clock: StationClock, now: float
@@ -80,13 +76,12 @@ class SessionLog:
         if not self.is_running:
             return
         self.is_running = False
-        self._latest = replace(
-            self._latest,
-            e_pres=e_pres,
-            ended_s=clock.seconds(now),
-            ended=clock.text(now),
-            reason=reason,
-        )
+        self._latest |= {
+            "E pres": e_pres,
+            "ended[s]": clock.seconds(now),
+            "ended": clock.text(now),
+            "reason": reason,
+        }
         self._ended.appendleft(self._latest)
 
     def restart(self) -> None:
@@ -110,10 +105,7 @@ class SessionLog:
             Energy of the running session so far, in 0.1 Wh.
         """
         if report == 100:
-            if self.is_running:
-                return replace(self._latest, e_pres=e_pres)
-            return self._latest
-        index = report - 101
-        if index < len(self._ended):
-            return self._ended[index]
-        return NO_SESSION
+            energy = {"E pres": e_pres} if self.is_running else {}
+            return self._latest | energy
+        ended = report - 101
+        return self._ended[ended] if ended < len(self._ended) else NO_SESSION

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING
 
 from simulator.actions import (
     Action,
@@ -21,9 +21,9 @@ from simulator.actions import (
     Silence,
     Unplug,
 )
-from simulator.charge_point import Change, ChargePoint
+from simulator.charge_point import ChargePoint
 from simulator.clock import StationClock
-from simulator.commands import is_command, obey
+from simulator.commands import obey
 from simulator.log_lines import changed_settings
 from simulator.profiles import P30_C, Profile
 from simulator.reports import report, settings
@@ -35,9 +35,6 @@ from simulator.wire import (
     is_number,
     read_words,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 BOOT_S = 2.0
 """Guessed: so long nothing is heard from a station whose power was off and on.
@@ -92,10 +89,6 @@ class SimulatedStation:
         port: int = KEBA_PORT,
         unix_at_zero: float = UNIX_AT_ZERO,
     ) -> None:
-        if not 0 < speed < math.inf:
-            raise ValueError(
-                f"{name}: speed is {speed}, not above 0 and finite"
-            )
         world = Random(f"{seed} {name} world")  # noqa: S311  (no secret)
         self._chance = Random(f"{seed} {name} wire")  # noqa: S311
         self.name = name
@@ -132,24 +125,12 @@ class SimulatedStation:
         *,
         broadcast: bool = False,
     ) -> list[Outgoing]:
-        """Hear a datagram.
+        """Hear a datagram; return what leaves now, and was due before.
 
         Replies go to the sender's address, but always to KEBA's port,
-        whatever port the request came from.
-
-        Parameters
-        ----------
-        data
-            The datagram. What is no request is not answered, so that two
-            stations can never answer each other.
-        broadcast
-            Whether it was sent to all. Stations answer that as well (guide
-            V2.01, pages 10 and 14).
-
-        Returns
-        -------
-        list of Outgoing
-            What leaves because of it, and what had become due before.
+        whatever port the request came from. What is no request is not
+        answered, so that two stations can never answer each other. Broadcasts
+        are answered as well (guide V2.01, pages 10 and 14).
         """
         leaving = self.advance(now)
         words = read_words(data)
@@ -194,7 +175,7 @@ class SimulatedStation:
                 if not self.profile.is_udp_on and int(number) != 1:
                     return None
                 return report(self.point, self.serial, int(number))
-            case [_, *_] if self.profile.is_udp_on and is_command(words):
+            case [_, *_] if self.profile.is_udp_on:
                 return obey(self.point, words)
         return None
 
@@ -275,17 +256,14 @@ class SimulatedStation:
             case AnswerLate(seconds):
                 self._late_s = seconds
             case Say(datagrams):
-                return self._pushes() + self._say(datagrams)
+                said = (text.encode("latin-1") for text in datagrams)
+                now = self.point.now
+                return self._pushes() + [
+                    out for data in said for out in self._unasked(data, now)
+                ]
             case _:
                 self._happen(action)
         return self._pushes()
-
-    def _say(self, datagrams: Iterable[str]) -> list[Outgoing]:
-        if self._client is None or self._is_dead():
-            return []
-        at = self._outside(self.point.now)
-        to = (self._client, self._port)
-        return [Outgoing(text.encode("latin-1"), at, to) for text in datagrams]
 
     def _happen(self, action: Action) -> None:
         match action:
@@ -310,10 +288,16 @@ class SimulatedStation:
 
     def _boot(self) -> list[Outgoing]:
         self._booted_at = math.inf
-        if self._client is None or self._is_dead() or not self._may_push():
+        if not self.profile.is_udp_on:
             return []
-        at = self._outside(self.point.now)
-        return [Outgoing(BOOT_MESSAGE, at, (self._client, self._port))]
+        return self._unasked(BOOT_MESSAGE, self.point.now)
+
+    def _unasked(self, data: bytes, moment: float) -> list[Outgoing]:
+        """Return what goes to the last client, if it can be told anything."""
+        if self._client is None or self._is_dead():
+            return []
+        to = (self._client, self._port)
+        return [Outgoing(data, self._outside(moment), to)]
 
     def _is_dead(self) -> bool:
         return self._mute_all or self._booted_at < math.inf
@@ -324,20 +308,14 @@ class SimulatedStation:
         changes = self.point.take_changes()
         before, self._settings = self._settings, settings(self.point)
         self._log_lines.extend(changed_settings(before, self._settings))
-        if self._client is None or self._is_dead() or not self._may_push():
-            return []
-        return list(self._told(changes, self._client))
-
-    def _may_push(self) -> bool:
+        leaving: list[Outgoing] = []
         # Guessed: with DSW1.3 off nothing is sent unasked.
-        return self.profile.is_udp_on
-
-    def _told(
-        self, changes: Iterable[Change], client: str
-    ) -> Iterable[Outgoing]:
-        for change in changes:
+        for change in changes if self.profile.is_udp_on else []:
             data = f'{{"{change.field}": {change.value}}}'.encode("ascii")
-            at = self._outside(change.at)
-            yield Outgoing(data, at, (client, self._port))
-            if self.profile.copies_pushes:
-                yield Outgoing(data, at + COPY_DELAY_S, (client, COPY_PORT))
+            for out in self._unasked(data, change.at):
+                leaving.append(out)
+                if self.profile.copies_pushes:
+                    to = (out.to[0], COPY_PORT)
+                    later = out.at + COPY_DELAY_S
+                    leaving.append(replace(out, at=later, to=to))
+        return leaving

@@ -14,7 +14,12 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from simulator.action_words import NEEDED, keys_of, read_action
+from simulator.action_words import (
+    make_action,
+    needed_by,
+    read_table,
+    readers_of,
+)
 from simulator.actions import ACTIONS
 from simulator.scenario import ScenarioError
 
@@ -32,7 +37,6 @@ SHORT = {
 }
 HELP = "help"
 
-LONGEST_LINE = 100_000
 STATIONS_NAMED = 5
 
 
@@ -44,23 +48,21 @@ class Order(NamedTuple):
 
 
 def read_line(line: str, stations: Sequence[str]) -> Order:
-    """Read a line that is not blank.
-
-    Raises
-    ------
-    ScenarioError
-        If it cannot be done; says what is known.
-    """
+    """Read a line that is not blank; a ScenarioError says what is known."""
     typed, *_ = line.split(maxsplit=1)
     rest = line.strip()[len(typed) :].strip()
     word = SHORT.get(typed, typed)
     if word not in ACTIONS:
+        shorter = {full: short for short, full in SHORT.items()}
+        words = ", ".join(shorter.get(word, word) for word in ACTIONS)
         raise ScenarioError(
-            f"{typed!r} is none of {', '.join(_words())}; `{HELP}` tells more"
+            f"{typed!r} is none of {words}; `{HELP}` tells more"
         )
     station, rest = _station(rest, stations)
     try:
-        return Order(station, read_action(word, dict(_values(word, rest))))
+        written = dict(_values(word, rest))
+        values = read_table(written, readers_of(word), needed_by(word))
+        return Order(station, make_action(word, values))
     except ScenarioError as mistake:
         raise ScenarioError(f"{typed}: {mistake}") from mistake
 
@@ -88,7 +90,7 @@ def _values(word: str, rest: str) -> Iterator[tuple[str, object]]:
     if word == "say":
         yield "datagrams", [rest] if rest else []
         return
-    readers = keys_of(word)
+    readers = readers_of(word)
     parts = rest.split()
     given = {part.partition("=")[0] for part in parts if "=" in part}
     in_order = () if word == "plug_in" else readers
@@ -134,29 +136,7 @@ def _needs(word: str) -> str:
         return "[request, request, …]"
     if word == "say":
         return "text"
-    needed = NEEDED.get(word, ())
-    optional = [f"{key}=" for key in keys_of(word) if key not in needed]
+    needed = needed_by(word)
+    optional = [f"{key}=" for key in readers_of(word) if key not in needed]
     shown = [f"{key}=" for key in needed]
     return " ".join(shown + ([f"[{' '.join(optional)}]"] if optional else []))
-
-
-def _words() -> Iterator[str]:
-    """Yield the words as they are typed most quickly."""
-    shorter = {full: short for short, full in SHORT.items()}
-    for word in ACTIONS:
-        yield shorter.get(word, word)
-
-
-class Lines:
-    """Makes lines of the bytes that come."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, data: bytes) -> list[str]:
-        """Take bytes, none at the end; return the lines that are whole."""
-        *whole, self._rest = (self._rest + (data or b"\n")).split(b"\n")
-        if len(self._rest) > LONGEST_LINE:
-            self._rest = b""
-        lines = (line.decode("utf-8", "replace").strip() for line in whole)
-        return [line for line in lines if line]

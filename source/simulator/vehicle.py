@@ -10,37 +10,15 @@ STAIR_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vehicle:
-    """A vehicle as the station sees it.
+    """A vehicle as the station sees it."""
 
-    Parameters
-    ----------
-    phases
-        Phases its charger uses, 1 to 3.
-    max_current
-        The most it draws on a phase, in mA.
-    needs_wh
-        Energy that it takes before it is full, in Wh.
-    hesitation_s
-        Seconds between the station's offer and the first current.
-    ramp_s
-        Seconds until a higher limit is used fully. About 30 s was seen
-        (mschlappa/KebaWallboxSteuerung).
-    """
-
-    phases: int = 3
-    max_current: int = 16_000
-    needs_wh: float = 20_000.0
-    hesitation_s: float = 5.0
+    phases: int = 3  # that its charger uses
+    max_current: int = 16_000  # mA on each
+    needs_wh: float = 20_000.0  # before it is full
+    hesitation_s: float = 5.0  # between the station's offer and first current
+    # Until a higher limit is used fully: about 30 s were seen
+    # (mschlappa/KebaWallboxSteuerung).
     ramp_s: float = 30.0
-
-    def __post_init__(self) -> None:
-        if self.phases not in {1, 2, 3}:
-            raise ValueError(f"vehicle: phases is {self.phases}, not 1, 2 or 3")
-        if not 0 < self.max_current <= 63_000:
-            raise ValueError(
-                f"vehicle: max_current is {self.max_current}, "
-                "not within 1...63000 mA"
-            )
 
 
 class Charger:
@@ -95,9 +73,9 @@ class Charger:
             return
         if self.is_drawing:
             self._climb()
-            return
-        self.is_drawing = True
-        self._aim(now)
+        else:
+            self.is_drawing = True
+            self._aim(now)
 
     def _stop(self) -> None:
         self.current = 0

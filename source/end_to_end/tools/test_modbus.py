@@ -8,8 +8,8 @@ import pytest
 
 from connector.tools import modbus_probe
 from end_to_end.tools.calling import CommandLine
-from simulator.fleet import find_profile
 from simulator.modbus import ModbusServer, ModbusStation
+from simulator.profiles import find_profile
 from simulator.station import SimulatedStation
 
 ADDRESS = "127.0.3.95"

@@ -324,6 +324,11 @@ def test_a_vehicle_waits_for_the_card(locked: SimulatedStation) -> None:
     assert session["RFID class"] == "01010400000101040000"
 
 
+def test_a_card_is_known_in_both_spellings(locked: SimulatedStation) -> None:
+    locked.perform(ShowCard(TAG.upper()), 0.0)
+    assert authorisation(locked, 1.0) == (1, 3, 1, 0)
+
+
 def test_a_card_that_is_not_on_the_whitelist_changes_nothing(
     locked: SimulatedStation,
 ) -> None:
@@ -337,18 +342,6 @@ def test_the_same_card_ends_the_session(locked: SimulatedStation) -> None:
     locked.perform(ShowCard(TAG), 100.0)
     assert authorisation(locked, 101.0) == (1, 7, 1, 1)
     assert look(locked, 101, now=101.0)["reason"] == 10
-
-
-def test_on_x_series_a_setting_decides_and_not_the_whitelist() -> None:
-    x_series = PROFILES["p30-x"]
-    for profile, expected in (
-        (replace(x_series, authorisation=True), (1, 3, 1, 1)),
-        (
-            replace(x_series, authorisation=False, whitelist=(TAG,)),
-            (1, 3, 0, 0),
-        ),
-    ):
-        assert authorisation(SimulatedStation("x", profile), 0.0) == expected
 
 
 def test_unplugging_locks_again(locked: SimulatedStation) -> None:

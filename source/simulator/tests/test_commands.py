@@ -207,13 +207,6 @@ def test_setdatetime_gives_weak_time_to_the_next_session() -> None:
     assert session["started"] == "2019-03-07 23:08:11.000"
 
 
-def test_display_shows_a_text(garage: SimulatedStation) -> None:
-    ask(garage, "display 1 2 60 0 charging$until$7", now=0.0)
-    assert garage.point.display.text(50.0) == "charging until 7"
-    ask(garage, "display 0 2 60 0 short", now=60.0)
-    assert garage.point.display.text(71.0) == ""
-
-
 def test_unlock_opens_a_socket_that_does_not_charge() -> None:
     garage = charging("p30-3.9")
     assert ask(garage, "unlock", now=10.0) == DONE

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from pymodbus.client import ModbusTcpClient
 
-from simulator.fleet import find_profile, find_scenario
 from simulator.modbus import (
     REGISTERS,
     UNIT,
@@ -19,7 +18,9 @@ from simulator.modbus import (
     ModbusServer,
     ModbusStation,
 )
+from simulator.profiles import find_profile
 from simulator.reports import measurements, settings
+from simulator.scenario import find_scenario
 from simulator.station import SimulatedStation
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"

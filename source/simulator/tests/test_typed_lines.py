@@ -19,13 +19,7 @@ from simulator.actions import (
     Unplug,
 )
 from simulator.scenario import ScenarioError
-from simulator.typed_lines import (
-    LONGEST_LINE,
-    Lines,
-    Order,
-    help_lines,
-    read_line,
-)
+from simulator.typed_lines import Order, help_lines, read_line
 from simulator.vehicle import Vehicle
 
 TAG = "1234567890123456"
@@ -105,17 +99,3 @@ def test_help_names_every_word_and_what_it_needs() -> None:
     assert "plug or plug_in [phases= max_current=" in said
     assert "card or show_card tag= [rfid_class=]" in said
     assert "An RFID card is held to the reader" in said
-
-
-def test_lines_are_made_of_what_comes() -> None:
-    lines = Lines()
-    assert lines.feed(b"plug\nunp") == ["plug"]
-    assert lines.feed(b"lug\r\n\n") == ["unplug"]
-    assert lines.feed(b"reboot") == []
-    assert lines.feed(b"") == ["reboot"]
-
-
-def test_a_line_without_end_does_not_fill_the_memory() -> None:
-    lines = Lines()
-    assert lines.feed(b"x" * (LONGEST_LINE + 1)) == []
-    assert lines.feed(b"\nplug\n") == ["plug"]

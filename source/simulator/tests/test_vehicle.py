@@ -1,7 +1,5 @@
 import math
 
-import pytest
-
 from simulator.vehicle import Charger, Vehicle
 
 
@@ -75,10 +73,3 @@ def test_a_full_vehicle_takes_nothing_whatever_is_offered() -> None:
     charger.offer(32_000, now=61.0)
     run(charger, 200.0)
     assert charger.current == 0
-
-
-def test_an_impossible_vehicle_is_refused() -> None:
-    with pytest.raises(ValueError, match="phases is 4"):
-        Vehicle(phases=4)
-    with pytest.raises(ValueError, match="max_current is 0"):
-        Vehicle(max_current=0)
