@@ -15,14 +15,12 @@ from the connector, so that the two cannot share a mistake.
 import logging
 
 from simulator.faults import NO_FAULTS, Burst, FaultyLink, LinkFaults
-from simulator.fleet import HeardRequest, Observer, Simulator
+from simulator.fleet import HeardRequest, Simulator
 from simulator.pauses import PauseChecker, Violation
 from simulator.profiles import PROFILES, Profile
 from simulator.scenario import SCENARIOS, Scenario, Step
-from simulator.scenario_file import load_scenario
 from simulator.station import SimulatedStation
 from simulator.vehicle import Vehicle
-from simulator.wire import Address, Outgoing
 
 __version__ = "1.2.0"
 """The connector's, which a test compares: they are released together."""
@@ -34,13 +32,10 @@ __all__ = [
     "NO_FAULTS",
     "PROFILES",
     "SCENARIOS",
-    "Address",
     "Burst",
     "FaultyLink",
     "HeardRequest",
     "LinkFaults",
-    "Observer",
-    "Outgoing",
     "PauseChecker",
     "Profile",
     "Scenario",
@@ -49,5 +44,4 @@ __all__ = [
     "Step",
     "Vehicle",
     "Violation",
-    "load_scenario",
 ]

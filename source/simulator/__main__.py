@@ -60,11 +60,8 @@ class Place(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run stations until the time is over or a signal comes.
 
-    Returns
-    -------
-    int
-        The exit code: 0, or 1 if a pause was broken in strict mode or the
-        stations could not be run, or 2 if an argument is wrong.
+    The exit code is 1 if a pause was broken in strict mode or the stations
+    could not be run, and 2 if an argument is wrong.
     """
     options = _read_options(arguments)
     try:
@@ -123,15 +120,11 @@ def _signals() -> Iterator[threading.Event]:
         # In the background reading what is typed fails; it ends nothing.
         signal.SIGTTIN: signal.SIG_IGN,
     }
-    kept = {
-        number: signal.signal(number, handler)
-        for number, handler in handlers.items()
-    }
-    try:
+    with contextlib.ExitStack() as stack:
+        for number, handler in handlers.items():
+            kept = signal.signal(number, handler)
+            stack.callback(signal.signal, number, kept)
         yield is_over
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
 
 
 def _obey(line: str, simulator: Simulator) -> str:

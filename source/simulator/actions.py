@@ -8,45 +8,51 @@ what the log says.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from simulator.vehicle import Vehicle
 
 
 @dataclass(frozen=True, slots=True)
-class PlugIn:
+class Action:
+    """Something that happens; the log says it with the action's values."""
+
+    says: ClassVar[str]
+
+    def __str__(self) -> str:
+        return self.says.format(self)
+
+
+@dataclass(frozen=True, slots=True)
+class PlugIn(Action):
     """A vehicle arrives and is plugged in; one that is there stays."""
 
+    says = (
+        "a vehicle is plugged in: phases={0.vehicle.phases}, "
+        "max_current={0.vehicle.max_current}, "
+        "needs_wh={0.vehicle.needs_wh:.0f}"
+    )
     vehicle: Vehicle = field(default_factory=Vehicle)
 
-    def __str__(self) -> str:
-        return (
-            f"a vehicle is plugged in: phases={self.vehicle.phases}, "
-            f"max_current={self.vehicle.max_current}, "
-            f"needs_wh={self.vehicle.needs_wh:.0f}"
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class Unplug:
+class Unplug(Action):
     """The vehicle, if there is one, leaves."""
 
-    def __str__(self) -> str:
-        return "the vehicle is unplugged"
+    says = "the vehicle is unplugged"
 
 
 @dataclass(frozen=True, slots=True)
-class ShowCard:
+class ShowCard(Action):
     """An RFID card is held to the reader: begins or ends a session."""
 
+    says = "card {0.tag} is shown"
     tag: str
     rfid_class: str = "0" * 20
 
-    def __str__(self) -> str:
-        return f"card {self.tag} is shown"
-
 
 @dataclass(frozen=True, slots=True)
-class SetInput:
+class SetInput(Action):
     """The contact at input X1 is closed (1) or opened (0)."""
 
     value: int
@@ -56,37 +62,33 @@ class SetInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Fail:
+class Fail(Action):
     """The station finds an error and goes to State 4.
 
     The default pair was captured: 6 and 32769 = 0x8001 (evcc issue 8762).
     """
 
+    says = "it fails: Error1 {0.error1}, Error2 {0.error2}"
     error1: int = 6
     error2: int = 32769
 
-    def __str__(self) -> str:
-        return f"it fails: Error1 {self.error1}, Error2 {self.error2}"
-
 
 @dataclass(frozen=True, slots=True)
-class Recover:
+class Recover(Action):
     """The error is over."""
 
-    def __str__(self) -> str:
-        return "the error is over"
+    says = "the error is over"
 
 
 @dataclass(frozen=True, slots=True)
-class Reboot:
+class Reboot(Action):
     """The power goes off and on."""
 
-    def __str__(self) -> str:
-        return "the power goes off and on"
+    says = "the power goes off and on"
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Action):
     """The station stops answering.
 
     Parameters
@@ -105,49 +107,27 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Action):
     """The station answers everything again, and at once."""
 
-    def __str__(self) -> str:
-        return "it answers everything again"
+    says = "it answers everything again"
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerLate:
+class AnswerLate(Action):
     """Each reply leaves so many seconds later than usual."""
 
+    says = "it answers {0.seconds} s later from now on"
     seconds: float
-
-    def __str__(self) -> str:
-        return f"it answers {self.seconds} s later from now on"
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
-    """The station sends something to its last client, right or wrong.
+class Say(Action):
+    """The station sends something to its last client, right or wrong."""
 
-    Parameters
-    ----------
-    datagrams
-        One character for each byte (Latin-1).
-    """
+    says = "it says {0.datagrams}"
+    datagrams: tuple[str, ...]  # one character for each byte (Latin-1)
 
-    datagrams: tuple[str, ...]
-
-
-Action = (
-    PlugIn
-    | Unplug
-    | ShowCard
-    | SetInput
-    | Fail
-    | Recover
-    | Reboot
-    | Silence
-    | Answer
-    | AnswerLate
-    | Say
-)
 
 ACTIONS: dict[str, type[Action]] = {
     "plug_in": PlugIn,

@@ -31,20 +31,7 @@ def stamp_arrivals(sock: socket.socket) -> None:
 
 
 def receive_stamped(sock: socket.socket) -> tuple[bytes, float, Address]:
-    """Take a datagram from a socket.
-
-    Returns
-    -------
-    tuple
-        The datagram, its arrival in Unix seconds, and its sender.
-
-    Raises
-    ------
-    BlockingIOError
-        If there is none and the socket does not block.
-    OSError
-        If the socket reports an error.
-    """
+    """Return a datagram, its arrival in Unix seconds, and its sender."""
     data, notes, _, sender = sock.recvmsg(
         _LARGEST_DATAGRAM, socket.CMSG_SPACE(_TIMESPEC.size)
     )

@@ -106,7 +106,7 @@ class ChargePoint:
         self._random = random
         self._charger: Charger | None = None
         self._session_start = self.meter.energy(now)
-        self._plugged_in_at_energy = self._session_start
+        self._full_at_energy = math.inf
         # What comes by itself besides limits, charger and energy, and when.
         self._timers: dict[Callable[[], None], float] = {}
         self._is_starting = False
@@ -118,7 +118,7 @@ class ChargePoint:
         self._phases_switched_at = -math.inf
         self._connected = self._phases()
         self._changes: list[Change] = []
-        self._told = self._watched()
+        self._told: dict[str, int] = {}
         self.settle()
         self._changes.clear()
 
@@ -160,7 +160,9 @@ class ChargePoint:
         if self._charger is not None:
             return
         self._charger = Charger(vehicle)
-        self._plugged_in_at_energy = self.meter.energy(self.now)
+        # A vehicle may take it in several sessions, between which it stays.
+        needs = vehicle.needs_wh * 10
+        self._full_at_energy = self.meter.energy(self.now) + needs
         self.plug = PLUGGED if self.profile.is_socket else PLUGGED_AND_LOCKED
         self._lock_soon()
         self._begin_session()
@@ -224,12 +226,14 @@ class ChargePoint:
             self._timers.pop(self._close_lock, None)
             self.settle()
 
-    def order_enable(self, *, wish: bool) -> None:
-        """`ena`: with RFID, 0 also drops the authorisation.
+    def order_enable(self, value: int) -> None:
+        """`ena`: other values than 1 act like 0 (guide V2.00, page 13).
 
-        The latter was seen (dannerph/homeassistant-keba#33). That it happens
-        when charging is disabled, about a second later, is guessed.
+        With RFID, 0 also drops the authorisation, which was seen
+        (dannerph/homeassistant-keba#33). That it happens when charging is
+        disabled, about a second later, is guessed.
         """
+        wish = value == 1
         self.limits.enable(wish=wish, now=self.now)
         if wish:
             self._timers.pop(self.authorisation.close, None)
@@ -309,9 +313,12 @@ class ChargePoint:
     def next_moment(self) -> float:
         """Return when something changes next by itself, or infinity."""
         charger_at = self._charger.next_moment() if self._charger else math.inf
+        energy = min(
+            self._full_at_energy, self._limit_at_energy(), self._push_at_energy
+        )
         return min(
             charger_at,
-            self.meter.when(self._next_energy()),
+            self.meter.when(energy),
             self.limits.next_moment(),
             *self._timers.values(),
         )
@@ -364,19 +371,7 @@ class ChargePoint:
 
     # Energy ----------------------------------------------------------------
 
-    def _next_energy(self) -> float:
-        if self._charger is None:
-            return math.inf
-        return min(self._full_at(), self._limit_at(), self._push_at_energy)
-
-    def _full_at(self) -> float:
-        if self._charger is None:
-            return math.inf
-        # A vehicle may take it in several sessions, between which it stays.
-        needs = self._charger.vehicle.needs_wh * 10
-        return self._plugged_in_at_energy + needs
-
-    def _limit_at(self) -> float:
+    def _limit_at_energy(self) -> float:
         # Without a meter the station cannot know (guessed).
         if not self.profile.has_meter:
             return math.inf
@@ -388,9 +383,9 @@ class ChargePoint:
         if self.meter.has_reached(self._push_at_energy, self.now):
             self._push_at_energy += ENERGY_PUSH_UNITS
             self._changes.append(Change(self.now, "E pres", self.e_pres))
-        if self.meter.has_reached(self._limit_at(), self.now):
+        if self.meter.has_reached(self._limit_at_energy(), self.now):
             self.limits.spend_energy()
-        if self.meter.has_reached(self._full_at(), self.now):
+        if self.meter.has_reached(self._full_at_energy, self.now):
             self._charger.become_full()
 
     def _begin_session(self) -> None:
@@ -536,18 +531,15 @@ class ChargePoint:
             for phase in range(3)
         )
 
-    def _watched(self) -> dict[str, int]:
-        return {
+    def _note_changes(self) -> None:
+        watched = {
             "State": self.state,
             "Plug": self.plug,
             "Input": self.input,
             "Enable sys": int(self.enable_sys),
             "Max curr": self.max_curr,
         }
-
-    def _note_changes(self) -> None:
-        watched = self._watched()
         for field, value in watched.items():
-            if value != self._told[field]:
+            if value != self._told.get(field):
                 self._changes.append(Change(self.now, field, value))
         self._told = watched

@@ -11,14 +11,8 @@ class StationClock:
     """Counts seconds since the start and, when set, knows the date.
 
     UDP guide V2.01, page 28: strong time comes from NTP or a backend, weak
-    time from `setdatetime`; a restart forgets weak time.
-
-    Parameters
-    ----------
-    unix_at_zero
-        The true Unix time at the moment 0.
-    synchronised
-        Whether it gets the time from the network by itself.
+    time from `setdatetime`; a restart forgets weak time. A synchronised one
+    gets the time from the network by itself.
     """
 
     def __init__(

@@ -16,15 +16,12 @@ import re
 from typing import TYPE_CHECKING
 
 from simulator.authorisation import NO_CLASS, NO_TAG
-from simulator.charge_point import OUTPUT_PULSES
-from simulator.failsafe import FailsafeSetting
-from simulator.limits import is_current
+from simulator.charge_point import OUTPUT_PULSES, ChargePoint
+from simulator.limits import FailsafeSetting, is_current
 from simulator.wire import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from simulator.charge_point import ChargePoint
 
 DONE = b"TCH-OK :done\n"
 NOTHING_TO_STOP = b"TCH-ERR:nothing to stop\n"
@@ -38,22 +35,27 @@ FAILSAFE_TIMEOUT_S = range(10, 601)
 RESERVED_OUTPUTS = range(2, 10)
 PHASE_SOURCES = range(5)
 
+SILENCE = b""
+
 Answer = bytes | None
+"""What is answered instead of `DONE`."""
 
 
-def obey(point: ChargePoint, words: list[str]) -> Answer:
-    """Do what a command says; return the answer, if there is one."""
+def obey(point: ChargePoint, words: list[str]) -> bytes:
+    """Do what a command says; return the answer, empty if there is none."""
     word, *arguments = words
     if not _is_command(word, arguments) or word in point.profile.lacks_commands:
-        return None
+        return SILENCE
     if point.profile.confirms_only:
         return DONE
     if point.profile.refuses:
         return REFUSED
     if word in _TEXT_COMMANDS:
-        return _TEXT_COMMANDS[word](point, arguments)
-    command, _ = _NUMBER_COMMANDS[word]
-    return command(point, *map(int, arguments))
+        answer = _TEXT_COMMANDS[word](point, arguments)
+    else:
+        command, _ = _NUMBER_COMMANDS[word]
+        answer = command(point, *map(int, arguments))
+    return DONE if answer is None else answer
 
 
 def _is_command(word: str, arguments: list[str]) -> bool:
@@ -65,83 +67,62 @@ def _is_command(word: str, arguments: list[str]) -> bool:
     return len(arguments) == count and all(map(is_number, arguments))
 
 
-def _ena(point: ChargePoint, value: int) -> Answer:
-    # Guide V2.00, page 13: other values than 1 act like 0.
-    point.order_enable(wish=value == 1)
-    return DONE
-
-
-def _curr(point: ChargePoint, milliampere: int) -> Answer:
-    point.set_current(milliampere)
-    return DONE
-
-
-def _currtime(point: ChargePoint, milliampere: int, delay_s: int) -> Answer:
+def _currtime(point: ChargePoint, milliampere: int, delay_s: int) -> None:
     # Guide V2.01, page 21: larger delays are discarded. That a current out of
     # range is discarded as well is guessed (ioBroker's author says 5000
     # works).
     in_range = milliampere == 0 or is_current(milliampere)
     if in_range and delay_s <= LONGEST_TIMER_S:
         point.set_current_later(milliampere, delay_s)
-    return DONE
 
 
-def _setenergy(point: ChargePoint, units: int) -> Answer:
+def _setenergy(point: ChargePoint, units: int) -> None:
     if units <= LARGEST_ENERGY:
         point.limits.limit_energy(units)
         point.settle()
-    return DONE
 
 
 def _output(point: ChargePoint, value: int) -> Answer:
     if value in RESERVED_OUTPUTS:
         # Guide V2.01, page 25: not answered.
-        return None
+        return SILENCE
     # Same page: any other value switches the relay off.
     is_known = value in {0, 1} or value in OUTPUT_PULSES
     point.set_output(value if is_known else 0)
-    return DONE
+    return None
 
 
-def _setdatetime(point: ChargePoint, unix_seconds: int) -> Answer:
+def _setdatetime(point: ChargePoint, unix_seconds: int) -> None:
     point.clock.set(unix_seconds, point.now)
-    return DONE
-
-
-def _unlock(point: ChargePoint) -> Answer:
-    point.unlock()
-    return DONE
 
 
 def _failsafe(
     point: ChargePoint, timeout_s: int, milliampere: int, store: int
-) -> Answer:
+) -> None:
     timeout_ok = timeout_s == 0 or timeout_s in FAILSAFE_TIMEOUT_S
     current_ok = milliampere == 0 or is_current(milliampere)
     if timeout_ok and current_ok and store in {0, 1}:
         setting = FailsafeSetting(timeout_s, milliampere)
         point.limits.failsafe.configure(setting, point.now, store=store == 1)
         point.settle()
-    return DONE
 
 
-def _x2src(point: ChargePoint, source: int) -> Answer:
+def _x2src(point: ChargePoint, source: int) -> None:
     if source in PHASE_SOURCES:
         point.allow_phase_switch(source)
-    return DONE
 
 
 def _x2(point: ChargePoint, position: int) -> Answer:
-    if position not in {0, 1}:
-        return DONE
-    return DONE if point.switch_phases(position) else X2_NOT_ALLOWED
+    if position in {0, 1} and not point.switch_phases(position):
+        return X2_NOT_ALLOWED
+    return None
 
 
 def _start(point: ChargePoint, arguments: list[str]) -> Answer:
     # Guide V2.00, page 15: tag and class may be left out.
     tag, rfid_class = _tag_and_class(arguments)
     if tag is None or rfid_class is None:
-        return None
+        return SILENCE
     # That an unknown tag is acknowledged without effect is guessed.
     authorisation = point.authorisation
     is_known = not arguments or authorisation.knows(tag)
@@ -150,27 +131,27 @@ def _start(point: ChargePoint, arguments: list[str]) -> Answer:
     if point.profile.start_lists_tag:
         lines = f'"RFID tag": "{tag}",\n"RFID class": "{rfid_class}",\n'
         return lines.encode("ascii")
-    return DONE
+    return None
 
 
 def _stop(point: ChargePoint, arguments: list[str]) -> Answer:
     tag, _ = _tag_and_class(arguments)
     if tag is None:
-        return None
+        return SILENCE
     # Guide V2.01, page 26: it must be the tag that started the session. That
     # another tag gets this answer, and that none fits all, is guessed.
     holder = point.authorisation.tag
     if holder is None or (arguments and holder != tag.lower()):
         return NOTHING_TO_STOP
     point.stop_session()
-    return DONE
+    return None
 
 
-def _display(point: ChargePoint, arguments: list[str]) -> Answer:
+def _display(_: ChargePoint, arguments: list[str]) -> Answer:
     # Four numbers, then the text, which nobody sees here.
-    del point
     numbers = arguments[:4]
-    return DONE if len(numbers) == 4 and all(map(is_number, numbers)) else None
+    is_complete = len(numbers) == 4 and all(map(is_number, numbers))
+    return None if is_complete else SILENCE
 
 
 def _tag_and_class(arguments: list[str]) -> tuple[str | None, str | None]:
@@ -183,14 +164,15 @@ def _tag_and_class(arguments: list[str]) -> tuple[str | None, str | None]:
     )
 
 
+# What each does, and how many numbers it takes.
 _NUMBER_COMMANDS: dict[str, tuple[Callable[..., Answer], int]] = {
-    "ena": (_ena, 1),
-    "curr": (_curr, 1),
+    "ena": (ChargePoint.order_enable, 1),
+    "curr": (ChargePoint.set_current, 1),
     "currtime": (_currtime, 2),
     "setenergy": (_setenergy, 1),
     "output": (_output, 1),
     "setdatetime": (_setdatetime, 1),
-    "unlock": (_unlock, 0),
+    "unlock": (ChargePoint.unlock, 0),
     "failsafe": (_failsafe, 3),
     "x2src": (_x2src, 1),
     "x2": (_x2, 1),

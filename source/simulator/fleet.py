@@ -66,7 +66,6 @@ _REPORT = re.compile(rb'\{\s*"ID": "?(\d+)')
 
 _T = TypeVar("_T", "Profile | str", "Scenario | str", LinkFaults)
 PerStation: TypeAlias = "_T | Mapping[str, _T]"
-"""The same for all stations, or a table with an entry for each."""
 
 
 class HeardRequest(NamedTuple):
@@ -110,16 +109,12 @@ class Simulator:
     ----------
     stations
         Name and address of each station.
-    profile
-        What they are: a profile or its name.
-    scenario
-        What happens to them: a scenario or its name.
+    profile, scenario, faults
+        The same for all stations, or a table with an entry for each.
     speed
         How much faster time passes inside the stations.
     seed
         Where chance begins; each station draws its own from it.
-    faults
-        What is wrong with the way to them.
     faults_to_client
         What is wrong with the way back; the same as `faults` if not given.
     strict
@@ -148,11 +143,6 @@ class Simulator:
         other threads only look.
     failure : BaseException or None
         What ended that thread before its time.
-
-    Notes
-    -----
-    `profile`, `scenario` and both `faults` may be tables with an entry for
-    each station.
     """
 
     def __init__(

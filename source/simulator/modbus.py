@@ -19,7 +19,6 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from simulator.arguments import address, port
-from simulator.profiles import find_profile
 from simulator.reports import measurements, settings
 from simulator.scenario import find_scenario
 from simulator.station import SimulatedStation
@@ -52,8 +51,7 @@ class Register(NamedTuple):
 
     name: str
     unit: str
-    field: str = ""
-    """The same value over UDP, where there is one."""
+    field: str = ""  # the same value over UDP, where there is one
 
 
 REGISTERS: Mapping[int, Register] = {
@@ -236,15 +234,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--address", type=address, default="127.0.0.2")
     parser.add_argument("--port", type=port, default=MODBUS_PORT)
-    parser.add_argument("--profile", default="p30-c")
-    parser.add_argument("--scenario", default="always-charging")
     parser.add_argument("--p40", action="store_true")
     options = parser.parse_args(arguments)
     now = time.monotonic()
     station = SimulatedStation(
         "modbus",
-        find_profile(options.profile),
-        scenario=find_scenario(options.scenario, "modbus"),
+        scenario=find_scenario("always-charging", "modbus"),
         now=now,
         unix_at_zero=time.time() - now,
     )

@@ -6,7 +6,7 @@ UDP guide V2.01, pages 10, 11, 21 and 31.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from simulator.wire import read_words
 
@@ -23,26 +23,15 @@ NOISE_S = 1e-6
 """Floating point noise of times since 1970, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A datagram that came too early.
+class Violation(NamedTuple):
+    """A datagram that came too early."""
 
-    Parameters
-    ----------
-    at
-        When it came, in Unix seconds.
-    rule
-        Which pause was broken, in words.
-    gap_s
-        The pause that was kept, in seconds.
-    """
-
-    at: float
+    at: float  # Unix seconds
     station: str
     source: str
     text: str
-    rule: str
-    gap_s: float
+    rule: str  # which pause was broken, in words
+    gap_s: float  # the pause that was kept
 
     def __str__(self) -> str:
         return (

@@ -16,14 +16,9 @@ TIMER_FIELDS = frozenset({"Curr timer", "Tmo CT", "Setenergy"})
 X2_COMMANDS = frozenset({"x2src", "x2"})
 
 # Guide V2.00, page 5: the table of what each model understands.
-UNKNOWN_TO_P20 = X2_COMMANDS | {
-    "currtime",
-    "setenergy",
-    "start",
-    "stop",
-    "setdatetime",
-    "display",
-}
+UNKNOWN_TO_P20 = X2_COMMANDS.union(
+    ("currtime", "setenergy", "start", "stop", "setdatetime", "display")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from __future__ import annotations
 import json
 import logging
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.actions import Action, Answer, Silence
 from simulator.wire import KEBA_PORT, Address, Outgoing, read_words
@@ -29,8 +29,8 @@ logger = logging.getLogger("simulator")
 
 REPLY_DELAY_S = 0.005
 
-Answers = dict[str, list[str]]
-"""The texts that were answered to each request, in turn."""
+Answers = dict[str, list[bytes]]
+"""What was answered to each request, in turn."""
 
 
 class ReplayError(ValueError):
@@ -41,24 +41,15 @@ class ReplayedStation:
     """Answers each request with what was recorded for it, in turn.
 
     After the last recorded answer to a request the first comes again. What
-    was not recorded is not answered. Status messages (`push 1`, ...) are left
-    out: a recording does not tell when they came.
+    was not recorded is not answered.
     """
 
     def __init__(
-        self,
-        name: str,
-        answers: Answers,
-        *,
-        port: int = KEBA_PORT,
+        self, name: str, answers: Answers, *, port: int = KEBA_PORT
     ) -> None:
         self.name = name
-        self._answers = {
-            request: texts
-            for request, texts in answers.items()
-            if _is_request(request)
-        }
-        self._given: dict[str, int] = {}
+        self._answers = answers
+        self._given: Counter[str] = Counter()
         self._port = port
         self._mute_all = False
         self._mute: frozenset[str] = frozenset()
@@ -74,12 +65,11 @@ class ReplayedStation:
         """Hear a datagram; return the recorded answer, if there is one."""
         del broadcast
         request = " ".join(read_words(data))
-        texts = self._answers.get(request)
-        if not texts or self._mute_all or request in self._mute:
+        answers = self._answers.get(request)
+        if not answers or self._mute_all or request in self._mute:
             return []
-        turn = self._given.get(request, 0)
-        self._given[request] = turn + 1
-        answer = _bytes(texts[turn % len(texts)])
+        answer = answers[self._given[request] % len(answers)]
+        self._given[request] += 1
         to = (sender[0], self._port)
         return [Outgoing(answer, now + REPLY_DELAY_S, to)]
 
@@ -109,32 +99,19 @@ class ReplayedStation:
         return []
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """What a file holds.
+class Recording(NamedTuple):
+    """What a file holds: recorded answers by station.
 
-    Parameters
-    ----------
-    stations
-        Recorded answers by request, by station. A capture does not tell whose
-        answers it has: they are found under None.
+    A capture does not tell whose answers it has: they are found under None.
     """
 
     source: str
     stations: Mapping[str | None, Answers]
 
     def station(self, name: str, *, port: int = KEBA_PORT) -> ReplayedStation:
-        """Make a station of this name.
+        """Make a station of this name; for a capture it may be any.
 
-        Parameters
-        ----------
-        name
-            The station; a capture may have any.
-
-        Raises
-        ------
-        ReplayError
-            If there is no answer of this station.
+        A ReplayError says that it has no answers in this recording.
         """
         answers = self.stations.get(None) or self.stations.get(name)
         if answers is None:
@@ -143,31 +120,34 @@ class Recording:
                 f"{self.source}: there is no station {name!r} in it, only "
                 f"{known}: give the simulated one the name of one of these"
             )
-        if not any(map(_is_request, answers)):
-            raise ReplayError(f"{self.source}: no recorded answer in it")
         return ReplayedStation(name, answers, port=port)
 
 
 def read_recording(path: Path) -> Recording:
     """Read a file; what is no recording in it is left out with a warning.
 
-    Raises
-    ------
-    ReplayError
-        If nothing is left.
-    OSError
-        If it cannot be read.
+    A ReplayError says that nothing is left.
     """
     # Bytes that are no text are sent as they were.
-    text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    entries = _entries(path.read_text("utf-8", errors="surrogateescape"))
     stations: dict[str | None, Answers] = {}
     skipped = 0
-    entries = _entries(text)
     for entry in entries:
         message = _message(entry, may_be_capture=len(entries) == 1)
         skipped += message is None
         for station, datagrams in (message or {}).items():
-            skipped += _add(stations, station, datagrams)
+            if not isinstance(datagrams, dict):
+                skipped += 1
+                continue
+            for request, text in datagrams.items():
+                answer = _bytes(text)
+                # Status messages (`push 1`, ...) are left out: a recording
+                # does not tell when they came.
+                if answer is None:
+                    skipped += 1
+                elif request.split(" ")[0] not in {"push", "status"}:
+                    answers = stations.setdefault(station, defaultdict(list))
+                    answers[request].append(answer)
     if not stations:
         raise ReplayError(
             f"{path.name}: neither a capture nor raw messages in it"
@@ -186,8 +166,7 @@ def _entries(text: str) -> list[object]:
     """Return what a file holds: one object, a list, or one in each line."""
     content = _load(text)
     if content is None:
-        lines = [line for line in text.split("\n") if line.strip()]
-        return [_load(line) for line in lines]
+        return [_load(line) for line in text.split("\n") if line.strip()]
     return content if isinstance(content, list) else [content]
 
 
@@ -215,34 +194,11 @@ def _message(
     return message if isinstance(message, dict) else None
 
 
-def _add(
-    stations: dict[str | None, Answers], station: str | None, datagrams: object
-) -> int:
-    """Add the datagrams of a message; return how many parts are none."""
-    if not isinstance(datagrams, dict):
-        return 1
-    sendable = {
-        request: text for request, text in datagrams.items() if _is_text(text)
-    }
-    for request, text in sendable.items():
-        answers = stations.setdefault(station, {})
-        answers.setdefault(request, []).append(text)
-    return len(datagrams) - len(sendable)
-
-
-def _is_text(value: object) -> bool:
-    if not isinstance(value, str):
-        return False
+def _bytes(text: object) -> bytes | None:
+    """Return what was sent as this text, or None if it is none."""
+    if not isinstance(text, str):
+        return None
     try:
-        _bytes(value)
+        return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _is_request(request: str) -> bool:
-    return request.split(" ")[0] not in {"push", "status"}
+        return None

@@ -95,14 +95,9 @@ class SessionLog:
             self._latest = NO_SESSION
 
     def entry(self, report: int, *, e_pres: int) -> Session:
-        """Return what report 100 to 130 tells.
+        """Return what a report tells, with the running session's energy.
 
-        Parameters
-        ----------
-        report
-            100 is the latest session, 101 the last that ended, and so on.
-        e_pres
-            Energy of the running session so far, in 0.1 Wh.
+        100 is the latest session, 101 the last that ended, and so on.
         """
         if report == 100:
             energy = {"E pres": e_pres} if self.is_running else {}

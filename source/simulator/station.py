@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import replace
 from random import Random
 
 from simulator.actions import (
@@ -63,12 +62,10 @@ class SimulatedStation:
     energy and `Sec` follow the fast time; reply delays and what depends on
     the distance of two requests follow the caller's.
 
+    The same seed, name and calls give the same answers.
+
     Parameters
     ----------
-    seed
-        The same seed, name and calls give the same answers.
-    speed
-        Seconds that pass inside in one second outside.
     now
         Its first moment, on the caller's clock.
     port
@@ -137,7 +134,7 @@ class SimulatedStation:
         request = " ".join(words)
         reason = self._deafness(request, sender, now, broadcast=broadcast)
         answer = None if reason else self._answer(words)
-        if answer is None:
+        if not answer:
             reason = reason or "not a request that it knows"
             self._log_lines.append(f"-- no answer to {request!r}: {reason}")
             return leaving
@@ -317,5 +314,5 @@ class SimulatedStation:
                 if self.profile.copies_pushes:
                     to = (out.to[0], COPY_PORT)
                     later = out.at + COPY_DELAY_S
-                    leaving.append(replace(out, at=later, to=to))
+                    leaving.append(Outgoing(data, later, to))
         return leaving

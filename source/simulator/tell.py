@@ -18,13 +18,7 @@ NOT_DONE = "not done: "
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Send one line, show the answer.
-
-    Returns
-    -------
-    int
-        The exit code: 0, or 1 if it was not done.
-    """
+    """Send one line, show the answer; return 1 if it was not done."""
     parser = argparse.ArgumentParser(
         prog="python -m simulator.tell",
         description="Let something happen to a simulated station.",

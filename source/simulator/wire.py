@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from simulator.actions import Action
@@ -18,16 +17,10 @@ LONGEST_REQUEST = 512
 buffer is 512 bytes (UDP guide V2.01, page 14)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A datagram that is to leave a station.
+class Outgoing(NamedTuple):
+    """A datagram that leaves a station, at a moment on the caller's clock.
 
-    Parameters
-    ----------
-    at
-        The moment it leaves, on the clock that the caller passes to the
-        station. Not earlier than the moment of the call's own news, but a
-        reply may lie in the future.
+    What happened just now leaves at once; a reply may lie in the future.
     """
 
     data: bytes

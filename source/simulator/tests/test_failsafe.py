@@ -1,4 +1,4 @@
-from simulator.failsafe import Failsafe, FailsafeSetting
+from simulator.limits import Failsafe, FailsafeSetting
 
 SETTING = FailsafeSetting(timeout_s=30, current=6_000)
 

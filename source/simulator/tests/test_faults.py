@@ -89,34 +89,14 @@ def test_the_same_seed_gives_the_same_faults(seed: int) -> None:
         assert one.carry(DATA, float(at)) == two.carry(DATA, float(at))
 
 
-def test_an_impossible_probability_is_refused() -> None:
-    with pytest.raises(ValueError, match="loss is 5, not within"):
-        LinkFaults(loss=5)
-
-
-def test_an_impossible_burst_is_refused() -> None:
-    with pytest.raises(ValueError, match="burst is 2, not within"):
-        Burst(2, 1.0)
-    with pytest.raises(ValueError, match="burst is"):
-        Burst(0.5, -1.0)
-
-
 @pytest.mark.parametrize(
     "span", [(-1.0, 1.0), (2.0, 1.0), (NAN, 1.0), (0.0, NAN)]
 )
 def test_an_impossible_span_is_refused(span: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match="delay_s is"):
+    with pytest.raises(ValueError, match="a span is"):
         LinkFaults(delay_s=span)
-    with pytest.raises(ValueError, match="outage is"):
+    with pytest.raises(ValueError, match="a span is"):
         LinkFaults(outages=(span,))
-
-
-@pytest.mark.parametrize("wrong", [NAN, -1.0, math.inf])
-def test_an_impossible_delay_is_refused(wrong: float) -> None:
-    with pytest.raises(ValueError, match=r"faults: (reordering_s|a delay) is"):
-        LinkFaults(reordering_s=wrong)
-    with pytest.raises(ValueError, match=r"faults: (delay_s|a delay) is"):
-        LinkFaults(delay_s=(0.0, wrong))
 
 
 def test_an_outage_may_last_for_ever() -> None:

@@ -142,7 +142,7 @@ def test_a_broadcast_is_heard_by_all() -> None:
 
 
 def test_a_replayed_station_sits_among_the_others() -> None:
-    answers = {"i": ['"Firmware":"old"\n']}
+    answers = {"i": [b'"Firmware":"old"\n']}
     replayed = ReplayedStation("garage", answers, port=PORT)
     with running(BOTH, others={"garage": replayed}) as (sim, client):
         assert client.ask("i", GARAGE) == '"Firmware":"old"\n'

@@ -152,7 +152,7 @@ def test_a_file_without_recording_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_replayed_station_can_be_silent() -> None:
-    garage = ReplayedStation("garage", {"i": ["x"], "report 1": ["y"]})
+    garage = ReplayedStation("garage", {"i": [b"x"], "report 1": [b"y"]})
     garage.perform(Silence(("i",)), 0.0)
     assert garage.receive(b"i", 0.0) == []
     assert said(garage.receive(b"report 1", 0.0)) == ["y"]
@@ -163,7 +163,7 @@ def test_a_replayed_station_can_be_silent() -> None:
 
 
 def test_nothing_else_happens_to_a_replayed_station() -> None:
-    garage = ReplayedStation("garage", {"i": ["x"]})
+    garage = ReplayedStation("garage", {"i": [b"x"]})
     assert garage.perform(PlugIn(), 0.0) == []
     assert garage.advance(1e6) == []
     assert garage.next_moment() == math.inf
