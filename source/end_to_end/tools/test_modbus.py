@@ -9,7 +9,6 @@ import pytest
 from connector.tools import modbus_probe
 from end_to_end.tools.calling import CommandLine
 from simulator.modbus import ModbusServer, ModbusStation
-from simulator.profiles import find_profile
 from simulator.station import SimulatedStation
 
 ADDRESS = "127.0.3.95"
@@ -21,7 +20,7 @@ PORT = 1502
 @pytest.fixture
 def station(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedStation]:
     """A station that speaks Modbus; its pauses are the tool's own."""
-    station = SimulatedStation("garage", find_profile("p30-c"))
+    station = SimulatedStation("garage")
     with ModbusServer((ADDRESS, PORT), ModbusStation(station)) as server:
         monkeypatch.setattr(modbus_probe, "PAUSE_S", 0.01)
         thread = threading.Thread(target=server.serve_forever, name="modbus")

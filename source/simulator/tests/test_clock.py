@@ -1,4 +1,4 @@
-from simulator.clock import NOT_SET, STRONG, WEAK, StationClock
+from simulator.clock import NOT_SET, STRONG, StationClock
 
 
 def make(*, synchronised: bool) -> StationClock:
@@ -17,27 +17,12 @@ def test_a_clock_without_date_counts_from_the_start() -> None:
     assert clock.text(5.0) == "105"
 
 
-def test_setdatetime_gives_weak_time_until_the_restart() -> None:
-    clock = make(synchronised=False)
-    clock.set(1_552_000_081, now=10.0)
-    assert clock.quality == WEAK
-    assert clock.text(10.0) == "2019-03-07 23:08:01.000"
-    clock.restart(20.0)
-    assert clock.quality == NOT_SET
-
-
 def test_strong_time_survives_setdatetime_and_restart() -> None:
     clock = make(synchronised=True)
     clock.set(5, now=1.0)
     clock.restart(2.0)
     assert clock.quality == STRONG
     assert clock.seconds(3.0) == 1_600_000_003
-
-
-def test_the_uptime_begins_anew_with_a_restart() -> None:
-    clock = make(synchronised=True)
-    clock.restart(20.0)
-    assert clock.uptime(21.5) == 1
 
 
 def test_the_uptime_wraps_around_like_an_uint32() -> None:

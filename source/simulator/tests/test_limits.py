@@ -2,35 +2,12 @@ import math
 
 import pytest
 
-from simulator.limits import Limits
+from simulator.limits import Failsafe, FailsafeSetting, Limits
 
 
 @pytest.fixture
 def limits() -> Limits:
     return Limits(invalid_curr_becomes=6_000)
-
-
-def test_a_fresh_station_is_enabled_and_without_limit(limits: Limits) -> None:
-    assert (limits.curr_user, limits.enable_user) == (63_000, True)
-    assert limits.next_moment() == math.inf
-
-
-@pytest.mark.parametrize("wrong", [0, 5_999, 63_001])
-def test_an_invalid_curr_sets_what_the_guide_of_the_firmware_says(
-    limits: Limits, wrong: int
-) -> None:
-    limits.set_current(wrong, now=0.0)
-    assert limits.curr_user == 6_000
-
-
-def test_currtime_counts_down_and_then_acts(limits: Limits) -> None:
-    limits.set_current(16_000, now=0.0)
-    limits.set_current_later(10_000, 7_200, now=0.0)
-    assert limits.timer_left_s(0.5) == 7_200
-    assert (limits.curr_user, limits.curr_timer) == (16_000, 10_000)
-    limits.advance(limits.next_moment())
-    assert (limits.curr_user, limits.curr_timer) == (10_000, 10_000)
-    assert limits.timer_left_s(7_200.0) == 0
 
 
 def test_zero_after_zero_seconds_cancels_the_timer(limits: Limits) -> None:
@@ -113,3 +90,46 @@ def test_unplugging_undoes_the_energy_limit_and_its_stop(
     limits.spend_energy()
     limits.end_session()
     assert (limits.enable_user, limits.setenergy) == (True, 0)
+
+
+# Failsafe -------------------------------------------------------------------
+
+
+@pytest.fixture
+def failsafe() -> Failsafe:
+    failsafe = Failsafe()
+    failsafe.configure(FailsafeSetting(30, 6_000), now=0.0, store=False)
+    return failsafe
+
+
+def test_it_trips_when_its_time_is_over(
+    failsafe: Failsafe,
+) -> None:
+    failsafe.advance(29.9)
+    assert not failsafe.is_tripped
+    failsafe.advance(30.0)
+    assert failsafe.is_tripped
+
+
+def test_a_command_begins_the_time_anew(failsafe: Failsafe) -> None:
+    failsafe.feed(20.0, "current")
+    failsafe.advance(49.9)
+    assert not failsafe.is_tripped
+
+
+def test_current_alone_does_not_last(
+    failsafe: Failsafe,
+) -> None:
+    failsafe.advance(30.0)
+    failsafe.feed(31.0, "current")
+    assert failsafe.next_moment() == 61.0
+    failsafe.advance(61.0)
+    failsafe.feed(62.0, "enable")
+    assert failsafe.is_tripped
+    assert failsafe.next_moment() == 92.0
+
+
+def test_another_setting_does_not_end_it(failsafe: Failsafe) -> None:
+    failsafe.advance(30.0)
+    failsafe.configure(FailsafeSetting(60, 8_000), now=40.0, store=False)
+    assert failsafe.is_tripped

@@ -146,17 +146,21 @@ def test_strict_mode_ends_with_1_after_a_broken_pause() -> None:
     assert re.search(r"^[12] pauses broken$", said, re.MULTILINE)
 
 
-def test_it_ends_by_itself_after_its_seconds(
+def test_it_ends_after_its_seconds_and_leaves_everything_as_it_was(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    handlers = list(logging.getLogger("simulator").handlers)
     arguments = ["--fleet", f"3@{GARAGE}", "--port", str(PORT)]
     assert main([*arguments, "--seconds", "0.01"]) == 0
     said = capsys.readouterr().out
     assert "0 datagrams heard" in said
     assert "pauses" not in said
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert logging.getLogger("simulator").handlers == handlers
 
 
-def test_several_fleets_add_up(capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_fleets_add_up() -> None:
     options = _read_options(
         ["--fleet", f"2@{GARAGE}", "--fleet", "1@127.0.2.1"]
     )
@@ -165,11 +169,6 @@ def test_several_fleets_add_up(capsys: pytest.CaptureFixture[str]) -> None:
         ("station-0002", YARD),
         ("station-0003", "127.0.2.1"),
     ]
-    with pytest.raises(SystemExit):
-        _read_options(
-            ["--station", "station-0001=127.0.2.1", "--fleet", "1@127.0.2.2"]
-        )
-    assert "name station-0001 is given 2 times" in capsys.readouterr().err
 
 
 def test_outages_are_counted_from_the_start() -> None:
@@ -187,15 +186,6 @@ def test_the_help_names_profiles_and_scenarios(
     said = capsys.readouterr().out
     assert "e3f76b8d00000000" in said
     assert "scenarios: idle, commuter, always-charging, error" in said
-
-
-def test_it_leaves_logging_and_signals_as_they_were() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    handlers = list(logging.getLogger("simulator").handlers)
-    arguments = ["--station", f"garage={GARAGE}", "--port", str(PORT)]
-    main([*arguments, "--seconds", "0.01"])
-    assert signal.getsignal(signal.SIGTERM) == before
-    assert logging.getLogger("simulator").handlers == handlers
 
 
 def test_a_recording_is_replayed(
@@ -226,17 +216,17 @@ def test_a_recording_is_replayed(
         ([*ONE, "--station", f"yard={GARAGE}"], f"address {GARAGE} is given"),
         ([*ONE, "--fleet", f"2@{GARAGE}"], f"address {GARAGE} is given 2"),
         (["--fleet", f"2@{GARAGE}", "--fleet", f"1@{YARD}"], "address"),
+        (
+            ["--station", f"station-0001={YARD}", "--fleet", f"1@{GARAGE}"],
+            "name station-0001 is given 2 times",
+        ),
         ([*ONE, "--broadcast", GARAGE], f"address {GARAGE} is given 2"),
         ([*ONE, "--broadcast", "everywhere"], "everywhere"),
         ([*ONE, "--speed", "0"], "'0' is not a number from 0.001 to 3600"),
-        ([*ONE, "--speed", "nan"], "'nan' is not a number from"),
-        ([*ONE, "--speed", "3601"], "'3601' is not a number from"),
         ([*ONE, "--seconds", "inf"], "'inf' is not a number of at least 0"),
         ([*ONE, "--port", "0"], "'0' is not a whole number from 1"),
         ([*ONE, "--loss", "2"], "'2' is not a number from 0 to 1"),
-        ([*ONE, "--corruption", "nan"], "'nan' is not a number from 0 to 1"),
         ([*ONE, "--delay", "0.2", "0.1"], "a span is 0.2 to 0.1 s"),
-        ([*ONE, "--delay", "0", "inf"], "'inf' is not a number"),
         ([*ONE, "--outage", "9", "5"], "a span is 9.0 to 5.0 s"),
     ],
 )

@@ -30,8 +30,3 @@ def test_no_reply_is_longer_than_512_bytes(profile: Profile) -> None:
     for number in (1, 2, 3, 100, 101):
         report = ask(station, f"report {number}", now=number * 10.0)
         assert len(report or "") <= 512
-
-
-def test_profiles_are_found_by_their_own_names() -> None:
-    assert all(name == profile.name for name, profile in PROFILES.items())
-    assert all(profile.about for profile in PROFILES.values())

@@ -44,44 +44,38 @@ def test_a_capture_answers_what_was_recorded(tmp_path: Path) -> None:
     assert garage.receive(b"push 1", 2.0) == []
 
 
-def test_raw_messages_follow_each_other(tmp_path: Path) -> None:
-    path = write(
-        tmp_path / "raw.json",
-        raw("garage", "report 2", "one"),
-        raw("yard", "report 2", "other"),
-        raw("garage", "report 2", "two"),
-        raw("garage", "status", '{"E pres": 1}'),
-    )
-    garage = read_recording(path).station("garage")
-    answers = [said(garage.receive(b"report 2", 0.0)) for _ in range(3)]
-    assert answers == [["one"], ["two"], ["one"]]
+ONE, TWO = raw("garage", "i", "one"), raw("garage", "i", "two")
+PLAIN = {"raw_message": {"garage": {"i": "one"}}, "timestamp": 1}
+AS_TEXT = {"raw_message": '{"garage": {"i": "two"}}', "timestamp": 1}
+OTHERS = (raw("yard", "i", "other"), raw("garage", "status", '{"E pres": 1}'))
 
 
-@pytest.mark.parametrize("indent", [None, 2])
-def test_raw_messages_may_come_as_one_list(
-    tmp_path: Path, indent: int | None
-) -> None:
-    messages = [raw("garage", "report 2", text) for text in ("one", "two")]
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            "\n".join(map(json.dumps, (ONE, *OTHERS, TWO))), id="lines"
+        ),
+        pytest.param(json.dumps([ONE, TWO]), id="a list"),
+        pytest.param(json.dumps([ONE, TWO], indent=2), id="a list on lines"),
+        pytest.param(
+            json.dumps([PLAIN, {"payload": AS_TEXT}]), id="a text that holds it"
+        ),
+    ],
+)
+def test_raw_messages_follow_each_other(tmp_path: Path, text: str) -> None:
     path = tmp_path / "raw.json"
-    path.write_text(json.dumps(messages, indent=indent))
+    path.write_text(text)
     garage = read_recording(path).station("garage")
-    answers = [said(garage.receive(b"report 2", 0.0)) for _ in range(2)]
-    assert answers == [["one"], ["two"]]
+    answers = [said(garage.receive(b"i", 0.0)) for _ in range(3)]
+    assert answers == [["one"], ["two"], ["one"]]
 
 
 def test_a_single_raw_message_may_be_spread_over_lines(tmp_path: Path) -> None:
     path = tmp_path / "raw.json"
-    path.write_text(json.dumps(raw("garage", "i", "one"), indent=2))
+    path.write_text(json.dumps(ONE, indent=2))
     garage = read_recording(path).station("garage")
     assert said(garage.receive(b"i", 0.0)) == ["one"]
-
-
-def test_a_raw_message_may_be_a_text_that_holds_it(tmp_path: Path) -> None:
-    message = json.dumps({"garage": {"i": "x"}})
-    line = {"raw_message": message, "timestamp": 1}
-    path = write(tmp_path / "raw.json", line, {"payload": line})
-    garage = read_recording(path).station("garage")
-    assert said(garage.receive(b"i", 0.0)) == ["x"]
 
 
 def test_a_name_that_the_file_does_not_have_is_refused_with_those_it_has(

@@ -119,21 +119,7 @@ def test_a_whole_number_may_be_written_with_a_point(tmp_path: Path) -> None:
         ("repeat_s = 0.1\nstep = []", "repeat_s = 0.1 is not a number of"),
         ("this is no toml", "it is no TOML: Expected"),
         (f"x = {'9' * 5_000}", "it is no TOML: .* digits"),
-    ],
-)
-def test_a_file_that_cannot_be_played_is_refused_with_the_reason(
-    tmp_path: Path, text: str, reason: str
-) -> None:
-    path = tmp_path / "bad.toml"
-    path.write_text(text, "utf-8")
-    with pytest.raises(ScenarioError, match=reason) as caught:
-        load_scenario(path)
-    assert str(caught.value).startswith("bad.toml: ")
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
+        # In JSON.
         (b"null", "no table with repeat_s and step"),
         (b"[1]", "no table with repeat_s and step"),
         (b"{", "it is no JSON: "),
@@ -141,10 +127,16 @@ def test_a_file_that_cannot_be_played_is_refused_with_the_reason(
         (b"[" * 100_000, "it is no JSON: maximum recursion"),
     ],
 )
-def test_a_file_that_is_no_json_is_refused(
-    tmp_path: Path, content: bytes, reason: str
+def test_a_file_that_cannot_be_played_is_refused_with_the_reason(
+    tmp_path: Path, text: str | bytes, reason: str
 ) -> None:
-    path = tmp_path / "bad.json"
-    path.write_bytes(content)
-    with pytest.raises(ScenarioError, match=f"bad.json: .*{reason}"):
+    path = tmp_path / "bad"
+    if isinstance(text, str):
+        path = path.with_suffix(".toml")
+        path.write_text(text, "utf-8")
+    else:
+        path = path.with_suffix(".json")
+        path.write_bytes(text)
+    with pytest.raises(ScenarioError, match=reason) as caught:
         load_scenario(path)
+    assert str(caught.value).startswith(f"{path.name}: ")
