@@ -130,9 +130,9 @@ def _signals() -> Iterator[threading.Event]:
 def _obey(line: str, simulator: Simulator) -> str:
     """Do what somebody has typed; return what became of it."""
     if line == HELP:
-        return "\n".join(help_lines(simulator.names))
+        return "\n".join(help_lines(list(simulator.stations)))
     try:
-        order = read_line(line, simulator.names)
+        order = read_line(line, list(simulator.stations))
         simulator.act(order.station, order.action)
     except ValueError as mistake:
         return f"{NOT_DONE}{mistake}"
@@ -141,7 +141,7 @@ def _obey(line: str, simulator: Simulator) -> str:
 
 def _tell_typist(answer: str, simulator: Simulator) -> None:
     """Show what the log does not show anyway."""
-    is_done = answer.partition(": ")[0] in simulator.names
+    is_done = answer.partition(": ")[0] in simulator.stations
     if not is_done or not logger.isEnabledFor(logging.INFO):
         _tell(answer)
 

@@ -40,7 +40,7 @@ from simulator.pauses import PauseChecker, Violation
 from simulator.profiles import Profile, find_profile
 from simulator.scenario import Scenario, find_scenario
 from simulator.station import SimulatedStation
-from simulator.wire import KEBA_PORT, Address, Outgoing, Station
+from simulator.wire import KEBA_PORT, Address, Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -94,7 +94,7 @@ class Observer(Protocol):
 class _Endpoint:
     """A station's place in the network."""
 
-    station: Station
+    station: SimulatedStation
     address: str
     to_station: FaultyLink
     to_client: FaultyLink
@@ -139,8 +139,8 @@ class Simulator:
     Attributes
     ----------
     stations : dict
-        The simulated stations by name. They live in the simulator's thread:
-        other threads only look.
+        The stations by name. They live in the simulator's thread: other
+        threads only look.
     failure : BaseException or None
         What ended that thread before its time.
     """
@@ -159,7 +159,7 @@ class Simulator:
         port: int = KEBA_PORT,
         broadcast: str | None = None,
         observer: Observer | None = None,
-        others: Mapping[str, Station] | None = None,
+        others: Mapping[str, SimulatedStation] | None = None,
     ) -> None:
         self._port = port
         self._observer = observer
@@ -171,24 +171,20 @@ class Simulator:
         for name, address in stations.items():
             model: Profile | str = _pick(profile, name)
             plot: Scenario | str = _pick(scenario, name)
-            station: Station
-            if others and name in others:
-                station = others[name]
-            else:
-                station = self.stations[name] = SimulatedStation(
-                    name,
-                    find_profile(model) if isinstance(model, str) else model,
-                    seed,
-                    scenario=find_scenario(plot, f"{seed} {name}")
-                    if isinstance(plot, str)
-                    else plot,
-                    speed=speed,
-                    now=now,
-                    port=port,
-                    unix_at_zero=time.time() - now,
-                )
+            self.stations[name] = (others or {}).get(name) or SimulatedStation(
+                name,
+                find_profile(model) if isinstance(model, str) else model,
+                seed,
+                scenario=find_scenario(plot, f"{seed} {name}")
+                if isinstance(plot, str)
+                else plot,
+                speed=speed,
+                now=now,
+                port=port,
+                unix_at_zero=time.time() - now,
+            )
             self._endpoints[name] = _Endpoint(
-                station,
+                self.stations[name],
                 address,
                 FaultyLink(_pick(faults, name), f"{seed} {name} there", now),
                 FaultyLink(_pick(back, name), f"{seed} {name} back", now),
@@ -237,11 +233,6 @@ class Simulator:
             raise self.failure
 
     # What happened ---------------------------------------------------------
-
-    @property
-    def names(self) -> list[str]:
-        """The stations' names, also of those made by other means."""
-        return list(self._endpoints)
 
     @property
     def requests(self) -> list[HeardRequest]:
@@ -314,21 +305,18 @@ class Simulator:
 
     def _run(self) -> None:
         try:
-            self._serve()
+            for endpoint in self._endpoints.values():
+                self._plan_waking(endpoint)
+            while not self._is_ending.is_set():
+                self._work_off()
+                for key, _ in self._selector.select(self._wait_s()):
+                    key.data()
+                self._work_off()
+                self._announce()
         except BaseException as failure:
             # Raised again where somebody sees it, in `__exit__`.
             self.failure = failure
             logger.exception("the simulator's thread ended")
-            self._announce()
-
-    def _serve(self) -> None:
-        for endpoint in self._endpoints.values():
-            self._plan_waking(endpoint)
-        while not self._is_ending.is_set():
-            self._work_off()
-            for key, _ in self._selector.select(self._wait_s()):
-                key.data()
-            self._work_off()
             self._announce()
 
     def _announce(self) -> None:

@@ -14,20 +14,18 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simulator.actions import Action, Answer, Silence
-from simulator.wire import KEBA_PORT, Address, Outgoing, read_words
+from simulator.station import SimulatedStation
+from simulator.wire import KEBA_PORT, Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 logger = logging.getLogger("simulator")
-
-REPLY_DELAY_S = 0.005
 
 Answers = dict[str, list[bytes]]
 """What was answered to each request, in turn."""
@@ -37,65 +35,33 @@ class ReplayError(ValueError):
     """A file holds no recording."""
 
 
-class ReplayedStation:
+class ReplayedStation(SimulatedStation):
     """Answers each request with what was recorded for it, in turn.
 
     After the last recorded answer to a request the first comes again. What
-    was not recorded is not answered.
+    was not recorded is not answered, and nothing happens by itself.
     """
 
     def __init__(
         self, name: str, answers: Answers, *, port: int = KEBA_PORT
     ) -> None:
-        self.name = name
+        super().__init__(name, port=port)
         self._answers = answers
         self._given: Counter[str] = Counter()
-        self._port = port
-        self._mute_all = False
-        self._mute: frozenset[str] = frozenset()
 
-    def receive(
-        self,
-        data: bytes,
-        now: float,
-        sender: Address = ("127.0.0.1", KEBA_PORT),
-        *,
-        broadcast: bool = False,
-    ) -> list[Outgoing]:
-        """Hear a datagram; return the recorded answer, if there is one."""
-        del broadcast
-        request = " ".join(read_words(data))
+    def answer(self, words: list[str]) -> bytes | None:
+        """Return the recorded answer to a request, if there is one."""
+        request = " ".join(words)
         answers = self._answers.get(request)
-        if not answers or self._mute_all or request in self._mute:
-            return []
-        answer = answers[self._given[request] % len(answers)]
+        if not answers:
+            return None
         self._given[request] += 1
-        to = (sender[0], self._port)
-        return [Outgoing(answer, now + REPLY_DELAY_S, to)]
-
-    def advance(self, now: float) -> list[Outgoing]:
-        """Let time pass, which changes nothing."""
-        del now
-        return []
-
-    def next_moment(self) -> float:
-        """Return infinity: nothing happens by itself."""
-        return math.inf
+        return answers[(self._given[request] - 1) % len(answers)]
 
     def perform(self, action: Action, now: float) -> list[Outgoing]:
         """Fall silent or answer again; other actions change nothing."""
-        del now
-        match action:
-            case Silence(requests):
-                self._mute_all = not requests
-                self._mute |= frozenset(requests)
-            case Answer():
-                self._mute_all = False
-                self._mute = frozenset()
-        return []
-
-    def take_log_lines(self) -> list[str]:
-        """Return nothing: nothing happens by itself."""
+        if isinstance(action, Silence | Answer):
+            return super().perform(action, now)
         return []
 
 

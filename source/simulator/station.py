@@ -6,20 +6,7 @@ import math
 from collections import deque
 from random import Random
 
-from simulator.actions import (
-    Action,
-    Answer,
-    AnswerLate,
-    Fail,
-    PlugIn,
-    Reboot,
-    Recover,
-    Say,
-    SetInput,
-    ShowCard,
-    Silence,
-    Unplug,
-)
+from simulator import actions
 from simulator.charge_point import ChargePoint
 from simulator.clock import StationClock
 from simulator.commands import obey
@@ -133,7 +120,7 @@ class SimulatedStation:
         words = read_words(data)
         request = " ".join(words)
         reason = self._deafness(request, sender, now, broadcast=broadcast)
-        answer = None if reason else self._answer(words)
+        answer = None if reason else self.answer(words)
         if not answer:
             reason = reason or "not a request that it knows"
             self._log_lines.append(f"-- no answer to {request!r}: {reason}")
@@ -163,7 +150,8 @@ class SimulatedStation:
             return "the same as just before"
         return None
 
-    def _answer(self, words: list[str]) -> bytes | None:
+    def answer(self, words: list[str]) -> bytes | None:
+        """Do what a request asks for; return the answer, if there is one."""
         match words:
             case ["i"]:
                 text = self.profile.firmware + self.profile.info_tail
@@ -228,7 +216,7 @@ class SimulatedStation:
 
     # From outside ----------------------------------------------------------
 
-    def perform(self, action: Action, now: float) -> list[Outgoing]:
+    def perform(self, action: actions.Action, now: float) -> list[Outgoing]:
         """Let something happen to the station."""
         return self.advance(now) + self._do(action)
 
@@ -238,21 +226,21 @@ class SimulatedStation:
         self._log_lines.clear()
         return lines
 
-    def _do(self, action: Action) -> list[Outgoing]:
+    def _do(self, action: actions.Action) -> list[Outgoing]:
         self._log_lines.append(f"-- {action}")
         match action:
-            case Reboot():
+            case actions.Reboot():
                 self._go_down()
-            case Silence(requests):
+            case actions.Silence(requests):
                 self._mute_all = not requests
                 self._mute |= frozenset(requests)
-            case Answer():
+            case actions.Answer():
                 self._mute_all = False
                 self._mute = frozenset()
                 self._late_s = 0.0
-            case AnswerLate(seconds):
+            case actions.AnswerLate(seconds):
                 self._late_s = seconds
-            case Say(datagrams):
+            case actions.Say(datagrams):
                 said = (text.encode("latin-1") for text in datagrams)
                 now = self.point.now
                 return self._pushes() + [
@@ -262,19 +250,19 @@ class SimulatedStation:
                 self._happen(action)
         return self._pushes()
 
-    def _happen(self, action: Action) -> None:
+    def _happen(self, action: actions.Action) -> None:
         match action:
-            case PlugIn(vehicle):
+            case actions.PlugIn(vehicle):
                 self.point.plug_in(vehicle)
-            case Unplug():
+            case actions.Unplug():
                 self.point.unplug()
-            case ShowCard(tag, rfid_class):
+            case actions.ShowCard(tag, rfid_class):
                 self.point.show_card(tag, rfid_class)
-            case SetInput(value):
+            case actions.SetInput(value):
                 self.point.set_input(value)
-            case Fail(error1, error2):
+            case actions.Fail(error1, error2):
                 self.point.fail(error1, error2)
-            case Recover():
+            case actions.Recover():
                 self.point.fail(0, 0)
 
     def _go_down(self) -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-
-if TYPE_CHECKING:
-    from simulator.actions import Action
+from typing import NamedTuple
 
 Address = tuple[str, int]
 
@@ -26,36 +23,6 @@ class Outgoing(NamedTuple):
     data: bytes
     at: float
     to: Address
-
-
-class Station(Protocol):
-    """What the server needs of a station, simulated or replayed."""
-
-    @property
-    def name(self) -> str:
-        """The station's name in logs."""
-
-    def receive(
-        self,
-        data: bytes,
-        now: float,
-        sender: Address = ("127.0.0.1", KEBA_PORT),
-        *,
-        broadcast: bool = False,
-    ) -> list[Outgoing]:
-        """Hear a datagram; return what leaves because of it."""
-
-    def advance(self, now: float) -> list[Outgoing]:
-        """Let time pass; return what leaves by itself."""
-
-    def next_moment(self) -> float:
-        """Return when something happens next by itself, or infinity."""
-
-    def perform(self, action: Action, now: float) -> list[Outgoing]:
-        """Let something happen to the station from outside."""
-
-    def take_log_lines(self) -> list[str]:
-        """Return what happened since the last call, one line each."""
 
 
 def read_words(data: bytes) -> list[str]:

@@ -146,7 +146,8 @@ def test_a_replayed_station_sits_among_the_others() -> None:
     replayed = ReplayedStation("garage", answers, port=PORT)
     with running(BOTH, others={"garage": replayed}) as (sim, client):
         assert client.ask("i", GARAGE) == '"Firmware":"old"\n'
-        assert list(sim.stations) == ["yard"]
+        assert sim.stations["garage"] is replayed
+        assert "P30" in client.ask("i", YARD)
 
 
 def test_unknown_names_are_refused_with_those_that_are_known() -> None:
