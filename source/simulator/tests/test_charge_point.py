@@ -41,6 +41,24 @@ from simulator.vehicle import Vehicle
 TAG = "e3f76b8d00000000"
 
 
+def test_an_idle_station_with_cable_says_so(garage: SimulatedStation) -> None:
+    settings = look(garage, 2, now=1.0)
+    assert settings == dict.fromkeys(settings, 0) | {
+        "ID": "2",
+        "State": NOT_READY,
+        "Plug": 3,
+        "Enable sys": 1,
+        "Enable user": 1,
+        "Max curr %": 1000,
+        "Curr HW": 32_000,
+        "Curr user": 63_000,
+        "Serial": garage.serial,
+        "Sec": settings["Sec"],
+    }
+    assert shown(garage, 3, 2.0, "U1", "I1", "P", "PF", "E pres") == (0,) * 5
+    assert shown(garage, 1, 3.0, "timeQ", "DIP-Sw1") == (3, "0x25")
+
+
 def test_a_meter_can_be_given_its_first_total() -> None:
     profile = replace(PROFILES["p30-c"], first_total=1_234_567)
     garage = SimulatedStation("garage", profile)
