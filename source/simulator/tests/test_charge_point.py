@@ -276,13 +276,6 @@ def authorisation(garage: SimulatedStation, now: float) -> tuple[object, ...]:
     return shown(garage, 2, now, "State", "Plug", "AuthON", "Authreq")
 
 
-def test_a_locked_station_is_not_ready_though_the_user_enabled_it(
-    locked: SimulatedStation,
-) -> None:
-    assert authorisation(locked, 0.0) == (1, 3, 1, 1)
-    assert shown(locked, 2, 10.0, "Enable sys", "Enable user") == (0, 1)
-
-
 def test_a_card_unlocks_first_and_the_vehicle_comes_later(
     locked: SimulatedStation,
 ) -> None:
@@ -295,6 +288,9 @@ def test_a_card_unlocks_first_and_the_vehicle_comes_later(
 
 
 def test_a_vehicle_waits_for_the_card(locked: SimulatedStation) -> None:
+    # The user has enabled it all the same.
+    assert authorisation(locked, 0.0) == (1, 3, 1, 1)
+    assert shown(locked, 2, 0.0, "Enable sys", "Enable user") == (0, 1)
     locked.perform(PlugIn(BRISK), 0.0)
     assert authorisation(locked, 10.0) == (1, 7, 1, 1)
     locked.perform(ShowCard(TAG, "0101040000" * 2), 20.0)
@@ -304,16 +300,13 @@ def test_a_vehicle_waits_for_the_card(locked: SimulatedStation) -> None:
     assert session["RFID class"] == "01010400000101040000"
 
 
-def test_a_card_is_known_in_both_spellings(locked: SimulatedStation) -> None:
-    locked.perform(ShowCard(TAG.upper()), 0.0)
-    assert authorisation(locked, 1.0) == (1, 3, 1, 0)
-
-
-def test_a_card_that_is_not_on_the_whitelist_changes_nothing(
+def test_a_card_on_the_whitelist_in_any_spelling_is_known_no_other(
     locked: SimulatedStation,
 ) -> None:
     locked.perform(ShowCard("ff" * 8), 0.0)
     assert authorisation(locked, 1.0) == (1, 3, 1, 1)
+    locked.perform(ShowCard(TAG.upper()), 2.0)
+    assert authorisation(locked, 3.0) == (1, 3, 1, 0)
 
 
 def test_the_same_card_ends_the_session(locked: SimulatedStation) -> None:

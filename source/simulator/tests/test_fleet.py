@@ -93,18 +93,13 @@ def test_an_action_reaches_the_station_before_the_call_returns() -> None:
             sim.disturb("cellar")
 
 
-def test_a_silenced_station_answers_again_when_told() -> None:
-    with running() as (sim, client):
+def test_a_station_is_silenced_answers_again_and_reboots_when_told() -> None:
+    with running(speed=50.0) as (sim, client):
         sim.silence("garage", requests=("report 2",))
         client.send("report 2", GARAGE)
         assert '"ID": "3"' in client.ask("report 3", GARAGE)
         sim.answer("garage")
         assert '"ID": "2"' in client.ask("report 2", GARAGE)
-
-
-def test_a_rebooted_station_comes_back_and_says_so() -> None:
-    with running(speed=50.0) as (sim, client):
-        client.ask("i", GARAGE)
         sim.reboot("garage")
         assert client.hear()[0] == "started ..."
 

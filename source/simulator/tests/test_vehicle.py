@@ -20,13 +20,8 @@ def test_a_vehicle_hesitates_before_it_draws_current() -> None:
     assert charger_after(5).is_drawing
 
 
-def test_the_current_climbs_to_the_limit_within_the_ramp() -> None:
-    assert charger_after(20).current == 16_000 * 15 // 30
-    assert charger_after(35).current == 16_000
-
-
 def test_the_vehicle_draws_no_more_than_it_can() -> None:
-    assert charger_after(60, limit=32_000).current == 16_000
+    assert charger_after(35, limit=32_000).current == 16_000
 
 
 def test_a_lower_limit_is_followed_at_once() -> None:
