@@ -136,6 +136,8 @@ def _obey(line: str, simulator: Simulator) -> str:
         simulator.act(order.station, order.action)
     except ValueError as mistake:
         return f"{NOT_DONE}{mistake}"
+    except TimeoutError:
+        return f"{NOT_DONE}the stations have too much to do"
     return f"{order.station}: {order.action}"
 
 

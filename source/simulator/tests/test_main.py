@@ -9,11 +9,12 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from simulator import Simulator, __version__
-from simulator.__main__ import _read_options, main
+from simulator.__main__ import _obey, _read_options, main
 from simulator.tell import main as tell
 from simulator.tests.client import PORT, Client
 
@@ -112,6 +113,15 @@ def test_a_quiet_simulator_answers_all_the_same() -> None:
     line = running.read_until("garage")
     assert line == "garage: the power goes off and on\n"
     assert running.end()[0] == 0
+
+
+def test_stations_that_are_too_busy_for_a_line_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    busy = Mock(side_effect=TimeoutError)
+    monkeypatch.setattr(Simulator, "act", busy)
+    answer = _obey("plug", Simulator({"garage": GARAGE}))
+    assert answer == "not done: the stations have too much to do"
 
 
 def test_a_control_socket_takes_the_same_lines(
