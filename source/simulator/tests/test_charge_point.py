@@ -195,8 +195,6 @@ def test_setenergy_stops_when_the_session_has_taken_so_much() -> None:
     garage.advance(600.0)
     assert shown(garage, 2, 600.0, "State", "Setenergy") == (INTERRUPTED, 5_000)
     assert look(garage, 3, now=600.0)["E pres"] == 5_000
-    ask(garage, "currtime 16000 1", now=605.0)
-    assert look(garage, 2, now=700.0)["State"] == CHARGING
 
 
 def test_failsafe_takes_over_when_only_reports_are_read() -> None:
@@ -204,9 +202,30 @@ def test_failsafe_takes_over_when_only_reports_are_read() -> None:
     ask(garage, "failsafe 30 6000 0", now=10.0)
     for now in range(15, 40, 5):
         look(garage, 2, now=float(now))
+    assert look(garage, 2, now=39.9)["Enable sys"] == 1
+    assert look(garage, 2, now=40.1)["Enable sys"] == 0
     report = look(garage, 2, now=50.0)
     assert (report["Enable sys"], report["Max curr"]) == (0, 6_000)
     assert (report["Tmo FS"], report["Curr FS"]) == (30, 6_000)
+
+
+def test_a_command_begins_the_time_of_failsafe_anew() -> None:
+    garage = charging()
+    ask(garage, "failsafe 30 6000 0", now=10.0)
+    ask(garage, "curr 16000", now=30.0)
+    assert look(garage, 2, now=59.9)["Enable sys"] == 1
+    assert look(garage, 2, now=60.1)["Enable sys"] == 0
+
+
+def test_current_alone_does_not_end_failsafe_nor_does_another_setting() -> None:
+    garage = charging()
+    ask(garage, "failsafe 10 0 0", now=10.0)
+    ask(garage, "curr 16000", now=21.0)
+    # Now both are missing again.
+    ask(garage, "ena 1", now=32.0)
+    assert look(garage, 2, now=35.0)["State"] == INTERRUPTED
+    ask(garage, "failsafe 20 0 0", now=36.0)
+    assert look(garage, 2, now=40.0)["State"] == INTERRUPTED
 
 
 def test_failsafe_with_zero_stops_until_current_and_enable_are_sent() -> None:
@@ -368,22 +387,6 @@ def test_after_a_restart_the_station_starts_up_for_a_while(
     garage.perform(Reboot(), 10.0)
     assert shown(garage, 2, 13.0, "State", "Sec") == (STARTING, 3)
     assert look(garage, 2, now=25.0)["State"] == NOT_READY
-
-
-@pytest.mark.parametrize(
-    ("stored", "failsafe"), [(0, (0, 0)), (1, (60, 6_000))]
-)
-def test_a_restart_loses_current_enable_timer_and_unstored_failsafe(
-    garage: SimulatedStation, stored: int, failsafe: tuple[int, int]
-) -> None:
-    commands = ["curr 10000", "ena 0", "currtime 8000 500"]
-    for command in (*commands, f"failsafe 60 6000 {stored}"):
-        ask(garage, command, now=0.0)
-    garage.perform(Reboot(), 10.0)
-    report = look(garage, 2, now=30.0)
-    assert (report["Curr user"], report["Enable user"]) == (63_000, 1)
-    assert (report["Curr timer"], report["Tmo CT"]) == (0, 0)
-    assert (report["Tmo FS"], report["Curr FS"]) == failsafe
 
 
 def test_no_energy_flows_while_the_power_is_off() -> None:

@@ -20,6 +20,7 @@ NOTHING_TO_STOP = "TCH-ERR:nothing to stop\n"
 NOT_NOW = "TCH-ERR:X2 : not allowed now\n"
 TAG = "e3f76b8d00000000"
 OTHER_TAG = "f" * 16
+HAPPENS = {"unplug": Unplug(), "reboot": Reboot()}
 
 
 @pytest.mark.parametrize(
@@ -103,12 +104,56 @@ def test_what_is_no_proper_command_is_not_answered_and_changes_nothing(
     assert look(garage, 2, now=5.0) | {"Sec": before["Sec"]} == before
 
 
-@pytest.mark.parametrize("value", [0, 2, 7])
-def test_ena_with_anything_but_1_disables(
-    garage: SimulatedStation, value: int
+@pytest.mark.parametrize(
+    ("told", "leaves"),
+    [
+        ("ena 0", "Enable user 0"),
+        ("ena 2", "Enable user 0"),
+        ("ena 7", "Enable user 0"),
+        ("ena 0; ena 1", "Enable user 1"),
+        ("curr 10000; ena 0; unplug", "Curr user 10000, Enable user 0"),
+        ("curr 10000; ena 0; reboot", "Curr user 63000, Enable user 1"),
+        # A current of zero stops and leaves the current as it was.
+        ("curr 10000; currtime 0 1", "Curr user 10000, Enable user 0"),
+        ("currtime 10000 60; currtime 0 0", "Curr user 63000, Curr timer 0"),
+        ("ena 0; currtime 6000 1", "Curr user 6000, Enable user 1"),
+        ("currtime 10000 1; unplug", "Curr user 63000, Curr timer 0"),
+        ("currtime 0 1; unplug", "Enable user 1, Curr timer 0"),
+        ("currtime 8000 500; reboot", "Curr timer 0, Tmo CT 0"),
+        # What has forbidden the next session before goes on forbidding it.
+        ("ena 0; currtime 0 1; unplug", "Enable user 0"),
+        # Reached after some seconds: 11 kW.
+        ("setenergy 500", "State 5, Enable user 0, Setenergy 500"),
+        ("setenergy 500; ena 1", "State 3, Enable user 1, Setenergy 0"),
+        ("setenergy 500; currtime 16000 1", "State 3, Enable user 1"),
+        ("setenergy 500; unplug", "Enable user 1, Setenergy 0"),
+        ("setenergy 100000", "State 3, Setenergy 100000"),
+        ("setenergy 100000; unplug", "Setenergy 0"),
+        ("output 1", "Output 1"),
+        ("output 1; unplug", "Output 0"),
+        ("output 1; output 151", "Output 0"),
+        ("output 100; unplug", "Output 100"),
+        ("output 100; output 1", "Output 1"),
+        ("output 100; output 1; reboot", "Output 100"),
+        ("failsafe 60 6000 0; reboot", "Tmo FS 0, Curr FS 0"),
+        ("failsafe 60 6000 1; reboot", "Tmo FS 60, Curr FS 6000"),
+    ],
+)
+def test_what_a_charging_station_is_told_leaves_this_after_a_while(
+    told: str, leaves: str
 ) -> None:
-    assert ask(garage, f"ena {value}", now=0.0) == DONE
-    assert look(garage, 2, now=2.0)["Enable user"] == 0
+    garage = charging()
+    now = 10.0
+    for order in told.split("; "):
+        if order in HAPPENS:
+            garage.perform(HAPPENS[order], now)
+        else:
+            assert ask(garage, order, now) == DONE
+        now += 40.0
+    fields = [field.rpartition(" ") for field in leaves.split(", ")]
+    names = [name for name, _, _ in fields]
+    values = tuple(int(value) for _, _, value in fields)
+    assert shown(garage, 2, now, *names) == values
 
 
 @pytest.mark.parametrize("wrong", [0, 5_999, 63_001])
@@ -135,47 +180,20 @@ def test_currtime_is_shown_while_it_counts_down(
     assert shown(garage, 2, 101.0, *names) == (13_000, 13_000, 0)
 
 
+def test_a_currtime_without_delay_acts_at_once(
+    garage: SimulatedStation,
+) -> None:
+    ask(garage, "currtime 6000 60", now=0.0)
+    ask(garage, "currtime 10000 0", now=1.0)
+    names = ("Curr user", "Curr timer", "Tmo CT")
+    assert shown(garage, 2, 1.0, *names) == (10_000, 10_000, 0)
+
+
 def test_currtime_0_1_stops_without_the_wait_of_other_currents() -> None:
     garage = charging()
     ask(garage, "currtime 0 1", now=10.0)
+    assert look(garage, 2, now=10.9)["Enable user"] == 1
     assert look(garage, 2, now=11.1)["Max curr"] == 0
-
-
-def test_setenergy_is_shown_and_lost_with_the_plug() -> None:
-    garage = charging()
-    ask(garage, "setenergy 100000", now=10.0)
-    assert look(garage, 2, now=11.0)["Setenergy"] == 100_000
-    garage.perform(Unplug(), 20.0)
-    assert look(garage, 2, now=21.0)["Setenergy"] == 0
-
-
-def test_output_1_is_lost_with_the_plug_and_pulses_are_not(
-    garage: SimulatedStation,
-) -> None:
-    for value, kept in ((1, 0), (100, 100)):
-        garage.perform(PlugIn(BRISK), 0.0)
-        ask(garage, f"output {value}", now=1.0)
-        assert look(garage, 2, now=2.0)["Output"] == value
-        garage.perform(Unplug(), 3.0)
-        assert look(garage, 2, now=4.0)["Output"] == kept
-
-
-def test_stored_pulses_come_back_with_the_power(
-    garage: SimulatedStation,
-) -> None:
-    ask(garage, "output 100", now=0.0)
-    ask(garage, "output 1", now=1.0)
-    assert look(garage, 2, now=2.0)["Output"] == 1
-    garage.perform(Reboot(), 3.0)
-    assert look(garage, 2, now=20.0)["Output"] == 100
-
-
-def test_any_other_output_switches_the_relay_off(
-    garage: SimulatedStation,
-) -> None:
-    ask(garage, "output 1", now=0.0)
-    assert ask(garage, "output 151", now=1.0) == DONE
-    assert look(garage, 2, now=2.0)["Output"] == 0
 
 
 def test_setdatetime_gives_weak_time_to_the_next_session_until_a_restart() -> (
