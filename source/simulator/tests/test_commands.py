@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.actions import PlugIn, Reboot, ShowCard, Unplug
+from simulator.actions import PlugIn, Reboot
 from simulator.profiles import PROFILES
 from simulator.station import SimulatedStation
 from simulator.tests.talking import (
@@ -20,7 +20,6 @@ NOTHING_TO_STOP = "TCH-ERR:nothing to stop\n"
 NOT_NOW = "TCH-ERR:X2 : not allowed now\n"
 TAG = "e3f76b8d00000000"
 OTHER_TAG = "f" * 16
-HAPPENS = {"unplug": Unplug(), "reboot": Reboot()}
 
 
 @pytest.mark.parametrize(
@@ -104,58 +103,6 @@ def test_what_is_no_proper_command_is_not_answered_and_changes_nothing(
     assert look(garage, 2, now=5.0) | {"Sec": before["Sec"]} == before
 
 
-@pytest.mark.parametrize(
-    ("told", "leaves"),
-    [
-        ("ena 0", "Enable user 0"),
-        ("ena 2", "Enable user 0"),
-        ("ena 7", "Enable user 0"),
-        ("ena 0; ena 1", "Enable user 1"),
-        ("curr 10000; ena 0; unplug", "Curr user 10000, Enable user 0"),
-        ("curr 10000; ena 0; reboot", "Curr user 63000, Enable user 1"),
-        # A current of zero stops and leaves the current as it was.
-        ("curr 10000; currtime 0 1", "Curr user 10000, Enable user 0"),
-        ("currtime 10000 60; currtime 0 0", "Curr user 63000, Curr timer 0"),
-        ("ena 0; currtime 6000 1", "Curr user 6000, Enable user 1"),
-        ("currtime 10000 1; unplug", "Curr user 63000, Curr timer 0"),
-        ("currtime 0 1; unplug", "Enable user 1, Curr timer 0"),
-        ("currtime 8000 500; reboot", "Curr timer 0, Tmo CT 0"),
-        # What has forbidden the next session before goes on forbidding it.
-        ("ena 0; currtime 0 1; unplug", "Enable user 0"),
-        # Reached after some seconds: 11 kW.
-        ("setenergy 500", "State 5, Enable user 0, Setenergy 500"),
-        ("setenergy 500; ena 1", "State 3, Enable user 1, Setenergy 0"),
-        ("setenergy 500; currtime 16000 1", "State 3, Enable user 1"),
-        ("setenergy 500; unplug", "Enable user 1, Setenergy 0"),
-        ("setenergy 100000", "State 3, Setenergy 100000"),
-        ("setenergy 100000; unplug", "Setenergy 0"),
-        ("output 1", "Output 1"),
-        ("output 1; unplug", "Output 0"),
-        ("output 1; output 151", "Output 0"),
-        ("output 100; unplug", "Output 100"),
-        ("output 100; output 1", "Output 1"),
-        ("output 100; output 1; reboot", "Output 100"),
-        ("failsafe 60 6000 0; reboot", "Tmo FS 0, Curr FS 0"),
-        ("failsafe 60 6000 1; reboot", "Tmo FS 60, Curr FS 6000"),
-    ],
-)
-def test_what_a_charging_station_is_told_leaves_this_after_a_while(
-    told: str, leaves: str
-) -> None:
-    garage = charging()
-    now = 10.0
-    for order in told.split("; "):
-        if order in HAPPENS:
-            garage.perform(HAPPENS[order], now)
-        else:
-            assert ask(garage, order, now) == DONE
-        now += 40.0
-    fields = [field.rpartition(" ") for field in leaves.split(", ")]
-    names = [name for name, _, _ in fields]
-    values = tuple(int(value) for _, _, value in fields)
-    assert shown(garage, 2, now, *names) == values
-
-
 @pytest.mark.parametrize("wrong", [0, 5_999, 63_001])
 @pytest.mark.parametrize(
     ("profile", "becomes"), [("p30-c", 6_000), ("p20-2.01", 63_000)]
@@ -211,27 +158,6 @@ def test_setdatetime_gives_weak_time_to_the_next_session_until_a_restart() -> (
     assert look(garage, 1, now=30.0)["timeQ"] == 0
 
 
-def test_unlock_opens_a_socket_that_does_not_charge() -> None:
-    garage = charging("p30-3.9")
-    assert ask(garage, "unlock", now=10.0) == DONE
-    assert look(garage, 2, now=11.0)["Plug"] == 7
-    ask(garage, "currtime 0 1", now=12.0)
-    ask(garage, "unlock", now=15.0)
-    assert look(garage, 2, now=16.0)["Plug"] == 5
-
-
-@pytest.mark.parametrize("command", ["ena 1", "currtime 10000 1"])
-def test_an_unlocked_socket_is_locked_again_when_it_may_charge(
-    command: str,
-) -> None:
-    garage = charging("p30-3.9")
-    ask(garage, "ena 0", now=10.0)
-    ask(garage, "unlock", now=13.0)
-    assert look(garage, 2, now=20.0)["Plug"] == 5
-    ask(garage, command, now=21.0)
-    assert shown(garage, 2, 30.0, "Plug", "State") == (7, 3)
-
-
 def test_stop_without_session_is_refused(
     garage: SimulatedStation, locked: SimulatedStation
 ) -> None:
@@ -242,26 +168,12 @@ def test_stop_without_session_is_refused(
 
 def test_start_and_stop_work_like_the_card(locked: SimulatedStation) -> None:
     locked.perform(PlugIn(BRISK), 0.0)
-    ask(locked, f"start {OTHER_TAG}", now=0.5)
-    assert look(locked, 2, now=0.6)["Authreq"] == 1
     assert ask(locked, f"start {TAG} 01010400000000000000", now=1.0) == DONE
     assert look(locked, 2, now=10.0)["State"] == 3
     assert look(locked, 100, now=10.0)["RFID tag"] == TAG
     assert ask(locked, f"stop {OTHER_TAG}", now=11.0) == NOTHING_TO_STOP
     assert ask(locked, f"stop {TAG}", now=12.0) == DONE
     assert look(locked, 101, now=13.0)["reason"] == 10
-
-
-def test_start_without_tag_unlocks_as_well(locked: SimulatedStation) -> None:
-    ask(locked, "start", now=0.0)
-    assert look(locked, 2, now=1.0)["Authreq"] == 0
-    assert ask(locked, "stop", now=2.0) == DONE
-
-
-def test_a_card_and_start_are_the_same_lock(locked: SimulatedStation) -> None:
-    locked.perform(ShowCard(TAG), 0.0)
-    locked.perform(PlugIn(Vehicle()), 1.0)
-    assert ask(locked, f"stop {TAG}", now=2.0) == DONE
 
 
 def test_old_firmware_answers_start_with_the_tag() -> None:
@@ -311,16 +223,6 @@ def test_with_three_phases_the_current_climbs_as_after_a_start() -> None:
     ask(station, "x2 1", now=60.0)
     assert shown(station, 3, 75.0, "I1", "I3") == (8_000, 8_000)
     assert look(station, 3, now=90.0)["I3"] == 16_000
-
-
-def test_curr_forces_three_phases_and_currtime_does_not(
-    garage: SimulatedStation,
-) -> None:
-    ask(garage, "x2src 4", now=0.0)
-    ask(garage, "currtime 6000 1", now=1.0)
-    assert look(garage, 2, now=5.0)["X2 phaseSwitch"] == 0
-    ask(garage, "curr 6000", now=6.0)
-    assert look(garage, 2, now=10.0)["X2 phaseSwitch"] == 1
 
 
 @pytest.mark.parametrize(
