@@ -27,6 +27,7 @@ STORIES = {
         ("plug; ena 7", "Enable user 0"),
         ("plug; ena 0; ena 1", "State 3, Enable sys 1, Enable user 1"),
         ("curr 50000; plug", "Curr user 50000, Max curr 32000"),
+        ("curr 10000; curr 63000", "Curr user 63000"),
         ("plug; curr 10000", "State 3, Curr user 10000, Max curr 10000"),
         ("plug; curr 10000; ena 0; unplug", "Curr user 10000, Enable user 0"),
         ("plug; curr 10000; ena 0; reboot", "Curr user 63000, Enable user 1"),
@@ -46,6 +47,7 @@ STORIES = {
         ("plug; setenergy 500; currtime 9000 1", "State 3, Enable user 1"),
         ("plug; setenergy 500; unplug", "Enable user 1, Setenergy 0"),
         ("plug; setenergy 100000", "State 3, Setenergy 100000"),
+        ("plug; setenergy 100000; ena 1", "State 3, Setenergy 100000"),
         ("plug; setenergy 100000; unplug", "Setenergy 0"),
         # Pulses are stored, the relay is not.
         ("plug; output 1", "Output 1"),
