@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from simulator.sessions import NO_CLASS
 from simulator.vehicle import Vehicle
 
 
@@ -48,7 +49,7 @@ class ShowCard(Action):
 
     says = "card {0.tag} is shown"
     tag: str
-    rfid_class: str = "0" * 20
+    rfid_class: str = NO_CLASS
 
 
 @dataclass(frozen=True, slots=True)

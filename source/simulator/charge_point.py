@@ -10,10 +10,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from simulator.authorisation import Authorisation
 from simulator.limits import ENABLE_DELAY_S, Limits
 from simulator.meter import Meter, whole_units
-from simulator.sessions import ENDED_BY_CARD, UNPLUGGED, SessionLog
+from simulator.sessions import (
+    ENDED_BY_CARD,
+    UNPLUGGED,
+    Authorisation,
+    SessionLog,
+)
 from simulator.vehicle import Charger
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from simulator.authorisation import NO_CLASS, NO_TAG
 from simulator.charge_point import OUTPUT_PULSES, ChargePoint
 from simulator.limits import FailsafeSetting, is_current
+from simulator.sessions import NO_CLASS, NO_TAG
 from simulator.wire import is_number
 
 if TYPE_CHECKING:

@@ -1,14 +1,15 @@
-"""Charging sessions: the running one and the last thirty."""
+"""Who may charge, and the sessions: the running one and the last thirty."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING
 
-from simulator.authorisation import NO_CLASS, NO_TAG
-
 if TYPE_CHECKING:
     from simulator.clock import StationClock
+
+NO_TAG = "0" * 16
+NO_CLASS = "0" * 20
 
 RUNNING, UNPLUGGED, ENDED_BY_CARD = 0, 1, 10
 KEPT_SESSIONS = 30
@@ -30,6 +31,38 @@ NO_SESSION: Session = {
     "RFID tag": NO_TAG,
     "RFID class": NO_CLASS,
 }
+
+
+class Authorisation:
+    """The lock that cards and `start` open, and `stop` closes.
+
+    A whitelist that is not empty switches it on, as on c-series (UDP guide
+    V2.01, pages 11 and 12).
+    """
+
+    def __init__(self, whitelist: tuple[str, ...]) -> None:
+        self._whitelist = frozenset(tag.lower() for tag in whitelist)
+        self.is_on = bool(whitelist)
+        self.close()
+
+    @property
+    def is_required(self) -> bool:
+        """`Authreq`: a card is needed now."""
+        return self.is_on and self.tag is None
+
+    def knows(self, tag: str) -> bool:
+        """Tell whether a tag is on the whitelist."""
+        return tag.lower() in self._whitelist
+
+    def open(self, tag: str, rfid_class: str) -> None:
+        """Authorise."""
+        self.tag: str | None = tag.lower()
+        self.rfid_class = rfid_class.lower()
+
+    def close(self) -> None:
+        """Ask for a card again."""
+        self.tag = None
+        self.rfid_class = NO_CLASS
 
 
 class SessionLog:

@@ -38,6 +38,7 @@ STORIES = {
         ("plug; ena 0; currtime 6000 1", "State 3, Curr user 6000"),
         ("plug; currtime 10000 1; unplug", "Curr user 63000, Curr timer 0"),
         ("plug; currtime 0 1; unplug", "Enable user 1, Curr timer 0"),
+        ("currtime 6000 860400", "Curr timer 6000, Tmo CT 860360"),
         ("plug; currtime 8000 500; reboot", "Curr timer 0, Tmo CT 0"),
         # What has forbidden the next session before goes on forbidding it.
         ("plug; ena 0; currtime 0 1; unplug", "Enable user 0"),
@@ -46,6 +47,7 @@ STORIES = {
         ("plug; setenergy 500; ena 1", "State 3, Setenergy 0"),
         ("plug; setenergy 500; currtime 9000 1", "State 3, Enable user 1"),
         ("plug; setenergy 500; unplug", "Enable user 1, Setenergy 0"),
+        ("setenergy 999999999", "Setenergy 999999999"),
         ("plug; setenergy 100000", "State 3, Setenergy 100000"),
         ("plug; setenergy 100000; ena 1", "State 3, Setenergy 100000"),
         ("plug; setenergy 100000; unplug", "Setenergy 0"),
