@@ -235,8 +235,10 @@ def test_a_session_has_the_card_that_began_and_ended_it(
     locked: SimulatedStation, *, card_first: bool
 ) -> None:
     card = ShowCard(TAG, "0101040000" * 2)
-    for action in (card, PlugIn()) if card_first else (PlugIn(), card):
-        locked.perform(action, 0.0)
+    first, second = (card, PlugIn()) if card_first else (PlugIn(), card)
+    locked.perform(first, 0.0)
+    assert (look(locked, 100, now=0.0)["Session ID"] == 0) is card_first
+    locked.perform(second, 1.0)
     names = ("RFID tag", "RFID class", "reason")
     assert shown(locked, 100, 10.0, *names) == (TAG, "0101040000" * 2, 0)
     locked.perform(card, 100.0)

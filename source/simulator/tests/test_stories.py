@@ -22,6 +22,7 @@ STORIES = {
         ("plug; unplug", "State 1, Plug 3, Max curr 0"),
         # A vehicle that was never offered anything is not interrupted.
         ("ena 0; plug", "State 1, Plug 7"),
+        ("plug; unplug; ena 0; plug", "State 1, Plug 7"),
         ("plug; ena 0", "State 5, Enable sys 0, Enable user 0"),
         ("plug; ena 2", "Enable user 0"),
         ("plug; ena 7", "Enable user 0"),
