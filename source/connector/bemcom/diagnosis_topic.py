@@ -7,7 +7,6 @@ every change repeats all stations.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
-from functools import lru_cache
 from typing import Any
 
 from connector.diagnosis.facts import StationFacts
@@ -20,7 +19,6 @@ from connector.diagnosis.findings import (
 from connector.diagnosis.site import SiteFacts
 from connector.diagnosis.surroundings import surrounding_findings
 from connector.keba.protocol.fields import REPORT_1, REPORT_2
-from connector.keba.station.events import FailsafeFacts, LinkFacts
 
 SHORTEST_PAUSE_S = 1.0
 PAUSE_PER_STATION_S = 0.01
@@ -52,10 +50,8 @@ class DiagnosisTopic:
     ) -> None:
         self._site = site
         self._broker_findings = broker_findings
-        self._findings: dict[str, list[Finding]] = {}
+        self._fresh: tuple[list[Finding], list[_Told]] = ([], [])
         self._known: list[Finding] = []
-        self._facts: dict[str, Mapping[str, Any]] = {}
-        self._published: Mapping[str, Any] = {}
         self._due_at = 0.0
 
     def due(self, now: float, now_ms: int) -> Mapping[str, Any] | None:
@@ -74,30 +70,26 @@ class DiagnosisTopic:
             SHORTEST_PAUSE_S, PAUSE_PER_STATION_S * len(self._site.stations)
         )
         self._due_at = now + pause_s
-        content = self._content(now_ms)
-        if content == self._published:
-            return None
-        self._published = content
-        return content
-
-    def _content(self, now_ms: int) -> Mapping[str, Any]:
         stations = self._site.stations
-        for name, facts in stations.items():
-            if name not in self._site.touched and name in self._facts:
-                continue
-            self._findings[name] = [*station_findings(facts)]
-            self._facts[name] = _facts_of(facts)
-        self._site.touched.clear()
-        fresh = [
+        around = [
             *self._broker_findings(),
             *surrounding_findings(self._site.surroundings),
             *fleet_findings([*stations.values()]),
-            *(one for name in stations for one in self._findings.get(name, ())),
         ]
-        self._known = remember(self._known, fresh, now_ms)
+        # Of most stations it is the very same as a second ago: comparing takes
+        # no time.
+        fresh = (around, [facts.judge(_told) for facts in stations.values()])
+        if fresh == self._fresh:
+            return None
+        self._fresh = fresh
+        findings = [*around, *(one for told in fresh[1] for one in told[0])]
+        self._known = remember(self._known, findings, now_ms)
         return {
             "findings": _in_json(self._known),
-            "stations": {name: self._facts[name] for name in stations},
+            "stations": {
+                name: told[1]
+                for name, told in zip(stations, fresh[1], strict=True)
+            },
         }
 
 
@@ -116,10 +108,14 @@ def _in_json(findings: Iterable[Finding]) -> list[Mapping[str, Any]]:
     ]
 
 
-def _facts_of(facts: StationFacts) -> Mapping[str, Any]:
-    return {
-        "link": _as_mapping(facts.link),
-        "failsafe": _as_mapping(facts.failsafe),
+_Told = tuple[list[Finding], Mapping[str, Any]]
+
+
+def _told(facts: StationFacts) -> _Told:
+    """Return what the topic tells of a station: findings, and their facts."""
+    return [*station_findings(facts)], {
+        "link": asdict(facts.link),
+        "failsafe": asdict(facts.failsafe),
         "fields": {
             key: facts.fields[key] for key in _SHOWN if key in facts.fields
         },
@@ -128,9 +124,3 @@ def _facts_of(facts: StationFacts) -> Mapping[str, Any]:
         "late_by_s": facts.late_by_s,
         "misses_status_messages": facts.pushes.is_found,
     }
-
-
-@lru_cache(maxsize=1024)
-def _as_mapping(facts: LinkFacts | FailsafeFacts) -> Mapping[str, Any]:
-    """Return the facts for JSON; most stations' are those of a second ago."""
-    return asdict(facts)

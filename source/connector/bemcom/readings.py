@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from connector.diagnosis.causes import CHARGING, LIMITS
-from connector.diagnosis.charging import limited_by, not_charging_reason
-from connector.diagnosis.facts import DECISIVE, Fields, Reading, StationFacts
+from connector.diagnosis.charging import (
+    DECISIVE,
+    limited_by,
+    not_charging_reason,
+)
+from connector.diagnosis.facts import Fields, Reading, StationFacts
 from connector.keba.protocol.error_codes import error_text
 from connector.keba.protocol.fields import Plug, State
 
@@ -84,15 +88,10 @@ def _error(facts: StationFacts) -> Reading:
 
 
 def _judged(
-    name: str, judge: Callable[[StationFacts], str | None]
+    judge: Callable[[StationFacts], str | None],
 ) -> Callable[[StationFacts], Reading]:
-    """Judge anew only when something has changed."""
-
     def read(facts: StationFacts) -> Reading:
-        judged = facts.judged
-        if name not in judged:
-            judged[name] = judge(facts)
-        value = judged[name]
+        value = facts.judge(judge)
         return None if value is None else str(value)
 
     return read
@@ -177,7 +176,7 @@ READINGS = (
         "which rule keeps the current where it is",
         ", ".join(LIMITS),
         DECISIVE,
-        _judged("limited_by", limited_by),
+        _judged(limited_by),
     ),
     _text_row(
         "not_charging_reason",
@@ -185,7 +184,7 @@ READINGS = (
         "[troubleshooting](troubleshooting.md)",
         ", ".join(cause.code for cause in CHARGING),
         DECISIVE,
-        _judged("not_charging_reason", not_charging_reason),
+        _judged(not_charging_reason),
     ),
     _number_row(
         "current_limit",

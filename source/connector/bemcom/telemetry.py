@@ -288,9 +288,7 @@ class Telemetry:
         self, facts: StationFacts, fields: dict[str, Value], at_ms: int
     ) -> Mapping[str, Reading]:
         """Take the fields of a report, or of a push, which has no ID."""
-        if "ID" not in fields:
-            facts.pushes.note_push(fields)
-        elif "Product" not in fields and facts.pushes.note_report(fields):
+        if facts.misses_pushes(fields):
             self._station_log.hint_at_another_client(facts.station)
         for wanted in facts.note_fields(fields, at_ms):
             self._stations.ask(facts.station, wanted)

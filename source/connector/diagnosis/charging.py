@@ -9,6 +9,29 @@ from connector.diagnosis.facts import MEASUREMENTS, StationFacts
 from connector.keba.protocol.dip_switches import X1_IN_USE, is_on
 from connector.keba.protocol.fields import State, offers_failsafe_current
 
+DECISIVE = frozenset(
+    {
+        "State",
+        "Plug",
+        "Authreq",
+        "Enable sys",
+        "Enable user",
+        "Max curr",
+        "Curr HW",
+        "Curr user",
+        "Curr FS",
+        "Tmo FS",
+        "Curr timer",
+        "Tmo CT",
+        "Setenergy",
+        "Input",
+        "DIP-Sw1",
+        "DIP-Sw",
+        "E pres",
+    }
+)
+"""Fields that decide why a station does not charge, and what limits it."""
+
 
 def not_charging_reason(facts: StationFacts) -> str | None:
     """Return why it does not charge: empty while it does.

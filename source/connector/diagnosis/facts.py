@@ -4,8 +4,9 @@ Filled from the station's events and from the fields of its datagrams. Moments
 (`…_at_ms`) are ms since 1970 UTC.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from connector.diagnosis.missed_pushes import PUSHED, MissedPushDetector
 from connector.keba.protocol.fields import (
@@ -13,12 +14,14 @@ from connector.keba.protocol.fields import (
     REPORT_2,
     REPORT_3,
     VEHICLE_PLUGGED,
+    State,
 )
 from connector.keba.protocol.numbers import whole_number
 from connector.keba.station.events import FailsafeFacts, LinkFacts
 
 Fields = Mapping[str, object]
 Reading = str | int | float | None
+Conclusion = TypeVar("Conclusion")
 
 KNOWN_FIELDS = frozenset(one.key for one in REPORT_1 + REPORT_2 + REPORT_3)
 """What a station invents beyond these must not pile up."""
@@ -27,39 +30,22 @@ SETTINGS = 2
 MEASUREMENTS = 3
 """Numbers of the reports with both."""
 
-DECISIVE = frozenset(
-    {
-        "State",
-        "Plug",
-        "Authreq",
-        "Enable sys",
-        "Enable user",
-        "Max curr",
-        "Curr HW",
-        "Curr user",
-        "Curr FS",
-        "Tmo FS",
-        "Curr timer",
-        "Tmo CT",
-        "Setenergy",
-        "Input",
-        "DIP-Sw1",
-        "DIP-Sw",
-        "E pres",
-    }
-)
-"""Fields that decide why a station does not charge, and what limits it."""
-
 NO_NEWS = frozenset({"ID", "Sec"})
 """Fields that differ from report to report, and say nothing."""
 
-_LIMITS = ("Curr user", "Curr HW", "Enable sys")
+_UNJUDGED = NO_NEWS | {"U1", "U2", "U3", "I1", "I2", "I3", "P", "PF", "E total"}
+"""Fields from which nothing is concluded: they change with each report."""
+
+_ENERGY = {"E pres"}
+_LIMITS = frozenset({"Curr user", "Curr HW", "Enable sys"})
 OFFER_FOLLOWS_MS = 10_000
 """`Max curr` follows a new limit after 6 to 7 s (guide V2.01, page 13)."""
 
 INCIDENT_COUNTS_FOR = 100
 """Reports after a late answer, or another client's request, until that is
 history."""
+
+_NOTHING = object()
 
 
 @dataclass(slots=True)
@@ -93,10 +79,10 @@ class StationFacts:
         Numbers of the reports that are older than what the station has said
         since; what rests on them cannot be judged until they come again.
     judged
-        What was concluded from these facts, by name, for who needs it again;
-        empty when something has changed that it may rest on.
+        What was concluded from all this, see `judge`.
     readings
-        The readings that fields of these names bring, likewise.
+        The readings that fields of these names bring; empty when a field has
+        changed.
     """
 
     station: str
@@ -110,7 +96,7 @@ class StationFacts:
     foreign_request: str = ""
     pushes: MissedPushDetector = field(default_factory=MissedPushDetector)
     outdated: set[int] = field(default_factory=set)
-    judged: dict[str, object] = field(default_factory=dict)
+    judged: dict[Callable[..., Any], Any] = field(default_factory=dict)
     readings: dict[tuple[str, ...], Mapping[str, Reading]] = field(
         default_factory=dict
     )
@@ -118,6 +104,19 @@ class StationFacts:
     _reports_since_late: int = 0
     _reports_since_foreign: int = 0
     _limit_is_new_until_ms: int | None = None
+
+    def judge(
+        self, conclude: Callable[["StationFacts"], Conclusion]
+    ) -> Conclusion:
+        """Return what somebody concludes from these facts.
+
+        It is concluded again only when something has changed that it may rest
+        on: most reports say the same as the last one.
+        """
+        if conclude not in self.judged:
+            self.judged[conclude] = conclude(self)
+        conclusion: Conclusion = self.judged[conclude]
+        return conclusion
 
     def note_fields(self, fields: Fields, at_ms: int = 0) -> set[int]:
         """Take the fields of a report 1, 2 or 3, or of a status message.
@@ -138,44 +137,32 @@ class StationFacts:
             Numbers of the reports to ask for now.
         """
         number = whole_number(fields.get("ID"))
+        if number is not None:
+            self._note_report(f"report {number}", at_ms)
         known = self.fields
         news = {
-            key
+            key: value
             for key, value in fields.items()
-            if key not in known or known[key] != value
+            if known.get(key, _NOTHING) != value and key in KNOWN_FIELDS
         }
-        changed = news & DECISIVE
-        # Most reports say the same as the last one.
-        if not news <= NO_NEWS:
-            self.readings.clear()
-        if changed or self.outdated or self._limit_is_new_until_ms is not None:
-            wanted = self._take_news(fields, changed, number, at_ms)
-        else:
-            wanted = set()
-            self._store(fields)
-        if number is not None:
-            self.came_at_ms[f"report {number}"] = at_ms
-            self._forget_incidents()
-        return wanted
-
-    def _take_news(
-        self,
-        fields: Fields,
-        changed: Set[str],
-        number: int | None,
-        at_ms: int,
-    ) -> set[int]:
-        """Take fields of which some are news, see `note_fields`."""
-        is_more_energy = changed == {"E pres"} and not self.outdated
-        if not is_more_energy or self.number("Setenergy") != 0:
-            # Where there is no energy limit, more energy changes no verdict.
-            self._judge_anew()
-        known = set(self.outdated)
-        if number is None and self._changes_a_setting(changed):
-            self.outdated.add(SETTINGS)
+        if not self._is_telling(news):
+            # As nearly always: most reports say the same as the last one.
+            if not news.keys() <= NO_NEWS:
+                self.readings.clear()
+            known.update(news)
+            self._note_energy()
+            return set()
+        self._judge_anew()
+        changed = news.keys() & known.keys()
+        were_outdated = set(self.outdated)
         was_enabled = self.number("Enable user") != 0
-        self._note_new_limit(changed, at_ms)
-        self._store(fields)
+        if number is None and not changed.isdisjoint(PUSHED):
+            self.outdated.add(SETTINGS)
+        if not changed.isdisjoint(_LIMITS):
+            self._limit_is_new_until_ms = at_ms + OFFER_FOLLOWS_MS
+        elif at_ms >= (self._limit_is_new_until_ms or 0):
+            self._limit_is_new_until_ms = None
+        known.update(news)
         self._note_energy()
         if "E pres" in fields:
             self.outdated.discard(MEASUREMENTS)
@@ -183,12 +170,58 @@ class StationFacts:
             self.outdated.discard(SETTINGS)
             if was_enabled and self._may_have_reached_its_limit():
                 self.outdated.add(MEASUREMENTS)
-        return self.outdated - known
+        return self.outdated - were_outdated
+
+    def _is_telling(self, news: Fields) -> bool:
+        """Tell whether something else may be concluded with new fields."""
+        telling = news.keys() - _UNJUDGED
+        if telling == _ENERGY and self.number("Setenergy") == 0:
+            # Where there is no energy limit, more energy changes nothing.
+            telling.clear()
+        return (
+            bool(telling or self.outdated)
+            or not self.is_offer_settled
+            # Its uptime is shown for as long as it starts up.
+            or self.number("State") == State.STARTUP
+        )
+
+    def _note_report(self, request: str, at_ms: int) -> None:
+        """Take that a report has come, and forget old incidents."""
+        if request not in self.came_at_ms:
+            self._judge_anew()
+        self.came_at_ms[request] = at_ms
+        if self.late_by_s:
+            self._reports_since_late += 1
+            if self._reports_since_late > INCIDENT_COUNTS_FOR:
+                self.late_by_s = 0.0
+                self._judge_anew()
+        if self.foreign_request:
+            self._reports_since_foreign += 1
+            if self._reports_since_foreign > INCIDENT_COUNTS_FOR:
+                self.foreign_request = ""
+                self._judge_anew()
+
+    def misses_pushes(self, fields: Fields) -> bool:
+        """Take the same fields; tell whether status messages are missing.
+
+        Returns
+        -------
+        bool
+            True each time that enough changes came without a message.
+        """
+        was_found, is_sign = self.pushes.is_found, False
+        if "ID" in fields:
+            is_sign = self.pushes.note_report(fields)
+        else:
+            self.pushes.note_push(fields)
+        if self.pushes.is_found != was_found:
+            self._judge_anew()
+        return is_sign
 
     def note_connection(self, link: LinkFacts, failsafe: FailsafeFacts) -> None:
         """Take how the link is doing, and who feeds the failsafe mode."""
-        # Nearly always they are the very same, and comparing takes long.
-        if failsafe is not self.failsafe and failsafe != self.failsafe:
+        # Nearly always they are the very same, which is found at once.
+        if (link, failsafe) != (self.link, self.failsafe):
             self._judge_anew()
         if self.link.is_silent and not link.is_silent:
             # What still stays out will be told by the next round.
@@ -203,24 +236,19 @@ class StationFacts:
             number for number in self.outdated if request == f"report {number}"
         }
 
+    def note_answer(self, request: str) -> None:
+        """Hear that what was asked for has come."""
+        if self.missing.pop(request, None) is not None:
+            self._judge_anew()
+
     def _judge_anew(self) -> None:
         self.judged.clear()
         self.readings.clear()
-
-    def _note_new_limit(self, changed: Set[str], at_ms: int) -> None:
-        until_ms = self._limit_is_new_until_ms
-        if any(key in changed and key in self.fields for key in _LIMITS):
-            self._limit_is_new_until_ms = at_ms + OFFER_FOLLOWS_MS
-        elif until_ms is not None and at_ms >= until_ms:
-            self._limit_is_new_until_ms = None
 
     @property
     def is_offer_settled(self) -> bool:
         """Whether `Max curr` has had the time to follow its limits."""
         return self._limit_is_new_until_ms is None
-
-    def _changes_a_setting(self, changed: Set[str]) -> bool:
-        return any(key in changed and key in self.fields for key in PUSHED)
 
     def _may_have_reached_its_limit(self) -> bool:
         """Tell whether only a newer `E pres` shows why it was disabled."""
@@ -229,14 +257,6 @@ class StationFacts:
         return (
             self.number("Enable user") == 0 and bool(limit) and not is_reached
         )
-
-    def _store(self, fields: Fields) -> None:
-        new_keys = fields.keys()
-        if new_keys <= KNOWN_FIELDS:
-            self.fields.update(fields)
-        else:
-            known = new_keys & KNOWN_FIELDS
-            self.fields.update((key, fields[key]) for key in known)
 
     def _note_energy(self) -> None:
         energy = self.number("E pres")
@@ -247,21 +267,15 @@ class StationFacts:
 
     def note_late_answer(self, late_by_s: float) -> None:
         """Hear that an answer came after it was given up."""
+        self._judge_anew()
         self.late_by_s = max(self.late_by_s, late_by_s)
         self._reports_since_late = 0
 
     def note_foreign_request(self, request: str) -> None:
         """Hear that another client asked the station for something."""
+        self._judge_anew()
         self.foreign_request = request
         self._reports_since_foreign = 0
-
-    def _forget_incidents(self) -> None:
-        self._reports_since_late += 1
-        if self._reports_since_late > INCIDENT_COUNTS_FOR:
-            self.late_by_s = 0.0
-        self._reports_since_foreign += 1
-        if self._reports_since_foreign > INCIDENT_COUNTS_FOR:
-            self.foreign_request = ""
 
     def note_session(self, fields: Fields) -> None:
         """Take the fields of a report 100."""

@@ -25,28 +25,22 @@ class SiteFacts:
         What is known of each station, by name.
     surroundings
         What is known beside them.
-    touched
-        Stations of which something may have become known since somebody
-        cleared this.
     """
 
     stations: dict[str, StationFacts] = field(default_factory=dict)
     surroundings: SurroundingFacts = field(default_factory=SurroundingFacts)
-    touched: set[str] = field(default_factory=set)
 
     def station(self, name: str) -> StationFacts:
         """Return what is known of a station, to be filled further."""
-        self.touched.add(name)
-        facts = self.stations.get(name)
-        if facts is None:
-            facts = self.stations[name] = StationFacts(name)
-        return facts
+        if name not in self.stations:
+            self.stations[name] = StationFacts(name)
+        return self.stations[name]
 
     def note(self, event: Event, at_ms: int) -> None:
         """Take from an event what it tells beside the fields of reports."""
         match event:
             case ReportReceived(station=name, request=request):
-                self.station(name).missing.pop(request, None)
+                self.station(name).note_answer(request)
             case ConnectionState(station=name, link=link, failsafe=failsafe):
                 self.station(name).note_connection(link, failsafe)
             case AnsweredLate(station=name, late_by_s=late_by_s):

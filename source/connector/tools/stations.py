@@ -127,13 +127,11 @@ def learn(site: SiteFacts, delivery: Delivery) -> set[int]:
         return set()
     facts = site.station(event.station)
     match parse_text(event.text):
-        case Report(fields=fields):
-            facts.pushes.note_report(fields)
-        case StatusPush(fields=fields):
-            facts.pushes.note_push(fields)
+        case Report(fields=fields) | StatusPush(fields=fields):
+            facts.misses_pushes(fields)
+            return facts.note_fields(fields, at_ms)
         case _:
             return set()
-    return facts.note_fields(fields, at_ms)
 
 
 def follow(gateway: Gateway, site: SiteFacts, until: float) -> Iterator[Event]:

@@ -3,13 +3,24 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connector.bemcom.diagnosis_topic import SHORTEST_PAUSE_S, DiagnosisTopic
 from connector.diagnosis.causes import Code
-from connector.diagnosis.facts import StationFacts
+from connector.diagnosis.facts import INCIDENT_COUNTS_FOR, StationFacts
 from connector.diagnosis.findings import Finding
 from connector.diagnosis.site import SiteFacts
-from connector.keba.station.events import LinkFacts
+from connector.keba.station.events import (
+    AnsweredLate,
+    ConnectionState,
+    Event,
+    FailsafeFacts,
+    ForeignRequestHeard,
+    LinkFacts,
+    ReportReceived,
+    ReportUnanswered,
+)
 
 REPORT_1 = {"ID": "1", "Product": "KC-P30-EC240422-E00", "Sec": 1}
 REPORT_2 = {"ID": "2", "State": 3, "Plug": 7, "Curr HW": 16_000, "Sec": 2}
@@ -126,3 +137,83 @@ def test_what_is_wrong_around_the_stations_comes_first(site: Site) -> None:
         ("garage", "no_reply"),
     ]
     assert findings[0]["since"] == 7
+
+
+def test_the_uptime_of_a_station_that_starts_up_goes_on(site: Site) -> None:
+    site.note({**REPORT_2, "State": 0, "Sec": 2})
+    assert site.look()["findings"][0]["evidence"] == "State 0, Sec 2"
+
+    site.note({**REPORT_2, "State": 0, "Sec": 32})
+    assert site.look()["findings"][0]["evidence"] == "State 0, Sec 32"
+
+
+REPORTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "ID": st.sampled_from(["1", "2", "3"]),
+        "Product": st.sampled_from(["KC-P30", "KC-P40"]),
+        "State": st.sampled_from([0, 2, 3, 5]),
+        "Enable user": st.sampled_from([0, 1]),
+        "Setenergy": st.sampled_from([0, 200]),
+        "Curr user": st.sampled_from([8_000, 63_000]),
+        "Max curr": st.sampled_from([0, 6_000]),
+        "E pres": st.sampled_from([0, 200, 900]),
+        "P": st.integers(0, 1),
+        "Sec": st.integers(0, 9),
+    },
+)
+LINKS_AND_FAILSAFES = st.builds(
+    ConnectionState,
+    station=st.just("garage"),
+    online=st.just(True),
+    link=st.builds(LinkFacts, is_silent=st.booleans()),
+    last_seen_at=st.none(),
+    requests_sent=st.just(0),
+    requests_unanswered=st.just(0),
+    failsafe=st.builds(FailsafeFacts, is_fed=st.booleans()),
+)
+REQUESTS = st.sampled_from(["report 2", "report 3"])
+EVENTS = st.one_of(
+    LINKS_AND_FAILSAFES,
+    REQUESTS.map(lambda request: ReportUnanswered("garage", request)),
+    REQUESTS.map(lambda request: ReportReceived("garage", request, "")),
+    st.just(AnsweredLate("garage", 1.5)),
+    st.just(ForeignRequestHeard("garage", "report 2")),
+)
+
+
+@given(st.lists(st.one_of(REPORTS, EVENTS), max_size=12))
+def test_what_was_kept_is_what_would_be_made_anew(
+    news: list[dict[str, object] | Event],
+) -> None:
+    site = Site()
+    garage = site.facts.station("garage")
+    published = site.look()
+    for one in news:
+        if isinstance(one, dict):
+            garage.misses_pushes(one)
+            garage.note_fields(one, round(site.now * 1000))
+        else:
+            site.facts.note(one, 0)
+        published = site.look() or published
+        garage.judged.clear()
+        anew = DiagnosisTopic(site.facts).due(0.0, 0)
+        assert anew is not None
+        assert published["stations"] == anew["stations"]
+        assert _without_since(published) == _without_since(anew)
+
+
+def _without_since(published: Any) -> list[Any]:
+    return [{**one, "since": None} for one in published["findings"]]
+
+
+def test_old_incidents_leave_the_topic(site: Site) -> None:
+    site.facts.note(AnsweredLate("garage", 1.5), 0)
+    site.facts.note(ForeignRequestHeard("garage", "report 2"), 0)
+    codes = [one["code"] for one in site.look()["findings"]]
+    assert codes == ["second_client", "late_answers"]
+
+    for _ in range(INCIDENT_COUNTS_FOR + 1):
+        site.note(REPORT_2)
+
+    assert site.look()["findings"] == []

@@ -58,8 +58,10 @@ class Garage:
     def __init__(self) -> None:
         self.facts = StationFacts("garage")
 
-    def update(self, fields: Mapping[str, object]) -> Mapping[str, Reading]:
-        self.facts.note_fields(fields)
+    def update(
+        self, fields: Mapping[str, object], at_ms: int = 0
+    ) -> Mapping[str, Reading]:
+        self.facts.note_fields(fields, at_ms)
         return renewed_readings(self.facts, fields)
 
 
@@ -166,6 +168,18 @@ def test_a_station_has_measurements_if_it_has_a_meter(garage: Garage) -> None:
 
 
 # --- why it does not charge, and what limits it ------------------------------
+
+
+def test_more_energy_does_not_hide_that_a_new_limit_has_settled(
+    garage: Garage,
+) -> None:
+    garage.update(REPORT_2 | {"Curr user": 10_000, "Max curr": 6_000})
+    garage.update({"ID": "3", **REPORT_3})
+    limit = {"ID": "2", "Curr user": 8_000}
+    assert garage.update(limit, 1_000)["limited_by"] == "user"
+
+    more = {"ID": "3", "E pres": 60_000}
+    assert garage.update(more, 20_000)["limited_by"] == "station"
 
 
 def test_a_stop_is_told_in_both_readings(garage: Garage) -> None:
