@@ -10,7 +10,6 @@ from typing import Any
 
 from connector.keba.protocol.fields import is_known_report, report_of_field
 from connector.keba.protocol.messages import (
-    Message,
     Report,
     StatusPush,
     Value,
@@ -52,25 +51,16 @@ def parse_raw_message(raw_message: object) -> dict[str, ParsedStation]:
 def _parse_station(texts: Mapping[Any, Any]) -> ParsedStation:
     reports: ParsedStation = {}
     for request, text in texts.items():
-        if not isinstance(text, str):
-            continue
-        for report, fields in _sort(str(request), parse_text(text)).items():
-            reports.setdefault(report, {}).update(fields)
+        match parse_text(text) if isinstance(text, str) else None:
+            case Report(fields=fields) as report:
+                name = _name_of(str(request), report)
+                reports.setdefault(name, {}).update(fields)
+            case StatusPush(fields=fields):
+                for key, value in fields.items():
+                    number = report_of_field(key)
+                    name = STATUS if number is None else f"report {number}"
+                    reports.setdefault(name, {})[key] = value
     return reports
-
-
-def _sort(request: str, message: Message) -> ParsedStation:
-    """Sort the fields of a message under the reports they belong to."""
-    if isinstance(message, Report):
-        return {_name_of(request, message): dict(message.fields)}
-    if not isinstance(message, StatusPush):
-        return {}
-    sorted_fields: ParsedStation = {}
-    for key, value in message.fields.items():
-        number = report_of_field(key)
-        report = STATUS if number is None else f"report {number}"
-        sorted_fields.setdefault(report, {})[key] = value
-    return sorted_fields
 
 
 def _name_of(request: str, report: Report) -> str:

@@ -4,7 +4,7 @@ Status messages update single fields, so a reading is made from the newest
 value of each field that it needs.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +23,8 @@ MOST_KEPT = 50
 
 _METERED = ("E total", "U1", "U2", "U3", "I1", "I2", "I3", "P")
 
+Read = Callable[[StationFacts], Reading]
+
 
 def _number(value: object) -> int | float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -30,52 +32,32 @@ def _number(value: object) -> int | float | None:
     return value
 
 
-def _scaled(key: str, divisor: int) -> Callable[[StationFacts], Reading]:
-    def read(facts: StationFacts) -> Reading:
-        number = _number(facts.fields.get(key))
-        return None if number is None else number / divisor
-
-    return read
-
-
-def _measured(key: str, divisor: int) -> Callable[[StationFacts], Reading]:
-    """Read a measurement; stations without a meter have none.
-
-    They answer report 3 with zeros (evcc-io/evcc#1520). A station that has
-    a meter has counted some energy, or measures something.
-    """
-    read = _scaled(key, divisor)
-
-    def read_if_metered(facts: StationFacts) -> Reading:
-        return read(facts) if _has_meter(facts.fields) else None
-
-    return read_if_metered
-
-
 def _has_meter(fields: Fields) -> bool:
+    """Tell whether the station has a meter.
+
+    One without answers report 3 with zeros (evcc-io/evcc#1520); one that has a
+    meter has counted some energy, or measures something.
+    """
     for name in _METERED:  # noqa: SIM110 - any() takes twice as long
         if _number(fields.get(name)):
             return True
     return False
 
 
-def _state(facts: StationFacts) -> Reading:
-    return _in_words(State, facts.fields.get("State"))
-
-
-def _plug(facts: StationFacts) -> Reading:
-    return _in_words(Plug, facts.fields.get("Plug"))
-
-
-def _in_words(words: type[State] | type[Plug], value: object) -> Reading:
+def _in_words(words: type[State] | type[Plug], key: str) -> Read:
     """Name a known number; one of tomorrow's firmware stays a number."""
-    number = _number(value)
-    if number is None:
-        return value if isinstance(value, str) else None
-    try:
-        return words(int(number)).name.lower()
-    except ValueError:
-        return number
+
+    def read(facts: StationFacts) -> Reading:
+        value = facts.fields.get(key)
+        number = _number(value)
+        if number is None:
+            return value if isinstance(value, str) else None
+        try:
+            return words(int(number)).name.lower()
+        except ValueError:
+            return number
+
+    return read
 
 
 def _error(facts: StationFacts) -> Reading:
@@ -87,9 +69,7 @@ def _error(facts: StationFacts) -> Reading:
     )
 
 
-def _judged(
-    judge: Callable[[StationFacts], str | None],
-) -> Callable[[StationFacts], Reading]:
+def _judged(judge: Callable[[StationFacts], str | None]) -> Read:
     def read(facts: StationFacts) -> Reading:
         value = facts.judge(judge)
         return None if value is None else str(value)
@@ -124,116 +104,102 @@ class ReadingRow:
     read: Callable[[StationFacts], Reading]
 
 
-def _text_row(
-    key: str,
-    meaning: str,
-    values: str,
-    sources: set[str] | frozenset[str],
-    read: Callable[[StationFacts], Reading],
-) -> ReadingRow:
-    data_format = "discrete_text" if values else "generic_text"
-    return ReadingRow(
-        key, "", meaning, values, data_format, frozenset(sources), read
-    )
-
-
-def _number_row(
+def _quantity(
     key: str,
     unit: str,
     meaning: str,
     source: str,
-    read: Callable[[StationFacts], Reading],
+    divisor: int,
+    *,
+    is_measured: bool = True,
 ) -> ReadingRow:
-    return ReadingRow(
-        key, unit, meaning, "", "generic_numeric", frozenset({source}), read
-    )
+    def read(facts: StationFacts) -> Reading:
+        if is_measured and not _has_meter(facts.fields):
+            return None
+        number = _number(facts.fields.get(source))
+        return None if number is None else number / divisor
+
+    sources = frozenset({source})
+    return ReadingRow(key, unit, meaning, "", "generic_numeric", sources, read)
 
 
 READINGS = (
-    _text_row(
+    ReadingRow(
         "state",
+        "",
         "what the station does",
         ", ".join(state.name.lower() for state in State),
-        {"State"},
-        _state,
+        "discrete_text",
+        frozenset({"State"}),
+        _in_words(State, "State"),
     ),
-    _text_row(
+    ReadingRow(
         "plug",
+        "",
         "where the cable is plugged and locked",
         ", ".join(plug.name.lower() for plug in Plug),
-        {"Plug"},
-        _plug,
+        "discrete_text",
+        frozenset({"Plug"}),
+        _in_words(Plug, "Plug"),
     ),
-    _text_row(
+    ReadingRow(
         "error",
+        "",
         "empty, or the error codes in words",
         "",
-        {"Error1", "Error2", "State"},
+        "generic_text",
+        frozenset({"Error1", "Error2", "State"}),
         _error,
     ),
-    _text_row(
+    ReadingRow(
         "limited_by",
+        "",
         "which rule keeps the current where it is",
         ", ".join(LIMITS),
+        "discrete_text",
         DECISIVE,
         _judged(limited_by),
     ),
-    _text_row(
+    ReadingRow(
         "not_charging_reason",
+        "",
         "why it does not charge, empty while it does; see "
         "[troubleshooting](troubleshooting.md)",
         ", ".join(cause.code for cause in CHARGING),
+        "discrete_text",
         DECISIVE,
         _judged(not_charging_reason),
     ),
-    _number_row(
+    _quantity(
         "current_limit",
         "A",
         "current offered to the vehicle now",
         "Max curr",
-        _scaled("Max curr", 1000),
+        1000,
+        is_measured=False,
     ),
-    _number_row("power", "W", "active power", "P", _measured("P", 1000)),
-    _number_row(
+    _quantity("power", "W", "active power", "P", 1000),
+    _quantity(
         "energy_session",
         "kWh",
         "energy of this session, or of the last one",
         "E pres",
-        _measured("E pres", 10_000),
+        10_000,
     ),
-    _number_row(
-        "energy_total",
-        "kWh",
-        "energy in total",
-        "E total",
-        _measured("E total", 10_000),
-    ),
-    *(
-        _number_row(
-            f"current_{phase}",
-            "A",
-            f"current of phase {phase}",
-            f"I{phase}",
-            _measured(f"I{phase}", 1000),
-        )
-        for phase in (1, 2, 3)
-    ),
-    _number_row(
-        "power_factor", "", "power factor, 0…1", "PF", _measured("PF", 1000)
-    ),
+    _quantity("energy_total", "kWh", "energy in total", "E total", 10_000),
+    _quantity("current_1", "A", "current of phase 1", "I1", 1000),
+    _quantity("current_2", "A", "current of phase 2", "I2", 1000),
+    _quantity("current_3", "A", "current of phase 3", "I3", 1000),
+    _quantity("power_factor", "", "power factor, 0…1", "PF", 1000),
 )
-
 
 VERDICTS = ("limited_by", "not_charging_reason")
 """Readings that rest on more than fields of reports 1, 2 and 3."""
 
-_VERDICT_ROWS = tuple(row for row in READINGS if row.key in VERDICTS)
-
 
 def verdicts(facts: StationFacts) -> dict[str, Reading]:
     """Return the readings that judge, as far as there is one."""
-    values = {row.key: row.read(facts) for row in _VERDICT_ROWS}
-    return {key: value for key, value in values.items() if value is not None}
+    return _read(facts, (row for row in READINGS if row.key in VERDICTS))
 
 
 def renewed_readings(
@@ -256,11 +222,15 @@ def renewed_readings(
     if known is None:
         if len(facts.readings) >= MOST_KEPT:
             facts.readings.clear()
-        readings = {row.key: row.read(facts) for row in _rows_from(keys)}
-        known = facts.readings[keys] = {
-            key: value for key, value in readings.items() if value is not None
-        }
+        known = facts.readings[keys] = _read(facts, _rows_from(keys))
     return known
+
+
+def _read(
+    facts: StationFacts, rows: Iterable[ReadingRow]
+) -> dict[str, Reading]:
+    readings = ((row.key, row.read(facts)) for row in rows)
+    return {key: value for key, value in readings if value is not None}
 
 
 @lru_cache(maxsize=200)

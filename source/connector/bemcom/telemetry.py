@@ -7,9 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from connector.bemcom.charging_sessions import (
-    SessionBook,
-)
+from connector.bemcom.charging_sessions import SessionBook
 from connector.bemcom.raw_messages import (
     STATUS,
     ParsedStation,
@@ -29,13 +27,16 @@ from connector.diagnosis.findings import evidence_of, may_charge_again
 from connector.diagnosis.link import link_cause
 from connector.diagnosis.site import SiteFacts
 from connector.keba.io.gateway import Delivery
-from connector.keba.protocol.fields import LATEST_SESSION, SESSION_REPORTS
+from connector.keba.protocol.fields import (
+    LATEST_SESSION,
+    POLLED_REPORTS,
+    SESSION_REPORTS,
+)
 from connector.keba.protocol.messages import Value
 from connector.keba.station.events import (
     CommandFinished,
     CommandNotSent,
     ConnectionState,
-    FailsafeFacts,
     Outcome,
     ReportReceived,
     ReportUnanswered,
@@ -45,35 +46,29 @@ from connector.keba.station.events import (
 EVENT_TIMEOUT_S = 0.5
 """How long to wait for an event before looking whether to end."""
 
+_SESSION_NUMBERS = {f"report {number}": number for number in SESSION_REPORTS}
+_LATEST = f"report {LATEST_SESSION}"
+_DATA = tuple(f"report {number}" for number in POLLED_REPORTS)
+
 
 class EventSource(Protocol):
     """The part of the gateway that telemetry needs."""
 
     @property
-    def events_dropped(self) -> int:
-        """How many events nobody fetched in time."""
-
-    def next_events(self, timeout_s: float) -> Sequence[Delivery]:
-        """Wait for what happens next at the stations."""
-
-    def ask(self, station: str, report: int) -> None:
-        """Ask a station for a report."""
-
-    def wall_clock_ms(self, moment: float) -> int:
-        """Turn a moment of an event into ms since 1970 UTC."""
+    def events_dropped(self) -> int: ...
+    def next_events(self, timeout_s: float) -> Sequence[Delivery]: ...
+    def ask(self, station: str, report: int) -> None: ...
+    def wall_clock_ms(self, moment: float) -> int: ...
 
 
 class SensorFlow(Protocol):
     """The part of BEMCom's sensor flow that telemetry needs."""
 
-    def run_sensor_flow(self, raw_data: Any = None) -> None:
-        """Take a datagram through receive, parse, complete and publish."""
-
-    def publish_values(self, values: dict[str, Any], timestamp_ms: int) -> None:
-        """Publish values that belong to no datagram."""
-
-    def together(self) -> AbstractContextManager[None]:
-        """Let what is published in a `with` block leave together."""
+    def run_sensor_flow(self, raw_data: Any = None) -> None: ...
+    def publish_values(
+        self, values: dict[str, Any], timestamp_ms: int
+    ) -> None: ...
+    def together(self) -> AbstractContextManager[None]: ...
 
 
 @dataclass(slots=True)
@@ -83,7 +78,6 @@ class _Memory:
     sessions: SessionBook = field(default_factory=SessionBook)
     unknown_keys: UnknownKeys = field(default_factory=UnknownKeys)
     verdicts: dict[str, Reading] = field(default_factory=dict)
-    failsafe: FailsafeFacts = field(default_factory=FailsafeFacts)
 
 
 class Telemetry:
@@ -152,68 +146,68 @@ class Telemetry:
         event = delivery.event
         self._station_log.tell(event)
         self._site.note(event, delivery.timestamp_ms)
+        at_ms = delivery.timestamp_ms
         match event:
             case ReportReceived() | StatusReceived():
                 self._flow.run_sensor_flow(raw_data=delivery)
             case ReportUnanswered(station=station, request=request):
-                number = _session_report_number(request)
-                if number is not None:
-                    self._memory[station].sessions.give_up(number)
-                self._publish_finished_sessions(station, delivery.timestamp_ms)
-                self._publish_verdicts(station, delivery.timestamp_ms)
+                sessions = self._memory[station].sessions
+                if request in _SESSION_NUMBERS:
+                    sessions.give_up(_SESSION_NUMBERS[request])
+                self._publish_finished_sessions(station, sessions, at_ms)
+                self._publish_verdicts(station, at_ms)
             case ConnectionState(station=station):
-                self._flow.publish_values(
-                    {station: {"connection": self._connection(event)}},
-                    delivery.timestamp_ms,
-                )
-                memory = self._memory[station]
-                if event.failsafe != memory.failsafe:
-                    memory.failsafe = event.failsafe
-                    self._publish_verdicts(station, delivery.timestamp_ms)
+                connection = {"connection": self._connection(event)}
+                self._flow.publish_values({station: connection}, at_ms)
+                self._publish_verdicts(station, at_ms)
             case CommandFinished(station=station, command=command):
                 self._warn_of_failsafe(event)
                 if not self._was_refused(station, command.word):
                     # Else a newer value was refused: its result stands.
-                    self._publish_result(delivery, command.word, event)
+                    self._publish_result(event, command.word, at_ms)
             case CommandNotSent(word=word):
-                self._publish_result(delivery, word, event)
+                self._publish_result(event, word, at_ms)
 
     def _warn_of_failsafe(self, event: CommandFinished) -> None:
         """Tell that a station that was just stopped may charge again."""
         facts = self._site.station(event.station)
-        is_applied = event.outcome is Outcome.APPLIED
         is_stop = event.command.disables_charging()
-        if is_applied and is_stop and may_charge_again(facts):
+        is_stopped = is_stop and event.outcome is Outcome.APPLIED
+        if is_stopped and may_charge_again(facts):
+            evidence = evidence_of(facts, Code.MAY_CHARGE_AGAIN)
             self._station_log.warn_of(
-                event.station,
-                Code.MAY_CHARGE_AGAIN,
-                evidence_of(facts, Code.MAY_CHARGE_AGAIN),
+                event.station, Code.MAY_CHARGE_AGAIN, evidence
             )
 
     def _publish_result(
-        self,
-        delivery: Delivery,
-        word: str,
-        event: CommandFinished | CommandNotSent,
+        self, event: CommandFinished | CommandNotSent, word: str, at_ms: int
     ) -> None:
+        result = str(event.outcome)
+        if event.outcome in (Outcome.REJECTED, Outcome.INVALID):
+            result = f"{result}: {event.detail}"
         self._flow.publish_values(
-            {event.station: {"results": {word: _result_text(event)}}},
-            delivery.timestamp_ms,
+            {event.station: {"results": {word: result}}}, at_ms
         )
 
+    def _connection(self, state: ConnectionState) -> dict[str, Any]:
+        values: dict[str, Any] = {
+            "online": state.online,
+            "reason": str(link_cause(state.link)),
+            "requests_sent": state.requests_sent,
+            "requests_unanswered": state.requests_unanswered,
+            "restarts": state.restarts,
+        }
+        if state.last_seen_at is not None:
+            values["last_seen"] = self._stations.wall_clock_ms(
+                state.last_seen_at
+            )
+        return values
+
     def receive_raw_msg(self, delivery: Delivery) -> dict[str, Any]:
-        """Wrap the text of a datagram, with the time of its arrival.
+        """Wrap a datagram's text, with the time of its arrival.
 
-        Parameters
-        ----------
-        delivery
-            With a `ReportReceived` or a `StatusReceived`.
-
-        Returns
-        -------
-        dict
-            ``{"payload": {"raw_message": {station: {request: text}},
-            "timestamp": ms}}``
+        ``{"payload": {"raw_message": {station: {request: text}}, "timestamp":
+        ms}}``
         """
         event: Any = delivery.event
         request = getattr(event, "request", STATUS)
@@ -229,16 +223,8 @@ class Telemetry:
     def parse_raw_msg(self, raw_msg: dict[str, Any]) -> dict[str, Any]:
         """Parse a raw message of this or of the published connector.
 
-        Parameters
-        ----------
-        raw_msg
-            As `receive_raw_msg` returns it.
-
-        Returns
-        -------
-        dict
-            ``{"payload": {"parsed_message": {station: {"report 2":
-            {"State": 3}}}, "timestamp": ms}}``
+        ``{"payload": {"parsed_message": {station: {"report 2": {"State": 3}}},
+        "timestamp": ms}}``
         """
         payload = raw_msg["payload"]
         return {
@@ -264,25 +250,31 @@ class Telemetry:
             self._interpret(station, reports, timestamp_ms)
 
     def _interpret(
-        self, station: str, reports: ParsedStation, timestamp_ms: int
+        self, station: str, reports: ParsedStation, at_ms: int
     ) -> None:
         memory = self._memory[station]
         facts = self._site.station(station)
-        has_session = f"report {LATEST_SESSION}" in reports
-        self._take_sessions(station, reports, timestamp_ms)
+        readings: dict[str, Reading] = {}
+        for name in [*reports]:
+            if name not in _SESSION_NUMBERS:
+                continue
+            self._take_session(facts, name, reports[name], at_ms)
+            if name == _LATEST:
+                readings |= verdicts(facts)
+            else:
+                # Thirty older sessions would be hundreds of datapoints that
+                # never change again.
+                del reports[name]
         if memory.unknown_keys.limit(reports):
             self._station_log.tell_unknown_keys(station)
-        readings: dict[str, Reading] = {}
-        for name in ("report 1", "report 2", "report 3"):
+        for name in _DATA:
             if name in reports:
-                readings |= self._learn(facts, reports[name], timestamp_ms)
-        if has_session:
-            readings |= verdicts(facts)
+                readings |= self._learn(facts, reports[name], at_ms)
         if readings:
             reports["readings"] = readings
-            memory.verdicts.update(
-                (key, readings[key]) for key in VERDICTS if key in readings
-            )
+            memory.verdicts |= {
+                key: readings[key] for key in VERDICTS if key in readings
+            }
 
     def _learn(
         self, facts: StationFacts, fields: dict[str, Value], at_ms: int
@@ -294,86 +286,42 @@ class Telemetry:
             self._stations.ask(facts.station, wanted)
         return renewed_readings(facts, fields)
 
-    def _publish_verdicts(self, station: str, timestamp_ms: int) -> None:
+    def _publish_verdicts(self, station: str, at_ms: int) -> None:
         """Publish what has become true without a field that says so.
 
         A report that was waited for stays out, or somebody feeds the failsafe
         mode no more.
         """
         known = self._memory[station].verdicts
-        fresh = verdicts(self._site.station(station))
-        changed = {
+        fresh = {
             key: value
-            for key, value in fresh.items()
+            for key, value in verdicts(self._site.station(station)).items()
             if known.get(key) != value
         }
-        if changed:
-            known.update(changed)
-            self._flow.publish_values(
-                {station: {"readings": changed}}, timestamp_ms
-            )
-
-    def _take_sessions(
-        self, station: str, reports: ParsedStation, timestamp_ms: int
-    ) -> None:
-        for name in [*reports]:
-            number = _session_report_number(name)
-            if number is None:
-                continue
-            self._take_session(station, number, reports[name], timestamp_ms)
-            if number > LATEST_SESSION:
-                # Thirty older sessions would be hundreds of datapoints that
-                # never change again.
-                del reports[name]
+        if fresh:
+            known.update(fresh)
+            self._flow.publish_values({station: {"readings": fresh}}, at_ms)
 
     def _take_session(
         self,
-        station: str,
-        number: int,
+        facts: StationFacts,
+        report: str,
         fields: dict[str, Value],
-        timestamp_ms: int,
+        at_ms: int,
     ) -> None:
-        if number == LATEST_SESSION:
-            self._site.station(station).note_session(fields)
-        book = self._memory[station].sessions
-        missing = book.take(number, fields, timestamp_ms)
+        if report == _LATEST:
+            facts.note_session(fields)
+        sessions = self._memory[facts.station].sessions
+        missing = sessions.take(_SESSION_NUMBERS[report], fields, at_ms)
         if missing is not None:
-            self._stations.ask(station, missing)
-        self._publish_finished_sessions(station, timestamp_ms)
+            self._stations.ask(facts.station, missing)
+        self._publish_finished_sessions(facts.station, sessions, at_ms)
 
     def _publish_finished_sessions(
-        self, station: str, timestamp_ms: int
+        self, station: str, sessions: SessionBook, at_ms: int
     ) -> None:
-        for session in self._memory[station].sessions.finished():
+        for session in sessions.finished():
             self._flow.publish_values(
                 {station: {"session": dict(session.values)}},
-                session.ended_at_ms or timestamp_ms,
+                session.ended_at_ms or at_ms,
             )
-
-    def _connection(self, state: ConnectionState) -> dict[str, Any]:
-        values: dict[str, Any] = {
-            "online": state.online,
-            "reason": str(link_cause(state.link)),
-            "requests_sent": state.requests_sent,
-            "requests_unanswered": state.requests_unanswered,
-            "restarts": state.restarts,
-        }
-        if state.last_seen_at is not None:
-            values["last_seen"] = self._stations.wall_clock_ms(
-                state.last_seen_at
-            )
-        return values
-
-
-def _session_report_number(name: str) -> int | None:
-    number = name.removeprefix("report ")
-    # Shorter names are those of the other reports.
-    if len(number) < len(str(LATEST_SESSION)) or not number.isdecimal():
-        return None
-    return int(number) if int(number) in SESSION_REPORTS else None
-
-
-def _result_text(event: CommandFinished | CommandNotSent) -> str:
-    if event.outcome in (Outcome.REJECTED, Outcome.INVALID):
-        return f"{event.outcome}: {event.detail}"
-    return str(event.outcome)

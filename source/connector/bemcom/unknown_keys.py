@@ -9,12 +9,10 @@ from collections.abc import Mapping
 
 from connector.bemcom.raw_messages import ParsedStation
 from connector.keba.protocol.fields import REPORTS
-from connector.keba.protocol.messages import Value
 
 MAX_UNKNOWN_KEYS = 200
 """Of one station. The tables hold every field of every capture."""
 
-_NONE: frozenset[str] = frozenset()
 _KNOWN_KEYS: Mapping[str, frozenset[str]] = {
     f"report {number}": frozenset(field.key for field in fields)
     for number, fields in REPORTS.items()
@@ -25,36 +23,22 @@ class UnknownKeys:
     """The fields of one station that no table knows."""
 
     def __init__(self) -> None:
-        self._taken = dict(_KNOWN_KEYS)
-        self._left = MAX_UNKNOWN_KEYS
+        self._taken: set[tuple[str, str]] = set()
 
     def limit(self, reports: ParsedStation) -> bool:
-        """Remove the unknown fields beyond the limit.
+        """Remove the unknown fields beyond the limit; tell whether there were.
 
-        Parameters
-        ----------
-        reports
-            What the station has sent; changed in place.
-
-        Returns
-        -------
-        bool
-            Whether fields were removed.
+        What the station has sent is changed in place.
         """
         has_surplus = False
         for report, fields in reports.items():
-            # The one step for most of them: all is known.
-            if not fields.keys() <= self._taken.get(report, _NONE):
-                has_surplus |= self._limit_report(report, fields)
+            known = _KNOWN_KEYS.get(report, frozenset())
+            for key in [key for key in fields if key not in known]:
+                if (report, key) in self._taken:
+                    continue
+                if len(self._taken) < MAX_UNKNOWN_KEYS:
+                    self._taken.add((report, key))
+                else:
+                    del fields[key]
+                    has_surplus = True
         return has_surplus
-
-    def _limit_report(self, report: str, fields: dict[str, Value]) -> bool:
-        taken = self._taken.get(report, _NONE)
-        new = [key for key in fields if key not in taken]
-        welcome, surplus = new[: self._left], new[self._left :]
-        if welcome:
-            self._left -= len(welcome)
-            self._taken[report] = taken.union(welcome)
-        for key in surplus:
-            del fields[key]
-        return bool(surplus)
