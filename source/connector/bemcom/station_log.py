@@ -5,7 +5,9 @@ Every line becomes a row of BEMCom's database and stays there for ever.
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection
+from typing import Any
 
 from connector.bemcom.repetitions import Repetitions
 from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
@@ -47,16 +49,6 @@ UNKNOWN_SENDERS_TOLD = 10
 UDP = "udp"
 """Emitter of rows that are about no single station."""
 
-CommandEvent = (
-    CommandAnswered
-    | CommandUnanswered
-    | CommandFinished
-    | CommandNotSent
-    | SettingChanged
-    | SettingRestored
-    | FailsafeTookOver
-)
-
 
 class StationLog:
     """Turns events into log lines and remembers what was told.
@@ -79,8 +71,8 @@ class StationLog:
         self._unheard = set(stations)
         self._silent: dict[str, ConnectionState] = {}
         self._told_reason: dict[str, Code] = {}
-        self._missing: dict[str, set[str]] = {}
-        self._told_missing: dict[str, set[str]] = {}
+        self._missing: defaultdict[str, set[str]] = defaultdict(set)
+        self._told_missing: defaultdict[str, set[str]] = defaultdict(set)
         self._told_at: dict[tuple[str, str], float] = {}
         self._told_unknown_keys: set[str] = set()
         self._repetitions = Repetitions()
@@ -101,36 +93,21 @@ class StationLog:
                 logger_about(station).debug(
                     "%s: %s was not answered", station, request
                 )
-                self._missing.setdefault(station, set()).add(request)
+                self._missing[station].add(request)
             case ConnectionState():
                 self._note_connection(event)
-            case CommandAnswered() | CommandUnanswered() | CommandFinished():
-                self._tell_command(event)
-            case (
-                AnsweredLate()
-                | OddDatagram()
-                | StationFloods()
-                | StationRestarted()
-                | AddressShared()
-            ):
-                self._tell_oddity(event)
-            case CommandNotSent():
-                self._tell_not_sent(event)
-            case SettingChanged() | SettingRestored() | FailsafeTookOver():
-                self._tell_setting(event)
             case UnknownSender():
                 self._tell_unknown_sender(event)
-
-    def hint_at_another_client(self, station: str) -> None:
-        """Tell that status messages seem to go to somebody else."""
-        clue = "Values change, but no status messages come here"
-        self.warn_of(station, Code.SECOND_CLIENT, clue)
+            case _ if (oddity := _oddity(event)) is not None:
+                kind = type(event).__name__
+                self._warn_at_times(event.station, kind, oddity)
+            case _ if (line := _about_command(event)) is not None:
+                self._tell_once(event, *line)
 
     def warn_of(self, station: str, code: Code, evidence: str) -> None:
         """Tell of a cause, once an hour."""
-        self._warn_at_times(
-            station, code, "%s %s", station, sentence(code, evidence)
-        )
+        text = f"{station} {sentence(code, evidence)}"
+        self._warn_at_times(station, code, text)
 
     def tell_unknown_keys(self, station: str) -> None:
         """Tell once that fields of a station are not published."""
@@ -152,57 +129,9 @@ class StationLog:
         self._warn_at_times(
             UDP,
             "dropped",
-            "%d messages of stations were dropped so far, since more come than "
-            "can be published; is this machine too busy?",
-            number,
+            f"{number} messages of stations were dropped so far, since more "
+            "come than can be published; is this machine too busy?",
         )
-
-    def _tell_oddity(
-        self,
-        event: AnsweredLate
-        | OddDatagram
-        | StationFloods
-        | StationRestarted
-        | AddressShared,
-    ) -> None:
-        match event:
-            case AnsweredLate(station=station, late_by_s=late_by_s):
-                clue = late_evidence(late_by_s)
-                self.warn_of(station, Code.LATE_ANSWERS, clue)
-            case OddDatagram(station=station, reason=reason):
-                self._warn_at_times(
-                    station,
-                    "odd",
-                    "%s: ignored a datagram: %s",
-                    station,
-                    reason,
-                )
-            case StationFloods(station=station, limit_per_s=limit_per_s):
-                self._warn_at_times(
-                    station,
-                    "flood",
-                    "%s sends so much that the connector does not keep up; "
-                    "what goes beyond %d datagrams a second is not read",
-                    station,
-                    limit_per_s,
-                )
-            case StationRestarted(station=station):
-                self._warn_at_times(
-                    station,
-                    "restart",
-                    "%s has restarted: limits and the like that it does not "
-                    "store are lost",
-                    station,
-                )
-            case AddressShared(station=station, owner=owner, address=address):
-                self._warn_at_times(
-                    station,
-                    "shared",
-                    "%s and %s both lead to %s; give each its own address",
-                    station,
-                    owner,
-                    address,
-                )
 
     def _note_connection(self, state: ConnectionState) -> None:
         """Tell it, or wait for what the other stations do.
@@ -243,190 +172,156 @@ class StationLog:
         if told not in (Code.OK, Code.UNSUPPORTED_MODEL):
             again = "" if told is None else " again"
             logger_about(station).info("%s is online%s", station, again)
-            self._missing.pop(station, None)
+            self._missing[station].clear()
         self._tell_missing_reports(station)
 
     def _tell_missing_reports(self, station: str) -> None:
-        missing = self._missing.get(station, set())
-        told = self._told_missing.setdefault(station, set())
-        for request in sorted(missing - told):
+        told = self._told_missing[station]
+        for request in sorted(self._missing[station] - told):
             told.add(request)
             logger_about(station).warning(
                 "%s answers, but not %s", station, request
             )
 
     def _note_report(self, station: str, request: str) -> None:
-        self._missing.get(station, set()).discard(request)
-        told = self._told_missing.get(station, set())
+        self._missing[station].discard(request)
+        told = self._told_missing[station]
         if request in told:
             told.discard(request)
             logger_about(station).info("%s answers %s again", station, request)
 
     def _tell_unknown_sender(self, event: UnknownSender) -> None:
-        address = event.address
+        address, log = event.address, logger_about(UDP)
         if event.request:
             clue = f"{address} asks for {event.request!r}"
-            self._warn_at_times(
-                UDP,
-                f"client {address}",
-                "UDP port 7090 %s",
-                sentence(Code.SECOND_CLIENT, clue),
-            )
+            text = f"UDP port 7090 {sentence(Code.SECOND_CLIENT, clue)}"
+            self._warn_at_times(UDP, address, text)
             return
         self._unknown_senders += 1
         if event.is_keba:
             self._warn_at_times(
                 UDP,
                 "translation",
-                "%s answers like a KEBA station, but is none of those "
+                f"{address} answers like a KEBA station, but is none of those "
                 "configured. If stations are missing, address translation "
                 "hides them (container engine, router): publish UDP port "
                 "7090 or use host networking",
-                address,
             )
-            return
-        if self._unknown_senders < UNKNOWN_SENDERS_TOLD:
-            logger_about(UDP).info(
+        elif self._unknown_senders < UNKNOWN_SENDERS_TOLD:
+            log.info(
                 "Ignoring datagrams of %s, which is no configured station",
                 address,
             )
         elif self._unknown_senders == UNKNOWN_SENDERS_TOLD:
-            logger_about(UDP).info(
-                "Ignoring datagrams of more and more unknown hosts"
-            )
+            log.info("Ignoring datagrams of more and more unknown hosts")
 
-    def _tell_setting(
-        self,
-        event: SettingChanged | SettingRestored | FailsafeTookOver,
-    ) -> None:
-        match event:
-            case SettingChanged(station=station, command=command, seen=seen):
-                self._tell_once(
-                    logging.INFO,
-                    event,
-                    "%s: somebody else has changed what %s had set: now %s",
-                    station,
-                    command,
-                    seen,
-                )
-            case SettingRestored(station=station, command=command):
-                self._tell_once(
-                    logging.INFO,
-                    event,
-                    "%s is back without %s; it is sent again",
-                    station,
-                    command,
-                )
-            case FailsafeTookOver(station=station):
-                self._tell_once(
-                    logging.WARNING,
-                    event,
-                    "%s was without commands for longer than its failsafe "
-                    "timeout; enable and current are sent again",
-                    station,
-                )
-
-    def _tell_not_sent(self, event: CommandNotSent) -> None:
-        debug = logger_about(event.station).debug
-        match event.outcome:
-            case Outcome.EXPIRED:
-                debug("%s: %s was too old", event.station, event.word)
-            case Outcome.READ_ONLY:
-                self._tell_once(
-                    logging.WARNING,
-                    event,
-                    "%s: %s is not sent: READ_ONLY is TRUE",
-                    event.station,
-                    event.detail,
-                )
-            case _:
-                self._tell_once(
-                    logging.WARNING,
-                    event,
-                    "Refused a value for %s__%s: %s",
-                    event.station,
-                    event.word,
-                    event.detail,
-                )
-
-    def _tell_command(
-        self,
-        event: CommandAnswered | CommandUnanswered | CommandFinished,
-    ) -> None:
-        station, command = event.station, event.command
-        debug = logger_about(station).debug
-        match event:
-            case CommandAnswered(accepted=True, text=text):
-                self._tell_once(
-                    logging.INFO,
-                    event,
-                    "%s << %s: TCH-OK %s",
-                    station,
-                    command,
-                    text,
-                )
-            case CommandAnswered(text=text):
-                self._tell_once(
-                    logging.WARNING,
-                    event,
-                    "%s << %s: TCH-ERR %s",
-                    station,
-                    command,
-                    text,
-                )
-            case CommandUnanswered(will_repeat=will_repeat):
-                self._tell_once(
-                    logging.WARNING,
-                    event,
-                    "%s did not answer %s; it %s",
-                    station,
-                    command,
-                    "is sent once more" if will_repeat else "is given up",
-                )
-            case CommandFinished(outcome=Outcome.NOT_APPLIED, detail=detail):
-                self._tell_once(
-                    logging.WARNING,
-                    event,
-                    "%s confirmed %s, but did not apply it: %s",
-                    station,
-                    command,
-                    detail,
-                )
-            case CommandFinished(outcome=outcome, detail=detail):
-                debug("%s: %s: %s %s", station, command, outcome, detail)
-
-    def _tell_once(
-        self,
-        level: int,
-        event: CommandEvent,
-        message: str,
-        *args: object,
-    ) -> None:
-        """Log a line about a command, unless it repeats the last one."""
-        word = event.word if isinstance(event, CommandNotSent) else ""
-        if not isinstance(event, CommandNotSent | FailsafeTookOver):
-            word = event.command.word
-        # A command that gets lost is told twice: sent again, then given up.
-        will_repeat = getattr(event, "will_repeat", False)
-        subject = (event.station, word, type(event), will_repeat)
-        line = self._repetitions.due(subject, message % args, self._clock())
-        log = logger_about(event.station)
-        if line is None:
-            log.debug(message, *args)
-        else:
-            log.log(level, "%s", line)
-
-    def _warn_at_times(
-        self, emitter: str, oddity: str, message: str, *args: object
-    ) -> None:
-        now = self._clock()
+    def _warn_at_times(self, emitter: str, oddity: str, text: str) -> None:
+        """Log an oddity, but not again within an hour."""
+        now, log = self._clock(), logger_about(emitter)
         told_at = self._told_at.get((emitter, oddity))
         if told_at is not None and now - told_at < REPEAT_AFTER_S:
-            logger_about(emitter).debug(message, *args)
+            log.debug("%s", text)
             return
         self._told_at[emitter, oddity] = now
-        logger_about(emitter).warning(message, *args)
+        log.warning("%s", text)
+
+    def _tell_once(self, event: Any, level: int, text: str) -> None:
+        """Log a line about a command, unless it repeats the last one."""
+        line: str | None = text
+        if level > logging.DEBUG:
+            word = getattr(getattr(event, "command", event), "word", "")
+            # A command that gets lost is told twice: sent again, then given up.
+            will_repeat = getattr(event, "will_repeat", False)
+            subject = (event.station, word, type(event), will_repeat)
+            line = self._repetitions.due(subject, text, self._clock())
+        if line is None:
+            level, line = logging.DEBUG, text
+        logger_about(event.station).log(level, "%s", line)
 
 
 def _explained(state: ConnectionState) -> str:
     return sentence(link_cause(state.link), link_evidence(state.link))
+
+
+def _oddity(event: Event) -> str | None:
+    """Say what is odd about a station; None if that is not what happened."""
+    match event:
+        case AnsweredLate(station=station, late_by_s=late_by_s):
+            clue = late_evidence(late_by_s)
+            return f"{station} {sentence(Code.LATE_ANSWERS, clue)}"
+        case OddDatagram(station=station, reason=reason):
+            return f"{station}: ignored a datagram: {reason}"
+        case StationFloods(station=station, limit_per_s=limit_per_s):
+            return (
+                f"{station} sends so much that the connector does not keep up; "
+                f"what goes beyond {limit_per_s} datagrams a second is not read"
+            )
+        case StationRestarted(station=station):
+            return (
+                f"{station} has restarted: limits and the like that it does "
+                "not store are lost"
+            )
+        case AddressShared(station=station, owner=owner, address=address):
+            return (
+                f"{station} and {owner} both lead to {address}; give each its "
+                "own address"
+            )
+        case _:
+            return None
+
+
+def _about_command(event: Event) -> tuple[int, str] | None:
+    """Say what became of a command or of what it set, and how loudly."""
+    match event:
+        case CommandAnswered(
+            station=station, command=command, accepted=accepted, text=text
+        ):
+            if accepted:
+                return logging.INFO, f"{station} << {command}: TCH-OK {text}"
+            return logging.WARNING, f"{station} << {command}: TCH-ERR {text}"
+        case CommandUnanswered(
+            station=station, command=command, will_repeat=will_repeat
+        ):
+            next_step = "is sent once more" if will_repeat else "is given up"
+            text = f"{station} did not answer {command}; it {next_step}"
+            return logging.WARNING, text
+        case CommandFinished(
+            station=station, command=command, outcome=outcome, detail=detail
+        ):
+            if outcome is not Outcome.NOT_APPLIED:
+                return (
+                    logging.DEBUG,
+                    f"{station}: {command}: {outcome} {detail}",
+                )
+            text = f"{station} confirmed {command}, but did not apply it"
+            return logging.WARNING, f"{text}: {detail}"
+        case CommandNotSent(
+            station=station, word=word, outcome=outcome, detail=detail
+        ):
+            if outcome is Outcome.EXPIRED:
+                return logging.DEBUG, f"{station}: {word} was too old"
+            text = f"Refused a value for {station}__{word}: {detail}"
+            if outcome is Outcome.READ_ONLY:
+                text = f"{station}: {detail} is not sent: READ_ONLY is TRUE"
+            return logging.WARNING, text
+        case _:
+            return _about_setting(event)
+
+
+def _about_setting(event: Event) -> tuple[int, str] | None:
+    match event:
+        case SettingChanged(station=station, command=command, seen=seen):
+            return logging.INFO, (
+                f"{station}: somebody else has changed what {command} had set: "
+                f"now {seen}"
+            )
+        case SettingRestored(station=station, command=command):
+            text = f"{station} is back without {command}; it is sent again"
+            return logging.INFO, text
+        case FailsafeTookOver(station=station):
+            return logging.WARNING, (
+                f"{station} was without commands for longer than its failsafe "
+                "timeout; enable and current are sent again"
+            )
+        case _:
+            return None

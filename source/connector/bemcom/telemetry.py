@@ -281,7 +281,11 @@ class Telemetry:
     ) -> Mapping[str, Reading]:
         """Take the fields of a report, or of a push, which has no ID."""
         if facts.misses_pushes(fields):
-            self._station_log.hint_at_another_client(facts.station)
+            self._station_log.warn_of(
+                facts.station,
+                Code.SECOND_CLIENT,
+                "Values change, but no status messages come here",
+            )
         for wanted in facts.note_fields(fields, at_ms):
             self._stations.ask(facts.station, wanted)
         return renewed_readings(facts, fields)
