@@ -9,10 +9,10 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from connector.keba.protocol.commands import (
     Command,
-    DeciWattHour,
     Display,
     Enable,
     InvalidCommandError,
@@ -32,8 +32,11 @@ from connector.keba.protocol.commands import (
 )
 from connector.keba.protocol.fields import CURRENT_MAX_MA, ENERGY_MAX_DWH
 
-CURRENT_LIMITS = frozenset({"curr", "currtime"})
-"""Actuators for which null means: no limit of ours."""
+NULL_IS_HIGHEST = frozenset({"curr", "currtime"})
+NULL_IS_ZERO = frozenset({"ena", "setenergy", "failsafe"})
+"""What null stands for; other actuators refuse it."""
+
+Read = Callable[[str, object], Command]
 
 _NUMBER = re.compile(r" *[+-]?\d+(\.\d*)?([eE][+-]?\d+)? *", re.ASCII)
 _LONGEST_NUMBER = 32
@@ -42,23 +45,21 @@ _BOOLEANS = ("true", "false")
 _TIMED_TEXT = re.compile(r"([01]) (\d{1,9}) (\d{1,9}) \d+ (.+)", re.ASCII)
 
 
-def _whole_number(word: str, value: object, range_hint: str) -> int:
+def _whole_number(word: str, value: object, possible: str) -> int:
     """Read a number or a numeric text that is whole."""
     if isinstance(value, str) and _is_number(value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidCommandError(
-            f"{word}: {_shown(value)} is no number; {range_hint}"
-        )
-    if isinstance(value, float) and not value.is_integer():
-        raise InvalidCommandError(
-            f"{word}: {_shown(value)} is no whole number; {range_hint}"
-        )
-    if abs(value) > _LARGEST_NUMBER:
-        raise InvalidCommandError(
-            f"{word}: {_shown(value)} is far too large; {range_hint}"
-        )
-    return int(value)
+        complaint = "is no number"
+    elif isinstance(value, float) and not value.is_integer():
+        complaint = "is no whole number"
+    elif abs(value) > _LARGEST_NUMBER:
+        complaint = "is far too large"
+    else:
+        return int(value)
+    raise InvalidCommandError(
+        f"{word}: {_shown(value)} {complaint}; {possible}"
+    )
 
 
 def _is_number(text: str) -> bool:
@@ -69,6 +70,8 @@ def _switch(word: str, value: object) -> bool:
     """Read a switch: booleans and 0 or 1, as numbers or texts."""
     if isinstance(value, bool):
         return value
+    if value is None:
+        raise InvalidCommandError(f"{word}: null is neither 0 nor 1")
     if isinstance(value, str) and value.strip(" ").lower() in _BOOLEANS:
         return value.strip(" ").lower() == "true"
     number = _whole_number(word, value, "0 or 1")
@@ -85,34 +88,44 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _enable(value: object) -> Command:
-    return Enable(on=False if value is None else _switch("ena", value))
+def _of_number(command: Callable[[Any], Command], possible: str) -> Read:
+    return lambda word, value: command(_whole_number(word, value, possible))
 
 
-def _set_current(value: object) -> Command:
-    limit = _whole_number("curr", value, "6000…63000 mA")
-    return SetCurrent(Milliampere(limit))
+def _of_switch(command: Callable[[Any], Command]) -> Read:
+    return lambda word, value: command(_switch(word, value))
 
 
-def _set_energy_limit(value: object) -> Command:
-    if value is None:
-        return SetEnergyLimit(DeciWattHour(0))
-    limit = _whole_number("setenergy", value, f"0…{ENERGY_MAX_DWH} in 0.1 Wh")
-    return SetEnergyLimit(DeciWattHour(limit))
+def _of_card(command: Callable[..., Command], at_most: int) -> Read:
+    """Return what reads the tag of a card, and perhaps its class."""
+
+    def read(word: str, value: object) -> Command:
+        if not isinstance(value, str):
+            raise InvalidCommandError(
+                f"{word}: {_shown(value)} is no text; write the tag of the "
+                "card as text, or an empty text"
+            )
+        parts = value.split(" ") if value else []
+        if len(parts) > at_most:
+            raise InvalidCommandError(
+                f"{word}: {_shown(value)} has too many parts"
+            )
+        return command(*parts)
+
+    return read
 
 
-def _display(value: object) -> Command:
+def _display(word: str, value: object) -> Command:
     """Read a text, alone or behind KEBA's arguments.
 
     The published connector pasted the value behind the command word, so
     ``0 0 0 0 Hello$KEBA`` and ``1 5 20 0 Hello`` stay valid.
     """
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidCommandError(f"display: {_shown(value)} is no text")
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    is_finite = isinstance(value, float) and math.isfinite(value)
+    if is_finite or type(value) is int:
         value = str(value)
     if not isinstance(value, str):
-        raise InvalidCommandError(f"display: {_shown(value)} is no text")
+        raise InvalidCommandError(f"{word}: {_shown(value)} is no text")
     timed = _TIMED_TEXT.fullmatch(value)
     if timed is None:
         return Display(value)
@@ -137,74 +150,37 @@ def _numbers(
     return [_whole_number(word, part, "whole numbers") for part in parts]
 
 
-def _set_current_timed(value: object) -> Command:
-    limit, *delay = _numbers("currtime", value, 1, 2)
+def _set_current_timed(word: str, value: object) -> Command:
+    limit, *delay = _numbers(word, value, 1, 2)
     return SetCurrentTimed(
         Milliampere(limit), Seconds(delay[0] if delay else 1)
     )
 
 
-def _set_output(value: object) -> Command:
+def _set_output(word: str, value: object) -> Command:
     if isinstance(value, bool):
-        return SetOutput(int(value))
-    return SetOutput(_whole_number("output", value, "0, 1 or 10…150"))
+        value = int(value)
+    return SetOutput(_whole_number(word, value, "0, 1 or 10…150"))
 
 
-def _card_texts(word: str, value: object, at_most: int) -> list[str]:
-    if not isinstance(value, str):
-        raise InvalidCommandError(
-            f"{word}: {_shown(value)} is no text; write the tag of the card "
-            "as text, or an empty text"
-        )
-    parts = value.split(" ") if value else []
-    if len(parts) > at_most:
-        raise InvalidCommandError(f"{word}: {_shown(value)} has too many parts")
-    return parts
-
-
-def _start(value: object) -> Command:
-    return Start(*_card_texts("start", value, 2))
-
-
-def _stop(value: object) -> Command:
-    return Stop(*_card_texts("stop", value, 1))
-
-
-def _unlock(value: object) -> Command:
-    if value is None or not _switch("unlock", value):
-        raise InvalidCommandError("unlock: only 1 unlocks; 0 does nothing")
+def _unlock(word: str, value: object) -> Command:
+    if value is None or not _switch(word, value):
+        raise InvalidCommandError(f"{word}: only 1 unlocks; 0 does nothing")
     return Unlock()
 
 
-def _set_failsafe(value: object) -> Command:
-    if value is None:
-        value = 0
-    timeout, *rest = _numbers("failsafe", value, 1, 3)
+def _set_failsafe(word: str, value: object) -> Command:
+    timeout, *rest = _numbers(word, value, 1, 3)
     if timeout == 0 and not rest:
         return SetFailsafe(Seconds(0), Milliampere(0))
     if not rest:
         raise InvalidCommandError(
-            f"failsafe: {_shown(value)} is a timeout without a current; write "
+            f"{word}: {_shown(value)} is a timeout without a current; write "
             "`<timeout s> <mA>`, or 0 for off"
         )
     limit, *stored = rest
-    is_stored = bool(stored) and _switch("failsafe", stored[0])
+    is_stored = bool(stored) and _switch(word, stored[0])
     return SetFailsafe(Seconds(timeout), Milliampere(limit), is_stored)
-
-
-def _set_date_time(value: object) -> Command:
-    seconds = _whole_number("setdatetime", value, "Unix time in s")
-    return SetDateTime(Seconds(seconds))
-
-
-def _set_phase_source(value: object) -> Command:
-    return SetPhaseSource(_whole_number("x2src", value, "0…4"))
-
-
-def _set_phases(value: object) -> Command:
-    if value is None:
-        raise InvalidCommandError("x2: null is neither 0 nor 1")
-    return SetPhases(three=_switch("x2", value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +192,7 @@ class Actuator:
     word
         Key of the datapoint behind the station's name.
     read
-        Makes the command from a value.
+        Makes the command from the word and a value.
     example
         Example value for BEMCom's API.
     unit, meaning
@@ -235,7 +211,7 @@ class Actuator:
     """
 
     word: str
-    read: Callable[[object], Command]
+    read: Read
     example: int | str
     unit: str
     meaning: str
@@ -252,7 +228,7 @@ ACTUATORS: Mapping[str, Actuator] = {
     for actuator in (
         Actuator(
             "ena",
-            _enable,
+            _of_switch(Enable),
             0,
             "",
             "enable or disable charging",
@@ -262,7 +238,7 @@ ACTUATORS: Mapping[str, Actuator] = {
         ),
         Actuator(
             "curr",
-            _set_current,
+            _of_number(SetCurrent, "6000…63000 mA"),
             63_000,
             "mA",
             "limit of the charging current",
@@ -273,7 +249,7 @@ ACTUATORS: Mapping[str, Actuator] = {
         ),
         Actuator(
             "setenergy",
-            _set_energy_limit,
+            _of_number(SetEnergyLimit, f"0…{ENERGY_MAX_DWH} in 0.1 Wh"),
             100_000,
             "0.1 Wh",
             "energy at which the session stops",
@@ -316,7 +292,7 @@ ACTUATORS: Mapping[str, Actuator] = {
         ),
         Actuator(
             "start",
-            _start,
+            _of_card(Start, 2),
             "",
             "",
             "authorise a session",
@@ -331,7 +307,7 @@ ACTUATORS: Mapping[str, Actuator] = {
         ),
         Actuator(
             "stop",
-            _stop,
+            _of_card(Stop, 1),
             "",
             "",
             "end an authorised session",
@@ -362,7 +338,7 @@ ACTUATORS: Mapping[str, Actuator] = {
         ),
         Actuator(
             "setdatetime",
-            _set_date_time,
+            _of_number(SetDateTime, "Unix time in s"),
             1_800_000_000,
             "s since 1970 UTC",
             "set the clock of the station",
@@ -373,7 +349,7 @@ ACTUATORS: Mapping[str, Actuator] = {
         ),
         Actuator(
             "x2src",
-            _set_phase_source,
+            _of_number(SetPhaseSource, "0…4"),
             4,
             "",
             "who may switch phases: 0 nobody, 1 OCPP, 2 REST, 3 Modbus, 4 UDP",
@@ -383,7 +359,7 @@ ACTUATORS: Mapping[str, Actuator] = {
         ),
         Actuator(
             "x2",
-            _set_phases,
+            _of_switch(SetPhases),
             1,
             "",
             "charge with one (0) or three (1) phases; at most every 305 s",
@@ -426,9 +402,11 @@ def command_from_value(
         If the value must not be sent; says why and what would be possible.
     """
     highest = CURRENT_MAX_MA if max_curr is None else max_curr
-    if word in CURRENT_LIMITS and value is None:
+    if value is None and word in NULL_IS_HIGHEST:
         value = highest
-    command = ACTUATORS[word].read(value)
+    if value is None and word in NULL_IS_ZERO:
+        value = 0
+    command = ACTUATORS[word].read(word, value)
     if (
         isinstance(command, SetCurrent | SetCurrentTimed | SetFailsafe)
         and command.limit > highest

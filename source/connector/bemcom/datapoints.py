@@ -1,8 +1,4 @@
-"""Every datapoint of a station, in one table.
-
-``python -m connector.bemcom.datapoints`` prints docs/datapoints.md; a test
-fails when that file is not up to date.
-"""
+"""Every datapoint of a station, in one table."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +11,6 @@ from connector.bemcom.actuators import (
     Actuator,
 )
 from connector.bemcom.readings import READINGS
-from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
 from connector.diagnosis.causes import LINK
 from connector.keba.protocol.fields import REPORTS, Field
 from connector.keba.station.events import Outcome
@@ -50,57 +45,74 @@ class Datapoint:
     is_unimportant: bool = False
 
 
-CONNECTION = (
-    Datapoint(
-        "sensor",
-        "connection__online",
-        "",
-        "the station answers what it is asked for",
-        "true, false",
-        "bool",
+_GROUPS = {
+    "connection": (
+        (
+            "online",
+            "",
+            "the station answers what it is asked for",
+            "true, false",
+            "bool",
+        ),
+        (
+            "reason",
+            "",
+            "why the station is, or is not, online",
+            ", ".join(cause.code for cause in LINK),
+            "discrete_text",
+        ),
+        (
+            "last_seen",
+            "ms since 1970 UTC",
+            "when the last datagram of the station came",
+            "",
+            "generic_numeric",
+        ),
+        *(
+            (key, "", meaning, "0…", "generic_numeric")
+            for key, meaning in (
+                (
+                    "requests_sent",
+                    "datagrams sent to the station since the start",
+                ),
+                (
+                    "requests_unanswered",
+                    "requests that were not answered since the start",
+                ),
+                (
+                    "restarts",
+                    "restarts of the station since the start of the connector",
+                ),
+            )
+        ),
     ),
-    Datapoint(
-        "sensor",
-        "connection__reason",
-        "",
-        "why the station is, or is not, online",
-        ", ".join(cause.code for cause in LINK),
-        "discrete_text",
+    "readings": tuple(
+        (row.key, row.unit, row.meaning, row.values, row.data_format)
+        for row in READINGS
     ),
-    Datapoint(
-        "sensor",
-        "connection__last_seen",
-        "ms since 1970 UTC",
-        "when the last datagram of the station came",
-        "",
-        "generic_numeric",
+    # Of a finished session, with report 100 only.
+    "session": (
+        ("id", "", "Session ID of the station", "", "generic_numeric"),
+        ("energy", "kWh", "energy of the session", "", "generic_numeric"),
+        ("started", "", "start in UTC, ISO 8601", "", "generic_text"),
+        ("ended", "", "end in UTC, ISO 8601", "", "generic_text"),
+        ("reason", "", "unplugged, rfid, or a number", "", "generic_text"),
+        (
+            "tag",
+            "",
+            "card, hashed unless RFID_PLAIN; a hash is no tag for `start`",
+            "",
+            "generic_text",
+        ),
+        (
+            "time_quality",
+            "",
+            "none, not_synchronised, weak, strong, or uptime of the station",
+            "",
+            "generic_text",
+        ),
     ),
-    Datapoint(
-        "sensor",
-        "connection__requests_sent",
-        "",
-        "datagrams sent to the station since the start",
-        "0…",
-        "generic_numeric",
-    ),
-    Datapoint(
-        "sensor",
-        "connection__requests_unanswered",
-        "",
-        "requests that were not answered since the start",
-        "0…",
-        "generic_numeric",
-    ),
-    Datapoint(
-        "sensor",
-        "connection__restarts",
-        "",
-        "restarts of the station since the start of the connector",
-        "0…",
-        "generic_numeric",
-    ),
-)
-
+}
 
 NO_RESULT = "none yet"
 """Example of a result before the first command."""
@@ -144,17 +156,11 @@ def all_datapoints() -> Iterator[Datapoint]:
     for number, fields in REPORTS.items():
         for field in fields:
             yield _of_field(number, field)
-    yield from CONNECTION
-    for row in READINGS:
-        yield Datapoint(
-            "sensor",
-            f"readings__{row.key}",
-            row.unit,
-            row.meaning,
-            row.values,
-            row.data_format,
-        )
-    yield from _sessions()
+    for group, rows in _GROUPS.items():
+        for key, unit, meaning, values, data_format in rows:
+            yield Datapoint(
+                "sensor", f"{group}__{key}", unit, meaning, values, data_format
+            )
     for actuator in ACTUATORS.values():
         yield Datapoint(
             "sensor",
@@ -172,32 +178,6 @@ def all_datapoints() -> Iterator[Datapoint]:
             actuator.meaning,
             actuator.accepts,
             _format_of_actuator(actuator),
-        )
-
-
-def _sessions() -> Iterator[Datapoint]:
-    """Yield the datapoints of a finished session (with report 100 only)."""
-    for key, unit, meaning, data_format in (
-        ("id", "", "Session ID of the station", "generic_numeric"),
-        ("energy", "kWh", "energy of the session", "generic_numeric"),
-        ("started", "", "start in UTC, ISO 8601", "generic_text"),
-        ("ended", "", "end in UTC, ISO 8601", "generic_text"),
-        ("reason", "", "unplugged, rfid, or a number", "generic_text"),
-        (
-            "tag",
-            "",
-            "card, hashed unless RFID_PLAIN; a hash is no tag for `start`",
-            "generic_text",
-        ),
-        (
-            "time_quality",
-            "",
-            "none, not_synchronised, weak, strong, or uptime of the station",
-            "generic_text",
-        ),
-    ):
-        yield Datapoint(
-            "sensor", f"session__{key}", unit, meaning, "", data_format
         )
 
 
@@ -278,90 +258,3 @@ SELECTIONS = (
     Selection("to bill: meter readings", "energy_total"),
     Selection("to bill: sessions (with report 100)", "session__"),
 )
-
-
-def markdown(datapoints: Iterable[Datapoint]) -> str:
-    """Return docs/datapoints.md."""
-    table = [*datapoints]
-    lines = [
-        "# Datapoints",
-        "",
-        "Made by `make docs` from the tables in `source/connector`; a test",
-        "compares. Each key stands behind the name of the station and two",
-        "underscores, as in `garage__report 3__P`. A station announces the",
-        "fields that it sends: older firmware and other models have fewer,",
-        "newer firmware may have more. Of those that are not in these tables",
-        f"at most {MAX_UNKNOWN_KEYS} of each station become datapoints.",
-        "",
-        "`all__ena` and `all__curr` write to every station at once.",
-        "",
-        "In the data format that is named here, BEMCom's API accepts each",
-        "value that an actuator is said to take. `unknown` checks nothing:",
-        "texts and numbers pass, and the connector refuses what is wrong. A",
-        "`discrete_` format needs its allowed values as well, else it refuses",
-        "everything; `keba metadata` writes both. Switches take `true` and",
-        "`false` too, but the API lets them pass in the formats `unknown` and",
-        "`bool` only.",
-        "",
-        "## What to select",
-        "",
-        "Type the term into the search field of the AdminUI's list, see",
-        "[tools.md](tools.md#metadata-from-an-empty-adminui-to-described-datapoints).",
-        "",
-        *_selections(table),
-    ]
-    heading = ""
-    for datapoint in table:
-        section = _section(datapoint)
-        if section != heading:
-            heading = section
-            lines += ["", f"## {heading}", "", *_TABLE_HEAD]
-        lines.append(
-            f"| `{datapoint.key}` | {datapoint.unit} | {_meaning(datapoint)} "
-            f"| {datapoint.values} | {datapoint.data_format} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def _selections(table: Iterable[Datapoint]) -> list[str]:
-    lines = [
-        "| to | search for | datapoints of a station |",
-        "| --- | --- | --- |",
-    ]
-    for selection in SELECTIONS:
-        keys = [
-            f"`{one.key}`"
-            for one in table
-            if selection.finds(one.key, one.kind)
-        ]
-        listed = ", ".join(keys) if len(keys) <= 3 else f"{len(keys)}"
-        purpose = selection.purpose.removeprefix("to ")
-        lines.append(f"| {purpose} | `{selection.term}` | {listed} |")
-    lines += [
-        "",
-        "The reports hold the same in KEBA's units, and more. Unimportant are",
-        "their numbers, repeated serial numbers and uptimes.",
-    ]
-    return lines
-
-
-def _meaning(datapoint: Datapoint) -> str:
-    mark = "; unimportant" if datapoint.is_unimportant else ""
-    return f"{datapoint.meaning}{mark}"
-
-
-_TABLE_HEAD = (
-    "| key | unit | meaning | values | data format |",
-    "| --- | --- | --- | --- | --- |",
-)
-
-
-def _section(datapoint: Datapoint) -> str:
-    if datapoint.kind == "actuator":
-        return "Actuators"
-    group = datapoint.key.partition("__")[0]
-    return f"Sensors: {group}"
-
-
-if __name__ == "__main__":
-    print(markdown(all_datapoints()), end="")  # noqa: T201 - its purpose

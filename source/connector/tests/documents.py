@@ -6,9 +6,11 @@ compares.
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from pathlib import Path
 
-from connector.bemcom.datapoints import all_datapoints, markdown
+from connector.bemcom.datapoints import SELECTIONS, Datapoint, all_datapoints
+from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
 from connector.diagnosis.causes import (
     CHARGING,
     LINK,
@@ -29,11 +31,80 @@ TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 def written() -> Mapping[Path, str]:
     """Return each document that is made from something, as it should be."""
     return {
-        ROOT / "docs" / "datapoints.md": markdown(all_datapoints()),
+        ROOT / "docs" / "datapoints.md": datapoints(),
         ROOT / "docs" / "devices.md": devices(),
         TROUBLESHOOTING: with_causes(TROUBLESHOOTING.read_text("utf-8")),
         README: with_settings(README.read_text("utf-8")),
     }
+
+
+def datapoints() -> str:
+    """Return all datapoints of a station, and how to find them."""
+    table = [*all_datapoints()]
+    lines = [
+        "# Datapoints",
+        "",
+        "Made by `make docs` from the tables in `source/connector`; a test",
+        "compares. Each key stands behind the name of the station and two",
+        "underscores, as in `garage__report 3__P`. A station announces the",
+        "fields that it sends: older firmware and other models have fewer,",
+        "newer firmware may have more. Of those that are not in these tables",
+        f"at most {MAX_UNKNOWN_KEYS} of each station become datapoints.",
+        "",
+        "`all__ena` and `all__curr` write to every station at once.",
+        "",
+        "In the data format that is named here, BEMCom's API accepts each",
+        "value that an actuator is said to take. `unknown` checks nothing:",
+        "texts and numbers pass, and the connector refuses what is wrong. A",
+        "`discrete_` format needs its allowed values as well, else it refuses",
+        "everything; `keba metadata` writes both. Switches take `true` and",
+        "`false` too, but the API lets them pass in the formats `unknown` and",
+        "`bool` only.",
+        "",
+        "## What to select",
+        "",
+        "Type the term into the search field of the AdminUI's list, see",
+        "[tools.md](tools.md#metadata-from-an-empty-adminui-to-described-datapoints).",
+        "",
+        _selections(table),
+        "",
+        "The reports hold the same in KEBA's units, and more. Unimportant are",
+        "their numbers, repeated serial numbers and uptimes.",
+    ]
+    head = ("key", "unit", "meaning", "values", "data format")
+    for section, rows in groupby(table, _section):
+        cells = [
+            (
+                f"`{one.key}`",
+                one.unit,
+                f"{one.meaning}{'; unimportant' if one.is_unimportant else ''}",
+                one.values,
+                one.data_format,
+            )
+            for one in rows
+        ]
+        lines += ["", f"## {section}", "", markdown_table(head, cells)]
+    return "\n".join(lines) + "\n"
+
+
+def _section(datapoint: Datapoint) -> str:
+    if datapoint.kind == "actuator":
+        return "Actuators"
+    return f"Sensors: {datapoint.key.partition('__')[0]}"
+
+
+def _selections(table: Iterable[Datapoint]) -> str:
+    rows = []
+    for selection in SELECTIONS:
+        keys = [
+            f"`{one.key}`"
+            for one in table
+            if selection.finds(one.key, one.kind)
+        ]
+        listed = ", ".join(keys) if len(keys) <= 3 else f"{len(keys)}"
+        purpose = selection.purpose.removeprefix("to ")
+        rows.append((purpose, f"`{selection.term}`", listed))
+    return markdown_table(("to", "search for", "datapoints of a station"), rows)
 
 
 def devices() -> str:

@@ -3,15 +3,11 @@ from collections import Counter
 import pytest
 
 from connector.bemcom.actuators import ACTUATORS
-from connector.bemcom.datapoints import (
-    SELECTIONS,
-    Datapoint,
-    all_datapoints,
-    markdown,
-)
+from connector.bemcom.datapoints import SELECTIONS, Datapoint, all_datapoints
 from connector.bemcom.raw_messages import parse_raw_message
 from connector.keba.station.events import Outcome
 from connector.tests.diagnosis.links import LINKS
+from connector.tests.documents import datapoints
 from testbed.recordings import Recording, all_recordings
 
 BEMCOMS_FORMATS = {
@@ -74,7 +70,7 @@ def test_what_real_stations_send_is_in_the_table(recording: Recording) -> None:
 
 
 def test_the_document_has_a_row_for_each_datapoint_under_its_heading() -> None:
-    page = markdown(TABLE)
+    page = datapoints()
 
     for datapoint in TABLE:
         assert f"| `{datapoint.key}` |" in page
@@ -85,7 +81,7 @@ def test_the_document_has_a_row_for_each_datapoint_under_its_heading() -> None:
 
 
 def test_the_tables_of_the_document_are_well_formed() -> None:
-    _, selections, *sections = markdown(TABLE).split("\n## ")
+    _, selections, *sections = datapoints().split("\n## ")
 
     for section, bars in [(selections, 4), *((one, 6) for one in sections)]:
         rows = [line for line in section.splitlines() if line.startswith("|")]
