@@ -131,7 +131,7 @@ class Connector(template.Connector, template.SensorFlow, template.ActuatorFlow):
             self.gateway.open()
         except GatewayError as error:
             if isinstance(error, PortTakenError):
-                self._site.surroundings.port_taken_by = str(error)
+                self._site.port_taken_by = str(error)
                 self._publish_diagnosis()
             raise CannotStartError(str(error)) from error
 

@@ -6,7 +6,8 @@ from random import Random
 import pytest
 from hypothesis import settings
 
-from connector.diagnosis.findings import diagnose
+from connector.diagnosis.findings import station_findings
+from connector.diagnosis.site import surrounding_findings
 from end_to_end.fake_time import Site
 from simulator import PROFILES, SCENARIOS, SimulatedStation
 
@@ -30,8 +31,11 @@ WAITING = {"p30-rfid": "authorization", "p30-input": "input"}
 
 
 def _found(site: Site) -> set[tuple[str, str]]:
-    facts = site.connector._site.stations.values()
-    return {(one.about, str(one.code)) for one in diagnose([*facts])}
+    known = site.connector._site
+    findings = [*surrounding_findings(known)]
+    for facts in known.stations.values():
+        findings += station_findings(facts)
+    return {(one.about, str(one.code)) for one in findings}
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,10 @@ from typing import Any
 from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.findings import (
     Finding,
-    fleet_findings,
     remember,
     station_findings,
 )
-from connector.diagnosis.site import SiteFacts
-from connector.diagnosis.surroundings import surrounding_findings
+from connector.diagnosis.site import SiteFacts, surrounding_findings
 from connector.keba.protocol.fields import REPORT_1, REPORT_2
 
 SHORTEST_PAUSE_S = 1.0
@@ -73,8 +71,7 @@ class DiagnosisTopic:
         stations = self._site.stations
         around = [
             *self._broker_findings(),
-            *surrounding_findings(self._site.surroundings),
-            *fleet_findings([*stations.values()]),
+            *surrounding_findings(self._site),
         ]
         # Of most stations it is the very same as a second ago: comparing takes
         # no time.

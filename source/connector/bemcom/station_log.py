@@ -12,12 +12,9 @@ from typing import Any
 from connector.bemcom.repetitions import Repetitions
 from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
 from connector.diagnosis.causes import Code
-from connector.diagnosis.findings import (
-    all_silent_evidence,
-    late_evidence,
-    sentence,
-)
+from connector.diagnosis.findings import late_evidence, sentence
 from connector.diagnosis.link import link_cause, link_evidence
+from connector.diagnosis.site import all_silent_evidence
 from connector.keba.station.events import (
     AddressShared,
     AnsweredLate,

@@ -1,6 +1,6 @@
 """Findings: what is the case at a station, since when, and what shows it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from connector.diagnosis.causes import CAUSES, Code, Severity
@@ -23,10 +23,6 @@ _SHOWN_FIELDS: Mapping[Code, tuple[str, ...]] = {
     Code.MAY_CHARGE_AGAIN: ("Enable user", "Tmo FS", "Curr FS"),
 }
 """What proves a cause, as the station says it."""
-
-
-SILENT_NAMED = 5
-"""So many silent stations are named; of more the number is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,28 +72,6 @@ def sentence(code: Code, evidence: str = "") -> str:
     cause = CAUSES[code]
     parts = (cause.meaning, evidence, cause.advice)
     return ". ".join(part.removesuffix(".") for part in parts if part)
-
-
-def diagnose(stations: Sequence[StationFacts]) -> list[Finding]:
-    """Find what is the case, the root cause first."""
-    return [
-        *fleet_findings(stations),
-        *(one for facts in stations for one in station_findings(facts)),
-    ]
-
-
-def fleet_findings(stations: Sequence[StationFacts]) -> Iterator[Finding]:
-    """Yield what only all stations together tell: whether it is this host."""
-    if stations and all(map(_never_answered, stations)):
-        evidence = all_silent_evidence([one.station for one in stations])
-        yield Finding("udp", Code.ALL_SILENT, evidence)
-
-
-def all_silent_evidence(stations: Sequence[str]) -> str:
-    """Say which stations are silent, without an endless list."""
-    if len(stations) > SILENT_NAMED:
-        return f"All {len(stations)} are silent"
-    return f"Silent: {', '.join(stations)}"
 
 
 def late_evidence(late_by_s: float) -> str:
@@ -164,19 +138,14 @@ def _clues_of_a_second_client(facts: StationFacts) -> Iterator[str]:
         yield f"a request came from its address: {facts.foreign_request!r}"
     if facts.pushes.is_found:
         yield "values change, but no status messages come here"
-    if has_foreign_failsafe(facts) and facts.number("Enable sys") == 1:
+    is_from_here = facts.failsafe.is_ours or facts.failsafe.is_fed
+    is_armed, acts = facts.number("Tmo FS"), facts.number("Enable sys") != 1
+    if is_armed and not is_from_here and not acts:
         yield (
             "its failsafe mode is armed "
             f"({_shown(facts, ('Tmo FS', 'Curr FS'))}), not by this "
             "connector, and does not act: somebody feeds it"
         )
-
-
-def has_foreign_failsafe(facts: StationFacts) -> bool:
-    """Tell whether a failsafe mode is armed that has nothing to do with us."""
-    failsafe = facts.failsafe
-    is_from_here = failsafe.is_ours or failsafe.is_fed
-    return bool(facts.number("Tmo FS")) and not is_from_here
 
 
 def may_charge_again(facts: StationFacts) -> bool:
@@ -209,7 +178,3 @@ def _shown(facts: StationFacts, keys: Iterable[str]) -> str:
         f"{key} {facts.fields[key]}" for key in keys if key in facts.fields
     ]
     return ", ".join(shown)
-
-
-def _never_answered(facts: StationFacts) -> bool:
-    return link_cause(facts.link) is Code.NO_REPLY and not facts.came_at_ms

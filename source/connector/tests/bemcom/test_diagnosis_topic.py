@@ -126,7 +126,7 @@ def test_a_finding_keeps_the_moment_at_which_it_began(site: Site) -> None:
 
 def test_what_is_wrong_around_the_stations_comes_first(site: Site) -> None:
     site.broker.append(Finding("broker", Code.NAME_USED_TWICE, since_ms=7))
-    site.facts.surroundings.foreign_requests["192.168.0.50"] = "report 2"
+    site.facts.foreign_requests["192.168.0.50"] = "report 2"
     site.silence()
 
     findings = site.look()["findings"]

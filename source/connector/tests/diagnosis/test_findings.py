@@ -6,8 +6,13 @@ import pytest
 
 from connector.diagnosis.causes import CAUSES, Code, Severity
 from connector.diagnosis.facts import INCIDENT_COUNTS_FOR, StationFacts
-from connector.diagnosis.findings import Finding, diagnose, remember, sentence
-from connector.diagnosis.site import SiteFacts
+from connector.diagnosis.findings import (
+    Finding,
+    remember,
+    sentence,
+    station_findings,
+)
+from connector.diagnosis.site import SiteFacts, surrounding_findings
 from connector.keba.station.events import (
     AnsweredLate,
     FailsafeFacts,
@@ -27,18 +32,26 @@ def _station(**fields: object) -> StationFacts:
     return facts
 
 
+def _diagnose(*stations: StationFacts) -> list[Finding]:
+    site = SiteFacts({facts.station: facts for facts in stations})
+    return [
+        *surrounding_findings(site),
+        *(one for facts in stations for one in station_findings(facts)),
+    ]
+
+
 def _codes(*stations: StationFacts) -> list[Code]:
-    return [finding.code for finding in diagnose(stations)]
+    return [finding.code for finding in _diagnose(*stations)]
 
 
 def _only(facts: StationFacts) -> Finding:
-    (finding,) = diagnose([facts])
+    (finding,) = _diagnose(facts)
     return finding
 
 
 def test_a_station_that_charges_or_has_no_vehicle_has_no_finding() -> None:
-    assert diagnose([_station()]) == []
-    assert diagnose([_station(State=1, Plug=3)]) == []
+    assert _diagnose(_station()) == []
+    assert _diagnose(_station(State=1, Plug=3)) == []
 
 
 def test_a_finding_says_what_shows_it_and_what_to_do() -> None:
@@ -124,7 +137,7 @@ def test_an_answer_that_came_late_is_history_some_day() -> None:
     facts = site.station("garage")
     facts.note_fields(_station().fields)
     assert "An answer came 1.5 s too late" in {
-        finding.evidence for finding in diagnose([facts])
+        finding.evidence for finding in _diagnose(facts)
     }
 
     # One more: the late one itself is none after it.
@@ -203,7 +216,7 @@ def _silent(name: str) -> StationFacts:
 
 
 def test_when_all_are_silent_since_the_start_the_host_comes_first() -> None:
-    findings = diagnose([_silent("garage"), _silent("yard")])
+    findings = _diagnose(_silent("garage"), _silent("yard"))
 
     assert [one.about for one in findings] == ["udp", "garage", "yard"]
     assert findings[0].code is Code.ALL_SILENT
@@ -232,11 +245,11 @@ def test_many_silent_stations_are_one_short_finding(
 ) -> None:
     stations = [_silent(f"station-{index}") for index in range(number)]
 
-    assert words in diagnose(stations)[0].evidence
+    assert words in _diagnose(*stations)[0].evidence
 
 
 def test_without_stations_none_is_silent() -> None:
-    assert diagnose([]) == []
+    assert _diagnose() == []
 
 
 # --- since when ------------

@@ -1,9 +1,9 @@
-"""Facts from events."""
+"""Facts from events, and what is found about the host."""
 
 import pytest
 
-from connector.diagnosis.causes import Code
-from connector.diagnosis.site import SiteFacts
+from connector.diagnosis.causes import CAUSES, Code
+from connector.diagnosis.site import SiteFacts, surrounding_findings
 from connector.keba.station.events import (
     ConnectionState,
     FailsafeFacts,
@@ -12,6 +12,7 @@ from connector.keba.station.events import (
     UnknownSender,
 )
 from connector.tests.diagnosis.links import LINKS
+from pyconnector_template.findings import Cause
 
 
 @pytest.fixture
@@ -63,4 +64,33 @@ def test_what_another_client_asks_for_is_kept(site: SiteFacts) -> None:
     site.note(UnknownSender("192.168.0.51"), 5)
 
     requests = {"192.168.0.50": "report 2"}
-    assert site.surroundings.foreign_requests == requests
+    assert site.foreign_requests == requests
+
+
+# --- the host ------------
+
+
+def test_nothing_is_found_where_all_is_well(site: SiteFacts) -> None:
+    assert [*surrounding_findings(site)] == []
+
+
+def test_a_port_that_another_program_has_is_told_with_its_name() -> None:
+    site = SiteFacts(port_taken_by="evcc, process 77")
+
+    (finding,) = surrounding_findings(site)
+
+    assert finding.code is Code.PORT_TAKEN
+    assert finding.evidence == "evcc, process 77"
+
+
+def test_requests_of_other_clients_are_told_with_their_addresses() -> None:
+    site = SiteFacts(foreign_requests={"192.168.0.50": "report 2"})
+
+    (finding,) = surrounding_findings(site)
+
+    assert finding.code is Code.SECOND_CLIENT
+    assert finding.evidence == "192.168.0.50 asks for 'report 2'"
+
+
+def test_the_table_has_words_for_all_that_the_template_finds() -> None:
+    assert {Code(cause) for cause in Cause} <= CAUSES.keys()
