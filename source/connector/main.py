@@ -20,7 +20,6 @@ SOURCE = str(Path(__file__).resolve().parents[1])
 if SOURCE not in sys.path:
     sys.path.insert(0, SOURCE)
 
-import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -82,12 +81,17 @@ class Connector(template.Connector, template.SensorFlow, template.ActuatorFlow):
         self._site = SiteFacts()
         for station in settings.keba_p30_charge_stations:
             self._site.station(station)
-        tag_mask = _tag_mask(settings)
+        # Without report 100 no salt is needed, but another client may ask for
+        # it.
+        tag_mask = TagMask(settings.rfid_salt, is_plain=settings.rfid_plain)
+        failsafe = settings.failsafe
         self._dispatcher = CommandDispatcher(
             self.gateway,
             settings.keba_p30_charge_stations,
             is_read_only=settings.read_only,
-            controller_timeout_s=_controller_timeout_s(settings),
+            controller_timeout_s=failsafe.controller_timeout
+            if failsafe
+            else None,
             is_hash=tag_mask.is_hash,
         )
         self._telemetry = Telemetry(
@@ -99,9 +103,7 @@ class Connector(template.Connector, template.SensorFlow, template.ActuatorFlow):
             was_refused=self._dispatcher.was_refused,
         )
         self._diagnosis = DiagnosisTopic(self._site, self._findings)
-        self._change_filter = ChangeFilter[Any](
-            settings.publish_unchanged_every
-        )
+        self._change_filter = ChangeFilter(settings.publish_unchanged_every)
         self._has_map = threading.Event()
         self._health_file = HealthFile(
             path_from(os.environ),
@@ -218,18 +220,6 @@ def _gateway(settings: Settings) -> Gateway:
         port=settings.keba_p30_port,
         log=logger_about("udp"),
     )
-
-
-def _controller_timeout_s(settings: Settings) -> float:
-    failsafe = settings.failsafe
-    if failsafe is None or failsafe.controller_timeout is None:
-        return math.inf
-    return failsafe.controller_timeout
-
-
-def _tag_mask(settings: Settings) -> TagMask:
-    # Without report 100 no salt is needed, but another client may ask for it.
-    return TagMask(settings.rfid_salt, is_plain=settings.rfid_plain)
 
 
 def main(arguments: Sequence[str] = ()) -> int:

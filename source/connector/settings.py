@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+from connector.bemcom.actuators import FLEET
 from connector.keba.protocol.commands import (
     CURRENT_MIN_MA,
     FAILSAFE_MAX_S,
@@ -31,9 +32,6 @@ from pyconnector_template.settings import (
 
 POLLABLE_REPORTS = (1, 2, 3, 100)
 
-RESERVED_NAMES = frozenset({"all"})
-"""Names that address more than one station."""
-
 STATIONS_EXAMPLE = '{"p30_garage": "192.168.0.99"}'
 _STATION_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LOOKS_LIKE_AN_ADDRESS = re.compile(r"[0-9.]+")
@@ -56,34 +54,21 @@ class Station:
     max_curr: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Failsafe:
     """How to use the stations' failsafe mode as a watchdog.
 
     Parameters
     ----------
-    timeout
-        Seconds without a command after which a station limits itself.
-    current
-        Its limit in mA then; 0 stops charging.
+    command
+        What arms a station: it limits itself after a time without a command.
     controller_timeout
         Seconds without a message on any actuator topic after which the
         stations are left to limit themselves; None ignores that.
-    store
-        Whether stations keep this in their EEPROM over restarts.
     """
 
-    timeout: int
-    current: int
+    command: SetFailsafe
     controller_timeout: float | None = None
-    store: bool = False
-
-    @property
-    def command(self) -> SetFailsafe:
-        """The command that arms a station."""
-        return SetFailsafe(
-            Seconds(self.timeout), Milliampere(self.current), self.store
-        )
 
 
 _OF_A_STATION: Mapping[str, Reader] = {
@@ -99,6 +84,17 @@ _OF_FAILSAFE: Mapping[str, Reader] = {
 }
 
 
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object whose names may repeat: no doubled one gets lost."""
+
+
+def _load(text: str) -> object:
+    try:
+        return json.loads(text, object_pairs_hook=_Pairs)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is no JSON ({error})") from None
+
+
 def _read_parts(
     entry: object, readers: Mapping[str, Reader], *required: str
 ) -> dict[str, Any]:
@@ -109,9 +105,11 @@ def _read_parts(
     ValueError
         With all that is wrong.
     """
-    if not isinstance(entry, dict):
+    if not isinstance(entry, _Pairs):
         raise ValueError("must be a JSON object")
-    given = {key: part for key, part in entry.items() if part is not None}
+    if len(dict(entry)) < len(entry):
+        raise ValueError("has a key twice")
+    given = {key: part for key, part in entry if part is not None}
     complaints = [f"{key}: is required" for key in required if key not in given]
     parts: dict[str, Any] = {}
     for key, part in given.items():
@@ -128,19 +126,21 @@ def _read_parts(
 
 
 def _read_failsafe(text: str) -> Failsafe:
-    try:
-        entry = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"is no JSON ({error})") from None
-    parts = _read_parts(entry, _OF_FAILSAFE, "timeout", "current")
-    failsafe = Failsafe(**parts)
-    _ = failsafe.command  # raises what KEBA does not allow
-    return failsafe
+    parts = _read_parts(_load(text), _OF_FAILSAFE, "timeout", "current")
+    command = SetFailsafe(
+        Seconds(parts["timeout"]),
+        Milliampere(parts["current"]),
+        # Over restarts, in the station's EEPROM.
+        parts.get("store", False),
+    )
+    return Failsafe(command, parts.get("controller_timeout"))
 
 
 def read_stations(text: str) -> Mapping[str, Station]:
     """Read the stations as KEBA_P30_CHARGE_STATIONS writes them."""
-    table = _load_table(text)
+    table = _load(text)
+    if not isinstance(table, _Pairs) or not table:
+        raise ValueError("must be a JSON object with at least one station")
     complaints: list[str] = []
     stations: dict[str, Station] = {}
     for name, entry in table:
@@ -157,32 +157,15 @@ def read_stations(text: str) -> Mapping[str, Station]:
     return stations
 
 
-def _load_table(text: str) -> list[tuple[str, Any]]:
-    """Load the JSON object as pairs, so that no doubled name gets lost."""
-    try:
-        table = json.loads(text, object_pairs_hook=_Pairs)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"is no JSON ({error})") from None
-    if not isinstance(table, _Pairs) or not table:
-        raise ValueError("must be a JSON object with at least one station")
-    return table
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """A JSON object whose names may repeat."""
-
-
 def _read_station(name: str, entry: object) -> Station:
     if not _STATION_NAME.fullmatch(name) or "__" in name:
         raise ValueError(
             "is no name: use 1 to 64 letters, digits, '-' and '_', no '__'"
         )
-    if name in RESERVED_NAMES:
+    if name == FLEET:
         raise ValueError("is a reserved name")
     if isinstance(entry, _Pairs):
-        if len(dict(entry)) < len(entry):
-            raise ValueError("has a key twice")
-        station = Station(**_read_parts(dict(entry), _OF_A_STATION, "host"))
+        station = Station(**_read_parts(entry, _OF_A_STATION, "host"))
     elif isinstance(entry, str):
         station = Station(host=entry)
     else:

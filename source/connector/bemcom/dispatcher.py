@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from connector.bemcom.actuators import (
@@ -22,14 +22,9 @@ logger = logger_about("connector")
 class CommandSink(Protocol):
     """The part of the gateway that commands need."""
 
-    def submit(self, station: str, command: Command) -> None:
-        """Send a command as soon as KEBA's pauses allow."""
-
-    def emit(self, event: Event) -> None:
-        """Put an event into the queue of events."""
-
-    def set_controlled(self, *, is_controlled: bool) -> None:
-        """Tell whether somebody is there who could command."""
+    def submit(self, station: str, command: Command) -> None: ...
+    def emit(self, event: Event) -> None: ...
+    def set_controlled(self, *, is_controlled: bool) -> None: ...
 
 
 class CommandDispatcher:
@@ -44,7 +39,7 @@ class CommandDispatcher:
     is_read_only
         Whether commands are checked and logged only.
     controller_timeout_s
-        Without a command for so long nobody is in charge.
+        Without a command for so long nobody is in charge; None: for ever.
     is_hash
         Tells a hashed tag from that of a card.
     clock
@@ -57,14 +52,14 @@ class CommandDispatcher:
         stations: Mapping[str, Station],
         *,
         is_read_only: bool = False,
-        controller_timeout_s: float = math.inf,
+        controller_timeout_s: float | None = None,
         is_hash: Callable[[str], bool] = lambda _: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sink = sink
         self._stations = stations
         self._is_read_only = is_read_only
-        self._controller_timeout_s = controller_timeout_s
+        self._controller_timeout_s = controller_timeout_s or math.inf
         self._is_hash = is_hash
         self._clock = clock
         # Set by the actuator's thread, read by that of the sensor flow.
@@ -90,21 +85,23 @@ class CommandDispatcher:
             Any JSON value.
         """
         self._last_command_at = self._clock()
-        target, word = _target_of(datapoint_key)
-        names = self._stations_of(target, word)
-        if not names:
+        actuators = [*self._actuators_of(datapoint_key)]
+        if not actuators:
             logger.warning(
                 "Ignored a command for %.100s: there is no such actuator",
                 datapoint_key,
             )
-        for name in names:
-            self._send_to(name, word, value)
+        for name, word in actuators:
+            command = self._command_of(name, word, value)
+            if command is not None:
+                logger_about(name).debug("%s: %s is queued", name, command)
+                self._refused.discard((name, word))
+                self._sink.submit(name, command)
 
     def command_expired(self, datapoint_key: str) -> None:
         """Tell that a command was too old to be sent."""
-        target, word = _target_of(datapoint_key)
-        for name in self._stations_of(target, word):
-            self._refuse(CommandNotSent(name, word, Outcome.EXPIRED))
+        for name, word in self._actuators_of(datapoint_key):
+            self._refuse(name, word, Outcome.EXPIRED)
 
     def check_control(self, *, broker_is_connected: bool) -> None:
         """Tell the stations when control is lost or back; call it regularly.
@@ -119,37 +116,29 @@ class CommandDispatcher:
             self._was_controlled = is_controlled
             self._sink.set_controlled(is_controlled=is_controlled)
 
-    def _stations_of(self, target: str, word: str) -> list[str]:
-        """Return the stations that an actuator belongs to."""
+    def _actuators_of(self, datapoint_key: str) -> Iterator[tuple[str, str]]:
+        """Yield station and word of each actuator that this key stands for."""
+        target, _, word = datapoint_key.rpartition("__")
         if target == FLEET and word in FLEET_WORDS:
-            return [*self._stations]
-        is_there = target in self._stations and word in ACTUATORS
-        return [target] if is_there else []
+            yield from ((name, word) for name in self._stations)
+        elif target in self._stations and word in ACTUATORS:
+            yield target, word
 
-    def _send_to(self, name: str, word: str, value: Any) -> None:
+    def _command_of(self, name: str, word: str, value: Any) -> Command | None:
+        """Return what may be sent; tell of everything else."""
         max_curr = self._stations[name].max_curr
         try:
             command = command_from_value(word, value, max_curr, self._is_hash)
         except InvalidCommandError as error:
-            self._refuse(
-                CommandNotSent(name, word, Outcome.INVALID, str(error))
-            )
-            return
+            self._refuse(name, word, Outcome.INVALID, str(error))
+            return None
         if self._is_read_only:
-            self._refuse(
-                CommandNotSent(name, word, Outcome.READ_ONLY, str(command))
-            )
-            return
-        logger_about(name).debug("%s: %s is queued", name, command)
-        self._refused.discard((name, word))
-        self._sink.submit(name, command)
+            self._refuse(name, word, Outcome.READ_ONLY, str(command))
+            return None
+        return command
 
-    def _refuse(self, event: CommandNotSent) -> None:
-        self._refused.add((event.station, event.word))
-        self._sink.emit(event)
-
-
-def _target_of(datapoint_key: str) -> tuple[str, str]:
-    """Split a key into the station's name, or `all`, and the word."""
-    target, _, word = datapoint_key.rpartition("__")
-    return target, word
+    def _refuse(
+        self, name: str, word: str, outcome: Outcome, detail: str = ""
+    ) -> None:
+        self._refused.add((name, word))
+        self._sink.emit(CommandNotSent(name, word, outcome, detail))

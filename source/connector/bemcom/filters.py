@@ -6,17 +6,15 @@ timestamps takes a value that was not repeated for an old one.
 
 import zlib
 from collections.abc import Mapping
-from typing import Generic, TypeVar
+from typing import Any
 
 from connector.bemcom.keys import split_key
-
-Value = TypeVar("Value")
 
 NEWS = frozenset({"results", "session"})
 """Groups of datapoints that tell events: the same result twice is news."""
 
 
-class ChangeFilter(Generic[Value]):
+class ChangeFilter:
     """Holds back values that have not changed, for a while.
 
     Parameters
@@ -28,9 +26,9 @@ class ChangeFilter(Generic[Value]):
 
     def __init__(self, every: int) -> None:
         self._every = every
-        self._last: dict[str, tuple[Value, int]] = {}
+        self._last: dict[str, tuple[Any, int]] = {}
 
-    def select(self, values: Mapping[str, Value]) -> Mapping[str, Value]:
+    def select(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what is to be published of these values.
 
         Parameters
@@ -57,9 +55,9 @@ class ChangeFilter(Generic[Value]):
         self._last = {}
 
     def _is_due(
-        self, key: str, value: Value, last: dict[str, tuple[Value, int]]
+        self, key: str, value: Any, last: dict[str, tuple[Any, int]]
     ) -> bool:
-        if _group_of(key) in NEWS:
+        if split_key(key)[1].partition("__")[0] in NEWS:
             return True
         known = last.get(key)
         if known is None:
@@ -73,8 +71,3 @@ class ChangeFilter(Generic[Value]):
             return False
         last[key] = value, 0
         return True
-
-
-def _group_of(key: str) -> str:
-    """Return ``results`` of ``garage__results__ena``."""
-    return split_key(key)[1].partition("__")[0]

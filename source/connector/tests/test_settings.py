@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from connector.settings import Failsafe, Settings, Station
+from connector.tests.keba.commands import FAILSAFE
 from pyconnector_template.settings import (
     SettingsError,
     TemplateSettings,
@@ -76,7 +77,7 @@ def test_two_variables_are_enough() -> None:
     assert settings.keba_p30_failsafe is None
 
 
-FAILSAFE = '{"timeout": 60, "current": 6000}'
+FAILSAFE_TEXT = '{"timeout": 60, "current": 6000}'
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ FAILSAFE = '{"timeout": 60, "current": 6000}'
         ("RFID_SALT", "a long secret", "a long secret"),
         ("RFID_PLAIN", "TRUE", True),
         ("KEBA_P30_RESTORE", "TRUE", True),
-        ("KEBA_P30_FAILSAFE", FAILSAFE, Failsafe(timeout=60, current=6000)),
+        ("KEBA_P30_FAILSAFE", FAILSAFE_TEXT, Failsafe(FAILSAFE)),
     ],
 )
 def test_every_variable_is_read(
