@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from connector.keba.protocol.fields import LATEST_SESSION, SESSION_REPORTS
 from connector.keba.protocol.messages import Value
@@ -38,81 +39,33 @@ _QUALITIES: Mapping[object, str] = {
 BY_UPTIME = "uptime"
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedSession:
-    """One finished session, ready to be published.
+class FinishedSession(NamedTuple):
+    """One finished session, by the keys behind ``<station>__session__``.
 
-    Parameters
-    ----------
-    number
-        KEBA's Session ID.
-    values
-        By the keys behind ``<station>__session__``.
-    ended_at_ms
-        Its end in ms since 1970 UTC; None where nobody knows.
+    Its end is in ms since 1970 UTC; None where nobody knows.
     """
 
-    number: int
     values: Mapping[str, Value]
     ended_at_ms: int | None
 
 
 @dataclass(slots=True)
-class _WayBack:
-    """The way from the latest session to older ones, report by report.
+class SessionBook:
+    """Which sessions of one station are known, and which to ask for.
 
+    From the latest session the way leads back to older ones, report by report.
     Without a clock, times count from the start of the station, and only their
     order tells from which one: a session that ended later than a newer one
     began is of an earlier run of the station, and so are all before it.
     """
 
-    latest: int | None = None
-    next_report: int = NEWEST_FINISHED
-    is_under_way: bool = False
-    _newer_began_s: float = math.inf
-    _has_left_this_run: bool = False
-
-    def begin(self, latest: int, fields: Mapping[str, Value]) -> None:
-        """Start anew from report 100, with its Session ID."""
-        self.latest = latest
-        self.next_report = NEWEST_FINISHED
-        self.is_under_way = True
-        self._newer_began_s = math.inf
-        # All zeros: nothing was charged since the station has started.
-        self._has_left_this_run = latest == 0
-        self._pass(fields)
-
-    def reach(self, session_id: int, fields: Mapping[str, Value]) -> bool:
-        """Go on by one report; tell whether it is of this run."""
-        self.next_report += 1
-        if session_id == self.latest:
-            # Report 101 repeats report 100 until the next session begins.
-            return True
-        ended_s = _uptime_s(fields, "ended[s]")
-        if ended_s is not None and ended_s > self._newer_began_s:
-            self._has_left_this_run = True
-        is_of_this_run = not self._has_left_this_run
-        self._pass(fields)
-        return is_of_this_run
-
-    def _pass(self, fields: Mapping[str, Value]) -> None:
-        began_s = _uptime_s(fields, "started[s]")
-        uptime_s = whole_number(fields.get("Sec"))
-        if began_s is None:
-            return
-        self._newer_began_s = began_s
-        if uptime_s is not None and began_s > uptime_s:
-            # A running session may outlive a restart of the station.
-            self._has_left_this_run = True
-
-
-@dataclass(slots=True)
-class SessionBook:
-    """Which sessions of one station are known, and which to ask for."""
-
     _published: set[int] = field(default_factory=set)
     _waiting: dict[int, FinishedSession] = field(default_factory=dict)
-    _way: _WayBack = field(default_factory=_WayBack)
+    _latest: int | None = None
+    _next_report: int = NEWEST_FINISHED
+    _is_under_way: bool = False
+    _newer_began_s: float = math.inf
+    _has_left_this_run: bool = False
 
     def take(
         self, number: int, fields: Mapping[str, Value], arrived_at_ms: int
@@ -138,45 +91,73 @@ class SessionBook:
         if session_id is None:
             self.give_up(number)
             return None
+        # Without the uptime, times that count from it stay unknown.
+        without_uptime = {**fields, "Sec": None}
         if number == LATEST_SESSION:
             self._note(session_id, fields, arrived_at_ms)
-            if session_id != self._way.latest:
-                self._way.begin(session_id, fields)
-            return self._next_report
-        # One out of turn is no evidence, and its uptimes are not trusted.
-        is_in_turn = number == self._way.next_report
-        is_of_this_run = is_in_turn and self._way.reach(session_id, fields)
-        is_known = session_id == 0 or session_id in self._published
-        if not is_known:
-            if not is_of_this_run:
-                # Without the uptime, times that count from it stay unknown.
-                fields = {**fields, "Sec": None}
-            self._note(session_id, fields, arrived_at_ms)
-        if not is_in_turn:
+            if session_id != self._latest:
+                self._begin(session_id, fields)
+        elif number == self._next_report:
+            is_known = session_id == 0 or session_id in self._published
+            is_of_this_run = self._reach(session_id, fields)
+            trusted = fields if is_of_this_run else without_uptime
+            self._note(session_id, trusted, arrived_at_ms)
+            self._is_under_way = not is_known and number < OLDEST_FINISHED
+        else:
+            # One out of turn is no evidence, and its uptimes are not trusted.
+            self._note(session_id, without_uptime, arrived_at_ms)
             return None
-        self._way.is_under_way = not is_known and number < OLDEST_FINISHED
-        return self._next_report
-
-    @property
-    def _next_report(self) -> int | None:
-        return self._way.next_report if self._way.is_under_way else None
+        return self._next_report if self._is_under_way else None
 
     def give_up(self, number: int) -> None:
         """End the way back: this report does not come."""
-        if number == self._way.next_report:
-            self._way.is_under_way = False
+        if number == self._next_report:
+            self._is_under_way = False
 
     def finished(self) -> list[FinishedSession]:
         """Return the sessions to publish now, oldest first.
 
         None while older ones are on their way.
         """
-        if self._way.is_under_way:
+        if self._is_under_way:
             return []
         ready = [self._waiting[key] for key in sorted(self._waiting)]
+        self._published.update(self._waiting)
         self._waiting.clear()
-        self._published.update(session.number for session in ready)
         return ready
+
+    def _begin(self, latest: int, fields: Mapping[str, Value]) -> None:
+        """Begin the way back anew, at report 100."""
+        self._latest = latest
+        self._next_report = NEWEST_FINISHED
+        self._is_under_way = True
+        self._newer_began_s = math.inf
+        # All zeros: nothing was charged since the station has started.
+        self._has_left_this_run = latest == 0
+        self._pass(fields)
+
+    def _reach(self, session_id: int, fields: Mapping[str, Value]) -> bool:
+        """Go on by one report; tell whether it is of this run."""
+        self._next_report += 1
+        if session_id == self._latest:
+            # Report 101 repeats report 100 until the next session begins.
+            return True
+        ended_s = _uptime_s(fields, "ended[s]")
+        if ended_s is not None and ended_s > self._newer_began_s:
+            self._has_left_this_run = True
+        is_of_this_run = not self._has_left_this_run
+        self._pass(fields)
+        return is_of_this_run
+
+    def _pass(self, fields: Mapping[str, Value]) -> None:
+        began_s = _uptime_s(fields, "started[s]")
+        uptime_s = whole_number(fields.get("Sec"))
+        if began_s is None:
+            return
+        self._newer_began_s = began_s
+        if uptime_s is not None and began_s > uptime_s:
+            # A running session may outlive a restart of the station.
+            self._has_left_this_run = True
 
     def _note(
         self, session_id: int, fields: Mapping[str, Value], arrived_at_ms: int
@@ -189,7 +170,6 @@ class SessionBook:
         if session_id == 0 or is_running or is_known:
             return
         self._waiting[session_id] = FinishedSession(
-            session_id,
             session_values(fields, arrived_at_ms),
             _moment_ms(fields, "ended[s]", arrived_at_ms),
         )
@@ -200,26 +180,17 @@ def session_values(
 ) -> dict[str, Value]:
     """Return what a session report means, as far as it is known.
 
-    Parameters
-    ----------
-    fields
-        Of one of the reports 100 to 130.
-    arrived_at_ms
-        When it came, in ms since 1970 UTC.
-
-    Returns
-    -------
-    dict
-        By the keys behind ``<station>__session__``; empty without a session.
+    By the keys behind ``<station>__session__``; empty without a session. The
+    report came at `arrived_at_ms`, in ms since 1970 UTC.
     """
     session_id = whole_number(fields.get("Session ID"))
     if not session_id:
         return {}
-    number = whole_number(fields.get("reason"))
-    reason = fields.get("reason") if number is None else number
+    reason = _known_number(fields.get("reason"))
+    energy_dwh = whole_number(fields.get("E pres"))
     values: dict[str, Value] = {
         "id": session_id,
-        "energy": _kilowatt_hours(fields.get("E pres")),
+        "energy": None if energy_dwh is None else energy_dwh / 10_000,
         "started": _iso(_moment_ms(fields, "started[s]", arrived_at_ms)),
         "ended": _iso(_moment_ms(fields, "ended[s]", arrived_at_ms)),
         "reason": _REASONS.get(reason, reason),
@@ -276,8 +247,7 @@ def _quality(fields: Mapping[str, Value]) -> Value:
     seconds = _seconds(fields, "started[s]")
     if seconds is not None and seconds < UNIX_TIME_FROM:
         return BY_UPTIME
-    number = whole_number(fields.get("timeQ"))
-    quality = fields.get("timeQ") if number is None else number
+    quality = _known_number(fields.get("timeQ"))
     return _QUALITIES.get(quality, quality)
 
 
@@ -288,6 +258,7 @@ def _iso(moment_ms: int | None) -> str | None:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _kilowatt_hours(value: Value) -> float | None:
-    energy_dwh = whole_number(value)
-    return None if energy_dwh is None else energy_dwh / 10_000
+def _known_number(value: Value) -> Value:
+    """Read a number that may be written as text, and leave other texts."""
+    number = whole_number(value)
+    return value if number is None else number

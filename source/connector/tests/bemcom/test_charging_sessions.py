@@ -70,8 +70,8 @@ class Station:
         return book.finished()
 
 
-def _numbers(sessions: list[FinishedSession]) -> list[int]:
-    return [session.number for session in sessions]
+def _numbers(sessions: list[FinishedSession]) -> list[Value]:
+    return [session.values["id"] for session in sessions]
 
 
 @pytest.fixture
@@ -364,7 +364,7 @@ def test_times_since_the_start_count_for_this_run_of_the_station_alone(
     sessions = station.tell(SessionBook())
 
     assert {
-        one.number: None
+        one.values["id"]: None
         if one.ended_at_ms is None
         else (NOW_MS - one.ended_at_ms) // 1000
         for one in sessions
@@ -397,7 +397,7 @@ def test_a_report_out_of_turn_spoils_no_times(book: SessionBook) -> None:
     book.take(102, _by_uptime(40, 2000, 3000), NOW_MS)
     book.give_up(103)
 
-    ends = {one.number: one.ended_at_ms for one in book.finished()}
+    ends = {one.values["id"]: one.ended_at_ms for one in book.finished()}
 
     assert ends == {32: None, 40: NOW_MS - 4_200_000, 41: NOW_MS - 2_200_000}
 
