@@ -387,10 +387,6 @@ def command_from_value(
 
     Parameters
     ----------
-    word
-        Key of the actuator, one of `ACTUATORS`.
-    value
-        Any JSON value.
     max_curr
         Highest limit in mA that this station may be given.
     is_hash

@@ -31,15 +31,7 @@ _SHOWN = tuple(
 
 
 class DiagnosisTopic:
-    """What the topic should hold, and when it is due.
-
-    Parameters
-    ----------
-    site
-        What is known of all stations, and beside them.
-    broker_findings
-        Returns what is wrong with the broker and with BEMCom.
-    """
+    """What the topic should hold, and when it is due."""
 
     def __init__(
         self,
@@ -55,12 +47,7 @@ class DiagnosisTopic:
     def due(self, now: float, now_ms: int) -> Mapping[str, Any] | None:
         """Return what is to be published now; None if there is nothing new.
 
-        Parameters
-        ----------
-        now
-            The moment, in s of a monotonic clock.
-        now_ms
-            The same, in ms since 1970 UTC.
+        `now` is in s of a monotonic clock, `now_ms` the same since 1970 UTC.
         """
         if now < self._due_at:
             return None

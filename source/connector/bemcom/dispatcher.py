@@ -32,18 +32,12 @@ class CommandDispatcher:
 
     Parameters
     ----------
-    sink
-        Takes commands, and what became of those that must not be sent.
-    stations
-        The configured stations by name.
     is_read_only
         Whether commands are checked and logged only.
     controller_timeout_s
         Without a command for so long nobody is in charge; None: for ever.
     is_hash
         Tells a hashed tag from that of a card.
-    clock
-        Returns seconds; only differences matter.
     """
 
     def __init__(
@@ -62,10 +56,9 @@ class CommandDispatcher:
         self._controller_timeout_s = controller_timeout_s or math.inf
         self._is_hash = is_hash
         self._clock = clock
-        # Set by the actuator's thread, read by that of the sensor flow.
-        self._last_command_at = clock()
         self._was_controlled = True
         # Written by the actuator's thread, read by that of the sensor flow.
+        self._last_command_at = clock()
         self._refused: set[tuple[str, str]] = set()
 
     def was_refused(self, station: str, word: str) -> bool:
@@ -75,14 +68,8 @@ class CommandDispatcher:
     def send_command(self, datapoint_key: str, value: Any) -> None:
         """Check a value and queue its command; returns at once.
 
+        The key is ``<station>__<word>``, or ``all__<word>`` for every station.
         What must not be sent is told as an event, like all other results.
-
-        Parameters
-        ----------
-        datapoint_key
-            ``<station>__<word>``, or ``all__<word>`` for every station.
-        value
-            Any JSON value.
         """
         self._last_command_at = self._clock()
         actuators = [*self._actuators_of(datapoint_key)]

@@ -29,13 +29,7 @@ class ChangeFilter:
         self._last: dict[str, tuple[Any, int]] = {}
 
     def select(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return what is to be published of these values.
-
-        Parameters
-        ----------
-        values
-            Values by the keys of their datapoints, for which there is a topic.
-        """
+        """Return what is to be published, by the keys of datapoints."""
         if self._every <= 1:
             return values
         # Taken once: what is forgotten meanwhile must not come back.

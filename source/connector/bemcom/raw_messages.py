@@ -25,12 +25,7 @@ ParsedStation = dict[str, dict[str, Value]]
 
 
 def parse_raw_message(raw_message: object) -> dict[str, ParsedStation]:
-    """Parse what was received of one or more stations.
-
-    Parameters
-    ----------
-    raw_message
-        ``{station: {request: text}}``; a push has the request `status`.
+    """Parse ``{station: {request: text}}``; a push has the request `status`.
 
     Returns
     -------

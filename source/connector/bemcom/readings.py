@@ -81,18 +81,9 @@ def _judged(judge: Callable[[StationFacts], str | None]) -> Read:
 class ReadingRow:
     """One reading.
 
-    Parameters
-    ----------
-    key
-        Key behind ``<station>__readings__``.
-    unit, meaning, values
-        For people.
-    data_format
-        BEMCom's data format.
-    sources
-        Fields whose arrival brings a new value.
-    read
-        Makes the value from what is known; None where there is none.
+    Its key stands behind ``<station>__readings__``. The arrival of one of the
+    fields in `sources` brings a new value, which `read` makes from what is
+    known; None where there is none.
     """
 
     key: str
@@ -207,15 +198,8 @@ def renewed_readings(
 ) -> Mapping[str, Reading]:
     """Return the readings that new fields bring.
 
-    Readings without a value (no meter, a field that this firmware does not
-    send) are left out.
-
-    Parameters
-    ----------
-    facts
-        What is known of the station, with the new fields.
-    new_fields
-        Those that have just come.
+    The facts have them already. Readings without a value (no meter, a field
+    that this firmware does not send) are left out.
     """
     keys = tuple(new_fields)
     known = facts.readings.get(keys)

@@ -27,14 +27,7 @@ class Repetitions:
     def due(self, subject: Hashable, text: str, now: float) -> str | None:
         """Return what is to be told now; None for a mere repetition.
 
-        Parameters
-        ----------
-        subject
-            What the line is about: another text about it is news.
-        text
-            The line.
-        now
-            The moment, in s.
+        Another text about the same subject is news.
         """
         told = self._told.get(subject)
         if told is not None and told.text == text:

@@ -13,11 +13,7 @@ from connector.bemcom.raw_messages import (
     ParsedStation,
     parse_raw_message,
 )
-from connector.bemcom.readings import (
-    VERDICTS,
-    renewed_readings,
-    verdicts,
-)
+from connector.bemcom.readings import VERDICTS, renewed_readings, verdicts
 from connector.bemcom.rfid import TagMask
 from connector.bemcom.station_log import StationLog
 from connector.bemcom.unknown_keys import UnknownKeys
@@ -83,21 +79,9 @@ class _Memory:
 class Telemetry:
     """Publishes what the stations tell, each event as it comes.
 
-    Parameters
-    ----------
-    stations
-        Where events come from.
-    flow
-        Publishes; for a datagram it calls `receive_raw_msg`, `parse_raw_msg`
-        and `complete_values`.
-    station_log
-        Writes the log lines about the stations.
-    tag_mask
-        Hides the tags of RFID cards.
-    site
-        Keeps what is known of the stations, for the diagnosis.
-    was_refused
-        Tells of a station and a word whether its newest value was not sent.
+    For a datagram `flow` calls `receive_raw_msg`, `parse_raw_msg` and
+    `complete_values`. `was_refused` tells of a station and a word whether its
+    newest value was not sent.
     """
 
     def __init__(
@@ -125,12 +109,7 @@ class Telemetry:
     ) -> None:
         """Handle events until asked to end.
 
-        Parameters
-        ----------
-        between_events
-            Called between events, and while there are none.
-        termination_event
-            Asks to end.
+        `between_events` is called between them, and while there are none.
         """
         while not termination_event.is_set():
             between_events()
@@ -143,10 +122,9 @@ class Telemetry:
 
     def handle(self, delivery: Delivery) -> None:
         """Log an event and publish the values that it brings."""
-        event = delivery.event
+        event, at_ms = delivery.event, delivery.timestamp_ms
         self._station_log.tell(event)
-        self._site.note(event, delivery.timestamp_ms)
-        at_ms = delivery.timestamp_ms
+        self._site.note(event, at_ms)
         match event:
             case ReportReceived() | StatusReceived():
                 self._flow.run_sensor_flow(raw_data=delivery)
@@ -239,12 +217,7 @@ class Telemetry:
     ) -> None:
         """Add what reports mean; publish the sessions that they finish.
 
-        Parameters
-        ----------
-        stations
-            What was parsed; changed in place.
-        timestamp_ms
-            When it came.
+        What was parsed is changed in place.
         """
         for station, reports in stations.items():
             self._interpret(station, reports, timestamp_ms)

@@ -54,12 +54,6 @@ class StationFacts:
 
     Parameters
     ----------
-    station
-        Name of the station.
-    link
-        How the link is doing.
-    failsafe
-        Who feeds it.
     fields
         The newest value of each field of reports 1, 2 and 3.
     came_at_ms
@@ -73,8 +67,6 @@ class StationFacts:
         late.
     foreign_request
         What another client asked for at the station's address, of late.
-    pushes
-        Whether status messages go to somebody else.
     outdated
         Numbers of the reports that are older than what the station has said
         since; what rests on them cannot be judged until they come again.
@@ -119,17 +111,10 @@ class StationFacts:
         return conclusion
 
     def note_fields(self, fields: Fields, at_ms: int = 0) -> set[int]:
-        """Take the fields of a report 1, 2 or 3, or of a status message.
+        """Take the fields of a report, which have its `ID`, or of a push.
 
         A status message tells one field; those that are never pushed, as
         `Enable user`, may have changed with it.
-
-        Parameters
-        ----------
-        fields
-            By KEBA's names; those of a report have its `ID`.
-        at_ms
-            When they came.
 
         Returns
         -------
@@ -204,10 +189,7 @@ class StationFacts:
     def misses_pushes(self, fields: Fields) -> bool:
         """Take the same fields; tell whether status messages are missing.
 
-        Returns
-        -------
-        bool
-            True each time that enough changes came without a message.
+        It does so each time that enough changes came without a message.
         """
         was_found, is_sign = self.pushes.is_found, False
         if "ID" in fields:
@@ -253,10 +235,8 @@ class StationFacts:
     def _may_have_reached_its_limit(self) -> bool:
         """Tell whether only a newer `E pres` shows why it was disabled."""
         limit, energy = self.number("Setenergy"), self.number("E pres")
-        is_reached = energy is not None and energy >= (limit or 0)
-        return (
-            self.number("Enable user") == 0 and bool(limit) and not is_reached
-        )
+        is_below = energy is None or energy < (limit or 0)
+        return self.number("Enable user") == 0 and bool(limit) and is_below
 
     def _note_energy(self) -> None:
         energy = self.number("E pres")

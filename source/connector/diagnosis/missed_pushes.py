@@ -52,13 +52,7 @@ class MissedPushDetector:
         self._is_found = False
 
     def note_report(self, fields: Mapping[str, object]) -> bool:
-        """Take a report 2 or 3; tell whether that is one more sign.
-
-        Returns
-        -------
-        bool
-            True each time that enough changes came without a message.
-        """
+        """Take a report; tell whether enough changes came without a message."""
         seen = {key: fields[key] for key in PUSHED if key in fields}
         if any(self._fields.get(key, seen[key]) != seen[key] for key in seen):
             self._unannounced += 1

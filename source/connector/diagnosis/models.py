@@ -30,13 +30,7 @@ _CABLE, _NO_READER = "C", "0"
 
 
 def model_notes(product: str, firmware: str) -> Iterator[tuple[str, str]]:
-    """Yield a word for machines, and a sentence for people.
-
-    Parameters
-    ----------
-    product, firmware
-        As report 1 says them.
-    """
+    """Yield a word for machines, and a sentence for people."""
     if "-P20-" in product:
         yield "p20", "a P20 has neither currtime, setenergy nor sessions"
         return
@@ -65,14 +59,8 @@ def model_notes(product: str, firmware: str) -> Iterator[tuple[str, str]]:
 def lacks(word: str, fields: Mapping[str, object]) -> str:
     """Say why a command will do nothing at a station; empty if none is known.
 
-    Codes and guides are incomplete: this is worth a warning, no refusal.
-
-    Parameters
-    ----------
-    word
-        The command.
-    fields
-        Of report 1, and of report 2 where that is known.
+    Codes and guides are incomplete: this is worth a warning, no refusal. The
+    fields are those of report 1, and of report 2 where that is known.
     """
     product = str(fields.get("Product") or "").strip()
     if "-P20-" in product and word in _UNKNOWN_TO_P20:

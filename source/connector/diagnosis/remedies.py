@@ -60,14 +60,7 @@ _UNKNOWN = (
 def what_next(word: str, outcome: str, name: str) -> str:
     """Say what to do after a result; empty where it is as it should be.
 
-    Parameters
-    ----------
-    word
-        The command.
-    outcome
-        Its result.
-    name
-        Of the station, as one would type it.
+    The name is the station's, as one would type it.
     """
     match outcome:
         case Outcome.NOT_APPLIED:

@@ -31,8 +31,6 @@ class SiteFacts:
 
     Parameters
     ----------
-    stations
-        What is known of each station, by name.
     port_taken_by
         The program that has the UDP port, as far as that can be known; None
         while the port is ours.
