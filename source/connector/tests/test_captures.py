@@ -4,7 +4,6 @@ A new recording is a new test: put the file into `captures` or a folder of its
 own there, make its snapshot and read what it says.
 """
 
-import json
 from pathlib import Path
 
 import pytest
@@ -89,9 +88,3 @@ def test_no_value_of_a_recording_is_lost(recording: Recording) -> None:
         if request.startswith("report "):
             lines = [line for line in text.split(",") if '":' in line]
             assert len(parsed["station"][request]) == len(lines)
-
-
-@each_recording
-def test_the_values_of_recordings_are_strict_json(recording: Recording) -> None:
-    parsed = parse_raw_message({"station": dict(recording.datagrams)})
-    assert json.loads(json.dumps(parsed, allow_nan=False)) == parsed

@@ -154,20 +154,3 @@ def test_whatever_was_stored_parses_to_strict_json_or_to_nothing(
     parsed = parse_raw_message(raw)
     text = json.dumps(parsed, allow_nan=False)
     assert json.loads(text) == parsed
-
-
-@given(
-    st.dictionaries(
-        st.sampled_from(["garage", "yard"]),
-        st.dictionaries(st.sampled_from(["report 2", STATUS]), _TEXTS),
-    )
-)
-def test_no_text_of_a_station_brings_nuls_or_lone_surrogates(
-    raw: dict[str, dict[str, str]],
-) -> None:
-    for reports in parse_raw_message(raw).values():
-        for fields in reports.values():
-            for key, value in fields.items():
-                for part in (key, str(value)):
-                    assert "\0" not in part
-                    part.encode("utf-8")

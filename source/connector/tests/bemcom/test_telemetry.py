@@ -173,41 +173,6 @@ def test_the_tag_of_a_card_is_hidden_before_anything_else_sees_it() -> None:
     assert tag not in json.dumps([flow.raw_messages, flow.published])
 
 
-def test_tags_are_in_the_open_only_where_that_was_said() -> None:
-    flow = PlainFlow(tag_mask=TagMask(is_plain=True))
-    report = '{"ID": "100", "RFID tag": "e3f76b8d00000000"}'
-
-    hear(flow, 100, report)
-
-    assert flow.values()["garage__report 100__RFID tag"] == "e3f76b8d00000000"
-
-
-def test_a_stored_message_of_the_published_connector_can_be_replayed(
-    flow: PlainFlow,
-) -> None:
-    report_1 = '{"ID": "1", "Serial": "12345678"}'
-    reports = {"report 1": report_1, "report 3": REPORT_3}
-    stored = {"payload": {"raw_message": {"garage": reports}, "timestamp": 7}}
-
-    parsed = flow.telemetry.parse_raw_msg(stored)["payload"]
-
-    assert parsed["timestamp"] == 7
-    garage = parsed["parsed_message"]["garage"]
-    assert garage["report 1"]["Serial"] == "12345678"
-    assert garage["report 3"]["P"] == 5000
-
-
-def test_parsing_leaves_the_raw_message_as_it_was(flow: PlainFlow) -> None:
-    event = ReportReceived("garage", "report 3", REPORT_3)
-    raw_message = flow.telemetry.receive_raw_msg(Delivery(event, ARRIVED_AT_MS))
-    before = json.dumps(raw_message)
-
-    first = flow.telemetry.parse_raw_msg(raw_message)
-
-    assert json.dumps(raw_message) == before
-    assert flow.telemetry.parse_raw_msg(raw_message) == first
-
-
 ANY_TEXT = st.one_of(
     st.text(),
     st.sampled_from(all_texts()),
