@@ -23,17 +23,10 @@ STALE_AFTER_S = 15.0
 
 
 class HealthFile:
-    """Holds the moment at which all was well last.
+    """Holds the moment at which all was well last; without a path, nothing.
 
-    Parameters
-    ----------
-    path
-        None writes nothing.
-    is_healthy
-        Called before each writing, in the same thread.
-    clock
-        Seconds since any moment that all processes of the host agree on, and
-        that nobody can set: the time of day jumps.
+    The clock tells seconds since any moment that all processes of the host
+    agree on, and that nobody can set: the time of day jumps.
     """
 
     def __init__(
@@ -67,10 +60,7 @@ def path_from(environ: Mapping[str, str]) -> Path | None:
 
 
 def problem_of(path: Path | None, now: float) -> str | None:
-    """Return what is wrong, None if all is well.
-
-    `now` is a moment by the clock of `HealthFile`.
-    """
+    """Return what is wrong by the clock of `HealthFile`; None if nothing is."""
     if path is None:
         return f"{VARIABLE} is not set"
     try:

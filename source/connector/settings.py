@@ -41,12 +41,8 @@ _LOOKS_LIKE_AN_ADDRESS = re.compile(r"[0-9.]+")
 class Station:
     """One charge station, by its IPv4 address or name.
 
-    Parameters
-    ----------
-    serial
-        Its serial number, to notice when another station answers.
-    max_curr
-        Limit for `curr` in mA beyond KEBA's own, such as that of the fuse.
+    By its serial number it is noticed when another station answers; `max_curr`
+    is a limit in mA beyond KEBA's own, such as that of the fuse.
     """
 
     host: str
@@ -58,13 +54,9 @@ class Station:
 class Failsafe:
     """How to use the stations' failsafe mode as a watchdog.
 
-    Parameters
-    ----------
-    command
-        What arms a station: it limits itself after a time without a command.
-    controller_timeout
-        Seconds without a message on any actuator topic after which the
-        stations are left to limit themselves; None ignores that.
+    The command arms a station: it limits itself after a time without one. After
+    `controller_timeout` seconds without a message on any actuator topic the
+    stations are left to limit themselves; None ignores that.
     """
 
     command: SetFailsafe
@@ -98,13 +90,7 @@ def _load(text: str) -> object:
 def _read_parts(
     entry: object, readers: Mapping[str, Reader], *required: str
 ) -> dict[str, Any]:
-    """Read the parts of a JSON object; null stands for what is not given.
-
-    Raises
-    ------
-    ValueError
-        With all that is wrong.
-    """
+    """Read the parts of a JSON object; null stands for what is not given."""
     if not isinstance(entry, _Pairs):
         raise ValueError("must be a JSON object")
     if len(dict(entry)) < len(entry):

@@ -253,14 +253,12 @@ class Telemetry:
         self, facts: StationFacts, fields: dict[str, Value], at_ms: int
     ) -> Mapping[str, Reading]:
         """Take the fields of a report, or of a push, which has no ID."""
-        if facts.misses_pushes(fields):
-            self._station_log.warn_of(
-                facts.station,
-                Code.SECOND_CLIENT,
-                "Values change, but no status messages come here",
-            )
+        known_signs = facts.pushes.signs
         for wanted in facts.note_fields(fields, at_ms):
             self._stations.ask(facts.station, wanted)
+        if facts.pushes.signs > known_signs:
+            clue = "Values change, but no status messages come here"
+            self._station_log.warn_of(facts.station, Code.SECOND_CLIENT, clue)
         return renewed_readings(facts, fields)
 
     def _publish_verdicts(self, station: str, at_ms: int) -> None:

@@ -4,7 +4,7 @@ Filled from the station's events and from the fields of its datagrams. Moments
 (`…_at_ms`) are ms since 1970 UTC.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -130,6 +130,8 @@ class StationFacts:
             for key, value in fields.items()
             if known.get(key, _NOTHING) != value and key in KNOWN_FIELDS
         }
+        changed = news.keys() & known.keys()
+        self._watch_pushes(fields, changed)
         if not self._is_telling(news):
             # As nearly always: most reports say the same as the last one.
             if not news.keys() <= NO_NEWS:
@@ -138,7 +140,6 @@ class StationFacts:
             self._note_energy()
             return set()
         self._judge_anew()
-        changed = news.keys() & known.keys()
         were_outdated = set(self.outdated)
         was_enabled = self.number("Enable user") != 0
         if number is None and not changed.isdisjoint(PUSHED):
@@ -156,6 +157,17 @@ class StationFacts:
             if was_enabled and self._may_have_reached_its_limit():
                 self.outdated.add(MEASUREMENTS)
         return self.outdated - were_outdated
+
+    def _watch_pushes(self, fields: Fields, changed: Set[str]) -> None:
+        """Look for changes without their status messages."""
+        was_found = self.pushes.is_found
+        if "ID" in fields:
+            is_changed = not changed.isdisjoint(PUSHED)
+            self.pushes.note_report(fields, is_changed=is_changed)
+        else:
+            self.pushes.note_push(fields)
+        if self.pushes.is_found != was_found:
+            self._judge_anew()
 
     def _is_telling(self, news: Fields) -> bool:
         """Tell whether something else may be concluded with new fields."""
@@ -185,20 +197,6 @@ class StationFacts:
             if self._reports_since_foreign > INCIDENT_COUNTS_FOR:
                 self.foreign_request = ""
                 self._judge_anew()
-
-    def misses_pushes(self, fields: Fields) -> bool:
-        """Take the same fields; tell whether status messages are missing.
-
-        It does so each time that enough changes came without a message.
-        """
-        was_found, is_sign = self.pushes.is_found, False
-        if "ID" in fields:
-            is_sign = self.pushes.note_report(fields)
-        else:
-            self.pushes.note_push(fields)
-        if self.pushes.is_found != was_found:
-            self._judge_anew()
-        return is_sign
 
     def note_connection(self, link: LinkFacts, failsafe: FailsafeFacts) -> None:
         """Take how the link is doing, and who feeds the failsafe mode."""

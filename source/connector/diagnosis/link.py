@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from connector.diagnosis.causes import Code
-from connector.keba.station.events import LinkFacts
+from connector.keba.station.events import Elsewhere, LinkFacts, Unreachable
 
 _P40 = re.compile(r"(^|[^A-Z0-9])P40([^A-Z0-9]|$)")
 
@@ -50,21 +50,20 @@ def link_evidence(link: LinkFacts) -> str:
         case Code.SEND_ERROR:
             return _send_error(link.send_error or 0)
         case Code.ANSWERS_ELSEWHERE:
-            return _elsewhere(link)
+            return _elsewhere(link.elsewhere)
         case Code.NOTHING_LISTENS | Code.NO_REPLY:
-            return _unreachable(link)
+            return _unreachable(link.unreachable)
         case Code.WRONG_SERIAL:
             return (
                 f"It says {link.serial}, configured is {link.expected_serial}"
             )
         case Code.UNSUPPORTED_MODEL:
             return f"Its product code is {link.product}"
-        case Code.DIP_SWITCH_OFF:
+        case Code.DIP_SWITCH_OFF | Code.NEEDS_POWER_CYCLE:
             if link.is_udp_switch_on is None:
                 return "Its report 1 does not show the switch"
-            return "Its report 1 says that the switch is OFF"
-        case Code.NEEDS_POWER_CYCLE:
-            return "Its report 1 says that the switch is ON"
+            position = "ON" if link.is_udp_switch_on else "OFF"
+            return f"Its report 1 says that the switch is {position}"
         case _:
             return ""
 
@@ -78,8 +77,7 @@ def _send_error(number: int) -> str:
     return text
 
 
-def _elsewhere(link: LinkFacts) -> str:
-    where = link.elsewhere
+def _elsewhere(where: Elsewhere | None) -> str:
     if where is None:
         return ""
     who = "A report that was asked for"
@@ -88,12 +86,10 @@ def _elsewhere(link: LinkFacts) -> str:
     return f"{who} came from {where.address}, port {where.port}"
 
 
-def _unreachable(link: LinkFacts) -> str:
-    if link.unreachable is None:
+def _unreachable(told: Unreachable | None) -> str:
+    if told is None:
         return ""
-    if link.unreachable.is_refused:
-        return f"{link.unreachable.told_by} says that the port is closed"
-    return (
-        f"{link.unreachable.told_by} says that no device has the address at "
-        "the moment"
-    )
+    what = "no device has the address at the moment"
+    if told.is_refused:
+        what = "the port is closed"
+    return f"{told.told_by} says that {what}"

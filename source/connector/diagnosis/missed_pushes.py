@@ -22,16 +22,16 @@ class MissedPushDetector:
     """
 
     def __init__(self) -> None:
-        self._fields: dict[str, object] = {}
+        self.signs = 0
+        """How often enough changes came without a message, since one came."""
         self._energy_dwh: int | None = None
         self._energy_pushes = 0
         self._unannounced = 0
-        self._is_found = False
 
     @property
     def is_found(self) -> bool:
         """Whether status messages seem to go elsewhere now."""
-        return self._is_found
+        return self.signs > 0
 
     @property
     def is_suspected(self) -> bool:
@@ -40,29 +40,26 @@ class MissedPushDetector:
 
     def note_push(self, fields: Mapping[str, object]) -> None:
         """A status message has come."""
-        self._fields.update(fields)
         if "E pres" in fields:
             # One of many proves little: they go to whoever spoke last.
             self._energy_pushes += 1
         else:
             self._note_all_is_well()
 
+    def note_report(
+        self, fields: Mapping[str, object], *, is_changed: bool
+    ) -> None:
+        """A report has come; perhaps a field that is pushed is another one."""
+        if is_changed:
+            self._unannounced += 1
+        self._note_energy(fields.get("E pres"))
+        if self._unannounced >= CHANGES_BEFORE_HINT:
+            self._unannounced = 0
+            self.signs += 1
+
     def _note_all_is_well(self) -> None:
         self._unannounced = 0
-        self._is_found = False
-
-    def note_report(self, fields: Mapping[str, object]) -> bool:
-        """Take a report; tell whether enough changes came without a message."""
-        seen = {key: fields[key] for key in PUSHED if key in fields}
-        if any(self._fields.get(key, seen[key]) != seen[key] for key in seen):
-            self._unannounced += 1
-        self._fields.update(seen)
-        self._note_energy(fields.get("E pres"))
-        if self._unannounced < CHANGES_BEFORE_HINT:
-            return False
-        self._unannounced = 0
-        self._is_found = True
-        return True
+        self.signs = 0
 
     def _note_energy(self, energy: object) -> None:
         """Count what was charged in whole steps, however slowly."""

@@ -86,15 +86,18 @@ def _lacks_by_code(
     outlet, reader = code.groups()
     if word == "unlock" and outlet == _CABLE:
         return "its product code tells of a fixed cable: nothing to unlock"
-    if word in ("start", "stop") and reader == _NO_READER:
-        # A backend may authorise as well.
-        is_authorising = fields.get("AuthON") == 1
-        if not is_authorising:
-            return (
-                "its product code tells of no reader for cards (RFID): "
-                f"without authorisation {word} does nothing; ena and currtime "
-                "enable and stop"
-            )
+    # A backend may authorise as well.
+    is_authorising = fields.get("AuthON") == 1
+    if (
+        word in ("start", "stop")
+        and reader == _NO_READER
+        and not is_authorising
+    ):
+        return (
+            "its product code tells of no reader for cards (RFID): without "
+            f"authorisation {word} does nothing; ena and currtime enable and "
+            "stop"
+        )
     return ""
 
 

@@ -128,7 +128,6 @@ def learn(site: SiteFacts, delivery: Delivery) -> set[int]:
     facts = site.station(event.station)
     match parse_text(event.text):
         case Report(fields=fields) | StatusPush(fields=fields):
-            facts.misses_pushes(fields)
             return facts.note_fields(fields, at_ms)
         case _:
             return set()

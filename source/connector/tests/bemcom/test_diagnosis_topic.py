@@ -191,7 +191,6 @@ def test_what_was_kept_is_what_would_be_made_anew(
     published = site.look()
     for one in news:
         if isinstance(one, dict):
-            garage.misses_pushes(one)
             garage.note_fields(one, round(site.now * 1000))
         else:
             site.facts.note(one, 0)

@@ -9,24 +9,12 @@ from hypothesis import strategies as st
 from connector.bemcom.readings import MOST_KEPT, READINGS, renewed_readings
 from connector.diagnosis.causes import CHARGING, LIMITS
 from connector.diagnosis.facts import Reading, StationFacts
+from connector.tests.diagnosis.test_charging import PLUGGED
 
 REPORT_2 = {
-    "State": 3,
-    "Error1": 0,
-    "Error2": 0,
-    "Plug": 7,
-    "AuthON": 0,
-    "Authreq": 0,
-    "Enable sys": 1,
-    "Enable user": 1,
-    "Max curr": 16_000,
-    "Curr HW": 32_000,
-    "Curr user": 63_000,
-    "Curr FS": 0,
-    "Tmo FS": 0,
-    "Curr timer": 0,
-    "Tmo CT": 0,
-    "Setenergy": 0,
+    key: value
+    for key, value in (PLUGGED | {"State": 3, "Curr HW": 32_000}).items()
+    if key not in ("DIP-Sw1", "Input", "E pres")
 }
 REPORT_3 = {
     "U1": 230,

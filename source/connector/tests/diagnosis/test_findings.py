@@ -91,7 +91,7 @@ def test_a_failsafe_that_rules_while_charging_is_a_finding() -> None:
 def test_missed_status_messages_are_told() -> None:
     facts = _station()
     for energy in range(0, 2_000, 200):
-        facts.pushes.note_report({"E pres": energy})
+        facts.note_fields({"ID": "3", "E pres": energy})
 
     assert _codes(facts) == [Code.SECOND_CLIENT]
 

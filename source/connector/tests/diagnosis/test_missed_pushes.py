@@ -1,41 +1,60 @@
 """Trouble that no station reports itself."""
 
+from collections.abc import Mapping
+
 import pytest
 
+from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.missed_pushes import (
     CHANGES_BEFORE_HINT,
     ENERGY_STEP_DWH,
-    MissedPushDetector,
 )
 
 IDLE = {"State": 1, "Plug": 3, "Enable sys": 1, "Max curr": 0}
 CHARGING = {"State": 3, "Plug": 7, "Enable sys": 1, "Max curr": 16_000}
 
 
+class Watch:
+    """The facts of a station, which take its messages and its reports."""
+
+    def __init__(self) -> None:
+        self._facts = StationFacts("garage")
+        self.pushes = self._facts.pushes
+
+    def note_push(self, fields: Mapping[str, int]) -> None:
+        self._facts.note_fields(fields)
+
+    def note_report(self, fields: Mapping[str, int]) -> bool:
+        """Take a report; tell whether enough changes came without message."""
+        known = self.pushes.signs
+        self._facts.note_fields({"ID": "2", **fields})
+        return self.pushes.signs > known
+
+
 @pytest.fixture
-def watch() -> MissedPushDetector:
-    watch = MissedPushDetector()
+def watch() -> Watch:
+    watch = Watch()
     assert not watch.note_report(IDLE)
     return watch
 
 
 def test_changes_without_a_push_hint_at_another_client(
-    watch: MissedPushDetector,
+    watch: Watch,
 ) -> None:
     polls = [CHARGING, IDLE, CHARGING]
     assert len(polls) == CHANGES_BEFORE_HINT
 
-    assert not watch.is_suspected
+    assert not watch.pushes.is_suspected
     assert [watch.note_report(poll) for poll in polls] == [False, False, True]
 
 
-def test_pushed_changes_hint_at_nothing(watch: MissedPushDetector) -> None:
+def test_pushed_changes_hint_at_nothing(watch: Watch) -> None:
     for poll in [CHARGING, IDLE] * 20:
         watch.note_push(poll)
         assert not watch.note_report(poll)
 
 
-def test_any_push_shows_that_they_come_to_us(watch: MissedPushDetector) -> None:
+def test_any_push_shows_that_they_come_to_us(watch: Watch) -> None:
     """Single ones may be lost like any datagram."""
     for poll in [CHARGING, IDLE] * 20:
         assert not watch.note_report(poll)
@@ -54,19 +73,19 @@ def test_any_push_shows_that_they_come_to_us(watch: MissedPushDetector) -> None:
     ids=["no change", "fields that are never pushed", "a new session"],
 )
 def test_what_needs_no_push_hints_at_nothing(
-    watch: MissedPushDetector, polls: list[dict[str, int]]
+    watch: Watch, polls: list[dict[str, int]]
 ) -> None:
     assert not any(watch.note_report(poll) for poll in polls)
 
 
 def test_the_first_report_is_no_change() -> None:
-    watch = MissedPushDetector()
+    watch = Watch()
 
     assert not any(watch.note_report({"State": n}) for n in range(3))
 
 
 def test_the_hint_comes_again_only_after_as_many_changes(
-    watch: MissedPushDetector,
+    watch: Watch,
 ) -> None:
     polls = [CHARGING, IDLE] * CHANGES_BEFORE_HINT
 
@@ -79,17 +98,17 @@ def test_the_hint_comes_again_only_after_as_many_changes(
 
 
 def test_energy_that_grows_without_a_message_hints_however_slowly(
-    watch: MissedPushDetector,
+    watch: Watch,
 ) -> None:
     """A step of 10 Wh takes six polls at 200 W and 30 s."""
     polls = [{"E pres": 1_000 + 17 * n} for n in range(60)]
 
     assert any(watch.note_report(poll) for poll in polls)
-    assert watch.is_found
+    assert watch.pushes.is_found
 
 
 def test_energy_whose_steps_are_told_hints_at_nothing(
-    watch: MissedPushDetector,
+    watch: Watch,
 ) -> None:
     for step in range(100):
         energy = {"E pres": step * ENERGY_STEP_DWH}
@@ -97,13 +116,13 @@ def test_energy_whose_steps_are_told_hints_at_nothing(
         assert not watch.note_report(energy)
 
 
-def test_a_message_ends_the_suspicion(watch: MissedPushDetector) -> None:
+def test_a_message_ends_the_suspicion(watch: Watch) -> None:
     watch.note_report(CHARGING)
-    assert watch.is_suspected
+    assert watch.pushes.is_suspected
     for poll in [IDLE, CHARGING]:
         watch.note_report(poll)
-    assert watch.is_found
+    assert watch.pushes.is_found
 
     watch.note_push({"State": 3})
 
-    assert not watch.is_found
+    assert not watch.pushes.is_found
