@@ -1,4 +1,4 @@
-import logging
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,10 +17,14 @@ STATIONS = {
 }
 
 
-class NotingGateway:
-    """Notes commands instead of sending them."""
+class Desk:
+    """A dispatcher, and what it hands to the stations."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
+        self.now = 0.0
+        self.dispatcher = CommandDispatcher(
+            self, STATIONS, clock=lambda: self.now, **options
+        )
         self.submitted: list[tuple[str, Command]] = []
         self.told: list[Event] = []
         self.control: list[bool] = []
@@ -34,32 +38,21 @@ class NotingGateway:
     def set_controlled(self, *, is_controlled: bool) -> None:
         self.control.append(is_controlled)
 
+    def only_result(self) -> CommandNotSent:
+        (event,) = self.told
+        assert isinstance(event, CommandNotSent)
+        return event
+
 
 @pytest.fixture
-def gateway(caplog: pytest.LogCaptureFixture) -> NotingGateway:
-    caplog.set_level(logging.DEBUG, logger="pyconnector")
-    return NotingGateway()
+def desk() -> Desk:
+    return Desk()
 
 
-@pytest.fixture
-def dispatcher(gateway: NotingGateway) -> CommandDispatcher:
-    return CommandDispatcher(gateway, STATIONS)
+def test_the_key_names_station_and_command(desk: Desk) -> None:
+    desk.dispatcher.send_command("north_yard__curr", "16000")
 
-
-def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [
-        record.getMessage()
-        for record in caplog.records
-        if record.levelno == logging.WARNING
-    ]
-
-
-def test_the_key_names_station_and_command(
-    dispatcher: CommandDispatcher, gateway: NotingGateway
-) -> None:
-    dispatcher.send_command("north_yard__curr", "16000")
-
-    assert gateway.submitted == [("north_yard", amperes(16))]
+    assert desk.submitted == [("north_yard", amperes(16))]
 
 
 @pytest.mark.parametrize(
@@ -71,103 +64,75 @@ def test_the_key_names_station_and_command(
         "__ena",
         "garage__north_yard__ena",
         "",
+        # Most actuators are not for all at once.
+        *(f"all__{word}" for word in ACTUATORS if word not in FLEET_WORDS),
     ],
 )
 def test_a_key_that_is_no_actuator_is_ignored_with_a_warning(
-    dispatcher: CommandDispatcher,
-    gateway: NotingGateway,
-    caplog: pytest.LogCaptureFixture,
-    key: str,
+    desk: Desk, caplog: pytest.LogCaptureFixture, key: str
 ) -> None:
-    dispatcher.send_command(key, 1)
+    desk.dispatcher.send_command(key, 1)
 
-    assert gateway.submitted == []
-    (warning,) = warnings(caplog)
-    assert key in warning
-
-
-def only_result(gateway: NotingGateway) -> CommandNotSent:
-    (event,) = gateway.told
-    assert isinstance(event, CommandNotSent)
-    return event
+    assert desk.submitted == []
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert key in record.getMessage()
 
 
 def test_a_refused_value_is_told_with_datapoint_value_and_range(
-    dispatcher: CommandDispatcher, gateway: NotingGateway
+    desk: Desk,
 ) -> None:
-    dispatcher.send_command("garage__curr", 5999)
+    desk.dispatcher.send_command("garage__curr", 5999)
 
-    assert gateway.submitted == []
-    result = only_result(gateway)
+    assert desk.submitted == []
+    result = desk.only_result()
     assert (result.station, result.word) == ("garage", "curr")
     assert result.outcome is Outcome.INVALID
     for text in ("5999", "6000…63000"):
         assert text in result.detail
 
 
-def test_a_station_may_have_a_lower_limit_than_kebas(
-    dispatcher: CommandDispatcher, gateway: NotingGateway
-) -> None:
-    dispatcher.send_command("north_yard__curr", 20_000)
-    dispatcher.send_command("garage__curr", 20_000)
+def test_a_station_may_have_a_lower_limit_than_kebas(desk: Desk) -> None:
+    desk.dispatcher.send_command("north_yard__curr", 20_000)
+    desk.dispatcher.send_command("garage__curr", 20_000)
 
-    assert gateway.submitted == [("garage", amperes(20))]
-    assert "16000" in only_result(gateway).detail
+    assert desk.submitted == [("garage", amperes(20))]
+    assert "16000" in desk.only_result().detail
 
 
-def test_read_only_checks_but_sends_nothing(gateway: NotingGateway) -> None:
-    dispatcher = CommandDispatcher(gateway, STATIONS, is_read_only=True)
+def test_read_only_checks_but_sends_nothing() -> None:
+    desk = Desk(is_read_only=True)
 
-    dispatcher.send_command("garage__ena", 1)
-    dispatcher.send_command("garage__curr", 5999)
+    desk.dispatcher.send_command("garage__ena", 1)
+    desk.dispatcher.send_command("garage__curr", 5999)
 
-    assert gateway.submitted == []
-    assert gateway.told[0] == CommandNotSent(
+    assert desk.submitted == []
+    not_sent, refused = desk.told
+    assert not_sent == CommandNotSent(
         "garage", "ena", Outcome.READ_ONLY, "ena 1"
     )
-    assert isinstance(gateway.told[1], CommandNotSent)
-    assert gateway.told[1].outcome is Outcome.INVALID
+    assert isinstance(refused, CommandNotSent)
+    assert refused.outcome is Outcome.INVALID
 
 
-def test_a_command_that_came_too_late_is_told_as_expired(
-    dispatcher: CommandDispatcher, gateway: NotingGateway
-) -> None:
-    dispatcher.command_expired("garage__ena")
+def test_a_command_that_came_too_late_is_told_as_expired(desk: Desk) -> None:
+    desk.dispatcher.command_expired("garage__ena")
 
-    assert gateway.submitted == []
-    assert only_result(gateway) == CommandNotSent(
-        "garage", "ena", Outcome.EXPIRED
-    )
+    assert desk.submitted == []
+    assert desk.told == [CommandNotSent("garage", "ena", Outcome.EXPIRED)]
 
 
-def test_one_value_can_go_to_all_stations(
-    dispatcher: CommandDispatcher, gateway: NotingGateway
-) -> None:
-    dispatcher.send_command("all__ena", 0)
+def test_one_value_can_go_to_all_stations(desk: Desk) -> None:
+    desk.dispatcher.send_command("all__ena", 0)
 
-    assert gateway.submitted == [("garage", OFF), ("north_yard", OFF)]
+    assert desk.submitted == [("garage", OFF), ("north_yard", OFF)]
 
 
-def test_a_value_for_all_keeps_the_limit_of_each(
-    dispatcher: CommandDispatcher, gateway: NotingGateway
-) -> None:
-    dispatcher.send_command("all__curr", 20_000)
+def test_a_value_for_all_keeps_the_limit_of_each(desk: Desk) -> None:
+    desk.dispatcher.send_command("all__curr", 20_000)
 
-    assert [name for name, _ in gateway.submitted] == ["garage"]
-    assert only_result(gateway).station == "north_yard"
-
-
-@pytest.mark.parametrize("word", sorted(ACTUATORS.keys() - set(FLEET_WORDS)))
-def test_most_actuators_are_not_for_all_at_once(
-    dispatcher: CommandDispatcher,
-    gateway: NotingGateway,
-    caplog: pytest.LogCaptureFixture,
-    word: str,
-) -> None:
-    dispatcher.send_command(f"all__{word}", 1)
-
-    assert gateway.submitted == []
-    assert len(warnings(caplog)) == 1
+    assert [name for name, _ in desk.submitted] == ["garage"]
+    assert desk.only_result().station == "north_yard"
 
 
 KEYS = st.sampled_from(
@@ -184,57 +149,43 @@ JSON_VALUES = st.recursive(
 def test_no_value_whatever_raises_and_what_is_sent_is_one_line(
     key: str, value: object
 ) -> None:
-    gateway = NotingGateway()
+    desk = Desk()
 
-    CommandDispatcher(gateway, STATIONS).send_command(key, value)
+    desk.dispatcher.send_command(key, value)
 
-    for station, command in gateway.submitted:
+    for station, command in desk.submitted:
         assert key.startswith(f"{station}__")
         assert str(command).isprintable()
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_without_a_broker_nobody_is_in_control(
-    dispatcher: CommandDispatcher, gateway: NotingGateway
-) -> None:
+def test_without_a_broker_nobody_is_in_control(desk: Desk) -> None:
     for broker_is_connected in (True, False, False, True, True):
-        dispatcher.check_control(broker_is_connected=broker_is_connected)
+        desk.dispatcher.check_control(broker_is_connected=broker_is_connected)
 
-    assert gateway.control == [False, True]
+    assert desk.control == [False, True]
 
 
-def test_a_controller_that_stays_silent_is_not_in_control(
-    gateway: NotingGateway,
-) -> None:
-    clock = Clock()
-    dispatcher = CommandDispatcher(
-        gateway, STATIONS, controller_timeout_s=60.0, clock=clock
-    )
-    for clock.now in (0.0, 59.9, 60.0, 70.0):
-        dispatcher.check_control(broker_is_connected=True)
-    assert gateway.control == [False]
+def test_a_controller_that_stays_silent_is_not_in_control() -> None:
+    desk = Desk(controller_timeout_s=60.0)
+    for desk.now in (0.0, 59.9, 60.0, 70.0):
+        desk.dispatcher.check_control(broker_is_connected=True)
+    assert desk.control == [False]
 
-    dispatcher.send_command("garage__ena", "nonsense")
-    dispatcher.check_control(broker_is_connected=True)
+    desk.dispatcher.send_command("garage__ena", "nonsense")
+    desk.dispatcher.check_control(broker_is_connected=True)
 
-    assert gateway.control == [False, True]
+    assert desk.control == [False, True]
 
 
 def test_who_asks_is_told_whether_the_newest_value_was_refused(
-    dispatcher: CommandDispatcher,
+    desk: Desk,
 ) -> None:
-    dispatcher.send_command("garage__curr", 16_000)
-    assert not dispatcher.was_refused("garage", "curr")
+    desk.dispatcher.send_command("garage__curr", 16_000)
+    assert not desk.dispatcher.was_refused("garage", "curr")
 
-    dispatcher.send_command("garage__curr", 0)
-    assert dispatcher.was_refused("garage", "curr")
-    assert not dispatcher.was_refused("garage", "ena")
+    desk.dispatcher.send_command("garage__curr", 0)
+    assert desk.dispatcher.was_refused("garage", "curr")
+    assert not desk.dispatcher.was_refused("garage", "ena")
 
-    dispatcher.send_command("garage__curr", 16_000)
-    assert not dispatcher.was_refused("garage", "curr")
+    desk.dispatcher.send_command("garage__curr", 16_000)
+    assert not desk.dispatcher.was_refused("garage", "curr")
