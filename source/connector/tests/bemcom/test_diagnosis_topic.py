@@ -162,23 +162,20 @@ REPORTS = st.fixed_dictionaries(
         "Sec": st.integers(0, 9),
     },
 )
-LINKS_AND_FAILSAFES = st.builds(
-    ConnectionState,
-    station=st.just("garage"),
-    online=st.just(True),
-    link=st.builds(LinkFacts, is_silent=st.booleans()),
-    last_seen_at=st.none(),
-    requests_sent=st.just(0),
-    requests_unanswered=st.just(0),
-    failsafe=st.builds(FailsafeFacts, is_fed=st.booleans()),
-)
-REQUESTS = st.sampled_from(["report 2", "report 3"])
-EVENTS = st.one_of(
-    LINKS_AND_FAILSAFES,
-    REQUESTS.map(lambda request: ReportUnanswered("garage", request)),
-    REQUESTS.map(lambda request: ReportReceived("garage", request, "")),
-    st.just(AnsweredLate("garage", 1.5)),
-    st.just(ForeignRequestHeard("garage", "report 2")),
+EVENTS = st.sampled_from(
+    [
+        *(
+            ConnectionState(
+                "garage", True, LinkFacts(is_silent=silent), None, 0, 0, 0, fed
+            )
+            for silent in (False, True)
+            for fed in (FailsafeFacts(), FailsafeFacts(is_fed=True))
+        ),
+        *(ReportUnanswered("garage", f"report {n}") for n in (2, 3)),
+        *(ReportReceived("garage", f"report {n}", "") for n in (2, 3)),
+        AnsweredLate("garage", 1.5),
+        ForeignRequestHeard("garage", "report 2"),
+    ]
 )
 
 
@@ -206,13 +203,41 @@ def _without_since(published: Any) -> list[Any]:
     return [{**one, "since": None} for one in published["findings"]]
 
 
-def test_old_incidents_leave_the_topic(site: Site) -> None:
-    site.facts.note(AnsweredLate("garage", 1.5), 0)
-    site.facts.note(ForeignRequestHeard("garage", "report 2"), 0)
-    codes = [one["code"] for one in site.look()["findings"]]
-    assert codes == ["second_client", "late_answers"]
+@pytest.mark.parametrize(
+    "event",
+    [
+        AnsweredLate("garage", 1.5),
+        ForeignRequestHeard("garage", "report 2"),
+    ],
+)
+def test_an_old_incident_leaves_the_topic(site: Site, event: Event) -> None:
+    site.facts.note(event, 0)
+    assert len(site.look()["findings"]) == 1
 
     for _ in range(INCIDENT_COUNTS_FOR + 1):
         site.note(REPORT_2)
+
+    assert site.look()["findings"] == []
+
+
+def test_energy_without_messages_enters_the_topic(site: Site) -> None:
+    """More energy alone changes no verdict, but its messages are missing."""
+    site.note({**REPORT_2, "Setenergy": 0})
+    site.note({"ID": "3", "E pres": 0})
+    assert site.look()["findings"] == []
+
+    for energy in range(200, 1_000, 200):
+        site.note({"ID": "3", "E pres": energy})
+
+    assert site.look()["findings"][0]["code"] == "second_client"
+
+
+def test_a_report_that_stayed_out_and_comes_leaves_the_topic(
+    site: Site,
+) -> None:
+    site.facts.note(ReportUnanswered("garage", "report 3"), 0)
+    assert site.look()["findings"][0]["code"] == "report_missing"
+
+    site.facts.note(ReportReceived("garage", "report 3", ""), 0)
 
     assert site.look()["findings"] == []
