@@ -154,31 +154,25 @@ class StationLog:
             logger_about(UDP).warning("%s", sentence(Code.ALL_SILENT, clue))
 
     def _tell_connection(self, state: ConnectionState) -> None:
-        station = state.station
+        station, reason = state.station, link_cause(state.link)
+        log = logger_about(station)
         told = self._told_reason.get(station)
-        reason = link_cause(state.link)
         self._told_reason[station] = reason
+        is_explained = not state.online or reason is Code.UNSUPPORTED_MODEL
+        if is_explained and reason is not told:
+            explanation = sentence(reason, link_evidence(state.link))
+            log.warning("%s %s", station, explanation)
         if not state.online:
-            if reason is not told:
-                logger_about(station).warning(
-                    "%s %s", station, _explained(state)
-                )
             return
-        if reason is Code.UNSUPPORTED_MODEL is not told:
-            logger_about(station).warning("%s %s", station, _explained(state))
         if told not in (Code.OK, Code.UNSUPPORTED_MODEL):
-            again = "" if told is None else " again"
-            logger_about(station).info("%s is online%s", station, again)
-            self._missing[station].clear()
-        self._tell_missing_reports(station)
-
-    def _tell_missing_reports(self, station: str) -> None:
-        told = self._told_missing[station]
-        for request in sorted(self._missing[station] - told):
-            told.add(request)
-            logger_about(station).warning(
-                "%s answers, but not %s", station, request
+            log.info(
+                "%s is online%s", station, "" if told is None else " again"
             )
+            self._missing[station].clear()
+        told_missing = self._told_missing[station]
+        for request in sorted(self._missing[station] - told_missing):
+            told_missing.add(request)
+            log.warning("%s answers, but not %s", station, request)
 
     def _note_report(self, station: str, request: str) -> None:
         self._missing[station].discard(request)
@@ -234,10 +228,6 @@ class StationLog:
         if line is None:
             level, line = logging.DEBUG, text
         logger_about(event.station).log(level, "%s", line)
-
-
-def _explained(state: ConnectionState) -> str:
-    return sentence(link_cause(state.link), link_evidence(state.link))
 
 
 def _oddity(event: Event) -> str | None:
