@@ -189,25 +189,11 @@ class Actuator:
 
     Parameters
     ----------
-    word
-        Key of the datapoint behind the station's name.
-    read
-        Makes the command from the word and a value.
-    example
-        Example value for BEMCom's API.
-    unit, meaning
-        For people: unit, and what it does.
     accepts
         Which values, for people who write it through BEMCom's API: each of
         them passes in the data format that is recommended (decision 10).
     promised
         One value of each form that `accepts` names, and the ends of ranges.
-    low, high
-        Range of a number.
-    allowed
-        The values of a switch.
-    is_text
-        Whether it takes a text.
     """
 
     word: str

@@ -70,22 +70,9 @@ class SessionBook:
     def take(
         self, number: int, fields: Mapping[str, Value], arrived_at_ms: int
     ) -> int | None:
-        """Take a session report.
+        """Take a report 100 to 130; return the number of the one to ask for.
 
-        Parameters
-        ----------
-        number
-            Number of the report, 100 to 130.
-        fields
-            Its fields.
-        arrived_at_ms
-            When it came, in ms since 1970 UTC.
-
-        Returns
-        -------
-        int or None
-            Number of the report to ask for next, None when nothing is
-            missing.
+        None when nothing is missing.
         """
         session_id = whole_number(fields.get("Session ID"))
         if session_id is None:

@@ -18,22 +18,11 @@ from connector.keba.station.events import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Datapoint:
-    """One row of the table.
+    """One row of the table: a sensor or an actuator, by BEMCom's words.
 
-    Parameters
-    ----------
-    kind
-        ``sensor`` or ``actuator``, as BEMCom calls them.
-    key
-        Key behind ``<station>__``.
-    unit, meaning
-        For people.
-    values
-        Range or allowed values, for people.
-    data_format
-        BEMCom's name for how the value is to be checked and stored.
-    is_unimportant
-        Whether nobody misses it: it never changes, or another one says it.
+    Its key stands behind ``<station>__``. Unit, meaning and values are for
+    people. Nobody misses one that `is_unimportant`: it never changes, or
+    another one says it.
     """
 
     kind: str
@@ -229,13 +218,8 @@ def _format_of_actuator(actuator: Actuator) -> str:
 class Selection:
     """Datapoints that belong together, as the AdminUI's search finds them.
 
-    Parameters
-    ----------
-    purpose
-        What somebody wants who selects them.
-    term
-        What to type into the search field. The AdminUI looks for each word,
-        in small or capital letters, in key, type and example.
+    It looks for each word, in small or capital letters, in key, type and
+    example.
     """
 
     purpose: str

@@ -15,14 +15,7 @@ NEWS = frozenset({"results", "session"})
 
 
 class ChangeFilter:
-    """Holds back values that have not changed, for a while.
-
-    Parameters
-    ----------
-    every
-        An unchanged value is published each so many times that it comes; 1
-        publishes all.
-    """
+    """Publishes an unchanged value only every Nth time; with 1, always."""
 
     def __init__(self, every: int) -> None:
         self._every = every

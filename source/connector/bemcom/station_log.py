@@ -50,13 +50,8 @@ UDP = "udp"
 class StationLog:
     """Turns events into log lines and remembers what was told.
 
-    Parameters
-    ----------
-    stations
-        The names of all stations. When none of them has ever answered, that
-        is one row about the host instead of one about each station.
-    clock
-        Returns seconds; only differences matter.
+    When none of all stations has ever answered, that is one row about the host
+    instead of one about each station.
     """
 
     def __init__(

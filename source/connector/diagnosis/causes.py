@@ -69,10 +69,6 @@ class Cause:
 
     Parameters
     ----------
-    code
-        The word for machines.
-    severity
-        How much it matters.
     meaning
         What is the case, to be read behind "garage: ".
     advice

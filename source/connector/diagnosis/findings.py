@@ -29,16 +29,8 @@ _SHOWN_FIELDS: Mapping[Code, tuple[str, ...]] = {
 class Finding:
     """One thing that is the case.
 
-    Parameters
-    ----------
-    about
-        Whom it is about: a station's name, or a part (`broker`, `udp`).
-    code
-        The row in the table of causes.
-    evidence
-        What shows it, in words.
-    since_ms
-        When it was first found; None before anybody remembers.
+    It is about a station or a part (`broker`, `udp`). `since_ms` is when it was
+    first found; None before anybody remembers.
     """
 
     about: str
