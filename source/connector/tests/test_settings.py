@@ -109,20 +109,10 @@ def test_every_variable_is_read(
     assert getattr(settings, variable.lower()) == value
 
 
-def test_an_empty_variable_counts_as_unset() -> None:
-    empty = {field.upper(): "" for field in settings_of(Settings)}
-    assert read_settings(Settings, {**empty, **NEEDED}) == _read()
-
-
 def test_settings_cannot_be_changed_afterwards() -> None:
     settings = _read()
     with pytest.raises(AttributeError):
         settings.poll_seconds = 1  # type: ignore[misc]
-
-
-@pytest.mark.parametrize("value", ["true", "1", "yes", "FALSE", "on"])
-def test_bemcoms_old_switches_are_on_only_with_exactly_true(value: str) -> None:
-    assert not _read(DEBUG=value, SEND_RAW_MESSAGE_TO_DB=value).debug
 
 
 def test_a_poll_faster_than_keba_allows_starts_and_is_told() -> None:
