@@ -36,7 +36,8 @@ NULL_IS_HIGHEST = frozenset({"curr", "currtime"})
 NULL_IS_ZERO = frozenset({"ena", "setenergy", "failsafe"})
 """What null stands for; other actuators refuse it."""
 
-Read = Callable[[str, object], Command]
+Read = Callable[[object], Command]
+"""Raises ValueError with what is wrong with the value."""
 
 _NUMBER = re.compile(r" *[+-]?\d+(\.\d*)?([eE][+-]?\d+)? *", re.ASCII)
 _LONGEST_NUMBER = 32
@@ -45,38 +46,34 @@ _BOOLEANS = ("true", "false")
 _TIMED_TEXT = re.compile(r"([01]) (\d{1,9}) (\d{1,9}) \d+ (.+)", re.ASCII)
 
 
-def _whole_number(word: str, value: object, possible: str) -> int:
+def _whole_number(value: object, possible: str) -> int:
     """Read a number or a numeric text that is whole."""
     if isinstance(value, str) and _is_number(value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        complaint = "is no number"
-    elif isinstance(value, float) and not value.is_integer():
-        complaint = "is no whole number"
-    elif abs(value) > _LARGEST_NUMBER:
-        complaint = "is far too large"
-    else:
-        return int(value)
-    raise InvalidCommandError(
-        f"{word}: {_shown(value)} {complaint}; {possible}"
-    )
+        raise ValueError(f"{_shown(value)} is no number; {possible}")
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError(f"{_shown(value)} is no whole number; {possible}")
+    if abs(value) > _LARGEST_NUMBER:
+        raise ValueError(f"{_shown(value)} is far too large; {possible}")
+    return int(value)
 
 
 def _is_number(text: str) -> bool:
     return len(text) <= _LONGEST_NUMBER and bool(_NUMBER.fullmatch(text))
 
 
-def _switch(word: str, value: object) -> bool:
+def _switch(value: object) -> bool:
     """Read a switch: booleans and 0 or 1, as numbers or texts."""
     if isinstance(value, bool):
         return value
     if value is None:
-        raise InvalidCommandError(f"{word}: null is neither 0 nor 1")
+        raise ValueError("null is neither 0 nor 1")
     if isinstance(value, str) and value.strip(" ").lower() in _BOOLEANS:
         return value.strip(" ").lower() == "true"
-    number = _whole_number(word, value, "0 or 1")
+    number = _whole_number(value, "0 or 1")
     if number not in (0, 1):
-        raise InvalidCommandError(f"{word}: {number} is neither 0 nor 1")
+        raise ValueError(f"{number} is neither 0 nor 1")
     return bool(number)
 
 
@@ -89,33 +86,31 @@ def _shown(value: object) -> str:
 
 
 def _of_number(command: Callable[[Any], Command], possible: str) -> Read:
-    return lambda word, value: command(_whole_number(word, value, possible))
+    return lambda value: command(_whole_number(value, possible))
 
 
 def _of_switch(command: Callable[[Any], Command]) -> Read:
-    return lambda word, value: command(_switch(word, value))
+    return lambda value: command(_switch(value))
 
 
 def _of_card(command: Callable[..., Command], at_most: int) -> Read:
     """Return what reads the tag of a card, and perhaps its class."""
 
-    def read(word: str, value: object) -> Command:
+    def read(value: object) -> Command:
         if not isinstance(value, str):
-            raise InvalidCommandError(
-                f"{word}: {_shown(value)} is no text; write the tag of the "
-                "card as text, or an empty text"
+            raise ValueError(
+                f"{_shown(value)} is no text; write the tag of the card as "
+                "text, or an empty text"
             )
         parts = value.split(" ") if value else []
         if len(parts) > at_most:
-            raise InvalidCommandError(
-                f"{word}: {_shown(value)} has too many parts"
-            )
+            raise ValueError(f"{_shown(value)} has too many parts")
         return command(*parts)
 
     return read
 
 
-def _display(word: str, value: object) -> Command:
+def _display(value: object) -> Command:
     """Read a text, alone or behind KEBA's arguments.
 
     The published connector pasted the value behind the command word, so
@@ -125,7 +120,7 @@ def _display(word: str, value: object) -> Command:
     if is_finite or type(value) is int:
         value = str(value)
     if not isinstance(value, str):
-        raise InvalidCommandError(f"{word}: {_shown(value)} is no text")
+        raise ValueError(f"{_shown(value)} is no text")
     timed = _TIMED_TEXT.fullmatch(value)
     if timed is None:
         return Display(value)
@@ -135,51 +130,49 @@ def _display(word: str, value: object) -> Command:
     return Display(text, Seconds(int(minimum)), Seconds(int(maximum)))
 
 
-def _numbers(
-    word: str, value: object, at_least: int, at_most: int
-) -> list[int]:
+def _numbers(value: object, at_least: int, at_most: int) -> list[int]:
     """Read one number, or a text of several with blanks between them."""
     parts: list[object] = [value]
     if isinstance(value, str):
         parts = [part for part in value.split(" ") if part]
     if not at_least <= len(parts) <= at_most:
-        raise InvalidCommandError(
-            f"{word}: {_shown(value)} has {len(parts)} numbers, not "
-            f"{at_least} to {at_most}"
+        raise ValueError(
+            f"{_shown(value)} has {len(parts)} numbers, not {at_least} to "
+            f"{at_most}"
         )
-    return [_whole_number(word, part, "whole numbers") for part in parts]
+    return [_whole_number(part, "whole numbers") for part in parts]
 
 
-def _set_current_timed(word: str, value: object) -> Command:
-    limit, *delay = _numbers(word, value, 1, 2)
+def _set_current_timed(value: object) -> Command:
+    limit, *delay = _numbers(value, 1, 2)
     return SetCurrentTimed(
         Milliampere(limit), Seconds(delay[0] if delay else 1)
     )
 
 
-def _set_output(word: str, value: object) -> Command:
+def _set_output(value: object) -> Command:
     if isinstance(value, bool):
         value = int(value)
-    return SetOutput(_whole_number(word, value, "0, 1 or 10…150"))
+    return SetOutput(_whole_number(value, "0, 1 or 10…150"))
 
 
-def _unlock(word: str, value: object) -> Command:
-    if value is None or not _switch(word, value):
-        raise InvalidCommandError(f"{word}: only 1 unlocks; 0 does nothing")
+def _unlock(value: object) -> Command:
+    if value is None or not _switch(value):
+        raise ValueError("only 1 unlocks; 0 does nothing")
     return Unlock()
 
 
-def _set_failsafe(word: str, value: object) -> Command:
-    timeout, *rest = _numbers(word, value, 1, 3)
+def _set_failsafe(value: object) -> Command:
+    timeout, *rest = _numbers(value, 1, 3)
     if timeout == 0 and not rest:
         return SetFailsafe(Seconds(0), Milliampere(0))
     if not rest:
-        raise InvalidCommandError(
-            f"{word}: {_shown(value)} is a timeout without a current; write "
+        raise ValueError(
+            f"{_shown(value)} is a timeout without a current; write "
             "`<timeout s> <mA>`, or 0 for off"
         )
     limit, *stored = rest
-    is_stored = bool(stored) and _switch(word, stored[0])
+    is_stored = bool(stored) and _switch(stored[0])
     return SetFailsafe(Seconds(timeout), Milliampere(limit), is_stored)
 
 
@@ -388,7 +381,12 @@ def command_from_value(
         value = highest
     if value is None and word in NULL_IS_ZERO:
         value = 0
-    command = ACTUATORS[word].read(word, value)
+    try:
+        command = ACTUATORS[word].read(value)
+    except InvalidCommandError:
+        raise
+    except ValueError as complaint:
+        raise InvalidCommandError(f"{word}: {complaint}") from None
     if (
         isinstance(command, SetCurrent | SetCurrentTimed | SetFailsafe)
         and command.limit > highest
