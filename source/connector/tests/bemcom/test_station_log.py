@@ -167,6 +167,8 @@ SECOND_CLIENT = UnknownSender("192.168.0.50", request="report 2")
         (AnsweredLate("garage", 1.5, "report 2"), "1.5 s too late"),
         (AnsweredLate("garage", 1.5, "report 2"), "KEBA_P30_REPLY_TIMEOUT"),
         (StationRestarted("garage"), "garage has restarted"),
+        (StationFloods("garage", 200), "garage sends so much"),
+        (StationFloods("garage", 200), "200 datagrams a second"),
         (SHARED, "yard and garage both lead to 192.168.0.99"),
         (SECOND_CLIENT, "192.168.0.50 asks for 'report 2'"),
     ],
@@ -320,19 +322,6 @@ def test_a_flood_of_different_oddities_is_one_line_per_station(
         for station in ("garage", "yard")
     ]
     assert len(listener.tell(*flood)) == 2
-
-
-def test_a_flood_that_is_not_read_in_full_is_told_once_an_hour(
-    listener: Listener,
-) -> None:
-    flood = StationFloods("garage", 200)
-    (line,) = listener.tell(flood, times=1000)
-    assert line[0] == "WARNING"
-    assert line[1].startswith("garage sends so much")
-    assert "200 datagrams a second" in line[1]
-
-    listener.now += REPEAT_AFTER_S
-    assert len(listener.tell(flood)) == 1
 
 
 def test_dropped_events_are_told_with_their_number_once_an_hour(
