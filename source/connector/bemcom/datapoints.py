@@ -57,22 +57,26 @@ _GROUPS = {
             "",
             "generic_numeric",
         ),
-        *(
-            (key, "", meaning, "0…", "generic_numeric")
-            for key, meaning in (
-                (
-                    "requests_sent",
-                    "datagrams sent to the station since the start",
-                ),
-                (
-                    "requests_unanswered",
-                    "requests that were not answered since the start",
-                ),
-                (
-                    "restarts",
-                    "restarts of the station since the start of the connector",
-                ),
-            )
+        (
+            "requests_sent",
+            "",
+            "datagrams sent to the station since the start",
+            "0…",
+            "generic_numeric",
+        ),
+        (
+            "requests_unanswered",
+            "",
+            "requests that were not answered since the start",
+            "0…",
+            "generic_numeric",
+        ),
+        (
+            "restarts",
+            "",
+            "restarts of the station since the start of the connector",
+            "0…",
+            "generic_numeric",
         ),
     ),
     "readings": tuple(
