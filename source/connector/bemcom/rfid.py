@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections import deque
 
 HASHES_REMEMBERED = 1000
 """Cards of which one site sees fewer."""
@@ -40,7 +41,7 @@ class TagMask:
     ) -> None:
         self._key = (salt or secrets.token_hex()).encode()
         self._is_plain = is_plain
-        self._hashes: dict[str, None] = {}
+        self._hashes: deque[str] = deque(maxlen=HASHES_REMEMBERED)
 
     def is_hash(self, tag: str) -> bool:
         """Tell whether a tag is one that was put in the place of a card's."""
@@ -62,7 +63,6 @@ class TagMask:
     def _hash(self, tag: str) -> str:
         digest = hmac.new(self._key, tag.encode(), hashlib.sha256).hexdigest()
         shortened = digest[:HASH_LENGTH]
-        self._hashes[shortened] = None
-        if len(self._hashes) > HASHES_REMEMBERED:
-            del self._hashes[next(iter(self._hashes))]
+        if shortened not in self._hashes:
+            self._hashes.append(shortened)
         return shortened
