@@ -1,32 +1,19 @@
 """What is special about a model or a firmware, and is no fault."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 _FIRMWARE = re.compile(r"P30 v (\d+)\.(\d+)(?:\.(\d+))?")
 _OLDEST_P30 = (3, 5, 0)
 _PHASE_SWITCHING = (3, 10, 42)
 _NEEDS_SOURCE_PORT = (3, 10, 80)
 
-# The matrix of UDP guide V2.00, page 5; phase switching came later.
-_UNKNOWN_TO_P20 = frozenset(
-    {
-        "currtime",
-        "setenergy",
-        "start",
-        "stop",
-        "setdatetime",
-        "display",
-        "x2",
-        "x2src",
-    }
-)
-_UNKNOWN_TO_BMW = frozenset({"output", "display"})
-
 # KEBA explains its product codes nowhere; nymea, OpenEMS and ioBroker agree
 # on these two places: socket or cable, and who reads cards.
 _CODE = re.compile(r"(?:KC-P[23]0|BMW-10)-E([SC])\w{6}-\w{2}([R0K])\b")
 _CABLE, _NO_READER = "C", "0"
+
+_PHASES = ("x2", "x2src")
 
 
 def model_notes(product: str, firmware: str) -> Iterator[tuple[str, str]]:
@@ -62,54 +49,47 @@ def lacks(word: str, fields: Mapping[str, object]) -> str:
     Codes and guides are incomplete: this is worth a warning, no refusal. The
     fields are those of report 1, and of report 2 where that is known.
     """
+    for words, why in _shortcomings(fields):
+        if word in words or not words:
+            return why.format(word=word)
+    return ""
+
+
+def _shortcomings(
+    fields: Mapping[str, object],
+) -> Iterator[tuple[Collection[str], str]]:
+    """Yield commands that do nothing, all where none is named, and why."""
     product = str(fields.get("Product") or "").strip()
-    if "-P20-" in product and word in _UNKNOWN_TO_P20:
-        return f"a P20 does not know {word}"
-    if product.startswith("BMW") and word in _UNKNOWN_TO_BMW:
-        return f"a BMW wallbox has no {word}"
-    if word == "setenergy" and product.endswith("-DE"):
-        return (
+    # The matrix of UDP guide V2.00, page 5; phase switching came later.
+    if "-P20-" in product:
+        unknown = ("currtime", "setenergy", "start", "stop", "setdatetime")
+        yield (*unknown, "display", *_PHASES), "a P20 does not know {word}"
+    if product.startswith("BMW"):
+        yield ("output", "display"), "a BMW wallbox has no {word}"
+    if product.endswith("-DE"):
+        why = (
             "the Deutschland edition has no meter: it will never see that the "
             "energy is reached"
         )
-    return _lacks_by_code(word, product, fields) or _lacks_by_firmware(
-        word, str(fields.get("Firmware") or "")
-    )
-
-
-def _lacks_by_code(
-    word: str, product: str, fields: Mapping[str, object]
-) -> str:
+        yield ("setenergy",), why
     code = _CODE.match(product)
-    if code is None:
-        return ""
-    outlet, reader = code.groups()
-    if word == "unlock" and outlet == _CABLE:
-        return "its product code tells of a fixed cable: nothing to unlock"
+    if code and code[1] == _CABLE:
+        why = "its product code tells of a fixed cable: nothing to unlock"
+        yield ("unlock",), why
     # A backend may authorise as well.
     is_authorising = fields.get("AuthON") == 1
-    if (
-        word in ("start", "stop")
-        and reader == _NO_READER
-        and not is_authorising
-    ):
-        return (
+    if code and code[2] == _NO_READER and not is_authorising:
+        why = (
             "its product code tells of no reader for cards (RFID): without "
-            f"authorisation {word} does nothing; ena and currtime enable and "
+            "authorisation {word} does nothing; ena and currtime enable and "
             "stop"
         )
-    return ""
-
-
-def _lacks_by_firmware(word: str, firmware: str) -> str:
-    version = _version(firmware)
-    if version is None:
-        return ""
-    if version < _OLDEST_P30:
-        return "KEBA's UDP commands need firmware 3.05 or newer"
-    if word in ("x2", "x2src") and version < _PHASE_SWITCHING:
-        return "there is no phase switching before firmware 3.10.42"
-    return ""
+        yield ("start", "stop"), why
+    version = _version(str(fields.get("Firmware") or ""))
+    if version and version < _OLDEST_P30:
+        yield (), "KEBA's UDP commands need firmware 3.05 or newer"
+    if version and version < _PHASE_SWITCHING:
+        yield _PHASES, "there is no phase switching before firmware 3.10.42"
 
 
 def _version(firmware: str) -> tuple[int, int, int] | None:
