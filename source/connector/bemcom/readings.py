@@ -92,7 +92,7 @@ class ReadingRow:
     values: str
     data_format: str
     sources: frozenset[str]
-    read: Callable[[StationFacts], Reading]
+    read: Read
 
 
 def _quantity(
@@ -187,10 +187,12 @@ READINGS = (
 VERDICTS = ("limited_by", "not_charging_reason")
 """Readings that rest on more than fields of reports 1, 2 and 3."""
 
+_VERDICT_ROWS = tuple(row for row in READINGS if row.key in VERDICTS)
+
 
 def verdicts(facts: StationFacts) -> dict[str, Reading]:
     """Return the readings that judge, as far as there is one."""
-    return _read(facts, (row for row in READINGS if row.key in VERDICTS))
+    return _read(facts, _VERDICT_ROWS)
 
 
 def renewed_readings(
