@@ -1,5 +1,7 @@
 """The parts of the documents that are made from code and recordings.
 
+Each stands between two marks; what is around them is written by hand.
+
 ``python -m connector.tests.documents`` (`make docs`) writes them; a test
 compares.
 """
@@ -10,7 +12,6 @@ from itertools import groupby
 from pathlib import Path
 
 from connector.bemcom.datapoints import SELECTIONS, Datapoint, all_datapoints
-from connector.bemcom.unknown_keys import MAX_UNKNOWN_KEYS
 from connector.diagnosis.causes import (
     CHARGING,
     LINK,
@@ -25,54 +26,39 @@ from testbed.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parents[3]
 README = ROOT / "README.md"
-TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
+DOCS = ROOT / "docs"
+TROUBLESHOOTING = DOCS / "troubleshooting.md"
 
 
 def written() -> Mapping[Path, str]:
-    """Return each document that is made from something, as it should be."""
+    """Return each document with parts that are made, as it should be."""
     return {
-        ROOT / "docs" / "datapoints.md": datapoints(),
-        ROOT / "docs" / "devices.md": devices(),
-        TROUBLESHOOTING: with_causes(TROUBLESHOOTING.read_text("utf-8")),
-        README: with_settings(README.read_text("utf-8")),
+        DOCS / "datapoints.md": _with(
+            DOCS / "datapoints.md",
+            selections=_selections(),
+            datapoints=_datapoints(),
+        ),
+        DOCS / "devices.md": _with(DOCS / "devices.md", devices=_devices()),
+        TROUBLESHOOTING: _with(TROUBLESHOOTING, causes=_causes()),
+        README: _with(README, settings=_settings()),
     }
 
 
-def datapoints() -> str:
-    """Return all datapoints of a station, and how to find them."""
-    table = [*all_datapoints()]
-    lines = [
-        "# Datapoints",
-        "",
-        "Made by `make docs` from the tables in `source/connector`; a test",
-        "compares. Each key stands behind the name of the station and two",
-        "underscores, as in `garage__report 3__P`. A station announces the",
-        "fields that it sends: older firmware and other models have fewer,",
-        "newer firmware may have more. Of those that are not in these tables",
-        f"at most {MAX_UNKNOWN_KEYS} of each station become datapoints.",
-        "",
-        "`all__ena` and `all__curr` write to every station at once.",
-        "",
-        "In the data format that is named here, BEMCom's API accepts each",
-        "value that an actuator is said to take. `unknown` checks nothing:",
-        "texts and numbers pass, and the connector refuses what is wrong. A",
-        "`discrete_` format needs its allowed values as well, else it refuses",
-        "everything; `keba metadata` writes both. Switches take `true` and",
-        "`false` too, but the API lets them pass in the formats `unknown` and",
-        "`bool` only.",
-        "",
-        "## What to select",
-        "",
-        "Type the term into the search field of the AdminUI's list, see",
-        "[tools.md](tools.md#metadata-from-an-empty-adminui-to-described-datapoints).",
-        "",
-        _selections(table),
-        "",
-        "The reports hold the same in KEBA's units, and more. Unimportant are",
-        "their numbers, repeated serial numbers and uptimes.",
-    ]
+def _with(page: Path, **parts: str) -> str:
+    """Return a page with its parts between their marks made anew."""
+    text = page.read_text("utf-8")
+    for name, made in parts.items():
+        before, mark, rest = re.split(rf"(<!-- {name}: .*? -->\n)", text)
+        _, end, after = rest.partition(f"<!-- end of {name} -->")
+        text = f"{before}{mark}\n{made}\n\n{end}{after}"
+    return text
+
+
+def _datapoints() -> str:
+    """Return the tables of all datapoints of a station."""
     head = ("key", "unit", "meaning", "values", "data format")
-    for section, rows in groupby(table, _section):
+    tables = []
+    for section, rows in groupby(all_datapoints(), _section):
         cells = [
             (
                 f"`{one.key}`",
@@ -83,8 +69,8 @@ def datapoints() -> str:
             )
             for one in rows
         ]
-        lines += ["", f"## {section}", "", markdown_table(head, cells)]
-    return "\n".join(lines) + "\n"
+        tables.append(f"## {section}\n\n{markdown_table(head, cells)}")
+    return "\n\n".join(tables)
 
 
 def _section(datapoint: Datapoint) -> str:
@@ -93,12 +79,13 @@ def _section(datapoint: Datapoint) -> str:
     return f"Sensors: {datapoint.key.partition('__')[0]}"
 
 
-def _selections(table: Iterable[Datapoint]) -> str:
+def _selections() -> str:
+    """Return how to find datapoints that belong together."""
     rows = []
     for selection in SELECTIONS:
         keys = [
             f"`{one.key}`"
-            for one in table
+            for one in all_datapoints()
             if selection.finds(one.key, one.kind)
         ]
         listed = ", ".join(keys) if len(keys) <= 3 else f"{len(keys)}"
@@ -107,7 +94,7 @@ def _selections(table: Iterable[Datapoint]) -> str:
     return markdown_table(("to", "search for", "datapoints of a station"), rows)
 
 
-def devices() -> str:
+def _devices() -> str:
     """Return the stations whose recordings run through the parser."""
     rows = [
         (one.model, one.firmware, f"`{one.name}` ({one.fidelity})")
@@ -115,59 +102,37 @@ def devices() -> str:
         # Collections of several stations are no device.
         if one.firmware != "several"
     ]
-    return "\n".join(
-        [
-            "# Devices",
-            "",
-            "Made by `make docs`. Recordings of these stations run through the",
-            "parser in each test; they are in",
-            "`source/testbed/captures`.",
-            "",
-            markdown_table(("product", "firmware", "recording"), rows),
-            "",
-            "Other P30 c- and x-series stations, P20 with UDP, and BMW",
-            "wallboxes of that series speak the same protocol. The P40 does",
-            "not: it belongs to BEMCom's modbus-tcp-connector.",
-            "",
-        ]
-    )
+    return markdown_table(("product", "firmware", "recording"), rows)
 
 
-def with_settings(readme: str) -> str:
-    """Return the README with the table of all settings."""
+def _settings() -> str:
+    """Return the table of all settings."""
     rows = [
         (name.upper(), _default(info), _meaning(name, info))
         for name, info in settings_of(Settings).items()
     ]
-    table = markdown_table(("Variable", "Default", "Meaning"), rows)
-    return re.sub(
-        r"(?s)(<!-- settings: .*? -->\n).*(<!-- end of settings -->)",
-        lambda found: f"{found[1]}\n{table}\n\n{found[2]}",
-        readme,
-    )
+    return markdown_table(("Variable", "Default", "Meaning"), rows)
 
 
-def with_causes(page: str) -> str:
-    """Return the page about troubles with the tables of all causes."""
-    sections: list[str] = []
-    for title, intro, causes in (
-        ("A station is not heard", "`connection__reason`", LINK),
-        (
-            "A station does not charge",
-            "`readings__not_charging_reason`",
-            CHARGING,
-        ),
-    ):
-        sections += [f"## {title}", "", f"{intro}, the first that holds:", ""]
-        sections += [_cause_table(causes), ""]
-    sections += ["## What else may be found", ""]
-    sections += [_cause_table((*STATION_HINTS, *SURROUNDINGS)), ""]
-    tables = "\n".join(sections)
-    return re.sub(
-        r"(?s)(<!-- causes: .*? -->\n).*(<!-- end of causes -->)",
-        lambda found: f"{found[1]}\n{tables}\n{found[2]}",
-        page,
-    )
+def _causes() -> str:
+    """Return the tables of all causes."""
+    others = (*STATION_HINTS, *SURROUNDINGS)
+    return f"""\
+## A station is not heard
+
+`connection__reason`, the first that holds:
+
+{_cause_table(LINK)}
+
+## A station does not charge
+
+`readings__not_charging_reason`, the first that holds:
+
+{_cause_table(CHARGING)}
+
+## What else may be found
+
+{_cause_table(others)}"""
 
 
 def _cause_table(causes: Iterable[Cause]) -> str:
