@@ -215,7 +215,8 @@ class StationLog:
         """Log a line about a command, unless it repeats the last one."""
         line: str | None = text
         if level > logging.DEBUG:
-            word = getattr(getattr(event, "command", event), "word", "")
+            command = getattr(event, "command", None)
+            word = command.word if command else getattr(event, "word", "")
             # A command that gets lost is told twice: sent again, then given up.
             will_repeat = getattr(event, "will_repeat", False)
             subject = (event.station, word, type(event), will_repeat)
