@@ -29,7 +29,7 @@ from .logs import (
     shortened,
 )
 from .mqtt.injected_link import InjectedLink
-from .mqtt.link import BrokerLink, Connected
+from .mqtt.link import BrokerLink
 from .mqtt.states import ALL_MAPS, DATAPOINT_MAP, Topics
 from .settings import (
     SettingsError,
@@ -431,13 +431,18 @@ class Connector:
 
     # The broker's side.
 
-    def _on_broker_connected(self, connected: Connected) -> None:
+    def _on_broker_connected(
+        self, is_first: bool, kept: int, dropped: int
+    ) -> None:
         logger.info(
             "%s to the MQTT broker %s:%d.%s",
-            "Connected" if connected.is_first else "Connected again",
+            "Connected" if is_first else "Connected again",
             self.MQTT_BROKER_HOST,
             self.MQTT_BROKER_PORT,
-            _about_kept_values(connected),
+            f" {kept} values were kept and are sent now, "
+            f"{dropped} were dropped."
+            if kept or dropped
+            else "",
         )
         # The heartbeat before this one may have been lost.
         self._next_heartbeat_at = 0.0
@@ -601,12 +606,3 @@ def _install_handler(handler: MQTTHandler) -> None:
     for old in [h for h in parent.handlers if isinstance(h, MQTTHandler)]:
         parent.removeHandler(old)
     parent.addHandler(handler)
-
-
-def _about_kept_values(connected: Connected) -> str:
-    if connected.kept == 0 and connected.dropped == 0:
-        return ""
-    return (
-        f" {connected.kept} values were kept and are sent now, "
-        f"{connected.dropped} were dropped."
-    )

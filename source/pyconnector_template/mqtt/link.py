@@ -12,31 +12,24 @@ has been read. What is not confirmed is sent again after a broken connection.
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Literal, Self
 
-from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import MQTTErrorCode
 
 from pyconnector_template.findings import Findings
-from pyconnector_template.json_text import timestamp_utc_now
 from pyconnector_template.logs import logger_about
 
-from .connection import (
-    MAX_QUEUED,
-    Accepted,
-    Connection,
-    Event,
-    Subscribed,
-    Unsubscribed,
-)
+from .connection import Accepted, Connection, Event, Subscribed, Unsubscribed
 from .greeting import Login
-from .outbox import Batch, Lane, Message, Outbox
+from .outbox import Batch, Lane, Outbox
 from .packets import ValuePackets, publish_packet
 from .report import BrokerReport
-from .states import OFFLINE, ONLINE, States, Status, Topics
+from .states import OFFLINE, ONLINE, States, Topics
 from .subscriptions import Subscriptions
 
 logger = logger_about("broker")
@@ -56,27 +49,12 @@ BATCH_PAUSE_S = 0.002
 """In a burst values leave together: waking up for each of them would cost more
 than sending it."""
 
-RAW_IN_FLIGHT = MAX_QUEUED // 2
 PROBE_INTERVAL_S = 3.0
 LONGEST_WAIT_S = 2.0
-OFFLINE_TIMEOUT_S = 0.1
+GOODBYE_TIMEOUT_S = 0.1
 
-
-@dataclass(frozen=True)
-class Connected:
-    """What happened to the sensor values while the broker was away.
-
-    Parameters
-    ----------
-    kept
-        How many are sent now.
-    dropped
-        How many there was no room for.
-    """
-
-    is_first: bool
-    kept: int
-    dropped: int
+MAX_RAW = 2_000
+"""Messages with a QoS above 0 that are kept; the oldest make room."""
 
 
 class BrokerLink:
@@ -92,15 +70,15 @@ class BrokerLink:
         paho's Client or a subclass.
     findings
         Where the link notes what is wrong with the broker.
-    version
-        Of the connector, shown in the status.
+    version, announcement
+        See `States`.
     on_message
         Called in the link's thread with paho's client, `userdata` and the
         message, as paho does.
     on_connected
-        Called in the link's thread after each CONNACK.
-    announcement
-        Makes the current available datapoints, as JSON.
+        Called in the link's thread after each CONNACK: whether it is the first
+        one, how many values of an outage are sent now, and for how many there
+        was no room.
     """
 
     def __init__(
@@ -115,16 +93,18 @@ class BrokerLink:
         version: str,
         userdata: object,
         on_message: Callable[[Any, Any, Any], None],
-        on_connected: Callable[[Connected], None],
+        on_connected: Callable[[bool, int, int], None],
         announcement: Callable[[], str],
     ) -> None:
         self._topics = topics
-        self._lanes = {topics.logs: Lane.LOG, topics.heartbeat: Lane.MOMENTARY}
         self._userdata = userdata
         self._on_message = on_message
         self._on_connected = on_connected
         # What any thread may touch.
         self._outbox = Outbox()
+        self._raw: deque[tuple[str, str | bytes, int, bool]] = deque(
+            maxlen=MAX_RAW
+        )
         self._requests: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._stopping = threading.Event()
         self._flush_until = 0.0
@@ -135,13 +115,11 @@ class BrokerLink:
         self._connection = Connection(client_class, host, port, login)
         self._report = BrokerReport(f"{host}:{port}", login, findings)
         self._subscriptions = Subscriptions(own_topic=topics.status)
-        self._status = Status(version)
-        self._states = States(topics, self._status, announcement)
+        self._states = States(topics, version, announcement)
         self._was_connected = False
         self._probe: tuple[int, int] | None = None
         self._next_probe_at = 0.0
         self._next_batch_at = 0.0
-        self._raw_in_flight: list[MQTTMessageInfo] = []
 
     # What any thread may call, and what never waits.
 
@@ -161,11 +139,16 @@ class BrokerLink:
             # An empty payload ends a writer thread of BEMCom's API.
             raise ValueError(f"empty payload for {topic}")
         if qos > 0:
-            self._put(Lane.RAW, Message(topic, payload, qos, retain))
-            return
-        lane = self._lanes.get(topic, Lane.VALUE)
-        if lane is not Lane.MOMENTARY or self.is_connected():
-            self._put(lane, _encoded([(topic, payload)], retain=retain))
+            self._raw.append((topic, payload, qos, retain))
+            self._wake()
+        elif topic == self._topics.heartbeat:
+            if self.is_connected():
+                self._request(
+                    lambda: self._send_now(topic, payload, retain=retain)
+                )
+        else:
+            lane = Lane.LOG if topic == self._topics.logs else Lane.VALUE
+            self._put(lane, _encoded(topic, payload, retain=retain))
 
     def publish_values(
         self, values: Iterable[tuple[str, object]], timestamp: object
@@ -182,7 +165,7 @@ class BrokerLink:
             yield
         finally:
             self._wakes_later = False
-            if not self._outbox.is_empty:
+            if self._raw or not self._outbox.is_empty:
                 self._connection.wake()
 
     def publish_retained(self, topic: str, payload: str) -> None:
@@ -191,7 +174,8 @@ class BrokerLink:
 
     def announce(self) -> None:
         """Publish the available datapoints soon, and many changes as one."""
-        self._request(self._states.announce)
+        self._states.must_announce = True
+        self._connection.wake()
 
     def subscribe(self, topic: str, qos: int = 0) -> None:
         """Subscribe now and after each CONNACK."""
@@ -227,9 +211,12 @@ class BrokerLink:
         self._stopping.set()
         self._connection.wake()
 
-    def _put(self, lane: Lane, item: Message | Batch) -> None:
-        must_wake = item.size and self._outbox.put(lane, item)
-        if must_wake and not self._wakes_later:
+    def _put(self, lane: Lane, batch: Batch) -> None:
+        if batch.size and self._outbox.put(lane, batch):
+            self._wake()
+
+    def _wake(self) -> None:
+        if not self._wakes_later:
             self._connection.wake()
 
     def _request(self, request: Callable[[], object]) -> None:
@@ -253,9 +240,9 @@ class BrokerLink:
             self._connection.close()
 
     def _connect(self) -> bool:
-        offline = self._status.message(OFFLINE, timestamp_utc_now())
-        will = Message(self._topics.status, offline, qos=1, retain=True)
-        is_open = self._connection.open(will)
+        is_open = self._connection.open(
+            self._topics.status, self._states.status(OFFLINE)
+        )
         if not is_open:
             self._report.cannot_connect(self._connection.trouble)
         return is_open
@@ -268,7 +255,8 @@ class BrokerLink:
                 self._handle(event)
             self._run_requests()
         if self._connection.is_open:
-            self._go_offline()
+            self._send_status(OFFLINE)
+            self._connection.disconnect(GOODBYE_TIMEOUT_S)
         up_since, self._up_since = self._up_since, None
         self._probe = None
         self._outbox.give_back()
@@ -293,44 +281,12 @@ class BrokerLink:
             return False
         if time.monotonic() >= self._flush_until:
             return True
-        if not self._outbox.is_empty:
+        if self._raw or not self._outbox.is_empty:
             # Also without a connection: the cause of an early end should
             # still reach the broker.
             return False
         return not self.is_connected() or (
             self._outbox.is_confirmed and not self._connection.must_write
-        )
-
-    def _go_offline(self) -> None:
-        if self.is_connected():
-            self._send_status(OFFLINE)
-            self._wait_for_own_offline(time.monotonic() + OFFLINE_TIMEOUT_S)
-        self._connection.disconnect()
-
-    def _wait_for_own_offline(self, until: float) -> None:
-        """Read until our own `offline` has come back.
-
-        Then the broker has it, and nothing is left unread: closing a socket
-        with something unread resets the connection, and the broker would take
-        us for dead.
-        """
-        while self._connection.is_open:
-            patience_s = until - time.monotonic()
-            if patience_s <= 0:
-                return
-            self._connection.write()
-            if any(
-                map(self._is_offline_message, self._connection.wait(patience_s))
-            ):
-                return
-
-    def _is_offline_message(self, event: Event) -> bool:
-        if not isinstance(event, MQTTMessage):
-            return False
-        return event.topic == self._topics.status and (
-            self._status.receive(
-                event.payload, is_retained=event.retain
-            ).must_answer
         )
 
     # What leaves.
@@ -343,10 +299,11 @@ class BrokerLink:
         if not self.is_connected():
             return
         now = time.monotonic()
-        states = _encoded(self._states.take_due(now), retain=True)
-        self._connection.send(states.packets)
+        for topic, payload in self._states.take_due(now):
+            self._send_now(topic, payload, retain=True)
         if now >= self._next_batch_at:
             self._send_batch(now)
+        self._send_raw()
         self._connection.write()
         self._send_probe(now)
         if self._subscriptions.is_own_missing(now):
@@ -354,23 +311,35 @@ class BrokerLink:
             self._report.not_delivered(self._topics.status)
 
     def _send_batch(self, now: float) -> None:
-        for item in self._outbox.take(BATCH, self._raw_room()):
-            if isinstance(item, Batch):
-                self._connection.send(item.packets)
-                continue
-            try:
-                info = self._connection.client.publish(*item)
-            except ValueError as error:
-                _report_unpublishable(item.topic, error)
-            else:
-                self._raw_in_flight.append(info)
-        if not self._has_sendable():
+        for packets in self._outbox.take(BATCH):
+            self._connection.send(packets)
+        if self._outbox.is_empty:
             self._next_batch_at = now + BATCH_PAUSE_S
 
+    def _send_raw(self) -> None:
+        """Hand over messages with a QoS above 0, as long as paho takes them."""
+        while self._raw:
+            message = self._raw.popleft()
+            try:
+                info = self._connection.client.publish(*message)
+            except ValueError as error:
+                _report_unpublishable(message[0], error)
+                continue
+            if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+                self._raw.appendleft(message)
+                return
+
+    def _send_now(
+        self, topic: str, payload: str | bytes, *, retain: bool
+    ) -> None:
+        """Send what is true only now, if there is a connection."""
+        if self.is_connected():
+            batch = _encoded(topic, payload, retain=retain)
+            self._connection.send(batch.packets)
+
     def _send_status(self, state: str) -> None:
-        payload = self._status.message(state, timestamp_utc_now())
-        self._connection.send(
-            publish_packet(self._topics.status, payload, retain=True)
+        self._send_now(
+            self._topics.status, self._states.status(state), retain=True
         )
 
     def _longest_wait(self) -> float:
@@ -379,22 +348,11 @@ class BrokerLink:
         if self._stopping.is_set():
             until = min(until, self._flush_until)
         if self.is_connected() and not self._connection.must_write:
-            batch_at = self._next_batch_at if self._has_sendable() else math.inf
+            batch_at = (
+                math.inf if self._outbox.is_empty else self._next_batch_at
+            )
             until = min(until, batch_at, self._states.next_due_at())
         return max(0.0, until - now)
-
-    def _has_sendable(self) -> bool:
-        others = (Lane.MOMENTARY, Lane.LOG, Lane.VALUE)
-        if any(map(self._outbox.waiting, others)):
-            return True
-        # Raw messages may have to wait for acknowledgements of earlier ones.
-        return self._outbox.waiting(Lane.RAW) > 0 and self._raw_room() > 0
-
-    def _raw_room(self) -> int:
-        self._raw_in_flight = [
-            info for info in self._raw_in_flight if not _is_finished(info)
-        ]
-        return max(0, RAW_IN_FLIGHT - len(self._raw_in_flight))
 
     def _send_probe(self, now: float) -> None:
         if self._probe is not None or self._outbox.is_confirmed:
@@ -403,7 +361,7 @@ class BrokerLink:
             return
         _, packet_id = self._connection.client.unsubscribe(self._topics.echo)
         if packet_id is not None:
-            self._probe = (packet_id, self._outbox.last_number)
+            self._probe = (packet_id, self._outbox.taken)
             self._next_probe_at = now + PROBE_INTERVAL_S
 
     def _subscribe(self, packets: Iterable[list[tuple[str, int]]]) -> None:
@@ -417,7 +375,7 @@ class BrokerLink:
             return
         self._subscribe(self._subscriptions.refused_packets())
         if self._subscriptions.delivers_nothing:
-            self._states.answer()
+            self._states.must_answer = True
 
     # What comes in.
 
@@ -441,22 +399,18 @@ class BrokerLink:
 
     def _after_connack(self) -> None:
         """Say and ask everything anew: the broker may know nothing of us."""
-        connected = Connected(
-            is_first=not self._was_connected,
-            kept=self._outbox.waiting(Lane.VALUE),
-            dropped=self._outbox.take_dropped(Lane.VALUE),
-        )
+        is_first, self._was_connected = not self._was_connected, True
+        kept = self._outbox.waiting(Lane.VALUE)
+        dropped = self._outbox.take_dropped(Lane.VALUE)
         self._up_since = time.monotonic()
-        self._was_connected = True
         self._report.connected()
         self._states.note_connected()
-        self._status.forget_others()
-        self._report.others(self._status.others)
+        self._report.others(self._states.others.values())
         # Before subscribing: so what the broker has retained is ours.
         self._send_status(ONLINE)
         self._subscribe(self._subscriptions.all_packets())
         self._report.subscriptions(self._subscriptions.evidence)
-        self._on_connected(connected)
+        self._on_connected(is_first, kept, dropped)
 
     def _receive(self, message: MQTTMessage) -> None:
         try:
@@ -466,7 +420,7 @@ class BrokerLink:
                 self._states.take_status(
                     message.payload, is_retained=message.retain
                 )
-                self._report.others(self._status.others)
+                self._report.others(self._states.others.values())
                 return
             self._on_message(self._connection.client, self._userdata, message)
         except Exception:
@@ -474,25 +428,13 @@ class BrokerLink:
             logger.exception("An incoming MQTT message caused an exception.")
 
 
-def _encoded(
-    messages: Iterable[tuple[str, str | bytes]], *, retain: bool
-) -> Batch:
-    packets = []
-    for topic, payload in messages:
-        try:
-            packets.append(publish_packet(topic, payload, retain=retain))
-        except ValueError as error:
-            _report_unpublishable(topic, error)
-    return Batch(b"".join(packets), len(packets))
+def _encoded(topic: str, payload: str | bytes, *, retain: bool) -> Batch:
+    try:
+        return Batch(publish_packet(topic, payload, retain=retain), 1)
+    except ValueError as error:
+        _report_unpublishable(topic, error)
+        return Batch(b"", 0)
 
 
 def _report_unpublishable(topic: str, error: ValueError) -> None:
     logger.error("Cannot publish on %r: %s", topic[:80], error)
-
-
-def _is_finished(info: MQTTMessageInfo) -> bool:
-    try:
-        return info.is_published()
-    except (RuntimeError, ValueError):
-        # paho refused it; there is nothing to wait for.
-        return True

@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
@@ -9,35 +10,13 @@ from typing import NamedTuple
 class Lane(Enum):
     """Kinds of messages: in this order they leave."""
 
-    MOMENTARY = "momentary"
-    """True only now (heartbeats): worthless after an outage, never kept."""
     LOG = "log"
     VALUE = "value"
-    RAW = "raw"
-    """QoS 2: once handed over, paho cares for them."""
 
 
-LIMITS = {
-    Lane.MOMENTARY: 100,
-    Lane.LOG: 200,
-    Lane.VALUE: 50_000,
-    Lane.RAW: 2_000,
-}
+LIMITS = {Lane.LOG: 200, Lane.VALUE: 50_000}
 """A connector lives in 128 MiB (contract, section 10): 50,000 values are about
 20 MB, and at 200 values a second more than four minutes of outage."""
-
-
-class Message(NamedTuple):
-    """One MQTT message, as paho takes it."""
-
-    topic: str
-    payload: str | bytes
-    qos: int = 0
-    retain: bool = False
-
-    @property
-    def size(self) -> int:
-        return 1
 
 
 class Batch(NamedTuple):
@@ -47,42 +26,32 @@ class Batch(NamedTuple):
     size: int
 
 
-class _Sent(NamedTuple):
-    number: int
-    lane: Lane
-    item: Message | Batch
-
-
 class _Queue:
-    """Messages and batches in a row, and how many messages they are."""
+    """Batches in a row, and how many messages they are."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._items: deque[Message | Batch] = deque()
+        self._batches: deque[Batch] = deque()
         self.size = 0
         self.dropped = 0
 
-    def append(self, item: Message | Batch) -> None:
-        self._items.append(item)
-        self.size += item.size
+    def append(self, batch: Batch) -> None:
+        self._batches.append(batch)
+        self.size += batch.size
         self.trim()
 
-    def put_back(self, item: Message | Batch) -> None:
-        self._items.appendleft(item)
-        self.size += item.size
+    def put_back(self, batch: Batch) -> None:
+        self._batches.appendleft(batch)
+        self.size += batch.size
 
-    def pop(self) -> Message | Batch:
-        item = self._items.popleft()
-        self.size -= item.size
-        return item
+    def pop(self) -> Batch:
+        batch = self._batches.popleft()
+        self.size -= batch.size
+        return batch
 
     def trim(self) -> None:
         while self.size > self._limit:
             self.dropped += self.pop().size
-
-    def clear(self) -> None:
-        self._items.clear()
-        self.size = 0
 
 
 class Outbox:
@@ -92,63 +61,61 @@ class Outbox:
     sender confirms that the broker has read it: QoS 0 messages that were
     swallowed by a dying connection can so be sent again. Where a lane is full
     the oldest go first; they are counted.
+
+    Attributes
+    ----------
+    taken
+        How many batches were taken so far.
     """
 
-    def __init__(self, limits: dict[Lane, int] | None = None) -> None:
-        limits = LIMITS if limits is None else limits
+    def __init__(self, limits: Mapping[Lane, int] = LIMITS) -> None:
         self._lock = threading.Lock()
         self._waiting = {lane: _Queue(limits[lane]) for lane in Lane}
-        self._sent: deque[_Sent] = deque()
+        self._sent: deque[tuple[Lane, Batch]] = deque()
         self._sent_size = 0
         self._most_sent = limits[Lane.VALUE]
-        self.last_number = 0
+        self.taken = 0
         self._is_sender_woken = False
 
-    def put(self, lane: Lane, item: Message | Batch) -> bool:
-        """Append a message or a batch; return whether to wake the sender.
+    def put(self, lane: Lane, batch: Batch) -> bool:
+        """Append a batch; return whether to wake the sender.
 
         It need not be woken again before its next `take`.
         """
         with self._lock:
-            self._waiting[lane].append(item)
+            self._waiting[lane].append(batch)
             must_wake = not self._is_sender_woken
             self._is_sender_woken = True
             return must_wake
 
-    def take(self, limit: int, raw_limit: int) -> list[Message | Batch]:
-        """Take the next messages in order of their lanes.
-
-        It is enough when `limit` of them are taken, or `raw_limit` raw ones.
-        """
+    def take(self, limit: int) -> list[bytes]:
+        """Take whole batches in order of their lanes, `limit` messages."""
         with self._lock:
             self._is_sender_woken = False
-            taken: list[Message | Batch] = []
+            packets = []
             for lane, waiting in self._waiting.items():
-                room = min(limit, raw_limit) if lane is Lane.RAW else limit
-                while waiting.size and room > 0:
-                    item = waiting.pop()
-                    taken.append(item)
-                    room -= item.size
-                    limit -= item.size
-                    self._remember(lane, item)
-            return taken
+                while waiting.size and limit > 0:
+                    batch = waiting.pop()
+                    packets.append(batch.packets)
+                    limit -= batch.size
+                    self._remember(lane, batch)
+            return packets
 
-    def confirm(self, number: int) -> None:
-        """Forget what was taken up to this number: the broker has read it."""
+    def confirm(self, taken: int) -> None:
+        """Forget the batches up to this one: the broker has read them."""
         with self._lock:
-            while self._sent and self._sent[0].number <= number:
+            while self.taken - len(self._sent) < taken:
                 self._forget_oldest()
 
     def give_back(self) -> None:
-        """Put what may have been lost back to the front; forget the rest."""
+        """Put what may have been lost back to the front."""
         with self._lock:
-            for sent in reversed(self._sent):
-                self._waiting[sent.lane].put_back(sent.item)
+            for lane, batch in reversed(self._sent):
+                self._waiting[lane].put_back(batch)
             self._sent.clear()
             self._sent_size = 0
             for waiting in self._waiting.values():
                 waiting.trim()
-            self._waiting[Lane.MOMENTARY].clear()
 
     def waiting(self, lane: Lane) -> int:
         return self._waiting[lane].size
@@ -169,16 +136,13 @@ class Outbox:
         """Whether all that was taken is known to have been read."""
         return not self._sent
 
-    def _remember(self, lane: Lane, item: Message | Batch) -> None:
-        if lane is Lane.RAW:
-            return
-        self.last_number += 1
-        if lane is Lane.MOMENTARY:
-            return
-        self._sent.append(_Sent(self.last_number, lane, item))
-        self._sent_size += item.size
+    def _remember(self, lane: Lane, batch: Batch) -> None:
+        self.taken += 1
+        self._sent.append((lane, batch))
+        self._sent_size += batch.size
         while self._sent_size > self._most_sent:
             self._forget_oldest()
 
     def _forget_oldest(self) -> None:
-        self._sent_size -= self._sent.popleft().item.size
+        _, batch = self._sent.popleft()
+        self._sent_size -= batch.size

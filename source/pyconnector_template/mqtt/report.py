@@ -1,8 +1,7 @@
 """What the link says about the broker: in the log once, and as findings."""
 
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 
 from pyconnector_template.findings import Cause, Findings
 from pyconnector_template.logs import logger_about
@@ -12,29 +11,20 @@ from .subscriptions import in_words
 
 logger = logger_about("broker")
 
-REPORT_AGAIN_AFTER_S = 3600.0
-
 
 class BrokerReport:
     """Reports what is wrong with one broker, given as host and port."""
 
-    def __init__(
-        self,
-        broker: str,
-        login: Login,
-        findings: Findings,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, broker: str, login: Login, findings: Findings) -> None:
         self._broker = broker
         self._findings = findings
-        self._clock = clock
         self._reader = (
             "a client without login"
             if login.username is None
             else f"the user {login.username!r}"
         )
         self._reported_troubles: set[str] = set()
-        self._others_reported_at: float | None = None
+        self._has_reported_others = False
 
     def connected(self) -> None:
         self._reported_troubles.clear()
@@ -86,18 +76,17 @@ class BrokerReport:
             self._reader,
         )
 
-    def others(self, versions: Sequence[str]) -> None:
+    def others(self, versions: Collection[str]) -> None:
         """Note who else uses our name; nothing if nobody does."""
         if not versions:
             self._findings.clear(Cause.NAME_USED_TWICE)
             return
         named = ", ".join(versions)
         self._findings.note(Cause.NAME_USED_TWICE, f"its version: {named}")
-        now = self._clock()
-        reported_at = self._others_reported_at
-        if reported_at is not None and now - reported_at < REPORT_AGAIN_AFTER_S:
+        if self._has_reported_others:
+            # It may come and go for days.
             return
-        self._others_reported_at = now
+        self._has_reported_others = True
         logger.warning(
             "Another connector (version %s) uses the same name at this broker; "
             "both overwrite what the other one publishes. End one of them, or "

@@ -15,7 +15,6 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from pyconnector_template.json_text import (
     json_object,
@@ -51,46 +50,72 @@ class Topics:
         self.echo = f"{name}/echo"
 
 
-class Reaction(NamedTuple):
-    """What is to be done about a message on the status topic."""
+class States:
+    """The retained messages of one connector; belongs to the link's thread.
 
-    must_answer: bool = False
-    """Say ``online`` (again)."""
-    must_announce: bool = False
-    """Publish the available datapoints again: another instance may have put
-    its own in their place."""
+    Parameters
+    ----------
+    version
+        Of the connector, shown in its status.
+    announcement
+        Makes the current available datapoints, as JSON.
 
+    Attributes
+    ----------
+    must_answer
+        Whether to say ``online`` (again) soon.
+    must_announce
+        Whether to send the available datapoints soon. Many changes are one
+        announcement.
+    others
+        Versions of the other instances that are online, by instance.
+    """
 
-class Status:
-    """What this connector and others say on its status topic."""
-
-    def __init__(self, version: str, instance: str | None = None) -> None:
+    def __init__(
+        self,
+        topics: Topics,
+        version: str,
+        announcement: Callable[[], str],
+        instance: str | None = None,
+    ) -> None:
+        self._topics = topics
         self._version = version
+        self._announcement = announcement
         self._instance = instance or secrets.token_hex(8)
-        self._others: dict[str, str] = {}
+        self.others: dict[str, str] = {}
+        self._newest: dict[str, str] = {}
+        self._unsent: dict[str, None] = {}
+        self.must_answer = False
+        self._next_answer_at = 0.0
+        self.must_announce = False
+        self._next_announcement_at = 0.0
 
-    def message(self, state: str, timestamp_ms: int) -> str:
+    def note_connected(self) -> None:
+        """Begin anew: all that was retained may be lost, and others gone."""
+        self.others.clear()
+        self._unsent = dict.fromkeys(self._newest)
+        self.must_announce = True
+        self._next_announcement_at = 0.0
+
+    def keep(self, topic: str, payload: str) -> None:
+        """Send a state soon; a newer one replaces it."""
+        self._newest[topic] = payload
+        self._unsent[topic] = None
+
+    def status(self, state: str) -> str:
+        """Return the message that says `ONLINE` or `OFFLINE`."""
         return to_json(
             {
                 "status": state,
-                "timestamp": timestamp_ms,
+                "timestamp": timestamp_utc_now(),
                 "version": self._version,
                 "instance": self._instance,
             }
         )
 
-    @property
-    def others(self) -> tuple[str, ...]:
-        """Versions of the other instances that are online."""
-        return tuple(self._others.values())
-
-    def forget_others(self) -> None:
-        """Begin anew: nobody knows who is there after a broken connection."""
-        self._others.clear()
-
-    def receive(
+    def take_status(
         self, payload: bytes | bytearray, *, is_retained: bool
-    ) -> Reaction:
+    ) -> None:
         """Take a message on the status topic.
 
         One that is retained was there before: it proves no other instance.
@@ -100,87 +125,36 @@ class Status:
             message = json_object(payload)
         except ValueError:
             # Cleared, or nonsense: readers must not find that.
-            return Reaction(must_answer=True)
+            self.must_answer = True
+            return
         instance = str(message.get("instance", ""))
         is_online = message.get("status") == ONLINE
         if instance == self._instance:
             # Offline: the last will of our own connection before this one.
-            return Reaction(must_answer=not is_online)
-        if not is_online:
-            self._others.pop(instance, None)
-            return Reaction(must_answer=True, must_announce=True)
-        if is_retained:
-            return Reaction(must_answer=True)
-        is_known = instance in self._others
-        self._others[instance] = str(message.get("version", "unknown"))
-        # The other one has to learn of us, too.
-        return Reaction(must_answer=not is_known)
-
-
-class States:
-    """The retained messages of one connector; belongs to the link's thread.
-
-    Parameters
-    ----------
-    announcement
-        Makes the current available datapoints, as JSON.
-    """
-
-    def __init__(
-        self,
-        topics: Topics,
-        status: Status,
-        announcement: Callable[[], str],
-    ) -> None:
-        self._topics = topics
-        self._status = status
-        self._announcement = announcement
-        self._newest: dict[str, str] = {}
-        self._unsent: dict[str, None] = {}
-        self._must_answer = False
-        self._next_answer_at = 0.0
-        self._must_announce = False
-        self._next_announcement_at = 0.0
-
-    def note_connected(self) -> None:
-        """Learn of a CONNACK: all that was retained may be lost."""
-        self._unsent = dict.fromkeys(self._newest)
-        self._must_announce = True
-        self._next_announcement_at = 0.0
-
-    def keep(self, topic: str, payload: str) -> None:
-        """Send a state soon; a newer one replaces it."""
-        self._newest[topic] = payload
-        self._unsent[topic] = None
-
-    def announce(self) -> None:
-        """Send the available datapoints soon, and many changes as one."""
-        self._must_announce = True
-
-    def answer(self) -> None:
-        """Say soon that this connector is online."""
-        self._must_answer = True
-
-    def take_status(
-        self, payload: bytes | bytearray, *, is_retained: bool
-    ) -> None:
-        """Take a message on the status topic, see `Status`."""
-        reaction = self._status.receive(payload, is_retained=is_retained)
-        self._must_answer |= reaction.must_answer
-        self._must_announce |= reaction.must_announce
+            self.must_answer |= not is_online
+        elif not is_online:
+            self.others.pop(instance, None)
+            self.must_answer = True
+            # It may have put its own datapoints in the place of ours.
+            self.must_announce = True
+        elif is_retained:
+            self.must_answer = True
+        else:
+            # The other one has to learn of us, too.
+            self.must_answer |= instance not in self.others
+            self.others[instance] = str(message.get("version", "unknown"))
 
     def take_due(self, now: float) -> Iterator[tuple[str, str]]:
         """Yield topics and payloads of what is to be sent now."""
-        if self._must_answer and now >= self._next_answer_at:
-            self._must_answer = False
+        if self.must_answer and now >= self._next_answer_at:
+            self.must_answer = False
             self._next_answer_at = now + STATUS_INTERVAL_S
-            online = self._status.message(ONLINE, timestamp_utc_now())
-            yield self._topics.status, online
+            yield self._topics.status, self.status(ONLINE)
         unsent, self._unsent = self._unsent, {}
         for topic in unsent:
             yield topic, self._newest[topic]
-        if self._must_announce and now >= self._next_announcement_at:
-            self._must_announce = False
+        if self.must_announce and now >= self._next_announcement_at:
+            self.must_announce = False
             payload = self._announcement()
             took_s = time.monotonic() - now
             self._next_announcement_at = now + max(
@@ -192,7 +166,7 @@ class States:
         """When `take_due` has something; infinity if nothing waits."""
         if self._unsent:
             return -math.inf
-        answer_at = self._next_answer_at if self._must_answer else math.inf
-        if not self._must_announce:
-            return answer_at
-        return min(answer_at, self._next_announcement_at)
+        return min(
+            self._next_answer_at if self.must_answer else math.inf,
+            self._next_announcement_at if self.must_announce else math.inf,
+        )

@@ -28,7 +28,6 @@ class Subscriptions:
         self._unasked: dict[str, None] = {}
         self._asked: dict[int, Sequence[str]] = {}
         self._refused: dict[str, None] = {}
-        self._reported: set[str] = set()
         self._own_due_at: float | None = None
         self.delivers_nothing = False
 
@@ -66,18 +65,19 @@ class Subscriptions:
         self, packet_id: int, is_refused: Sequence[bool], now: float
     ) -> list[str]:
         """Take the broker's answer; return topics newly refused."""
+        newly_refused = []
         topics = self._asked.pop(packet_id, ())
         for topic, refused in zip(topics, is_refused, strict=False):
             if topic not in self._qos:
                 continue
-            if refused:
-                self._refused[topic] = None
-            else:
+            if not refused:
                 self._refused.pop(topic, None)
-                self._reported.discard(topic)
                 if topic == self._own_topic:
                     self._own_due_at = now + OWN_TIMEOUT_S
-        return self._unreported(topics)
+            elif topic not in self._refused:
+                self._refused[topic] = None
+                newly_refused.append(topic)
+        return newly_refused
 
     def note_message(self, topic: str) -> None:
         """Learn that the broker has delivered something."""
@@ -102,15 +102,6 @@ class Subscriptions:
         if self.delivers_nothing:
             parts.append(f"accepted, but not delivered: {self._own_topic}")
         return "; ".join(parts)
-
-    def _unreported(self, topics: Iterable[str]) -> list[str]:
-        unreported = [
-            topic
-            for topic in topics
-            if topic in self._refused and topic not in self._reported
-        ]
-        self._reported.update(unreported)
-        return unreported
 
     def _packets(
         self, topics: Iterable[str]

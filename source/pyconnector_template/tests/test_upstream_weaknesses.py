@@ -22,8 +22,6 @@ import pytest
 
 from pyconnector_template import supervisor as supervisor_module
 from pyconnector_template.dispatch import DispatchInInterval, DispatchOnce
-from pyconnector_template.mqtt.link import BrokerLink
-from pyconnector_template.mqtt.outbox import LIMITS, Lane
 from pyconnector_template.pyconnector_template import (
     ActuatorFlow,
     Connector,
@@ -316,17 +314,6 @@ def test_nan_goes_nowhere(
 
 def is_complete(received: Any) -> bool:
     return "heater__temperature" in received.json["sensor"]
-
-
-def test_raw_messages_do_not_pile_up_without_limit() -> None:
-    connector = Recorder()
-    link = connector._make_link()
-    assert isinstance(link, BrokerLink)
-    for number in range(LIMITS[Lane.RAW] + 100):
-        link.publish(topic="demo/raw", payload=str(number), qos=2)
-    assert link._outbox.waiting(Lane.RAW) == LIMITS[Lane.RAW]
-    link.stop()
-    link.run()
 
 
 @pytest.mark.mosquitto

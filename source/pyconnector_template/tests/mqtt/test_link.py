@@ -19,11 +19,7 @@ from pyconnector_template.findings import Cause, Findings
 from pyconnector_template.mqtt import link as broker_module
 from pyconnector_template.mqtt import subscriptions as subscriptions_module
 from pyconnector_template.mqtt.greeting import Login
-from pyconnector_template.mqtt.link import (
-    BATCH,
-    BrokerLink,
-    Connected,
-)
+from pyconnector_template.mqtt.link import BATCH, MAX_RAW, BrokerLink
 from pyconnector_template.mqtt.outbox import LIMITS, Lane
 from pyconnector_template.mqtt.states import Topics
 from testbed.load import seconds_here
@@ -45,7 +41,7 @@ class World:
     def __init__(
         self, port: int, host: str = "127.0.0.1", **login: Any
     ) -> None:
-        self.connections: list[Connected] = []
+        self.connections: list[tuple[bool, int, int]] = []
         self.messages: list[tuple[str, bytes]] = []
         self.announced = 0
         self.findings = Findings()
@@ -59,7 +55,7 @@ class World:
             version="1.2.3",
             userdata=None,
             on_message=self._note,
-            on_connected=self.connections.append,
+            on_connected=lambda *told: self.connections.append(told),
             announcement=self._announce,
         )
         self.thread = threading.Thread(target=self.link.run, name="mqtt")
@@ -136,12 +132,7 @@ def test_values_of_an_outage_are_sent_afterwards_in_order(
         wait_until(lambda: len(numbers(observer)) == 100)
         assert numbers(observer) == list(range(100))
         assert observer.on("demo/heartbeat") == []
-        assert world.connections[0] == Connected(
-            is_first=True, kept=0, dropped=0
-        )
-        assert world.connections[1] == Connected(
-            is_first=False, kept=100, dropped=0
-        )
+        assert world.connections == [(True, 0, 0), (False, 100, 0)]
 
 
 def test_what_does_not_fit_is_dropped_from_the_oldest_and_told(
@@ -155,9 +146,7 @@ def test_what_does_not_fit_is_dropped_from_the_oldest_and_told(
         observer = broker.observe(VALUE)
         world.link._connection._port = broker.port
         wait_until(lambda: world.connections)
-        assert world.connections[0] == Connected(
-            True, kept=2 * BATCH, dropped=100
-        )
+        assert world.connections == [(True, 2 * BATCH, 100)]
         wait_until(lambda: len(numbers(observer)) >= 2 * BATCH)
     assert numbers(observer) == list(range(100, 2 * BATCH + 100))
 
@@ -201,6 +190,17 @@ def test_raw_messages_arrive_once_even_if_many_wait(broker: Mosquitto) -> None:
             world.link.publish("demo/raw_message_to_db", str(number), qos=2)
         wait_until(lambda: len(observer.messages) == 300)
     assert [int(one.payload) for one in observer.messages] == list(range(300))
+
+
+def test_of_too_many_raw_messages_the_oldest_make_room(
+    broker: Mosquitto, retries_at_once: None
+) -> None:
+    observer = broker.observe("demo/raw_message_to_db")
+    with started(free_port()) as world:
+        for number in range(MAX_RAW + 3):
+            world.link.publish("demo/raw_message_to_db", str(number), qos=2)
+        world.link._connection._port = broker.port
+        assert observer.wait_for("demo/raw_message_to_db").payload == b"3"
 
 
 def test_many_new_datapoints_are_few_announcements(broker: Mosquitto) -> None:
@@ -319,7 +319,7 @@ def test_what_is_published_together_wakes_the_thread_once() -> None:
         assert not woken
     assert len(woken) == 1
     with world.link.together():
-        world.link._outbox.take(100, 0)
+        world.link._outbox.take(100)
     assert len(woken) == 1, "there is nothing to send"
     world.link._connection.close()
 
@@ -337,9 +337,7 @@ def test_values_of_an_outage_are_sent_afterwards_and_counted_one_by_one(
         wait_until(lambda: len(observer.on(VALUE)) == 100)
         values = [one.json["value"] for one in observer.on(VALUE)]
         assert values == list(range(100))
-        assert world.connections[1] == Connected(
-            is_first=False, kept=100, dropped=0
-        )
+        assert world.connections[1] == (False, 100, 0)
 
 
 def test_one_topic_with_a_wildcard_does_not_take_the_others_with_it(

@@ -4,16 +4,9 @@ import pytest
 
 from pyconnector_template.findings import Cause, Findings
 from pyconnector_template.mqtt.greeting import Login, Trouble
-from pyconnector_template.mqtt.report import REPORT_AGAIN_AFTER_S, BrokerReport
+from pyconnector_template.mqtt.report import BrokerReport
 
 REFUSED = Trouble("it refused the login", Cause.BROKER_LOGIN)
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -22,13 +15,8 @@ def findings() -> Findings:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def report(findings: Findings, clock: Clock) -> BrokerReport:
-    return BrokerReport("broker:1883", Login(username="me"), findings, clock)
+def report(findings: Findings) -> BrokerReport:
+    return BrokerReport("broker:1883", Login(username="me"), findings)
 
 
 def causes(findings: Findings) -> list[Cause]:
@@ -52,21 +40,15 @@ def test_a_trouble_is_told_once_until_the_broker_accepts_us(
     assert len(caplog.messages) == 2
 
 
-def test_another_instance_is_told_once_an_hour_however_often_it_comes(
-    report: BrokerReport,
-    findings: Findings,
-    clock: Clock,
-    caplog: pytest.LogCaptureFixture,
+def test_another_instance_is_told_once_however_often_it_comes(
+    report: BrokerReport, findings: Findings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for clock.now in (0.0, 1.0, REPORT_AGAIN_AFTER_S - 1):
+    for _ in range(3):
         report.others(["1.1.0"])
         assert causes(findings) == [Cause.NAME_USED_TWICE]
         report.others([])
         assert causes(findings) == []
     assert len(caplog.messages) == 1
-    clock.now = REPORT_AGAIN_AFTER_S
-    report.others(["1.1.0"])
-    assert len(caplog.messages) == 2
 
 
 def test_what_is_not_delivered_names_topics_and_who_must_be_let_in(

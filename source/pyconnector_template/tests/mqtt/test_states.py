@@ -9,85 +9,97 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyconnector_template.mqtt.states import (
-    OFFLINE,
-    ONLINE,
-    Reaction,
-    States,
-    Status,
-    Topics,
-)
+from pyconnector_template.mqtt.states import OFFLINE, ONLINE, States, Topics
 
 OLD_ONLINE = b'{"status": "online", "timestamp": 1, "version": "1.1.0"}'
 OLD_OFFLINE = b'{"status": "offline", "timestamp": 1, "version": "1.1.0"}'
 
+SILENCE, ANSWER = (False, False), (True, False)
+ANSWER_AND_DATAPOINTS = True, True
 
-def said(status: Status, state: str) -> bytes:
-    return status.message(state, 5).encode()
+
+def made(version: str = "1.2.0", instance: str | None = None) -> States:
+    return States(Topics("demo"), version, lambda: "{}", instance)
+
+
+def said(states: States, state: str) -> bytes:
+    return states.status(state).encode()
+
+
+def reaction(
+    states: States, payload: bytes, *, is_retained: bool = False
+) -> tuple[bool, bool]:
+    """Return whether a message on the status topic is answered, and how."""
+    states.must_answer = states.must_announce = False
+    states.take_status(payload, is_retained=is_retained)
+    return states.must_answer, states.must_announce
 
 
 @pytest.fixture
-def mine() -> Status:
-    return Status("1.2.0", "mine")
+def mine() -> States:
+    return made(instance="mine")
 
 
-def test_readers_find_what_they_always_found(mine: Status) -> None:
+def test_readers_find_what_they_always_found(mine: States) -> None:
     message = json.loads(said(mine, ONLINE))
     assert message.pop("instance") == "mine"
-    assert message == {"status": "online", "timestamp": 5, "version": "1.2.0"}
+    assert isinstance(message.pop("timestamp"), int)
+    assert message == {"status": "online", "version": "1.2.0"}
 
 
 def test_two_instances_are_told_apart() -> None:
-    first, second = (said(Status("1.2.0"), ONLINE) for _ in range(2))
-    assert first != second
+    first, second = (json.loads(said(made(), ONLINE)) for _ in range(2))
+    assert first["instance"] != second["instance"]
 
 
-def test_ones_own_online_needs_no_answer(mine: Status) -> None:
-    assert mine.receive(said(mine, ONLINE), is_retained=True) == Reaction()
-    assert mine.others == ()
+def test_ones_own_online_needs_no_answer(mine: States) -> None:
+    online = said(mine, ONLINE)
+    assert reaction(mine, online, is_retained=True) == SILENCE
+    assert mine.others == {}
 
 
 def test_the_last_will_of_ones_own_older_connection_is_answered(
-    mine: Status,
+    mine: States,
 ) -> None:
-    reaction = mine.receive(said(mine, OFFLINE), is_retained=False)
-    assert reaction == Reaction(must_answer=True)
+    assert reaction(mine, said(mine, OFFLINE)) == ANSWER
 
 
 @pytest.mark.parametrize("is_retained", [True, False])
+@pytest.mark.parametrize(
+    "goodbye", [OLD_OFFLINE, said(made(), OFFLINE)], ids=["older", "ours"]
+)
 def test_a_foreign_goodbye_is_answered_and_datapoints_published_again(
-    mine: Status, is_retained: bool
+    mine: States, goodbye: bytes, is_retained: bool
 ) -> None:
-    for goodbye in (OLD_OFFLINE, said(Status("1.2.0"), OFFLINE)):
-        reaction = mine.receive(goodbye, is_retained=is_retained)
-        assert reaction == Reaction(must_answer=True, must_announce=True)
+    told = reaction(mine, goodbye, is_retained=is_retained)
+    assert told == ANSWER_AND_DATAPOINTS
 
 
 @pytest.mark.parametrize("payload", [b"", b"nonsense", b"[]", b"\xff"])
 def test_what_cannot_be_read_does_not_stay(
-    mine: Status, payload: bytes
+    mine: States, payload: bytes
 ) -> None:
-    reaction = mine.receive(payload, is_retained=True)
-    assert reaction == Reaction(must_answer=True)
+    assert reaction(mine, payload, is_retained=True) == ANSWER
 
 
 @pytest.mark.parametrize(
-    "online", [OLD_ONLINE, said(Status("1.1.0", "other"), ONLINE)]
+    "online",
+    [OLD_ONLINE, said(made("1.1.0", "other"), ONLINE)],
+    ids=["older", "ours"],
 )
 def test_another_instance_is_noticed_answered_once_and_forgotten_when_it_ends(
-    mine: Status, online: bytes
+    mine: States, online: bytes
 ) -> None:
-    assert mine.receive(online, is_retained=False).must_answer
-    assert mine.others == ("1.1.0",)
-    assert mine.receive(online, is_retained=False) == Reaction()
-    mine.receive(online.replace(b"online", b"offline"), is_retained=False)
-    assert not mine.others
+    assert reaction(mine, online) == ANSWER
+    assert [*mine.others.values()] == ["1.1.0"]
+    assert reaction(mine, online) == SILENCE
+    reaction(mine, online.replace(b"online", b"offline"))
+    assert mine.others == {}
 
 
-def test_what_was_retained_proves_nobody_else(mine: Status) -> None:
-    reaction = mine.receive(OLD_ONLINE, is_retained=True)
-    assert reaction == Reaction(must_answer=True)
-    assert mine.others == ()
+def test_what_was_retained_proves_nobody_else(mine: States) -> None:
+    assert reaction(mine, OLD_ONLINE, is_retained=True) == ANSWER
+    assert mine.others == {}
 
 
 @given(st.integers(2, 5), st.integers(0, 2**32))
@@ -95,7 +107,7 @@ def test_instances_that_answer_each_other_fall_silent(
     number: int, seed: int
 ) -> None:
     chance = Random(seed)
-    instances = [Status("1.2.0", str(index)) for index in range(number)]
+    instances = [made(instance=str(index)) for index in range(number)]
     waiting: deque[bytes] = deque()
     said_so_far = 0
     for _ in range(10):
@@ -103,11 +115,11 @@ def test_instances_that_answer_each_other_fall_silent(
         one = chance.choice(instances)
         waiting.append(said(one, chance.choice([ONLINE, OFFLINE])))
         if chance.random() < 0.3:
-            one.forget_others()
+            one.note_connected()
         while waiting:
             message = waiting.popleft()
             for instance in instances:
-                if instance.receive(message, is_retained=False).must_answer:
+                if reaction(instance, message) != SILENCE:
                     waiting.append(said(instance, ONLINE))
                     said_so_far += 1
     assert said_so_far <= 10 * number * (number + 1)
@@ -117,37 +129,32 @@ ONE = "demo/diagnosis"
 DATAPOINTS = "demo/available_datapoints"
 
 
-@pytest.fixture
-def states() -> States:
-    return States(Topics("demo"), Status("1.2.3"), lambda: "{}")
-
-
 def due(states: States, now: float) -> list[str]:
     return [topic for topic, _ in states.take_due(now)]
 
 
 def test_states_and_datapoints_are_sent_again_after_each_connack(
-    states: States,
+    mine: States,
 ) -> None:
-    states.keep(ONE, "1")
-    assert due(states, 0.0) == [ONE]
-    assert due(states, 1.0) == []
-    states.keep(ONE, "2")
+    mine.keep(ONE, "1")
+    assert due(mine, 0.0) == [ONE]
+    assert due(mine, 1.0) == []
+    mine.keep(ONE, "2")
     for _ in range(2):
-        states.note_connected()
-        assert [*states.take_due(2.0)] == [(ONE, "2"), (DATAPOINTS, "{}")]
+        mine.note_connected()
+        assert [*mine.take_due(2.0)] == [(ONE, "2"), (DATAPOINTS, "{}")]
 
 
-def test_what_is_due_says_when_and_nothing_is_due_never(states: States) -> None:
-    assert states.next_due_at() == math.inf
-    states.announce()
-    assert due(states, 10.0) == [DATAPOINTS]
-    states.announce()
-    assert due(states, 10.0) == []
-    assert due(states, states.next_due_at()) == [DATAPOINTS]
-    states.answer()
-    assert due(states, states.next_due_at()) == ["demo/status"]
-    states.answer()
-    assert due(states, states.next_due_at() - 0.001) == []
-    states.keep(ONE, "1")
-    assert states.next_due_at() == -math.inf
+def test_what_is_due_says_when_and_nothing_is_due_never(mine: States) -> None:
+    assert mine.next_due_at() == math.inf
+    mine.must_announce = True
+    assert due(mine, 10.0) == [DATAPOINTS]
+    mine.must_announce = True
+    assert due(mine, 10.0) == []
+    assert due(mine, mine.next_due_at()) == [DATAPOINTS]
+    mine.must_answer = True
+    assert due(mine, mine.next_due_at()) == ["demo/status"]
+    mine.must_answer = True
+    assert due(mine, mine.next_due_at() - 0.001) == []
+    mine.keep(ONE, "1")
+    assert mine.next_due_at() == -math.inf
