@@ -227,6 +227,7 @@ class Settings(TemplateSettings):
 
     keba_p30_charge_stations: Mapping[str, Station] = setting(
         read_stations,
+        is_required=True,
         description="The stations, see below.",
         example=STATIONS_EXAMPLE,
     )
@@ -288,7 +289,6 @@ class Settings(TemplateSettings):
     )
     keba_p30_failsafe: Failsafe | None = setting(
         _read_failsafe,
-        None,
         description="The station limits itself when the connector is silent, "
         "see [docs/commands.md](docs/commands.md).",
         example='{"timeout": 60, "current": 6000}',
@@ -296,7 +296,6 @@ class Settings(TemplateSettings):
 
     rfid_salt: str | None = setting(
         any_text,
-        None,
         description="Key for hashing the tags of RFID cards; needed with "
         "report 100.",
         example="a long secret",
@@ -322,12 +321,11 @@ class Settings(TemplateSettings):
         reports = values.get("keba_p30_reports", "")
         is_plain = values.get("rfid_plain", "").upper() == "TRUE"
         if "100" in reports and not is_plain and "rfid_salt" not in values:
-            yield cls.problem(
-                "rfid_salt",
-                None,
+            reason = (
                 "is needed with report 100, to hash the tags of cards; or set "
-                "RFID_PLAIN=TRUE",
+                "RFID_PLAIN=TRUE"
             )
+            yield "rfid_salt", reason
 
     def warnings(self) -> Iterator[str]:
         """Warnings for the start, see `TemplateSettings`."""

@@ -13,11 +13,7 @@ import math
 import os
 import re
 import ssl
-from collections.abc import (
-    Callable,
-    Iterator,
-    Mapping,
-)
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -44,25 +40,11 @@ class SettingsError(Exception):
     """Some settings cannot be used; the text lists all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why the value of one variable cannot be used; None if it has none."""
-
-    variable: str
-    value: str | None
-    reason: str
-    example: str | None = None
-
-    def __str__(self) -> str:
-        given = "" if self.value is None else f" = {self.value!r}"
-        text = f"  {self.variable}{given}: {self.reason}"
-        if self.example is None:
-            return text
-        return f"{text}\n    Example: {self.variable}={self.example}"
-
-
 Reader = Callable[[Any], Any]
 """Makes a value of a text, or of what JSON holds; or raises ValueError."""
+
+Problem = tuple[str, str]
+"""The field of a variable that cannot be used, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,56 +55,31 @@ class Setting:
     ----------
     read
         Makes its value of its text.
-    default
-        None where there is none, or where it is required.
     description, example
         For people.
     from_file
         Whether a file may hold it, as Docker's secrets do.
+    is_secret
+        Whether it is never shown.
     """
 
     read: Reader
-    default: Any
-    is_required: bool
-    description: str
-    example: str
-    from_file: bool
-    is_secret: bool
+    default: Any = None
+    is_required: bool = False
+    description: str = ""
+    example: str = ""
+    from_file: bool = False
+    is_secret: bool = False
 
 
-_REQUIRED: Any = object()
-
-
-def setting(
-    read: Reader,
-    default: Any = _REQUIRED,
-    *,
-    description: str = "",
-    example: str = "",
-    from_file: bool = False,
-    is_secret: bool = False,
-) -> Any:
-    """Return a field of a settings class, see `Setting`.
-
-    It is required if there is no default. A secret is never shown.
-    """
-    is_required = default is _REQUIRED
-    default = None if is_required else default
+def setting(read: Reader, default: Any = None, **about: Any) -> Any:
+    """Return a field of a settings class; the arguments are a `Setting`'s."""
+    info = Setting(read, default, **about)
     return field(
         default_factory=lambda: default,
-        repr=not is_secret,
+        repr=not info.is_secret,
         kw_only=True,
-        metadata={
-            "setting": Setting(
-                read,
-                default,
-                is_required,
-                description,
-                example,
-                from_file,
-                is_secret,
-            )
-        },
+        metadata={"setting": info},
     )
 
 
@@ -157,23 +114,9 @@ def switch(value: object) -> bool:
 
 def whole_number(least: int, most: int) -> Reader:
     """Return the reader of a whole number within limits."""
-    complaint = f"must be a whole number, {least} to {most}"
-
-    def read(value: object) -> int:
-        if isinstance(value, float) and value.is_integer():
-            # As some programs write whole numbers in JSON.
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            raise ValueError(complaint)
-        try:
-            number = int(value)
-        except ValueError:
-            raise ValueError(complaint) from None
-        if not least <= number <= most:
-            raise ValueError(complaint)
-        return number
-
-    return read
+    return _within(
+        _whole, least, most, f"must be a whole number, {least} to {most}"
+    )
 
 
 def number(
@@ -186,21 +129,33 @@ def number(
     limits = [f"above {above:g}"] if above is not None else []
     limits += [f"at least {least:g}"] if math.isfinite(least) else []
     limits += [f"at most {most:g}"] if math.isfinite(most) else []
-    complaint = ", ".join(["must be a number", *limits])
+    if above is not None:
+        least = math.nextafter(above, math.inf)
+    return _within(float, least, most, ", ".join(["must be a number", *limits]))
 
-    def read(value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise ValueError(complaint)
+
+def _within(convert: Reader, least: float, most: float, rule: str) -> Reader:
+    def read(value: object) -> Any:
         try:
-            given = float(value)
-        except (ValueError, OverflowError):
-            raise ValueError(complaint) from None
-        is_above = above is None or given > above
-        if not (math.isfinite(given) and least <= given <= most and is_above):
-            raise ValueError(complaint)
+            given = convert(value)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(rule) from None
+        is_finite = abs(given) != math.inf
+        if isinstance(value, bool) or not (
+            is_finite and least <= given <= most
+        ):
+            raise ValueError(rule)
         return given
 
     return read
+
+
+def _whole(value: Any) -> int:
+    whole = int(value)
+    # Some programs write whole numbers with a point in JSON.
+    if isinstance(value, float) and whole != value:
+        raise ValueError
+    return whole
 
 
 def _topic_level(name: str) -> str:
@@ -211,13 +166,38 @@ def _topic_level(name: str) -> str:
 
 def bare_host(host: str) -> str:
     """Take a name or an address; else say what to set in its place."""
-    name, port = _split_host(host)
+    rest = re.sub(r"^\w*://", "", host.strip()).partition("/")[0]
+    rest = rest.rpartition("@")[2]
+    if rest.startswith("["):
+        name, _, port = rest[1:].partition("]")
+    elif rest.count(":") == 1:
+        name, _, port = rest.partition(":")
+    else:
+        # An IPv6 address has more than one colon.
+        name, port = "".join(rest.split()), ""
     if name == host:
         return host
     advice = f"MQTT_BROKER_HOST={name}"
     if port:
-        advice += f" and MQTT_BROKER_PORT={port}"
+        advice += f" and MQTT_BROKER_PORT={port.removeprefix(':')}"
     raise ValueError(f"must be a bare name or address: set {advice}")
+
+
+def _readable(path: str) -> Path:
+    try:
+        Path(path).read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error})") from None
+    return Path(path)
+
+
+def _authorities(path: str) -> Path:
+    file = _readable(path)
+    try:
+        ssl.create_default_context(cafile=file)
+    except ssl.SSLError as error:
+        raise ValueError(f"holds no certificates in PEM ({error})") from None
+    return file
 
 
 Settings = TypeVar("Settings", bound="TemplateSettings")
@@ -251,6 +231,7 @@ class TemplateSettings:
     )
     mqtt_broker_host: str = setting(
         bare_host,
+        is_required=True,
         description="Name or address of the broker.",
         example="192.168.0.10",
     )
@@ -275,14 +256,12 @@ class TemplateSettings:
     )
     mqtt_username: str | None = setting(
         any_text,
-        None,
         description="Login at the broker.",
         example="connector",
         from_file=True,
     )
     mqtt_password: str | None = setting(
         any_text,
-        None,
         description="Password of that login.",
         example="a long secret",
         from_file=True,
@@ -295,20 +274,17 @@ class TemplateSettings:
         example="TRUE",
     )
     mqtt_ca_file: Path | None = setting(
-        Path,
-        None,
+        _authorities,
         description="Authorities to trust, instead of the system's.",
         example="/run/secrets/ca.pem",
     )
     mqtt_cert_file: Path | None = setting(
-        Path,
-        None,
+        _readable,
         description="Certificate of this client, if the broker wants one.",
         example="/run/secrets/connector.pem",
     )
     mqtt_key_file: Path | None = setting(
-        Path,
-        None,
+        _readable,
         description="Key of that certificate.",
         example="/run/secrets/connector.key",
     )
@@ -324,18 +300,28 @@ class TemplateSettings:
     def problems_between(cls, values: Mapping[str, str]) -> Iterator[Problem]:
         """Find what is wrong between variables, given by their field names."""
         if "mqtt_password" in values and "mqtt_username" not in values:
-            yield cls.problem(
-                "mqtt_username", None, "is needed with MQTT_PASSWORD"
-            )
-        yield from _tls_problems(cls, values)
-
-    @classmethod
-    def problem(cls, name: str, value: str | None, reason: str) -> Problem:
-        """Describe a problem of a field: secrets masked, with an example."""
-        info = settings_of(cls)[name]
-        if value is not None and info.is_secret:
-            value = MASK
-        return Problem(name.upper(), value, reason, info.example or None)
+            yield "mqtt_username", "is needed with MQTT_PASSWORD"
+        files = ("mqtt_ca_file", "mqtt_cert_file", "mqtt_key_file")
+        given = [name.upper() for name in files if name in values]
+        if given and values.get("mqtt_tls", "").upper() != "TRUE":
+            yield "mqtt_tls", f"must be TRUE when {', '.join(given)} is given"
+        certificate = values.get("mqtt_cert_file")
+        key = values.get("mqtt_key_file")
+        if certificate is None and key is not None:
+            yield "mqtt_cert_file", "is needed with MQTT_KEY_FILE"
+        elif certificate is not None and key is None:
+            yield "mqtt_key_file", "is needed with MQTT_CERT_FILE"
+        elif certificate is not None:
+            try:
+                # An empty password keeps OpenSSL from asking for one.
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(
+                    certificate, key, password=""
+                )
+            except ssl.SSLError as error:
+                reason = f"does not fit to MQTT_KEY_FILE or is no PEM ({error})"
+                yield "mqtt_cert_file", reason
+            except OSError:
+                return  # a problem of that file's own
 
     @property
     def login(self) -> Login:
@@ -370,24 +356,21 @@ def read_settings(
     if environ is None:
         environ = _environment_and_dotenv()
     given = {name: text for name, text in environ.items() if text}
-    texts, problems = _collect(cls, given)
-    problems += cls.problems_between(texts)
-    known = {problem.variable for problem in problems}
+    infos = settings_of(cls)
+    texts, problems = _collect(infos, given)
     values: dict[str, Any] = {}
-    for name, info in settings_of(cls).items():
-        reason = "is required"
+    for name, info in infos.items():
         if name in texts:
             try:
                 values[name] = info.read(texts[name])
-                continue
             except ValueError as error:
-                reason = str(error)
-        elif not info.is_required:
-            continue
-        if name.upper() not in known:
-            problems.append(cls.problem(name, texts.get(name), reason))
+                problems.setdefault(name, str(error))
+        elif info.is_required:
+            problems.setdefault(name, "is required")
+    for name, reason in cls.problems_between(texts):
+        problems.setdefault(name, reason)
     if problems:
-        raise SettingsError(_report(problems))
+        raise SettingsError(_report(infos, texts, problems))
     return cls(**values, ignored=tuple(_ignored_variables(cls, given)))
 
 
@@ -411,45 +394,67 @@ def _environment_and_dotenv() -> dict[str, str | None]:
 
 
 def _collect(
-    cls: type[TemplateSettings], given: Mapping[str, str]
-) -> tuple[dict[str, str], list[Problem]]:
+    infos: Mapping[str, Setting], given: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Find the text of each setting, in its variable or in a file."""
     texts: dict[str, str] = {}
-    problems: list[Problem] = []
-    for name, info in settings_of(cls).items():
+    problems: dict[str, str] = {}
+    for name, info in infos.items():
         variable = name.upper()
         if variable in given:
             texts[name] = given[variable]
-        path = given.get(f"{variable}_FILE")
-        if path is None or not info.from_file:
+        in_file = f"{variable}_FILE"
+        if in_file not in given or not info.from_file:
             continue
         if name in texts:
-            problems.append(
-                cls.problem(
-                    name, texts[name], f"{variable}_FILE is given as well"
-                )
-            )
+            problems[name] = f"{in_file} is given as well"
             continue
         try:
-            texts[name] = Path(path).read_text("utf-8").rstrip("\r\n")
+            text = Path(given[in_file]).read_text("utf-8")
+            texts[name] = text.rstrip("\r\n")
         except (OSError, ValueError) as error:
-            problems.append(
-                Problem(f"{variable}_FILE", path, f"cannot be read ({error})")
-            )
+            texts[in_file] = given[in_file]
+            problems[in_file] = f"cannot be read ({error})"
     return texts, problems
+
+
+def _report(
+    infos: Mapping[str, Setting],
+    texts: Mapping[str, str],
+    problems: Mapping[str, str],
+) -> str:
+    count = len(problems)
+    lines = [
+        "1 setting is wrong:" if count == 1 else f"{count} settings are wrong:"
+    ]
+    for name, reason in problems.items():
+        info = infos.get(name)
+        value = MASK if info and info.is_secret else texts.get(name)
+        given = f" = {value!r}" if name in texts else ""
+        lines.append(f"  {name.upper()}{given}: {reason}")
+        if info and info.example:
+            lines.append(f"    Example: {name.upper()}={info.example}")
+    return "\n".join(lines)
 
 
 def _ignored_variables(
     cls: type[TemplateSettings], given: Mapping[str, str]
 ) -> Iterator[str]:
     """Find variables that were meant for us, but are not read."""
-    known = {*_variables(cls)}
-    for name in sorted(given.keys() - known):
+    infos = settings_of(cls)
+    known = [name.upper() for name in infos]
+    known += [f"{name.upper()}_FILE" for name in infos if infos[name].from_file]
+    for name in sorted(given.keys() - {*known}):
         if name in cls.obsolete:
             yield (
                 f"{name} is ignored: it is obsolete. Its place takes "
                 f"{cls.obsolete[name]}."
             )
-        elif _is_meant_for(cls, name, given[name]):
+        elif difflib.get_close_matches(name.upper(), known, 1, MISTYPED) or (
+            name.startswith(cls.prefixes)
+            and not _OF_A_SERVICE.fullmatch(name)
+            and not _ADDRESS_OF_A_SERVICE.fullmatch(given[name])
+        ):
             nearest = max(known, key=lambda one: _likeness(name.upper(), one))
             yield (
                 f"{name} is ignored: there is no such variable. Did you mean "
@@ -457,104 +462,7 @@ def _ignored_variables(
             )
 
 
-def _is_meant_for(cls: type[TemplateSettings], name: str, text: str) -> bool:
-    if difflib.get_close_matches(name.upper(), [*_variables(cls)], 1, MISTYPED):
-        return True
-    return (
-        name.startswith(cls.prefixes)
-        and not _OF_A_SERVICE.fullmatch(name)
-        and not _ADDRESS_OF_A_SERVICE.fullmatch(text)
-    )
-
-
-def _likeness(name: str, other: str) -> tuple[int, float, str]:
+def _likeness(name: str, other: str) -> tuple[int, float]:
     """Compare by words first: MQTT_PORT is MQTT_BROKER_PORT."""
     common = {*name.split("_")} & {*other.split("_")}
-    ratio = difflib.SequenceMatcher(None, name, other).ratio()
-    return len(common), ratio, other
-
-
-def _variables(cls: type[TemplateSettings]) -> Iterator[str]:
-    for name, info in settings_of(cls).items():
-        yield name.upper()
-        if info.from_file:
-            yield f"{name.upper()}_FILE"
-
-
-def _tls_problems(
-    cls: type[TemplateSettings], values: Mapping[str, str]
-) -> Iterator[Problem]:
-    files = {
-        name: values[name]
-        for name in ("mqtt_ca_file", "mqtt_cert_file", "mqtt_key_file")
-        if name in values
-    }
-    if files and values.get("mqtt_tls", "").upper() != "TRUE":
-        names = ", ".join(name.upper() for name in files)
-        yield cls.problem(
-            "mqtt_tls",
-            values.get("mqtt_tls"),
-            f"must be TRUE when {names} is given",
-        )
-    unreadable = set()
-    for name, path in files.items():
-        try:
-            Path(path).read_bytes()
-        except (OSError, ValueError) as error:
-            unreadable.add(name)
-            yield cls.problem(name, path, f"cannot be read ({error})")
-    authorities = files.get("mqtt_ca_file")
-    if authorities is not None and "mqtt_ca_file" not in unreadable:
-        try:
-            ssl.create_default_context(cafile=authorities)
-        except ssl.SSLError as error:
-            reason = f"holds no certificates in PEM ({error})"
-            yield cls.problem("mqtt_ca_file", authorities, reason)
-    if not {"mqtt_cert_file", "mqtt_key_file"} & unreadable:
-        yield from _certificate_problems(
-            cls, files.get("mqtt_cert_file"), files.get("mqtt_key_file")
-        )
-
-
-def _certificate_problems(
-    cls: type[TemplateSettings], certificate: str | None, key: str | None
-) -> Iterator[Problem]:
-    if certificate is None and key is None:
-        return
-    if certificate is None:
-        reason = "is needed with MQTT_KEY_FILE"
-        yield cls.problem("mqtt_cert_file", None, reason)
-    elif key is None:
-        reason = "is needed with MQTT_CERT_FILE"
-        yield cls.problem("mqtt_key_file", None, reason)
-    else:
-        try:
-            # An empty password keeps OpenSSL from asking for one.
-            ssl.create_default_context().load_cert_chain(
-                certificate, key, password=""
-            )
-        except ssl.SSLError as error:
-            reason = f"does not fit to MQTT_KEY_FILE or is no PEM ({error})"
-            yield cls.problem("mqtt_cert_file", certificate, reason)
-
-
-def _split_host(text: str) -> tuple[str, str]:
-    """Take host and port out of a URL, of brackets, of ``host:port``."""
-    host = re.sub(r"^\w*://", "", text.strip()).partition("/")[0]
-    host = host.rpartition("@")[2]
-    if host.startswith("["):
-        name, _, rest = host[1:].partition("]")
-        return name, rest.removeprefix(":")
-    # An IPv6 address has more than one colon.
-    if host.count(":") == 1:
-        name, _, port = host.partition(":")
-        return name, port
-    return "".join(host.split()), ""
-
-
-def _report(problems: list[Problem]) -> str:
-    count = len(problems)
-    head = (
-        "1 setting is wrong:" if count == 1 else f"{count} settings are wrong:"
-    )
-    return "\n".join([head, *map(str, problems)])
+    return len(common), difflib.SequenceMatcher(None, name, other).ratio()
