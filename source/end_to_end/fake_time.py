@@ -234,7 +234,8 @@ class Site:
         """Let the broker be there again; it has forgotten everything."""
         self._broker_is_there = True
         self.observer.messages.clear()
-        self.connector._subscribe_and_announce()
+        self.connector._require_link().announce()
+        self.connector.on_connected()
 
     def station(self, name: str) -> SimulatedStation:
         """Return a station."""

@@ -15,7 +15,6 @@ from .actuator_flow import CommandWorker
 from .datapoint_map import (
     DatapointMap,
     MissingMap,
-    Step,
     UnusableMapError,
     read_datapoint_map,
 )
@@ -30,7 +29,7 @@ from .logs import (
 )
 from .mqtt.injected_link import InjectedLink
 from .mqtt.link import BrokerLink
-from .mqtt.states import ALL_MAPS, DATAPOINT_MAP, Topics
+from .mqtt.states import DATAPOINT_MAP, Topics
 from .settings import (
     SettingsError,
     TemplateSettings,
@@ -148,7 +147,9 @@ class Connector:
         self.datapoint_map: DatapointMap = {"sensor": {}, "actuator": {}}
         self.available_datapoints: Datapoints = {"sensor": {}, "actuator": {}}
         self.broker_findings = Findings()
-        self._missing_map = MissingMap(self.CONNECTOR_NAME)
+        self._missing_map = MissingMap(
+            self.CONNECTOR_NAME, self.broker_findings
+        )
         self._link: BrokerLink | InjectedLink | None = None
         self._commands: CommandWorker | None = None
         self._link_thread: DispatchOnce | None = None
@@ -296,6 +297,7 @@ class Connector:
         _install_handler(MQTTHandler(self.mqtt_client, self.MQTT_TOPIC_LOGS))
         for warning in self.settings.warnings():
             logger_about("settings").warning("%s", warning)
+        self.mqtt_client.subscribe(topic=self.MQTT_TOPIC_DATAPOINT_MAP, qos=1)
         if self._initial_datapoint_map is not None:
             self._validate_and_update_datapoint_map(
                 datapoint_map_json=json.dumps(self._initial_datapoint_map)
@@ -304,6 +306,7 @@ class Connector:
             self._update_available_datapoints(
                 available_datapoints=self._initial_available_datapoints
             )
+        self._link.announce()
         self._commands = CommandWorker(self._run_command)
         self._link_thread = self._supervisor.start_thread(
             "mqtt", self._link.run
@@ -327,34 +330,32 @@ class Connector:
 
     def _make_link(self) -> BrokerLink | InjectedLink:
         userdata = {"self": self}
-        if not _is_paho(self._MqttClient):
-            client = self._MqttClient(userdata=userdata)
-            client.on_message = self._handle_incoming_mqtt_msg
-            return self._injected_link(client)
-        link = BrokerLink(
-            client_class=self._MqttClient,
-            host=self.MQTT_BROKER_HOST,
-            port=self.MQTT_BROKER_PORT,
-            login=self.settings.login,
-            findings=self.broker_findings,
-            topics=self._topics,
-            version=self.version,
-            userdata=userdata,
-            on_message=self._handle_incoming_mqtt_msg,
-            on_connected=self._on_broker_connected,
-            announcement=self._available_datapoints_json,
-        )
-        link.subscribe(self.MQTT_TOPIC_DATAPOINT_MAP, qos=1)
+        if _is_paho(self._MqttClient):
+            return BrokerLink(
+                client_class=self._MqttClient,
+                host=self.MQTT_BROKER_HOST,
+                port=self.MQTT_BROKER_PORT,
+                login=self.settings.login,
+                findings=self.broker_findings,
+                topics=self._topics,
+                version=self.version,
+                userdata=userdata,
+                on_message=self._handle_incoming_mqtt_msg,
+                on_connected=self._on_broker_connected,
+                announcement=self._available_datapoints_json,
+            )
+        client = self._MqttClient(userdata=userdata)
+        client.on_message = self._handle_incoming_mqtt_msg
+        link = self._injected_link(client)
+        link.connect(self.MQTT_BROKER_HOST, self.MQTT_BROKER_PORT)
+        self.on_connected()
         return link
 
     def _injected_link(self, client: Any) -> InjectedLink:
         return InjectedLink(
-            client=client,
-            host=self.MQTT_BROKER_HOST,
-            port=self.MQTT_BROKER_PORT,
-            on_connected=self._subscribe_and_announce,
-            announcement_topic=self.MQTT_TOPIC_AVAILABLE_DATAPOINTS,
-            announcement=self._available_datapoints_json,
+            client,
+            self.MQTT_TOPIC_AVAILABLE_DATAPOINTS,
+            self._available_datapoints_json,
         )
 
     def _require_link(self) -> BrokerLink | InjectedLink:
@@ -379,7 +380,7 @@ class Connector:
         while True:
             self._supervisor.raise_if_one_ended()
             now = time.monotonic()
-            self._check_for_map(now)
+            self._missing_map.check(now, self._require_link())
             if now >= self._next_heartbeat_at:
                 pause_s = heartbeat_pause(self._heartbeat_interval)
                 self._next_heartbeat_at = now + pause_s
@@ -418,17 +419,6 @@ class Connector:
             ),
         )
 
-    def _check_for_map(self, now: float) -> None:
-        step = self._missing_map.next_step(
-            now, is_connected=self.broker_is_connected
-        )
-        if step is Step.LOOK:
-            self._require_link().subscribe_temporarily(ALL_MAPS)
-        elif step in (Step.END, Step.REPORT):
-            self._require_link().unsubscribe(ALL_MAPS)
-        if step is Step.REPORT:
-            self._missing_map.report(self.broker_findings)
-
     # The broker's side.
 
     def _on_broker_connected(
@@ -449,13 +439,6 @@ class Connector:
         self._supervisor.wake()
         self.on_connected()
 
-    def _subscribe_and_announce(self) -> None:
-        for topic in self.datapoint_map["actuator"]:
-            self.mqtt_client.subscribe(topic=topic, qos=2)
-        self.mqtt_client.subscribe(topic=self.MQTT_TOPIC_DATAPOINT_MAP, qos=1)
-        self._require_link().announce()
-        self.on_connected()
-
     @staticmethod
     def _handle_incoming_mqtt_msg(
         client: Any,  # noqa: ARG004 - the signature of paho's callback
@@ -468,7 +451,7 @@ class Connector:
         """
         self = userdata["self"]
         if msg.topic == self.MQTT_TOPIC_DATAPOINT_MAP:
-            self._take_datapoint_map(msg.payload)
+            self._validate_and_update_datapoint_map(msg.payload)
         elif str(msg.topic).endswith(DATAPOINT_MAP):
             self._missing_map.note_other(msg.topic.removesuffix(DATAPOINT_MAP))
         # Compared, because only a real flag says that a message is old.
@@ -496,12 +479,6 @@ class Connector:
             logger.exception(
                 "A command on %s caused an exception.", shortened(topic)
             )
-
-    def _take_datapoint_map(self, payload: str | bytes) -> None:
-        try:
-            self._validate_and_update_datapoint_map(datapoint_map_json=payload)
-        except Exception:
-            logger.exception("A datapoint map caused an exception.")
 
     def _validate_and_update_datapoint_map(
         self, datapoint_map_json: str | bytes

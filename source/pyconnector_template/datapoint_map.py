@@ -6,13 +6,18 @@ the maps of others: the name may only be written differently.
 """
 
 import difflib
-from enum import Enum
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from .findings import Cause, Findings
 from .json_text import json_object
 from .logs import logger_about, shortened
 from .mqtt.packets import encoded_topic
+from .mqtt.states import ALL_MAPS
+
+if TYPE_CHECKING:
+    from .mqtt.injected_link import InjectedLink
+    from .mqtt.link import BrokerLink
 
 logger = logger_about("connector")
 
@@ -47,6 +52,8 @@ def read_datapoint_map(text: str | bytes) -> tuple[DatapointMap, list[str]]:
         raw = json_object(text)
     except ValueError as error:
         raise UnusableMapError(f"The datapoint_map is {error}.") from None
+    datapoint_map: DatapointMap = {}
+    rejected: list[str] = []
     for kind in ("sensor", "actuator"):
         if kind not in raw:
             raise UnusableMapError(f"No {kind} key in datapoint_map.")
@@ -54,20 +61,14 @@ def read_datapoint_map(text: str | bytes) -> tuple[DatapointMap, list[str]]:
             raise UnusableMapError(
                 f"{kind.capitalize()} entry in datapoint_map is no object."
             )
-    rejected: list[str] = []
-    sensors: dict[str, str] = {}
-    for key, topic in raw["sensor"].items():
-        if is_plain_topic(topic):
-            sensors[key] = topic
-        else:
-            rejected.append(_description("sensor", key, topic))
-    actuators: dict[str, str] = {}
-    for topic, key in raw["actuator"].items():
-        if is_plain_topic(topic) and isinstance(key, str):
-            actuators[topic] = key
-        else:
-            rejected.append(_description("actuator", topic, key))
-    return {"sensor": sensors, "actuator": actuators}, rejected
+        usable = datapoint_map[kind] = {}
+        for name, value in raw[kind].items():
+            topic, key = (value, name) if kind == "sensor" else (name, value)
+            if is_plain_topic(topic) and isinstance(key, str):
+                usable[name] = value
+            else:
+                rejected.append(f"{kind} {shortened(name)}: {shortened(value)}")
+    return datapoint_map, rejected
 
 
 def is_plain_topic(topic: object) -> bool:
@@ -81,67 +82,61 @@ def is_plain_topic(topic: object) -> bool:
     return True
 
 
-class Step(Enum):
-    """What is to be done now."""
-
-    WAIT = "wait"
-    LOOK = "look"
-    """Subscribe to all maps."""
-    END = "end"
-    """End that: our own has come."""
-    REPORT = "report"
-    """End that, and report what was found."""
-
-
 class MissingMap:
-    """Waits for the first datapoint map; any thread may say that it came."""
+    """Waits for the first datapoint map, looks for those of others, and warns.
 
-    def __init__(self, name: str) -> None:
+    Attributes
+    ----------
+    has_come
+        Whether there is a map; any thread may set it.
+    """
+
+    def __init__(self, name: str, findings: Findings) -> None:
         self._name = name
+        self._findings = findings
         self._others: set[str] = set()
-        self._waits_since: float | None = None
-        self._looks_since: float | None = None
-        self._has_reported = False
+        self._due_at: float | None = None
+        self._is_looking = False
+        self._is_reported = False
         self.has_come = False
 
     @property
     def is_awaited(self) -> bool:
-        """Whether `next_step` is to be asked again and again."""
-        is_looking = self._looks_since is not None
-        return is_looking or not (self.has_come or self._has_reported)
+        """Whether to `check` again and again."""
+        return self._is_looking or not (self.has_come or self._is_reported)
 
     def note_other(self, name: str) -> None:
         """Learn that another connector has a map."""
         self._others.add(name)
 
-    def next_step(self, now: float, *, is_connected: bool) -> Step:
-        """Decide what to do; without a broker no map can come."""
-        if self.has_come or self._has_reported or not is_connected:
-            was_looking = self._looks_since is not None
-            self._waits_since = self._looks_since = None
-            # What is temporary has ended with the connection.
-            return Step.END if was_looking and is_connected else Step.WAIT
-        if self._waits_since is None:
-            self._waits_since = now
-        if now - self._waits_since < PATIENCE_S:
-            return Step.WAIT
-        if self._looks_since is None:
-            self._looks_since = now
-            return Step.LOOK
-        if now - self._looks_since < LOOK_S:
-            return Step.WAIT
-        self._has_reported = True
-        self._looks_since = None
-        return Step.REPORT
+    def check(self, now: float, link: "BrokerLink | InjectedLink") -> None:
+        """Do what is due: nothing, or look for other maps, or report."""
+        if not link.is_connected():
+            # No map can come, and what is temporary ended with the connection.
+            self._due_at, self._is_looking = None, False
+        elif not self.is_awaited:
+            return
+        elif self._due_at is None:
+            self._due_at = now + PATIENCE_S
+        elif self._is_looking and (self.has_come or now >= self._due_at):
+            link.unsubscribe(ALL_MAPS)
+            self._is_looking = False
+            self._is_reported = True
+            if not self.has_come:
+                self._report()
+        elif not self._is_looking and now >= self._due_at:
+            link.subscribe_temporarily(ALL_MAPS)
+            self._due_at, self._is_looking = now + LOOK_S, True
 
-    def report(self, findings: Findings) -> None:
+    def _report(self) -> None:
         """Say what is missing and where to click; note it as a finding."""
-        similar = self.similar_name()
+        similar = similar_name(self._name, self._others)
         if similar is None:
-            findings.note(Cause.NO_MAP)
+            self._findings.note(Cause.NO_MAP)
             hint = ""
         else:
-            findings.note(Cause.WRONG_NAME, f"there is a map for {similar!r}")
+            evidence = f"there is a map for {similar!r}"
+            self._findings.note(Cause.WRONG_NAME, evidence)
             hint = (
                 f" There is a map for {similar!r}: did you mean "
                 f"CONNECTOR_NAME={similar}?"
@@ -155,15 +150,12 @@ class MissingMap:
             hint,
         )
 
-    def similar_name(self) -> str | None:
-        """Return the name that was probably meant, if there is one."""
-        plain = {_plain(name): name for name in sorted(self._others)}
-        found = difflib.get_close_matches(_plain(self._name), plain, 1)
-        return plain[found[0]] if found else None
 
-
-def _description(kind: str, name: str, value: Any) -> str:
-    return f"{kind} {shortened(name)}: {shortened(value)}"
+def similar_name(name: str, others: Iterable[str]) -> str | None:
+    """Return the name that was probably meant, if there is one."""
+    plain = {_plain(other): other for other in sorted(others)}
+    found = difflib.get_close_matches(_plain(name), plain, 1)
+    return plain[found[0]] if found else None
 
 
 def _plain(name: str) -> str:

@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import Any
 
 from .datapoint_map import DatapointMap
-from .json_text import clean_text, timestamp_utc_now, to_json, value_message
+from .json_text import clean_text, timestamp_utc_now, to_json
 from .logs import RepetitionFilter, error_line, logger_about
+from .mqtt.injected_link import publish_one_by_one
 
 logger = logger_about("connector")
 
@@ -118,14 +119,7 @@ class SensorFlow:
         self, values: Iterable[tuple[str, Any]], timestamp: Any
     ) -> None:
         """Send values of one moment, each with its topic."""
-        for topic, value in values:
-            # The API subscribes after it has sent the map: values that are
-            # not retained would be missed (contract, section 3).
-            self.mqtt_client.publish(
-                topic=topic,
-                payload=value_message(value, timestamp),
-                retain=True,
-            )
+        publish_one_by_one(self.mqtt_client, values, timestamp)
 
     def _publish_parsed_msg(self, parsed_msg: dict[str, Any]) -> None:
         flattened_msg = self._flatten_parsed_msg(parsed_msg=parsed_msg)

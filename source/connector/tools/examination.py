@@ -35,7 +35,7 @@ from connector.tools.stations import (
     own_address,
 )
 from connector.tools.tool_settings import ToolSettings
-from pyconnector_template.datapoint_map import MissingMap
+from pyconnector_template.datapoint_map import similar_name
 
 OUR_PROGRAM = "connector/main.py"
 OURS = (
@@ -338,10 +338,7 @@ def _connector_row(view: ConnectorView) -> Row:
 
 def _map_row(view: ConnectorView, stations: Iterable[str]) -> Row:
     if not view.has_map:
-        names = MissingMap(view.name)
-        for other in view.other_maps:
-            names.note_other(other)
-        similar = names.similar_name()
+        similar = similar_name(view.name, view.other_maps)
         if similar is None:
             evidence = f"The name is {view.name}"
             return _row_of_cause("datapoints", Code.NO_MAP, evidence)

@@ -4,17 +4,11 @@ Such a client has the interface of paho 1.5 and runs its own loop; messages are
 published on it directly.
 """
 
-import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from pyconnector_template.json_text import value_message
-from pyconnector_template.logs import error_line, logger_about
-
-logger = logger_about("broker")
-
-RETRY_S = 1.0
 
 
 class InjectedLink:
@@ -22,31 +16,21 @@ class InjectedLink:
 
     def __init__(
         self,
-        *,
         client: Any,
-        host: str,
-        port: int,
-        on_connected: Callable[[], None],
         announcement_topic: str,
         announcement: Callable[[], str],
     ) -> None:
         self.client = client
-        self._host = host
-        self._port = port
-        self._on_connected = on_connected
         self._announcement_topic = announcement_topic
         self._announcement = announcement
-        self._stopping = threading.Event()
         self._is_up = False
 
-    def run(self) -> None:
-        """Connect, however often it takes, and run the client's loop."""
-        while not self._connect():
-            if self._stopping.wait(RETRY_S):
-                return
+    def connect(self, host: str, port: int) -> None:
+        self.client.connect(host=host, port=port)
         self._is_up = True
+
+    def run(self) -> None:
         try:
-            self._on_connected()
             self.client.loop_forever()
         finally:
             self._is_up = False
@@ -57,8 +41,7 @@ class InjectedLink:
     def publish_values(
         self, values: Iterable[tuple[str, object]], timestamp: object
     ) -> None:
-        for topic, value in values:
-            self.publish_retained(topic, value_message(value, timestamp))
+        publish_one_by_one(self.client, values, timestamp)
 
     def together(self) -> AbstractContextManager[None]:
         return nullcontext()
@@ -79,15 +62,16 @@ class InjectedLink:
         """Nothing: what the client subscribes is its own affair."""
 
     def stop(self, flush_s: float = 0.0) -> None:  # noqa: ARG002
-        self._stopping.set()
         self.client.disconnect()
 
-    def _connect(self) -> bool:
-        try:
-            self.client.connect(host=self._host, port=self._port)
-        except OSError as error:
-            logger.warning(
-                "Cannot connect to the MQTT broker: %s", error_line(error)
-            )
-            return False
-        return True
+
+def publish_one_by_one(
+    client: Any, values: Iterable[tuple[str, object]], timestamp: object
+) -> None:
+    """Publish values of one moment, each on its topic."""
+    for topic, value in values:
+        # The API subscribes after it has sent the map: values that are not
+        # retained would be missed (contract, section 3).
+        client.publish(
+            topic=topic, payload=value_message(value, timestamp), retain=True
+        )

@@ -1,7 +1,9 @@
 """A datapoint map is believed entry by entry, or not at all."""
 
 import json
+from collections.abc import Callable
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from hypothesis import given
@@ -11,11 +13,12 @@ from pyconnector_template.datapoint_map import (
     LOOK_S,
     PATIENCE_S,
     MissingMap,
-    Step,
     UnusableMapError,
     is_plain_topic,
     read_datapoint_map,
+    similar_name,
 )
+from pyconnector_template.findings import Findings
 
 GOOD: dict[str, Any] = {
     "sensor": {"garage__report 2__State": "keba/messages/1/value"},
@@ -87,67 +90,90 @@ def test_plain_topics_are_those_one_can_publish_on(topic: str) -> None:
 
 
 @pytest.fixture
+def link() -> MagicMock:
+    return MagicMock()
+
+
+@pytest.fixture
 def missing() -> MissingMap:
-    return MissingMap("keba-garage")
+    return MissingMap("keba-garage", Findings())
 
 
-def steps(
-    missing: MissingMap, *moments: float, is_connected: bool = True
-) -> list[Step]:
-    return [
-        missing.next_step(now, is_connected=is_connected) for now in moments
-    ]
+@pytest.fixture
+def steps(missing: MissingMap, link: MagicMock) -> Callable[..., list[str]]:
+    """Return a function that says what was done at which moments."""
+
+    def steps(*moments: float, is_connected: bool = True) -> list[str]:
+        link.is_connected.return_value = is_connected
+        link.reset_mock()
+        for now in moments:
+            missing.check(now, link)
+        return [
+            f"{name} {args[0]}"
+            for name, args, _ in link.mock_calls
+            if name != "is_connected"
+        ]
+
+    return steps
+
+
+LOOK = "subscribe_temporarily +/datapoint_map"
+END = "unsubscribe +/datapoint_map"
+Steps = Callable[..., list[str]]
 
 
 def test_after_a_while_it_looks_and_then_tells_once(
-    missing: MissingMap,
+    steps: Steps, missing: MissingMap, caplog: pytest.LogCaptureFixture
 ) -> None:
-    looks = PATIENCE_S + 5
-    assert steps(missing, 5, looks - 0.1) == [Step.WAIT] * 2
-    assert steps(missing, looks, looks + 1) == [Step.LOOK, Step.WAIT]
-    assert steps(missing, looks + LOOK_S) == [Step.REPORT]
-    assert steps(missing, looks + 100, looks + 9999) == [Step.WAIT] * 2
+    looks = 5 + PATIENCE_S
+    assert steps(5, looks - 0.1) == []
+    assert steps(looks, looks + 1) == [LOOK]
+    assert missing.is_awaited
+    assert not caplog.messages
+    assert steps(looks + LOOK_S, looks + 100, looks + 9999) == [END]
+    assert len(caplog.messages) == 1
+    assert not missing.is_awaited
 
 
-def test_a_map_that_has_come_is_not_missing(missing: MissingMap) -> None:
-    steps(missing, 0)
+def test_a_map_that_has_come_is_not_missing(
+    steps: Steps, missing: MissingMap
+) -> None:
+    steps(0)
     missing.has_come = True
-    assert steps(missing, PATIENCE_S, 9999) == [Step.WAIT] * 2
+    assert steps(PATIENCE_S, 9999) == []
 
 
 def test_a_map_that_comes_while_it_looks_ends_the_looking_once(
-    missing: MissingMap,
+    steps: Steps, missing: MissingMap, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert steps(missing, 0, PATIENCE_S)[-1] is Step.LOOK
+    assert steps(0, PATIENCE_S) == [LOOK]
     missing.has_come = True
-    assert steps(missing, 31, 32) == [Step.END, Step.WAIT]
+    assert steps(31, 32) == [END]
+    assert not caplog.messages
 
 
-def test_the_wait_begins_with_the_connection(missing: MissingMap) -> None:
-    steps(missing, 0, 20)
-    assert steps(missing, 25, is_connected=False) == [Step.WAIT]
-    assert steps(missing, 30, 59) == [Step.WAIT] * 2
-    assert steps(missing, 60) == [Step.LOOK]
+def test_the_wait_begins_with_the_connection(steps: Steps) -> None:
+    assert steps(0, 20) == []
+    assert steps(25, is_connected=False) == []
+    assert steps(30, 59) == []
+    assert steps(60) == [LOOK]
 
 
 def test_a_connection_that_breaks_while_it_looks_begins_anew(
-    missing: MissingMap,
+    steps: Steps,
 ) -> None:
-    assert steps(missing, 0, PATIENCE_S)[-1] is Step.LOOK
-    steps(missing, 31, is_connected=False)
-    assert steps(missing, 32, 32 + PATIENCE_S) == [Step.WAIT, Step.LOOK]
+    assert steps(0, PATIENCE_S) == [LOOK]
+    assert steps(31, is_connected=False) == []
+    assert steps(32, 32 + PATIENCE_S) == [LOOK]
 
 
 @pytest.mark.parametrize(
     "other", ["keba_garage", "Keba-Garage", "keba-garag", "kebagarage"]
 )
-def test_a_similar_name_is_found(missing: MissingMap, other: str) -> None:
-    missing.note_other("modbus-heatpump")
-    missing.note_other(other)
-    assert missing.similar_name() == other
+def test_a_similar_name_is_found(other: str) -> None:
+    assert similar_name("keba-garage", {"modbus-heatpump", other}) == other
 
 
-def test_a_name_that_is_not_similar_is_no_help(missing: MissingMap) -> None:
-    assert missing.similar_name() is None
-    missing.note_other("modbus-heatpump")
-    assert missing.similar_name() is None
+@pytest.mark.parametrize("others", [set(), {"modbus-heatpump"}])
+def test_a_name_that_is_not_similar_is_no_help(others: set[str]) -> None:
+    assert similar_name("keba-garage", others) is None
