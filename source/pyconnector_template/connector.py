@@ -47,10 +47,6 @@ MAX_AVAILABLE_DATAPOINTS = 100_000
 """BEMCom never forgets a datapoint; a device that invents keys must not fill
 its database and our memory. A thousand stations have about 70,000."""
 
-MAX_COMMAND_BYTES = 65_536
-"""Nothing that a device takes is longer; larger messages would only fill the
-queue of commands with megabytes."""
-
 HEARTBEAT_MARGIN = 0.05
 LONGEST_HEARTBEAT_MARGIN_S = 1.0
 """A heartbeat that is sent just when it was promised arrives too late, and the
@@ -445,11 +441,17 @@ class Connector:
         userdata: Mapping[str, "Connector"],
         msg: Any,
     ) -> None:
-        """Sort a message that came from the broker; never raises, never waits.
+        """Take a message from the broker; never raises, never waits.
 
         Called by paho with ``{"self": <the connector>}`` as `userdata`.
         """
         self = userdata["self"]
+        try:
+            self._sort_message(msg)
+        except Exception:
+            logger.exception("An incoming MQTT message caused an exception.")
+
+    def _sort_message(self, msg: Any) -> None:
         if msg.topic == self.MQTT_TOPIC_DATAPOINT_MAP:
             self._validate_and_update_datapoint_map(msg.payload)
         elif str(msg.topic).endswith(DATAPOINT_MAP):
@@ -459,13 +461,6 @@ class Connector:
             logger.warning(
                 "Ignored a retained message on %s: it may be any age.",
                 shortened(msg.topic),
-            )
-        elif len(msg.payload or b"") > MAX_COMMAND_BYTES:
-            logger.warning(
-                "Ignored a message of %d bytes on %s: %s",
-                len(msg.payload),
-                shortened(msg.topic),
-                shortened(msg.payload),
             )
         elif self._commands is None:
             self._run_command(msg.topic, msg.payload)

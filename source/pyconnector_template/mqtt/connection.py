@@ -1,7 +1,7 @@
 """One connection to the broker after the other, over paho's client.
 
-paho is driven through its interface for external event loops, by one thread.
-Its callbacks only note what happened, as events that `wait` returns.
+paho is driven through its interface for external event loops, by one thread:
+its callbacks run within `wait`.
 
 Messages with QoS 0 are written here, many at once, only while paho has nothing
 left to write; everything else is paho's. So it is known at any moment what a
@@ -12,11 +12,11 @@ import select
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
-from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -40,36 +40,20 @@ of them at once; Mosquitto allows 20 unless told otherwise."""
 DISCONNECT = b"\xe0\x00"
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The broker has sent a CONNACK that accepts us."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribed:
-    """The answer to a SUBSCRIBE, for each of its topics."""
-
-    packet_id: int
-    is_refused: list[bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Unsubscribed:
-    """The answer to an UNSUBSCRIBE."""
-
-    packet_id: int
-
-
-Event = Accepted | Subscribed | Unsubscribed | MQTTMessage
-
-
 class Connection:
     """Owns paho's client, its socket, and what is still to be written on it.
 
     All methods but `wake` belong to one thread.
 
+    Parameters
+    ----------
+    on_accepted
+        Called when a CONNACK has accepted us.
+
     Attributes
     ----------
+    client
+        paho's; callbacks for what comes in may be set on it.
     trouble
         Why there is no connection, or why the last one ended.
     """
@@ -80,23 +64,35 @@ class Connection:
         host: str,
         port: int,
         login: Login,
+        on_accepted: Callable[[], None],
     ) -> None:
         self._host = host
         self._port = port
         self._login = login
+        self._on_accepted = on_accepted
         self.trouble = Trouble("it closed the connection")
         self._socket: object = None
         self._is_answered = False
         self._is_accepted = False
         self._unsent = bytearray()
-        self._events: list[Event] = []
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._wake_reader.setblocking(False)
         self._wake_writer.setblocking(False)
-        self.client = self._make_client(client_class)
+        self.client = client = client_class(CallbackAPIVersion.VERSION2)
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_queued_messages_set(MAX_IN_FLIGHT)
+        if login.username is not None:
+            client.username_pw_set(login.username, login.password)
+        if login.tls:
+            client.tls_set_context(tls_context(login))
+        client.on_socket_open = self._on_socket_open
+        # Its mere presence keeps paho from writing in other threads.
+        client.on_socket_register_write = lambda *_: self.wake()
+        client.on_connect = self._on_connack
+        client.on_disconnect = self._on_disconnect
 
-    def open(self, will_topic: str, will: str) -> bool:
-        """Connect, without waiting for the CONNACK; if not, see `trouble`."""
+    def open(self, will_topic: str, will: str) -> None:
+        """Connect, without waiting for the CONNACK."""
         self._socket = None
         self._is_answered = self._is_accepted = False
         self._unsent.clear()
@@ -105,8 +101,6 @@ class Connection:
             self.client.connect(self._host, self._port, KEEPALIVE_S)
         except (OSError, ValueError) as error:
             self.trouble = connect_trouble(error, self._login)
-            return False
-        return True
 
     @property
     def is_open(self) -> bool:
@@ -135,7 +129,7 @@ class Connection:
         with suppress(OSError):
             del self._unsent[: sock.send(self._unsent)]
 
-    def wait(self, timeout_s: float) -> list[Event]:
+    def wait(self, timeout_s: float) -> None:
         """Wait for the broker, for room to write or for `wake`."""
         sock = self.client.socket()
         if sock is not None:
@@ -148,11 +142,13 @@ class Connection:
             if self._wake_reader in readable:
                 self._wake_reader.recv(4096)
             if sock in readable:
-                self._read(sock)
+                self.client.loop_read()
+            # TLS may have decrypted more than one packet; select cannot see
+            # them.
+            if isinstance(sock, ssl.SSLSocket):
+                while self.is_open and sock.pending():
+                    self.client.loop_read()
         self.client.loop_misc()
-        events = [*self._events]
-        self._events.clear()
-        return events
 
     def wake(self) -> None:
         """End `wait`; from any thread."""
@@ -181,56 +177,35 @@ class Connection:
         self._wake_reader.close()
         self._wake_writer.close()
 
-    def _read(self, sock: Any) -> None:
-        self.client.loop_read()
-        # TLS may have decrypted more than one packet; select cannot see them.
-        if isinstance(sock, ssl.SSLSocket):
-            while self.is_open and sock.pending():
-                self.client.loop_read()
-
-    def _make_client(self, client_class: type[Client]) -> Client:
-        login = self._login
-        client = client_class(CallbackAPIVersion.VERSION2)
-        client.connect_timeout = CONNECT_TIMEOUT_S
-        client.max_queued_messages_set(MAX_IN_FLIGHT)
-        if login.username is not None:
-            client.username_pw_set(login.username, login.password)
-        if login.tls:
-            client.tls_set_context(tls_context(login))
-        client.on_socket_open = self._on_socket_open
-        # Its mere presence keeps paho from writing in other threads.
-        client.on_socket_register_write = lambda *_: self.wake()
-        note = self._events.append
-        client.on_connect = lambda _c, _d, _f, reason, _p: self._on_connack(
-            reason
-        )
-        client.on_disconnect = lambda _c, _d, _f, reason, _p: (
-            self._on_disconnect(reason)
-        )
-        client.on_subscribe = lambda _c, _d, packet_id, reasons, _p: note(
-            Subscribed(packet_id, [one.is_failure for one in reasons])
-        )
-        client.on_unsubscribe = lambda _c, _d, packet_id, _r, _p: note(
-            Unsubscribed(packet_id)
-        )
-        client.on_message = lambda _c, _d, message: note(message)
-        return client
-
     def _on_socket_open(self, _client: Client, _data: Any, sock: Any) -> None:
         self._socket = sock
         # Nagle's algorithm would hold a value back until the one before it was
         # acknowledged: measured, the latency falls from 49 to 16 ms (p95).
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def _on_connack(self, reason: ReasonCode) -> None:
+    def _on_connack(
+        self,
+        _client: Client,
+        _data: Any,
+        _flags: Any,
+        reason: ReasonCode,
+        _: Any,
+    ) -> None:
         self._is_answered = True
         if reason.is_failure:
             self.trouble = refused_login(reason, self._login)
         else:
             self._is_accepted = True
-            self._events.append(Accepted())
+            self._on_accepted()
 
-    def _on_disconnect(self, reason: ReasonCode) -> None:
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _data: Any,
+        _flags: Any,
+        reason: ReasonCode,
+        _: Any,
+    ) -> None:
         error = getattr(self._socket, "error", None)
         if self._is_accepted:
             self.trouble = Trouble(lost_because(reason, error))

@@ -20,11 +20,12 @@ from typing import Any, Literal, Self
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.reasoncodes import ReasonCode
 
 from pyconnector_template.findings import Findings
 from pyconnector_template.logs import logger_about
 
-from .connection import Accepted, Connection, Event, Subscribed, Unsubscribed
+from .connection import Connection
 from .greeting import Login
 from .outbox import Batch, Lane, Outbox
 from .packets import ValuePackets, publish_packet
@@ -74,7 +75,7 @@ class BrokerLink:
         See `States`.
     on_message
         Called in the link's thread with paho's client, `userdata` and the
-        message, as paho does.
+        message, as paho does; must not raise.
     on_connected
         Called in the link's thread after each CONNACK: whether it is the first
         one, how many values of an outage are sent now, and for how many there
@@ -97,8 +98,6 @@ class BrokerLink:
         announcement: Callable[[], str],
     ) -> None:
         self._topics = topics
-        self._userdata = userdata
-        self._on_message = on_message
         self._on_connected = on_connected
         # What any thread may touch.
         self._outbox = Outbox()
@@ -112,7 +111,15 @@ class BrokerLink:
         self._packets = ValuePackets()
         self._wakes_later = False
         # What belongs to the link's thread.
-        self._connection = Connection(client_class, host, port, login)
+        self._connection = Connection(
+            client_class, host, port, login, self._after_connack
+        )
+        self._client = self._connection.client
+        self._client.user_data_set(userdata)
+        self._client.on_message = on_message
+        self._client.message_callback_add(topics.status, self._on_status)
+        self._client.on_subscribe = self._on_suback
+        self._client.on_unsubscribe = self._on_unsuback
         self._report = BrokerReport(f"{host}:{port}", login, findings)
         self._subscriptions = Subscriptions(own_topic=topics.status)
         self._states = States(topics, version, announcement)
@@ -184,13 +191,13 @@ class BrokerLink:
     def unsubscribe(self, topic: str) -> None:
         def unsubscribe() -> None:
             self._subscriptions.remove(topic)
-            self._connection.client.unsubscribe(topic)
+            self._client.unsubscribe(topic)
 
         self._request(unsubscribe)
 
     def subscribe_temporarily(self, topic_filter: str) -> None:
         """Subscribe until `unsubscribe`; a refusal does not matter."""
-        self._request(lambda: self._connection.client.subscribe(topic_filter))
+        self._request(lambda: self._client.subscribe(topic_filter))
 
     def retry(self) -> None:
         """Try once more what the broker refuses or does not deliver."""
@@ -231,7 +238,7 @@ class BrokerLink:
         try:
             while not self._stopping.is_set():
                 self._run_requests()
-                if self._connect() and self._serve() >= STABLE_AFTER_S:
+                if self._serve() >= STABLE_AFTER_S:
                     delay = FIRST_RETRY_S
                 self._stopping.wait(delay)
                 delay = min(max(SHORTEST_DELAY_S, 2 * delay), LONGEST_DELAY_S)
@@ -239,20 +246,12 @@ class BrokerLink:
             self._up_since = None
             self._connection.close()
 
-    def _connect(self) -> bool:
-        is_open = self._connection.open(
-            self._topics.status, self._states.status(OFFLINE)
-        )
-        if not is_open:
-            self._report.cannot_connect(self._connection.trouble)
-        return is_open
-
     def _serve(self) -> float:
         """Serve one connection; return for how many seconds it was accepted."""
+        self._connection.open(self._topics.status, self._states.status(OFFLINE))
         while self._connection.is_open and not self._is_done():
             self._send_what_waits()
-            for event in self._connection.wait(self._longest_wait()):
-                self._handle(event)
+            self._connection.wait(self._longest_wait())
             self._run_requests()
         if self._connection.is_open:
             self._send_status(OFFLINE)
@@ -321,7 +320,7 @@ class BrokerLink:
         while self._raw:
             message = self._raw.popleft()
             try:
-                info = self._connection.client.publish(*message)
+                info = self._client.publish(*message)
             except ValueError as error:
                 _report_unpublishable(message[0], error)
                 continue
@@ -359,14 +358,14 @@ class BrokerLink:
             return
         if now < self._next_probe_at and not self._stopping.is_set():
             return
-        _, packet_id = self._connection.client.unsubscribe(self._topics.echo)
+        _, packet_id = self._client.unsubscribe(self._topics.echo)
         if packet_id is not None:
             self._probe = (packet_id, self._outbox.taken)
             self._next_probe_at = now + PROBE_INTERVAL_S
 
     def _subscribe(self, packets: Iterable[list[tuple[str, int]]]) -> None:
         for packet in packets:
-            _, packet_id = self._connection.client.subscribe(packet)
+            _, packet_id = self._client.subscribe(packet)
             if packet_id is not None:
                 self._subscriptions.note_asked(packet_id, dict(packet))
 
@@ -378,24 +377,6 @@ class BrokerLink:
             self._states.must_answer = True
 
     # What comes in.
-
-    def _handle(self, event: Event) -> None:
-        match event:
-            case Accepted():
-                self._after_connack()
-            case Subscribed(packet_id, is_refused):
-                refused = self._subscriptions.note_suback(
-                    packet_id, is_refused, time.monotonic()
-                )
-                self._report.subscriptions(self._subscriptions.evidence)
-                if refused:
-                    self._report.refused(refused)
-            case Unsubscribed(packet_id):
-                if self._probe is not None and self._probe[0] == packet_id:
-                    self._outbox.confirm(self._probe[1])
-                    self._probe = None
-            case MQTTMessage():
-                self._receive(event)
 
     def _after_connack(self) -> None:
         """Say and ask everything anew: the broker may know nothing of us."""
@@ -412,20 +393,36 @@ class BrokerLink:
         self._report.subscriptions(self._subscriptions.evidence)
         self._on_connected(is_first, kept, dropped)
 
-    def _receive(self, message: MQTTMessage) -> None:
-        try:
-            self._subscriptions.note_message(message.topic)
-            if message.topic == self._topics.status:
-                self._report.subscriptions(self._subscriptions.evidence)
-                self._states.take_status(
-                    message.payload, is_retained=message.retain
-                )
-                self._report.others(self._states.others.values())
-                return
-            self._on_message(self._connection.client, self._userdata, message)
-        except Exception:
-            # Whatever it was: the link lives on.
-            logger.exception("An incoming MQTT message caused an exception.")
+    def _on_suback(
+        self,
+        _client: Client,
+        _data: Any,
+        packet_id: int,
+        reasons: list[ReasonCode],
+        _: Any,
+    ) -> None:
+        is_refused = [reason.is_failure for reason in reasons]
+        refused = self._subscriptions.note_suback(
+            packet_id, is_refused, time.monotonic()
+        )
+        self._report.subscriptions(self._subscriptions.evidence)
+        if refused:
+            self._report.refused(refused)
+
+    def _on_unsuback(
+        self, _client: Client, _data: Any, packet_id: int, *_: Any
+    ) -> None:
+        if self._probe is not None and self._probe[0] == packet_id:
+            self._outbox.confirm(self._probe[1])
+            self._probe = None
+
+    def _on_status(
+        self, _client: Client, _data: Any, message: MQTTMessage
+    ) -> None:
+        self._subscriptions.note_own_message()
+        self._report.subscriptions(self._subscriptions.evidence)
+        self._states.take_status(message.payload, is_retained=message.retain)
+        self._report.others(self._states.others.values())
 
 
 def _encoded(topic: str, payload: str | bytes, *, retain: bool) -> Batch:

@@ -79,11 +79,10 @@ class Subscriptions:
                 newly_refused.append(topic)
         return newly_refused
 
-    def note_message(self, topic: str) -> None:
-        """Learn that the broker has delivered something."""
-        if topic == self._own_topic:
-            self._own_due_at = None
-            self.delivers_nothing = False
+    def note_own_message(self) -> None:
+        """Learn that the broker has delivered something on our own topic."""
+        self._own_due_at = None
+        self.delivers_nothing = False
 
     def is_own_missing(self, now: float) -> bool:
         """Whether it is found just now that our own message does not come."""

@@ -192,6 +192,16 @@ def test_a_value_message_runs_the_actuator_flow(connector: Connector) -> None:
     assert flow.call_args.kwargs == {"topic": TOPIC, "value_msg_json": payload}
 
 
+def test_an_exception_leaves_no_callback_of_the_broker(
+    connector: Connector, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook = MagicMock(side_effect=ZeroDivisionError)
+    connector.on_datapoint_map = hook  # type: ignore[method-assign]
+    handle(connector, message(MAP_TOPIC, new_map(TOPIC).encode()))
+    assert hook.called
+    assert any("ZeroDivision" in str(one.exc_info) for one in caplog.records)
+
+
 def test_only_changed_actuators_are_subscribed_and_unsubscribed(
     connector: Connector,
 ) -> None:

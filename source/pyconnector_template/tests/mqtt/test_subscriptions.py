@@ -106,14 +106,13 @@ def test_a_broker_that_says_yes_and_delivers_nothing_is_noticed_once(
     assert wanted.evidence == f"accepted, but not delivered: {ECHO}"
     answer(wanted, now=200.0)
     assert not wanted.is_own_missing(200.0 + OWN_TIMEOUT_S)
-    wanted.note_message(ECHO)
+    wanted.note_own_message()
     assert wanted.evidence == ""
 
 
 def test_a_broker_that_delivers_is_not_suspected(wanted: Subscriptions) -> None:
     answer(wanted, now=100.0)
-    wanted.note_message("demo/messages/3/value")
-    wanted.note_message(ECHO)
+    wanted.note_own_message()
     assert not wanted.is_own_missing(1000.0)
 
 
