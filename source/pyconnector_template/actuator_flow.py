@@ -3,7 +3,7 @@
 import inspect
 import logging
 from collections.abc import Callable
-from functools import lru_cache
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -71,7 +71,11 @@ class ActuatorFlow:
             "datapoint_key": datapoint_key,
             "datapoint_value": value_msg["value"],
         }
-        if _takes_timestamp(self.send_command):
+        parameters = inspect.signature(self.send_command).parameters.values()
+        if any(
+            one.name == "datapoint_timestamp" or one.kind is one.VAR_KEYWORD
+            for one in parameters
+        ):
             arguments["datapoint_timestamp"] = timestamp
         self.send_command(**arguments)
 
@@ -123,40 +127,26 @@ class CommandWorker:
 
     def submit(self, topic: str, payload: str | bytes) -> None:
         """Queue a command; never waits. The oldest one makes room."""
-        if self._is_over:
-            logger.debug(
-                "Ignored a command on %s: the connector ends.",
-                shortened(topic),
-            )
-            return
-        self._put((topic, payload))
-
-    def stop(self) -> None:
-        """End the thread after the command that runs now, and take no more."""
-        self._is_over = True
-        # Commands that still wait would reach the device after its end.
-        while self._drop_oldest():
-            pass
-        self._put(None)
-
-    def run(self) -> None:
-        """Run commands until `stop` is called: the body of the thread."""
-        while (command := self._commands.get()) is not None:
-            self._run_command(*command)
-
-    def _put(self, command: Command | None) -> None:
-        if self._commands.qsize() >= MAX_WAITING and self._drop_oldest():
+        if self._commands.qsize() >= MAX_WAITING:
+            with suppress(Empty):
+                self._commands.get_nowait()
             logger.warning(
                 "Too many commands are waiting: the oldest is dropped."
             )
-        self._commands.put(command)
+        self._commands.put((topic, payload))
 
-    def _drop_oldest(self) -> bool:
-        try:
-            self._commands.get_nowait()
-        except Empty:
-            return False
-        return True
+    def stop(self) -> None:
+        """End the thread after the command that runs now.
+
+        Commands that still wait would reach the device after its end.
+        """
+        self._is_over = True
+        self._commands.put(None)
+
+    def run(self) -> None:
+        """Run commands until `stop` is called: the body of the thread."""
+        while (command := self._commands.get()) and not self._is_over:
+            self._run_command(*command)
 
 
 def _timestamp_of(value_msg: dict[str, Any]) -> int | None:
@@ -175,19 +165,6 @@ def _warn_unusable(key: str, reason: str, message: object) -> None:
         key,
         shortened(reason),
         shortened(message),
-    )
-
-
-def _takes_timestamp(send_command: Callable[..., None]) -> bool:
-    # A bound method is a new object each time, its function is not.
-    return _has_timestamp(getattr(send_command, "__func__", send_command))
-
-
-@lru_cache(maxsize=8)
-def _has_timestamp(function: Callable[..., None]) -> bool:
-    parameters = inspect.signature(function).parameters
-    return "datapoint_timestamp" in parameters or any(
-        one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()
     )
 
 

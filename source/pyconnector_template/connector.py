@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any
 
 from dotenv import load_dotenv
 from paho.mqtt.client import Client
@@ -18,6 +18,7 @@ from .datapoint_map import (
     UnusableMapError,
     read_datapoint_map,
 )
+from .dispatch import DispatchOnce
 from .findings import Cause, Findings
 from .json_text import timestamp_utc_now, to_json
 from .logs import (
@@ -38,17 +39,13 @@ from .settings import (
 )
 from .supervisor import Supervisor
 
-if TYPE_CHECKING:
-    from .dispatch import DispatchOnce
-
 logger = logger_about("connector")
 
 MAX_AVAILABLE_DATAPOINTS = 100_000
 """BEMCom never forgets a datapoint; a device that invents keys must not fill
 its database and our memory. A thousand stations have about 70,000."""
 
-HEARTBEAT_MARGIN = 0.05
-LONGEST_HEARTBEAT_MARGIN_S = 1.0
+HEARTBEAT_MARGIN_S = 1.0
 """A heartbeat that is sent just when it was promised arrives too late, and the
 AdminUI flickers red (contract, 1.2)."""
 
@@ -93,8 +90,6 @@ class Connector:
         Its arguments. Without ``target_func`` it gets ``run_sensor_flow``.
     MqttClient
         paho's Client. Other classes with its interface serve for tests.
-    heartbeat_interval
-        In seconds.
     settings
         None reads them from the environment and from `dotenv_files`. What is
         wrong with them is reported by `run`: tests make connectors without
@@ -102,10 +97,8 @@ class Connector:
 
     Attributes
     ----------
-    available_datapoints
-        All datapoints known, with an example each.
-    datapoint_map
-        The selected datapoints with their topics; replaced as a whole.
+    available_datapoints, datapoint_map
+        All datapoints with an example each; the selected ones with topics.
     broker_findings
         What is wrong between connector, broker and BEMCom at the moment.
     """
@@ -130,7 +123,15 @@ class Connector:
             # Connectors find their own variables of .env in os.environ.
             for path in reversed(dotenv_files()):
                 load_dotenv(path)  # keeps what is there
-            settings = self._settings_from_environment()
+            try:
+                settings = read_settings(TemplateSettings)
+            except SettingsError as error:
+                self._settings_error = error
+                settings = TemplateSettings(
+                    connector_name=os.environ.get("CONNECTOR_NAME")
+                    or "unknown-connector",
+                    mqtt_broker_host=os.environ.get("MQTT_BROKER_HOST") or "",
+                )
         self.settings = settings
         self._take_settings(settings)
         self.version = version
@@ -258,25 +259,14 @@ class Connector:
 
     # Start and end.
 
-    def _settings_from_environment(self) -> TemplateSettings:
-        try:
-            return read_settings(TemplateSettings)
-        except SettingsError as error:
-            self._settings_error = error
-            return TemplateSettings(
-                connector_name=os.environ.get("CONNECTOR_NAME")
-                or "unknown-connector",
-                mqtt_broker_host=os.environ.get("MQTT_BROKER_HOST") or "",
-            )
-
     def _take_settings(self, settings: TemplateSettings) -> None:
-        name = settings.connector_name
-        self.CONNECTOR_NAME = name
+        self.CONNECTOR_NAME = settings.connector_name
         self.MQTT_BROKER_HOST = settings.mqtt_broker_host
         self.MQTT_BROKER_PORT = settings.mqtt_broker_port
-        self.SEND_RAW_MESSAGE_TO_DB = _flag(settings.send_raw_message_to_db)
-        self.DEBUG = _flag(settings.debug)
-        self._topics = topics = Topics(name)
+        sends_raw_messages = settings.send_raw_message_to_db
+        self.SEND_RAW_MESSAGE_TO_DB = "TRUE" if sends_raw_messages else "FALSE"
+        self.DEBUG = "TRUE" if settings.debug else "FALSE"
+        self._topics = topics = Topics(settings.connector_name)
         self.MQTT_TOPIC_LOGS = topics.logs
         self.MQTT_TOPIC_HEARTBEAT = topics.heartbeat
         self.MQTT_TOPIC_AVAILABLE_DATAPOINTS = topics.available_datapoints
@@ -304,10 +294,9 @@ class Connector:
             )
         self._link.announce()
         self._commands = CommandWorker(self._run_command)
-        self._link_thread = self._supervisor.start_thread(
-            "mqtt", self._link.run
-        )
-        self._supervisor.start_thread("actuator", self._commands.run)
+        self._link_thread = DispatchOnce(self._link.run)
+        self._supervisor.start("mqtt", self._link_thread)
+        self._supervisor.start("actuator", DispatchOnce(self._commands.run))
         self.open_device()
         self._start_device_dispatcher()
         logger.info("Connector online. Entering main loop.")
@@ -319,16 +308,18 @@ class Connector:
                 "the device."
             )
             return
-        kwargs = dict(self._device_dispatcher_kwargs)
-        if "target_func" not in kwargs:
-            kwargs["target_func"] = self.run_sensor_flow
+        kwargs = {
+            "target_func": self.run_sensor_flow,
+            **self._device_dispatcher_kwargs,
+        }
         self._supervisor.start("sensor flow", self._DeviceDispatcher(**kwargs))
 
     def _make_link(self) -> BrokerLink | InjectedLink:
         userdata = {"self": self}
-        if _is_paho(self._MqttClient):
+        kind = self._MqttClient
+        if isinstance(kind, type) and issubclass(kind, Client):
             return BrokerLink(
-                client_class=self._MqttClient,
+                client_class=kind,
                 host=self.MQTT_BROKER_HOST,
                 port=self.MQTT_BROKER_PORT,
                 login=self.settings.login,
@@ -516,10 +507,8 @@ class Connector:
     def _note_map(self, datapoint_map: DatapointMap) -> None:
         self._missing_map.has_come = True
         self.broker_findings.clear(Cause.NO_MAP, Cause.WRONG_NAME)
-        if any(datapoint_map.values()):
-            self.broker_findings.clear(Cause.NOTHING_ACTIVE)
-        else:
-            self.broker_findings.note(Cause.NOTHING_ACTIVE)
+        is_empty = not any(datapoint_map.values())
+        self.broker_findings.keep(Cause.NOTHING_ACTIVE, is_true=is_empty)
 
     def _update_available_datapoints(
         self, available_datapoints: Datapoints
@@ -530,15 +519,14 @@ class Connector:
             known = self.available_datapoints[kind]
             size = len(known)
             known.update(available_datapoints[kind])
-            if len(known) > MAX_AVAILABLE_DATAPOINTS:
-                self._drop_newest(known)
+            while len(known) > MAX_AVAILABLE_DATAPOINTS:
+                known.popitem()
+                self._warn_of_too_many_datapoints()
             has_grown |= len(known) > size
         if has_grown:
             self._require_link().announce()
 
-    def _drop_newest(self, known: dict[str, Any]) -> None:
-        while len(known) > MAX_AVAILABLE_DATAPOINTS:
-            known.popitem()
+    def _warn_of_too_many_datapoints(self) -> None:
         if not self._has_reported_limit:
             self._has_reported_limit = True
             logger.warning(
@@ -559,17 +547,7 @@ class Connector:
 
 def heartbeat_pause(interval: float) -> float:
     """Seconds to wait for a heartbeat that is promised after `interval`."""
-    return interval - min(
-        HEARTBEAT_MARGIN * interval, LONGEST_HEARTBEAT_MARGIN_S
-    )
-
-
-def _flag(is_on: bool) -> str:
-    return "TRUE" if is_on else "FALSE"
-
-
-def _is_paho(client_class: object) -> TypeGuard[type[Client]]:
-    return isinstance(client_class, type) and issubclass(client_class, Client)
+    return max(0.95 * interval, interval - HEARTBEAT_MARGIN_S)
 
 
 def _install_handler(handler: MQTTHandler) -> None:

@@ -5,7 +5,7 @@ Plain values, for whoever publishes or shows them.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from .json_text import timestamp_utc_now
@@ -48,11 +48,15 @@ class Findings:
         """Add a finding; one that goes on keeps its beginning."""
         with self._lock:
             known = self._by_cause.get(cause)
-            self._by_cause[cause] = (
-                Finding(cause, self._clock(), evidence)
-                if known is None
-                else replace(known, evidence=evidence)
-            )
+            since_ms = known.since_ms if known else self._clock()
+            self._by_cause[cause] = Finding(cause, since_ms, evidence)
+
+    def keep(self, cause: Cause, evidence: str = "", *, is_true: bool) -> None:
+        """Note what is true, clear what is not."""
+        if is_true:
+            self.note(cause, evidence)
+        else:
+            self.clear(cause)
 
     def clear(self, *causes: Cause) -> None:
         """Remove findings that are no longer true."""

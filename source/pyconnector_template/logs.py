@@ -111,7 +111,6 @@ class MQTTHandler(logging.Handler):
 
 
 @lru_cache(maxsize=2000)
-@lru_cache(maxsize=1000)
 def logger_about(emitter: str) -> logging.Logger:
     """Return the logger for rows about a device, or a part such as ``broker``.
 

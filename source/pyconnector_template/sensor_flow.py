@@ -1,5 +1,6 @@
 """The way of a measurement: from the device to MQTT values."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
@@ -59,7 +60,7 @@ class SensorFlow:
         except NotImplementedError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the data provoke
-            self._report_unusable_message(error)
+            self._log_once("Dropped a message that cannot be parsed.", error)
 
     def receive_raw_msg(self, raw_data: Any = None) -> dict[str, Any]:
         """Receive a raw message from the device; to be overridden.
@@ -146,7 +147,6 @@ class SensorFlow:
     def _filter_and_publish_datapoint_values(
         self, flattened_msg: dict[str, Any]
     ) -> None:
-        """Publish the values of those datapoints that have a topic."""
         payload = flattened_msg["payload"]
         topics = self.datapoint_map["sensor"]
         selected = {
@@ -189,26 +189,22 @@ class SensorFlow:
             if not path.isprintable():
                 # A NUL in a key ends a writer thread of BEMCom's API.
                 path = clean_text(path)
-            if path in flattened:
-                self._report_merged_key(path)
+            if path not in flattened:
+                flattened[path] = value
                 continue
-            flattened[path] = value
+            self._log_once(
+                f"Two parsed values have the same key {path}; only the first "
+                "one is published."
+            )
 
     @cached_property
     def _repetitions(self) -> RepetitionFilter:
         # Made on first use: connectors do not call an __init__ of this class.
         return RepetitionFilter()
 
-    def _report_merged_key(self, key: str) -> None:
+    def _log_once(self, text: str, error: Exception | None = None) -> None:
+        """Log a fault that may come with each message."""
+        key = text if error is None else error_line(error)
         if self._repetitions.is_new(key, time.monotonic()):
-            logger.warning(
-                "Two parsed values have the same key %s; only the first one "
-                "is published.",
-                key,
-            )
-
-    def _report_unusable_message(self, error: Exception) -> None:
-        if self._repetitions.is_new(error_line(error), time.monotonic()):
-            logger.error(
-                "Dropped a message that cannot be parsed.", exc_info=error
-            )
+            level = logging.WARNING if error is None else logging.ERROR
+            logger.log(level, "%s", text, exc_info=error)

@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -26,11 +26,6 @@ class Supervisor:
         # A SimpleQueue, because signal handlers may put into it at any
         # moment; True asks to end, False to look at the threads.
         self._calls: SimpleQueue[bool] = SimpleQueue()
-
-    def start_thread(self, name: str, body: Callable[[], None]) -> DispatchOnce:
-        thread = DispatchOnce(target_func=body)
-        self.start(name, thread)
-        return thread
 
     def start(self, name: str, dispatcher: Any) -> None:
         """Start a dispatcher, which may be of a class that is not ours."""

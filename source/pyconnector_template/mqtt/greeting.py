@@ -27,10 +27,9 @@ _NO_TLS = (
 )
 """OpenSSL's names for what it reads where no TLS is spoken."""
 
-_CERTIFICATE_WANTED = ("CERTIFICATE_REQUIRED", "HANDSHAKE_FAILURE")
-"""TLS 1.3 has an alert of its own for a missing certificate, TLS 1.2 none."""
-
-_CERTIFICATE_REFUSED = ("UNKNOWN_CA", "BAD_CERTIFICATE", "CERTIFICATE_EXPIRED")
+_CERTIFICATE = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE")
+"""Parts of the alerts about ours. TLS 1.3 has one of its own for a missing
+certificate, TLS 1.2 none."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +112,9 @@ def connect_trouble(error: OSError | ValueError, login: Login) -> Trouble:
             return _tls_trouble(error, login)
         case ConnectionRefusedError():
             return Trouble("nobody listens there")
-        case TimeoutError() if login.tls:
-            return Trouble(
-                "it does not answer; if it does without TLS, set MQTT_TLS=FALSE"
-            )
         case TimeoutError():
-            return Trouble("it does not answer")
+            hint = "; if it does without TLS, set MQTT_TLS=FALSE"
+            return Trouble(f"it does not answer{hint if login.tls else ''}")
         case ConnectionResetError() | BrokenPipeError() if login.tls:
             return _NO_TLS_THERE
         case OSError(strerror=str(reason)):
@@ -145,17 +141,16 @@ def closed_without_answer(error: OSError | None, login: Login) -> Trouble:
     """Say what it means that a connection ended before its CONNACK."""
     if isinstance(error, ssl.SSLError):
         return _tls_trouble(error, login)
-    if not login.tls:
-        return Trouble(
-            "it closed the connection instead of accepting it. If its port "
-            "wants TLS, set MQTT_TLS=TRUE; if not, look at MQTT_BROKER_PORT",
-            Cause.BROKER_TLS,
-        )
-    if login.cert_file is None:
+    if login.tls and login.cert_file is None:
         return _CERTIFICATE_MISSING
+    advice = (
+        "Look at MQTT_CERT_FILE and at the broker's log"
+        if login.tls
+        else "If its port wants TLS, set MQTT_TLS=TRUE; if not, look at "
+        "MQTT_BROKER_PORT"
+    )
     return Trouble(
-        "it closed the connection instead of accepting it. Look at "
-        "MQTT_CERT_FILE and at the broker's log",
+        f"it closed the connection instead of accepting it. {advice}",
         Cause.BROKER_TLS,
     )
 
@@ -173,16 +168,10 @@ def _tls_trouble(error: ssl.SSLError, login: Login) -> Trouble:
     reason = error.reason or str(error)
     if any(name in reason for name in _NO_TLS):
         return _NO_TLS_THERE
-    if any(name in reason for name in _CERTIFICATE_WANTED):
-        if login.cert_file is None:
-            return _CERTIFICATE_MISSING
-        return _certificate_refused(reason)
-    if any(name in reason for name in _CERTIFICATE_REFUSED):
-        return _certificate_refused(reason)
-    return Trouble(f"TLS failed: {reason}", Cause.BROKER_TLS)
-
-
-def _certificate_refused(reason: str) -> Trouble:
+    if not any(name in reason for name in _CERTIFICATE):
+        return Trouble(f"TLS failed: {reason}", Cause.BROKER_TLS)
+    if login.cert_file is None:
+        return _CERTIFICATE_MISSING
     return Trouble(
         f"it does not accept the certificate of this client ({reason}). Look "
         "at MQTT_CERT_FILE",

@@ -52,10 +52,9 @@ class BrokerReport:
 
     def subscriptions(self, evidence: str) -> None:
         """Note what the broker does not deliver; nothing if all is well."""
-        if evidence:
-            self._findings.note(Cause.SUBSCRIPTION_REFUSED, evidence)
-        else:
-            self._findings.clear(Cause.SUBSCRIPTION_REFUSED)
+        self._findings.keep(
+            Cause.SUBSCRIPTION_REFUSED, evidence, is_true=bool(evidence)
+        )
 
     def refused(self, topics: Sequence[str]) -> None:
         logger.warning(
@@ -78,12 +77,13 @@ class BrokerReport:
 
     def others(self, versions: Collection[str]) -> None:
         """Note who else uses our name; nothing if nobody does."""
-        if not versions:
-            self._findings.clear(Cause.NAME_USED_TWICE)
-            return
         named = ", ".join(versions)
-        self._findings.note(Cause.NAME_USED_TWICE, f"its version: {named}")
-        if self._has_reported_others:
+        self._findings.keep(
+            Cause.NAME_USED_TWICE,
+            f"its version: {named}",
+            is_true=bool(versions),
+        )
+        if not versions or self._has_reported_others:
             # It may come and go for days.
             return
         self._has_reported_others = True
