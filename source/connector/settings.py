@@ -227,86 +227,83 @@ class Settings(TemplateSettings):
 
     keba_p30_charge_stations: Mapping[str, Station] = setting(
         read_stations,
+        "The stations, see below.",
+        STATIONS_EXAMPLE,
         is_required=True,
-        description="The stations, see below.",
-        example=STATIONS_EXAMPLE,
     )
     poll_seconds: float = setting(
         number(most=86_400, above=0),
-        30.0,
-        description="Seconds from one poll of a station to the next; KEBA "
-        "asks for 5 at least.",
-        example="30",
+        "Seconds from one poll of a station to the next; KEBA asks for 5 at "
+        "least.",
+        "30",
+        default=30.0,
     )
     publish_unchanged_every: int = setting(
         whole_number(1, 100_000),
-        1,
-        description="Publish an unchanged value only every Nth poll. Against "
-        "load, see [docs/scaling.md](docs/scaling.md).",
-        example="1",
+        "Publish an unchanged value only every Nth poll. Against load, see "
+        "[docs/scaling.md](docs/scaling.md).",
+        "1",
+        default=1,
     )
     keba_p30_bind_address: str = setting(
         _read_local_address,
+        "Local address to listen on.",
         "0.0.0.0",  # noqa: S104 - stations are on the network
-        description="Local address to listen on.",
-        example="0.0.0.0",  # noqa: S104
+        default="0.0.0.0",  # noqa: S104
     )
     keba_p30_port: int = setting(
         whole_number(1, 65_535),
-        7090,
-        description="UDP port of the stations and of the connector; only "
-        "tests change it.",
-        example="7090",
+        "UDP port of the stations and of the connector; only tests change it.",
+        "7090",
+        default=7090,
     )
     keba_p30_reports: tuple[int, ...] = setting(
         _read_reports,
-        (1, 2, 3),
-        description="Reports to poll. 100 may be added; it carries the tags "
-        "of RFID cards.",
-        example="1,2,3",
+        "Reports to poll. 100 may be added; it carries the tags of RFID cards.",
+        "1,2,3",
+        default=(1, 2, 3),
     )
     keba_p30_reply_timeout: float = setting(
         number(0.1, 60),
-        2.0,
-        description="Seconds to wait for a reply. A poll is repeated once, "
-        "then it counts as unanswered.",
-        example="2",
+        "Seconds to wait for a reply. A poll is repeated once, then it counts "
+        "as unanswered.",
+        "2",
+        default=2.0,
     )
     read_only: bool = setting(
         switch,
+        "TRUE: commands are checked and logged, but nothing that changes a "
+        "station is sent.",
+        "FALSE",
         default=False,
-        description="TRUE: commands are checked and logged, but nothing that "
-        "changes a station is sent.",
-        example="FALSE",
     )
 
     keba_p30_restore: bool = setting(
         switch,
+        "TRUE: the last accepted `ena`, `curr` and `failsafe` of this run are "
+        "sent again after a station has restarted or come back.",
+        "FALSE",
         default=False,
-        description="TRUE: the last accepted `ena`, `curr` and `failsafe` of "
-        "this run are sent again after a station has restarted or come back.",
-        example="FALSE",
     )
     keba_p30_failsafe: Failsafe | None = setting(
         _read_failsafe,
-        description="The station limits itself when the connector is silent, "
-        "see [docs/commands.md](docs/commands.md).",
-        example='{"timeout": 60, "current": 6000}',
+        "The station limits itself when the connector is silent, see "
+        "[docs/commands.md](docs/commands.md).",
+        '{"timeout": 60, "current": 6000}',
     )
 
     rfid_salt: str | None = setting(
         any_text,
-        description="Key for hashing the tags of RFID cards; needed with "
-        "report 100.",
-        example="a long secret",
+        "Key for hashing the tags of RFID cards; needed with report 100.",
+        "a long secret",
         from_file=True,
         is_secret=True,
     )
     rfid_plain: bool = setting(
         switch,
+        "TRUE publishes the tags of RFID cards as they are.",
+        "FALSE",
         default=False,
-        description="TRUE publishes the tags of RFID cards as they are.",
-        example="FALSE",
     )
 
     @property

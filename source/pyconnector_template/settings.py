@@ -64,19 +64,19 @@ class Setting:
     """
 
     read: Reader
-    default: Any = None
-    is_required: bool = False
     description: str = ""
     example: str = ""
+    default: Any = None
+    is_required: bool = False
     from_file: bool = False
     is_secret: bool = False
 
 
-def setting(read: Reader, default: Any = None, **about: Any) -> Any:
+def setting(read: Reader, *about: Any, **more: Any) -> Any:
     """Return a field of a settings class; the arguments are a `Setting`'s."""
-    info = Setting(read, default, **about)
+    info = Setting(read, *about, **more)
     return field(
-        default_factory=lambda: default,
+        default_factory=lambda: info.default,
         repr=not info.is_secret,
         kw_only=True,
         metadata={"setting": info},
@@ -224,76 +224,63 @@ class TemplateSettings:
 
     connector_name: str = setting(
         _topic_level,
-        "unknown-connector",
-        description="Name in BEMCom's AdminUI, and first part of all topics: "
-        "lower case, digits and dashes.",
-        example="keba-garage",
+        "Name in BEMCom's AdminUI, and first part of all topics: lower case, "
+        "digits and dashes.",
+        "keba-garage",
+        default="unknown-connector",
     )
     mqtt_broker_host: str = setting(
         bare_host,
+        "Name or address of the broker.",
+        "192.168.0.10",
         is_required=True,
-        description="Name or address of the broker.",
-        example="192.168.0.10",
     )
     mqtt_broker_port: int = setting(
-        whole_number(1, 65_535),
-        1883,
-        description="Port of the broker.",
-        example="1883",
+        whole_number(1, 65_535), "Port of the broker.", "1883", default=1883
     )
     send_raw_message_to_db: bool = setting(
         exactly_true,
+        "TRUE publishes each datagram for BEMCom's raw message database.",
+        "TRUE",
         default=False,
-        description="TRUE publishes each datagram for BEMCom's raw message "
-        "database.",
-        example="TRUE",
     )
     debug: bool = setting(
-        exactly_true,
-        default=False,
-        description="TRUE logs more.",
-        example="FALSE",
+        exactly_true, "TRUE logs more.", "FALSE", default=False
     )
     mqtt_username: str | None = setting(
-        any_text,
-        description="Login at the broker.",
-        example="connector",
-        from_file=True,
+        any_text, "Login at the broker.", "connector", from_file=True
     )
     mqtt_password: str | None = setting(
         any_text,
-        description="Password of that login.",
-        example="a long secret",
+        "Password of that login.",
+        "a long secret",
         from_file=True,
         is_secret=True,
     )
     mqtt_tls: bool = setting(
         switch,
+        "TRUE encrypts the connection to the broker.",
+        "TRUE",
         default=False,
-        description="TRUE encrypts the connection to the broker.",
-        example="TRUE",
     )
     mqtt_ca_file: Path | None = setting(
         _authorities,
-        description="Authorities to trust, instead of the system's.",
-        example="/run/secrets/ca.pem",
+        "Authorities to trust, instead of the system's.",
+        "/run/secrets/ca.pem",
     )
     mqtt_cert_file: Path | None = setting(
         _readable,
-        description="Certificate of this client, if the broker wants one.",
-        example="/run/secrets/connector.pem",
+        "Certificate of this client, if the broker wants one.",
+        "/run/secrets/connector.pem",
     )
     mqtt_key_file: Path | None = setting(
-        _readable,
-        description="Key of that certificate.",
-        example="/run/secrets/connector.key",
+        _readable, "Key of that certificate.", "/run/secrets/connector.key"
     )
     actuator_max_age_seconds: float = setting(
         number(0),
-        0.0,
-        description="Commands with an older timestamp are refused; 0 accepts "
-        "all.",
-        example="60",
+        "Commands with an older timestamp are refused; 0 accepts all.",
+        "60",
+        default=0.0,
     )
 
     @classmethod

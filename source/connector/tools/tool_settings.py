@@ -33,9 +33,11 @@ DEMO_STATIONS = {
 class ToolSettings(Settings):
     """Settings of which none is indispensable: a laptop has no `.env`."""
 
-    mqtt_broker_host: str = setting(bare_host, "", example="192.168.0.10")
+    mqtt_broker_host: str = setting(
+        bare_host, example="192.168.0.10", default=""
+    )
     keba_p30_charge_stations: Mapping[str, Station] = setting(
-        read_stations, MappingProxyType({}), example=STATIONS_EXAMPLE
+        read_stations, example=STATIONS_EXAMPLE, default=MappingProxyType({})
     )
 
     @property

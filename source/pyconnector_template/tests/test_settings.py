@@ -259,8 +259,8 @@ def test_a_file_of_ones_own_wins_over_the_one_that_upgrades_replace(
 def test_connectors_add_their_own_variables() -> None:
     @dataclass(frozen=True)
     class MySettings(TemplateSettings):
-        poll_seconds: int = setting(whole_number(1, 9), 30, example="30")
-        read_only: bool = setting(switch, default=False, example="TRUE")
+        poll_seconds: int = setting(whole_number(1, 9), "", "30", default=30)
+        read_only: bool = setting(switch, "", "TRUE", default=False)
 
     settings = read_settings(MySettings, {**GOOD, "POLL_SECONDS": "5"})
     assert settings.poll_seconds == 5
