@@ -214,10 +214,9 @@ class Connector:
         """
 
     def on_connected(self) -> None:
-        """Learn that the broker has accepted a connection; may be overridden.
+        """Learn of a CONNACK; may be overridden.
 
-        Called in the broker's thread after each CONNACK: what the broker
-        retained may be lost.
+        Called in the broker's thread: what the broker retained may be lost.
         """
 
     def on_datapoint_map(self, *, is_new: bool) -> None:
@@ -230,7 +229,6 @@ class Connector:
     def send_values(
         self, values: Iterable[tuple[str, Any]], timestamp: Any
     ) -> None:
-        """Send values in one piece, see `SensorFlow`."""
         self._require_link().publish_values(values, timestamp)
 
     def together(self) -> AbstractContextManager[None]:
@@ -394,16 +392,14 @@ class Connector:
     def _send_heartbeat(self) -> None:
         """Publish that the connector lives, and when the next one will come."""
         now = timestamp_utc_now()
-        self.mqtt_client.publish(
-            topic=self.MQTT_TOPIC_HEARTBEAT,
-            payload=to_json(
-                {
-                    "this_heartbeats_timestamp": now,
-                    "next_heartbeats_timestamp": round(
-                        now + self._heartbeat_interval * 1000
-                    ),
-                }
+        beat = {
+            "this_heartbeats_timestamp": now,
+            "next_heartbeats_timestamp": round(
+                now + self._heartbeat_interval * 1000
             ),
+        }
+        self.mqtt_client.publish(
+            topic=self.MQTT_TOPIC_HEARTBEAT, payload=to_json(beat)
         )
 
     # The broker's side.
@@ -483,16 +479,16 @@ class Connector:
                 len(rejected),
                 rejected[0],
             )
-        self._note_map(new_map)
-        old_map = self.datapoint_map
-        if new_map == old_map:
-            logger.debug("Received the datapoint_map that is in use already.")
-            self.on_datapoint_map(is_new=False)
-            return
+        self._missing_map.has_come = True
+        self.broker_findings.clear(Cause.NO_MAP, Cause.WRONG_NAME)
+        self.broker_findings.keep(
+            Cause.NOTHING_ACTIVE, is_true=not any(new_map.values())
+        )
+        is_new = new_map != self.datapoint_map
+        old_topics = self.datapoint_map["actuator"].keys()
+        new_topics = new_map["actuator"].keys()
         # Before subscribing: a command may come at once.
         self.datapoint_map = new_map
-        old_topics = old_map["actuator"].keys()
-        new_topics = new_map["actuator"].keys()
         for topic in old_topics - new_topics:
             self.mqtt_client.unsubscribe(topic=topic)
         for topic in new_topics - old_topics:
@@ -502,13 +498,7 @@ class Connector:
             len(new_map["sensor"]),
             len(new_map["actuator"]),
         )
-        self.on_datapoint_map(is_new=True)
-
-    def _note_map(self, datapoint_map: DatapointMap) -> None:
-        self._missing_map.has_come = True
-        self.broker_findings.clear(Cause.NO_MAP, Cause.WRONG_NAME)
-        is_empty = not any(datapoint_map.values())
-        self.broker_findings.keep(Cause.NOTHING_ACTIVE, is_true=is_empty)
+        self.on_datapoint_map(is_new=is_new)
 
     def _update_available_datapoints(
         self, available_datapoints: Datapoints
@@ -519,30 +509,28 @@ class Connector:
             known = self.available_datapoints[kind]
             size = len(known)
             known.update(available_datapoints[kind])
-            while len(known) > MAX_AVAILABLE_DATAPOINTS:
-                known.popitem()
-                self._warn_of_too_many_datapoints()
+            if len(known) > MAX_AVAILABLE_DATAPOINTS:
+                self._drop_newest(known)
             has_grown |= len(known) > size
         if has_grown:
             self._require_link().announce()
 
-    def _warn_of_too_many_datapoints(self) -> None:
-        if not self._has_reported_limit:
-            self._has_reported_limit = True
-            logger.warning(
-                "More than %d datapoints: new ones are not announced.",
-                MAX_AVAILABLE_DATAPOINTS,
-            )
+    def _drop_newest(self, known: dict[str, Any]) -> None:
+        while len(known) > MAX_AVAILABLE_DATAPOINTS:
+            known.popitem()
+        level = logging.DEBUG if self._has_reported_limit else logging.WARNING
+        self._has_reported_limit = True
+        logger.log(
+            level,
+            "More than %d datapoints: new ones are not announced.",
+            MAX_AVAILABLE_DATAPOINTS,
+        )
 
     def _available_datapoints_json(self) -> str:
         # Copied in one step of the interpreter: the flow may add a key while
         # the broker's thread writes them out.
-        return to_json(
-            {
-                kind: dict(known)
-                for kind, known in self.available_datapoints.items()
-            }
-        )
+        available = self.available_datapoints
+        return to_json({kind: dict(available[kind]) for kind in available})
 
 
 def heartbeat_pause(interval: float) -> float:

@@ -22,7 +22,7 @@ class Supervisor:
     """
 
     def __init__(self) -> None:
-        self._dispatchers: list[Any] = []
+        self._dispatchers: dict[str, Any] = {}
         # A SimpleQueue, because signal handlers may put into it at any
         # moment; True asks to end, False to look at the threads.
         self._calls: SimpleQueue[bool] = SimpleQueue()
@@ -33,7 +33,7 @@ class Supervisor:
             dispatcher.name = name
             dispatcher.end_listener = self.wake
         dispatcher.start()
-        self._dispatchers.append(dispatcher)
+        self._dispatchers[name] = dispatcher
 
     def wake(self) -> None:
         """End the current `wait`."""
@@ -44,14 +44,9 @@ class Supervisor:
         self._calls.put(True)
 
     def wait(self, timeout_s: float) -> None:
-        """Wait until something is to be looked at.
-
-        Raises
-        ------
-        SystemExit
-            If `stop` was called.
-        """
-        if not all(isinstance(one, DispatchOnce) for one in self._dispatchers):
+        """Wait until something is to be looked at; SystemExit after `stop`."""
+        dispatchers = self._dispatchers.values()
+        if not all(isinstance(one, DispatchOnce) for one in dispatchers):
             timeout_s = min(timeout_s, CHECK_INTERVAL_S)
         try:
             is_over = self._calls.get(timeout=max(0.0, timeout_s))
@@ -62,19 +57,17 @@ class Supervisor:
 
     def raise_if_one_ended(self) -> None:
         """Raise what ended a thread; RuntimeError if it just returned."""
-        ended = [one for one in self._dispatchers if _has_ended(one)]
-        for dispatcher in ended:
-            if dispatcher.exception is not None:
-                raise dispatcher.exception
-        if ended:
-            name = getattr(ended[0], "name", type(ended[0]).__name__)
-            raise RuntimeError(f"The thread {name!r} has ended.")
+        for name, dispatcher in self._dispatchers.items():
+            if _has_ended(dispatcher):
+                raise dispatcher.exception or RuntimeError(
+                    f"The thread {name!r} has ended."
+                )
 
     def end_all_but(
         self, spared: DispatchOnce | None, timeout_s: float
     ) -> None:
         """Ask all threads but one to end, and wait for them together."""
-        ending = [one for one in self._dispatchers if one is not spared]
+        ending = [one for one in self._dispatchers.values() if one != spared]
         for dispatcher in ending:
             if dispatcher.is_alive():
                 dispatcher.terminate()

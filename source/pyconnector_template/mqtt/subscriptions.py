@@ -17,9 +17,8 @@ OWN_TIMEOUT_S = 10.0
 class Subscriptions:
     """The subscriptions of one connection after the other.
 
-    `own_topic` is subscribed as well; the connector itself publishes on it
-    after each CONNACK, retained, so a message has to come. The broker
-    `delivers_nothing` where none does, although it accepted the subscription.
+    The connector publishes on `own_topic` itself after each CONNACK, retained,
+    so a message has to come. The broker `delivers_nothing` where none does.
     """
 
     def __init__(self, own_topic: str) -> None:

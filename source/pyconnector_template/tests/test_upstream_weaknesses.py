@@ -165,7 +165,7 @@ def test_a_thread_that_dies_is_noticed_at_once(
         heartbeat_interval=3600,
     )
     with running(connector) as outcome:
-        wait_until(lambda: connector._supervisor._dispatchers[2:])
+        wait_until(lambda: "sensor flow" in connector._supervisor._dispatchers)
         may_fail.set()
         # Joining the broker's thread included, which cannot connect.
         assert outcome.ended.wait(seconds_here(2.0))
