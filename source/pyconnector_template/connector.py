@@ -412,7 +412,7 @@ class Connector:
             "Connected" if is_first else "Connected again",
             self.MQTT_BROKER_HOST,
             self.MQTT_BROKER_PORT,
-            f" {kept} values were kept and are sent now, "
+            f" {kept} messages were kept and are sent now, "
             f"{dropped} were dropped."
             if kept or dropped
             else "",

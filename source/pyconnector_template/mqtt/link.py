@@ -27,7 +27,7 @@ from pyconnector_template.logs import logger_about
 
 from .connection import Connection
 from .greeting import Login
-from .outbox import Batch, Lane, Outbox
+from .outbox import Batch, Outbox
 from .packets import ValuePackets, publish_packet
 from .report import BrokerReport
 from .states import OFFLINE, ONLINE, States, Topics
@@ -78,8 +78,8 @@ class BrokerLink:
         message, as paho does; must not raise.
     on_connected
         Called in the link's thread after each CONNACK: whether it is the first
-        one, how many values of an outage are sent now, and for how many there
-        was no room.
+        one, how many messages of an outage are sent now, and for how many
+        there was no room.
     """
 
     def __init__(
@@ -139,8 +139,7 @@ class BrokerLink:
     ) -> None:
         """Queue a message.
 
-        While the broker is away values, logs and messages with a QoS above 0
-        are kept, bounded; heartbeats are not.
+        While the broker is away all are kept, bounded, but heartbeats.
         """
         if not payload:
             # An empty payload ends a writer thread of BEMCom's API.
@@ -154,15 +153,14 @@ class BrokerLink:
                     lambda: self._send_now(topic, payload, retain=retain)
                 )
         else:
-            lane = Lane.LOG if topic == self._topics.logs else Lane.VALUE
-            self._put(lane, _encoded(topic, payload, retain=retain))
+            self._put(_encoded(topic, payload, retain=retain))
 
     def publish_values(
         self, values: Iterable[tuple[str, object]], timestamp: object
     ) -> None:
         """Queue retained values of one moment, each with its topic."""
         pieces = self._packets.encode(values, timestamp, _report_unpublishable)
-        self._put(Lane.VALUE, Batch(b"".join(pieces), len(pieces) // 2))
+        self._put(Batch(b"".join(pieces), len(pieces) // 2))
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -172,7 +170,7 @@ class BrokerLink:
             yield
         finally:
             self._wakes_later = False
-            if self._raw or not self._outbox.is_empty:
+            if self._raw or self._outbox.size:
                 self._connection.wake()
 
     def publish_retained(self, topic: str, payload: str) -> None:
@@ -218,8 +216,8 @@ class BrokerLink:
         self._stopping.set()
         self._connection.wake()
 
-    def _put(self, lane: Lane, batch: Batch) -> None:
-        if batch.size and self._outbox.put(lane, batch):
+    def _put(self, batch: Batch) -> None:
+        if batch.size and self._outbox.put(batch):
             self._wake()
 
     def _wake(self) -> None:
@@ -280,7 +278,7 @@ class BrokerLink:
             return False
         if time.monotonic() >= self._flush_until:
             return True
-        if self._raw or not self._outbox.is_empty:
+        if self._raw or self._outbox.size:
             # Also without a connection: the cause of an early end should
             # still reach the broker.
             return False
@@ -312,7 +310,7 @@ class BrokerLink:
     def _send_batch(self, now: float) -> None:
         for packets in self._outbox.take(BATCH):
             self._connection.send(packets)
-        if self._outbox.is_empty:
+        if not self._outbox.size:
             self._next_batch_at = now + BATCH_PAUSE_S
 
     def _send_raw(self) -> None:
@@ -347,9 +345,7 @@ class BrokerLink:
         if self._stopping.is_set():
             until = min(until, self._flush_until)
         if self.is_connected() and not self._connection.must_write:
-            batch_at = (
-                math.inf if self._outbox.is_empty else self._next_batch_at
-            )
+            batch_at = self._next_batch_at if self._outbox.size else math.inf
             until = min(until, batch_at, self._states.next_due_at())
         return max(0.0, until - now)
 
@@ -381,8 +377,7 @@ class BrokerLink:
     def _after_connack(self) -> None:
         """Say and ask everything anew: the broker may know nothing of us."""
         is_first, self._was_connected = not self._was_connected, True
-        kept = self._outbox.waiting(Lane.VALUE)
-        dropped = self._outbox.take_dropped(Lane.VALUE)
+        kept, dropped = self._outbox.size, self._outbox.take_dropped()
         self._up_since = time.monotonic()
         self._report.connected()
         self._states.note_connected()

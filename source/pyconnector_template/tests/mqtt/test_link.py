@@ -17,10 +17,10 @@ from paho.mqtt.client import Client
 
 from pyconnector_template.findings import Cause, Findings
 from pyconnector_template.mqtt import link as broker_module
+from pyconnector_template.mqtt import outbox as outbox_module
 from pyconnector_template.mqtt import subscriptions as subscriptions_module
 from pyconnector_template.mqtt.greeting import Login
 from pyconnector_template.mqtt.link import BATCH, MAX_RAW, BrokerLink
-from pyconnector_template.mqtt.outbox import LIMITS, Lane
 from pyconnector_template.mqtt.states import Topics
 from testbed.load import seconds_here
 from testbed.mosquitto import (
@@ -137,7 +137,7 @@ def test_what_does_not_fit_is_dropped_from_the_oldest_and_told(
     broker: Mosquitto, retries_at_once: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # More than one batch; how many there really are is the outbox's affair.
-    monkeypatch.setitem(LIMITS, Lane.VALUE, 2 * BATCH)
+    monkeypatch.setattr(outbox_module, "MAX_WAITING", 2 * BATCH)
     with started(free_port()) as world:
         for number in range(2 * BATCH + 100):
             world.link.publish(topic=VALUE, payload=str(number))
@@ -160,7 +160,7 @@ def test_what_a_frozen_broker_swallowed_is_sent_again(
         wait_until(lambda: world.link._outbox.is_confirmed)
         broker.freeze()
         world.send(2, 3)
-        wait_until(lambda: world.link._outbox.is_empty)
+        wait_until(lambda: not world.link._outbox.size)
         broker.kill()
         wait_until(lambda: not world.link.is_connected())
         world.send(4)
