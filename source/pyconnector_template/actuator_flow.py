@@ -87,16 +87,10 @@ class ActuatorFlow:
     ) -> None:
         """Send a command to the device; to be overridden.
 
-        Connectors written before template 0.7.0 have no third parameter; they
-        get two arguments.
-
-        Parameters
-        ----------
-        datapoint_value
-            As it came: null, NaN, lists and objects are possible.
-        datapoint_timestamp
-            Milliseconds since 1970 as given by the sender; None if the message
-            had none, or nonsense.
+        The value is as it came: null, NaN, lists and objects are possible. The
+        timestamp is the sender's, in milliseconds since 1970, or None if there
+        was none, or nonsense. Connectors written before template 0.7.0 have no
+        third parameter; they get two arguments.
         """
         raise NotImplementedError("send_command has not been implemented.")
 

@@ -61,7 +61,7 @@ give."""
 
 
 class CannotStartError(Exception):
-    """Something outside of the connector has to be mended before it can work.
+    """What has to be mended outside before the connector can work.
 
     Its text says what and how; a traceback would only hide that.
     """
@@ -83,22 +83,18 @@ class Connector:
     datapoint_map
         The map until the first one arrives from BEMCom's API.
     available_datapoints
-        Datapoints known from the start: actuators have to be given.
-    DeviceDispatcher
-        A dispatcher that triggers the sensor flow. None polls nothing.
-    device_dispatcher_kwargs
-        Its arguments. Without ``target_func`` it gets ``run_sensor_flow``.
+        Those known from the start: actuators have to be given.
+    DeviceDispatcher, device_dispatcher_kwargs
+        What triggers the sensor flow (None polls nothing), and its arguments;
+        without ``target_func`` it gets ``run_sensor_flow``.
     MqttClient
         paho's Client. Other classes with its interface serve for tests.
     settings
         None reads them from the environment and from `dotenv_files`. What is
-        wrong with them is reported by `run`: tests make connectors without
-        any.
+        wrong with them is reported by `run`: tests make connectors without.
 
     Attributes
     ----------
-    available_datapoints, datapoint_map
-        All datapoints with an example each; the selected ones with topics.
     broker_findings
         What is wrong between connector, broker and BEMCom at the moment.
     """
@@ -158,11 +154,8 @@ class Connector:
     def run(self) -> None:
         """Run until a signal, SystemExit or KeyboardInterrupt ends it.
 
-        Raises
-        ------
-        SystemExit
-            With code 1 after a fatal error, whose cause is in the log; with
-            code 2 if settings cannot be used.
+        It raises SystemExit: with code 1 after a fatal error, whose cause is in
+        the log; with code 2 if settings cannot be used.
         """
         if self._settings_error is not None:
             logger_about("settings").error("%s", self._settings_error)
@@ -205,12 +198,8 @@ class Connector:
         """Open what the device needs; may be overridden.
 
         Called once in the main thread, before the connector says that it is
-        online; the connection to the broker is on its way by then.
-
-        Raises
-        ------
-        CannotStartError
-            If that is not possible. It ends the connector with exit code 1.
+        online; the connection to the broker is on its way by then. Raises
+        `CannotStartError` where that is not possible.
         """
 
     def on_connected(self) -> None:

@@ -35,13 +35,8 @@ class UnusableMapError(ValueError):
 def read_datapoint_map(text: str | bytes) -> tuple[DatapointMap, list[str]]:
     """Read a datapoint map as BEMCom's API publishes it.
 
-    Returns
-    -------
-    datapoint_map
-        The usable entries. A topic with a wildcard would subscribe to strange
-        messages, so only plain topics are usable.
-    rejected
-        One description for each entry that was left out.
+    Return its usable entries, and a description of each that was left out: a
+    topic with a wildcard would subscribe to strange messages.
 
     Raises
     ------
@@ -85,10 +80,7 @@ def is_plain_topic(topic: object) -> bool:
 class MissingMap:
     """Waits for the first datapoint map, looks for those of others, and warns.
 
-    Attributes
-    ----------
-    has_come
-        Whether there is a map; any thread may set it.
+    Any thread may say that it `has_come`.
     """
 
     def __init__(self, name: str, findings: Findings) -> None:

@@ -15,13 +15,8 @@ from typing import Any
 class DispatchOnce(threading.Thread):
     """Runs a function once in a thread that can be asked to end.
 
-    Parameters
-    ----------
-    target_func
-        Called in the thread. If it has a parameter ``termination_event`` it
-        gets the event that asks it to return.
-    cleanup_func
-        Called in the thread after the target has ended, however it ended.
+    If the target has a parameter ``termination_event`` it gets the event that
+    asks it to return. The cleanup follows, however the target ended.
 
     Attributes
     ----------
@@ -85,13 +80,8 @@ class DispatchOnce(threading.Thread):
 class DispatchInInterval(DispatchOnce):
     """Runs a function in a thread in regular intervals, never overlapping.
 
-    See ``DispatchOnce`` for the other arguments.
-
-    Parameters
-    ----------
-    call_interval
-        Seconds from start to start. A call that takes longer is followed by
-        the next one at once.
+    `call_interval` is in seconds from start to start. A call that takes longer
+    is followed by the next one at once.
     """
 
     def __init__(

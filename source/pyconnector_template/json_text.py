@@ -68,13 +68,7 @@ def timestamp_utc_now() -> int:
 
 
 def json_object(text: str | bytes | bytearray) -> dict[str, Any]:
-    """Decode a JSON object.
-
-    Raises
-    ------
-    ValueError
-        If the text is no JSON, or JSON but no object.
-    """
+    """Decode a JSON object; ValueError if it is none."""
     if not text:
         raise ValueError("the message is empty")
     try:

@@ -63,11 +63,6 @@ class MQTTHandler(logging.Handler):
     """Publishes log records as BEMCom's log messages.
 
     Never raises into the code that logs, and never waits.
-
-    Parameters
-    ----------
-    mqtt_client
-        Has ``publish(topic=, payload=, retain=)`` as paho's client.
     """
 
     def __init__(self, mqtt_client: Any, log_topic: str) -> None:

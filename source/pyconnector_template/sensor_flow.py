@@ -20,8 +20,6 @@ class SensorFlow:
     A connector overrides `receive_raw_msg` and `parse_raw_msg`. Messages are
     ``{"payload": {"raw_message": ..., "timestamp": ms}}``; on their way
     ``raw_message`` becomes ``parsed_message``, then ``flattened_message``.
-    `complete_values` and `select_values` may be overridden as well.
-
     The attributes are the connector's.
     """
 
@@ -65,39 +63,27 @@ class SensorFlow:
     def receive_raw_msg(self, raw_data: Any = None) -> dict[str, Any]:
         """Receive a raw message from the device; to be overridden.
 
-        Parameters
-        ----------
-        raw_data
-            What the device pushed, if it pushes.
-
-        Returns
-        -------
-        dict
-            ``{"payload": {"raw_message": <anything for JSON>}}``; a
-            ``timestamp`` (ms) in the payload is kept. A payload of None ends
-            the flow for this message.
+        It returns ``{"payload": {"raw_message": <anything for JSON>}}``; a
+        ``timestamp`` (ms) in the payload is kept. A payload of None ends the
+        flow. `raw_data` is what the device pushed, if it pushes.
         """
         raise NotImplementedError("receive_raw_msg has not been implemented.")
 
     def parse_raw_msg(self, raw_msg: dict[str, Any]) -> dict[str, Any]:
         """Parse a raw message; to be overridden, as a pure function.
 
-        Returns
-        -------
-        dict
-            ``{"payload": {"parsed_message": <nested dicts>, "timestamp":
-            ms}}``. A payload of None ends the flow for this message.
+        It returns ``{"payload": {"parsed_message": <nested dicts>, "timestamp":
+        ms}}``. A payload of None ends the flow for this message.
         """
         raise NotImplementedError("parse_raw_msg has not been implemented.")
 
     def complete_values(
         self, parsed_message: dict[str, Any], timestamp_ms: int
     ) -> None:
-        """Add what follows from a parsed message; may be overridden.
+        """Add what follows from a parsed message in place; may be overridden.
 
         Parsing has to be a pure function, so that a stored message can be
-        parsed again. What needs a memory of earlier messages belongs here:
-        `parsed_message` is changed in place.
+        parsed again. What needs a memory of earlier messages belongs here.
         """
 
     def select_values(self, values: Mapping[str, Any]) -> Mapping[str, Any]:

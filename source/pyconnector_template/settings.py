@@ -49,18 +49,9 @@ Problem = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One variable.
+    """One variable: how its text is read, and what people are told of it.
 
-    Parameters
-    ----------
-    read
-        Makes its value of its text.
-    description, example
-        For people.
-    from_file
-        Whether a file may hold it, as Docker's secrets do.
-    is_secret
-        Whether it is never shown.
+    A file may hold it where `from_file` says so, as Docker's secrets do.
     """
 
     read: Reader
@@ -334,11 +325,6 @@ def read_settings(
 
     The process's environment, completed by `dotenv_files`, is read unless
     `environ` is given. Empty variables count as unset.
-
-    Raises
-    ------
-    SettingsError
-        With one paragraph per problem.
     """
     if environ is None:
         environ = _environment_and_dotenv()

@@ -43,19 +43,9 @@ DISCONNECT = b"\xe0\x00"
 class Connection:
     """Owns paho's client, its socket, and what is still to be written on it.
 
-    All methods but `wake` belong to one thread.
-
-    Parameters
-    ----------
-    on_accepted
-        Called when a CONNACK has accepted us.
-
-    Attributes
-    ----------
-    client
-        paho's; callbacks for what comes in may be set on it.
-    trouble
-        Why there is no connection, or why the last one ended.
+    All methods but `wake` belong to one thread, in which `on_accepted` and the
+    other callbacks are called. `trouble` says why there is no connection, or
+    why the last one ended.
     """
 
     def __init__(

@@ -67,19 +67,16 @@ class BrokerLink:
 
     Parameters
     ----------
-    client_class
-        paho's Client or a subclass.
     findings
         Where the link notes what is wrong with the broker.
-    version, announcement
-        See `States`.
     on_message
-        Called in the link's thread with paho's client, `userdata` and the
-        message, as paho does; must not raise.
+        Called in the link's thread as by paho; must not raise.
     on_connected
         Called in the link's thread after each CONNACK: whether it is the first
         one, how many messages of an outage are sent now, and for how many
         there was no room.
+    announcement
+        Makes the current available datapoints, as JSON.
     """
 
     def __init__(

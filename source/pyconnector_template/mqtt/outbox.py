@@ -22,14 +22,8 @@ class Outbox:
     Any thread may `put`; one thread takes. What was taken stays here until the
     sender confirms that the broker has read it: QoS 0 messages that were
     swallowed by a dying connection can so be sent again. Where it is full the
-    oldest go first; they are counted.
-
-    Attributes
-    ----------
-    size
-        How many messages wait.
-    taken
-        How many batches were taken so far.
+    oldest go first; they are counted. `size` is in messages, `taken` in
+    batches since the start.
     """
 
     def __init__(self, limit: int | None = None) -> None:

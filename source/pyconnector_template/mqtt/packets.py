@@ -26,10 +26,7 @@ LARGEST_PACKET = 268_435_455
 def publish_packet(topic: str, payload: str | bytes, *, retain: bool) -> bytes:
     """Encode a PUBLISH packet with QoS 0 (MQTT 3.1.1, section 3.3).
 
-    Raises
-    ------
-    ValueError
-        If MQTT cannot carry the topic or the payload.
+    ValueError if MQTT cannot carry the topic or the payload.
     """
     name = encoded_topic(topic)
     data = payload.encode("utf-8") if isinstance(payload, str) else payload
@@ -92,10 +89,7 @@ def _begin(topic: str, value: object, end_length: int) -> bytes:
 def encoded_topic(topic: str) -> bytes:
     """Encode a topic behind its length.
 
-    Raises
-    ------
-    ValueError
-        If nothing can be published on it.
+    ValueError if nothing can be published on it.
     """
     name = topic.encode("utf-8")
     if not name or len(name) > LONGEST_TOPIC or b"\0" in name:

@@ -53,20 +53,13 @@ class Topics:
 class States:
     """The retained messages of one connector; belongs to the link's thread.
 
-    Parameters
-    ----------
-    version
-        Of the connector, shown in its status.
-    announcement
-        Makes the current available datapoints, as JSON.
-
     Attributes
     ----------
     must_answer
         Whether to say ``online`` (again) soon.
     must_announce
         Whether to send the available datapoints soon. Many changes are one
-        announcement.
+        announcement; any thread may set it.
     others
         Versions of the other instances that are online, by instance.
     """
