@@ -192,6 +192,26 @@ def test_a_value_message_runs_the_actuator_flow(connector: Connector) -> None:
     assert flow.call_args.kwargs == {"topic": TOPIC, "value_msg_json": payload}
 
 
+def test_a_retained_command_is_ignored_with_a_warning(
+    connector: Connector, caplog: pytest.LogCaptureFixture
+) -> None:
+    connector.run_actuator_flow = MagicMock()
+    handle(connector, message(TOPIC, b"{}", retain=True))
+    assert not connector.run_actuator_flow.called
+    [warning] = caplog.messages
+    assert "Ignored a retained message" in warning
+
+
+def test_entries_of_a_map_that_are_left_out_are_one_warning(
+    connector: Connector, caplog: pytest.LogCaptureFixture
+) -> None:
+    connector._validate_and_update_datapoint_map(new_map("ok", "demo/#", "+"))
+    assert [*connector.datapoint_map["actuator"]] == ["ok"]
+    client: Any = connector.mqtt_client
+    client.subscribe.assert_called_once_with(topic="ok", qos=2)
+    assert len(caplog.records) == 1
+
+
 def test_an_exception_leaves_no_callback_of_the_broker(
     connector: Connector, caplog: pytest.LogCaptureFixture
 ) -> None:

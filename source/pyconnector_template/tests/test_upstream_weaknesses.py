@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import MagicMock
 
 import pytest
 
@@ -194,33 +193,9 @@ def test_every_connection_subscribes_and_announces_anew(
         wait_until(lambda: connector.commands == [7])
         late.publish("demo/datapoint_map", {"sensor": {}, "actuator": {}})
         wait_until(lambda: connector.datapoint_map != MAP)
+        assert connector.broker_is_connected
     texts = [one.getMessage() for one in caplog.records]
     assert sum("Lost the MQTT broker" in text for text in texts) == 1
-
-
-@pytest.mark.mosquitto
-def test_the_broker_may_come_later(
-    tmp_path: Path,
-    environment: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    broker = Mosquitto(tmp_path)
-    environment.setenv("MQTT_BROKER_PORT", str(broker.port))
-    connector = Recorder()
-    with running(connector):
-        wait_until(
-            lambda: any(
-                "nobody listens" in one.message for one in caplog.records
-            )
-        )
-        assert not connector.broker_is_connected
-        with broker:
-            broker.observe("demo/#").wait_for("demo/status")
-            assert connector.broker_is_connected
-            connector.stop()
-            wait_until(lambda: not connector.broker_is_connected)
-    warnings = [one for one in caplog.records if "nobody" in one.message]
-    assert len(warnings) == 1
 
 
 @pytest.mark.mosquitto
@@ -294,43 +269,8 @@ def test_a_thread_that_cannot_be_interrupted_holds_up_nobody(
     observer.wait_for("demo/logs", lambda one: "Good bye" in one.json["msg"])
 
 
-@pytest.mark.mosquitto
-def test_nan_goes_nowhere(
-    broker: Mosquitto,
-    device: dict[str, Any],
-    environment: pytest.MonkeyPatch,
-) -> None:
-    environment.setenv("SEND_RAW_MESSAGE_TO_DB", "TRUE")
-    device["heater"]["temperature"] = float("nan")
-    observer = broker.observe("demo/#")
-    observer.publish("demo/datapoint_map", MAP, retain=True)
-    with running(demo_connector.make_connector()):
-        assert observer.wait_for(TEMPERATURE).json["value"] is None
-        observer.wait_for("demo/available_datapoints", is_complete)
-        observer.wait_for("demo/raw_message_to_db")
-    for one in observer.messages:
-        json.loads(one.payload, parse_constant=pytest.fail)
-
-
 def is_complete(received: Any) -> bool:
     return "heater__temperature" in received.json["sensor"]
-
-
-@pytest.mark.mosquitto
-def test_retained_commands_are_not_executed(
-    broker: Mosquitto, caplog: pytest.LogCaptureFixture
-) -> None:
-    observer = broker.observe()
-    observer.publish(COMMAND, value(0), retain=True)
-    observer.publish("demo/datapoint_map", MAP, retain=True)
-    connector = Recorder()
-    with running(connector):
-        wait_until(
-            lambda: any("retained" in one.message for one in caplog.records)
-        )
-        observer.publish(COMMAND, value(5))
-        wait_until(lambda: connector.commands)
-    assert connector.commands == [5]
 
 
 def test_other_loggers_and_the_environment_file_of_others_stay_untouched(
@@ -346,25 +286,6 @@ def test_other_loggers_and_the_environment_file_of_others_stay_untouched(
     Recorder()
     assert logging.getLogger("pyconnector").level == logging.DEBUG
     assert logging.getLogger().level != logging.DEBUG
-
-
-def test_a_map_is_not_trusted(caplog: pytest.LogCaptureFixture) -> None:
-    connector = Recorder()
-    connector.mqtt_client = MagicMock()
-    connector._validate_and_update_datapoint_map(
-        json.dumps(
-            {
-                "sensor": {"a": ["x"], "b": "ok"},
-                "actuator": {"demo/#": "all", "+": "any", "ok": "key"},
-            }
-        )
-    )
-    assert connector.datapoint_map == {
-        "sensor": {"b": "ok"},
-        "actuator": {"ok": "key"},
-    }
-    connector.mqtt_client.subscribe.assert_called_once_with(topic="ok", qos=2)
-    assert len(caplog.records) == 1
 
 
 @pytest.mark.mosquitto

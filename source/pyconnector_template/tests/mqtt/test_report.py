@@ -45,10 +45,13 @@ def test_another_instance_is_told_once_however_often_it_comes(
 ) -> None:
     for _ in range(3):
         report.others(["1.1.0"])
-        assert causes(findings) == [Cause.NAME_USED_TWICE]
+        [finding] = findings.current()
+        assert finding.cause is Cause.NAME_USED_TWICE
+        assert finding.evidence == "its version: 1.1.0"
         report.others([])
         assert causes(findings) == []
-    assert len(caplog.messages) == 1
+    [message] = caplog.messages
+    assert "Another connector (version 1.1.0) uses the same name" in message
 
 
 def test_what_is_not_delivered_names_topics_and_who_must_be_let_in(
