@@ -51,12 +51,14 @@ class ActuatorFlow:
             )
             return
         try:
-            value_msg = json_object(value_msg_json)
+            value_msg = _value_message(value_msg_json)
         except ValueError as error:
-            _warn_unusable(datapoint_key, str(error), value_msg_json)
-            return
-        if "value" not in value_msg:
-            _warn_unusable(datapoint_key, "no value", value_msg_json)
+            _device_log(datapoint_key).warning(
+                "Ignored a message for %s: %s: %s",
+                datapoint_key,
+                shortened(str(error)),
+                shortened(value_msg_json),
+            )
             return
         timestamp = _timestamp_of(value_msg)
         if self._is_too_old(timestamp):
@@ -153,13 +155,11 @@ def _timestamp_of(value_msg: dict[str, Any]) -> int | None:
     return int(timestamp)
 
 
-def _warn_unusable(key: str, reason: str, message: object) -> None:
-    _device_log(key).warning(
-        "Ignored a message for %s: %s: %s",
-        key,
-        shortened(reason),
-        shortened(message),
-    )
+def _value_message(text: str | bytes) -> dict[str, Any]:
+    message = json_object(text)
+    if "value" not in message:
+        raise ValueError("no value")
+    return message
 
 
 def _device_log(datapoint_key: str) -> logging.Logger:

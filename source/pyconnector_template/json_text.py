@@ -9,15 +9,11 @@ import base64
 import json
 import math
 import time
-from functools import lru_cache
 from typing import Any
 
 _NUL, _SURROGATE = "\\u0000", "\\ud"
 """The escapes that json.dumps makes of characters BEMCom cannot store; a pair
 of surrogates is harmless, but only cleaning tells it from a lone one."""
-
-SHORT_TEXT = 64
-"""Longer texts are seldom the same twice, and would cost memory."""
 
 # Made once: json.dumps makes a new one for each call with options.
 _encode = json.JSONEncoder(allow_nan=False).encode
@@ -36,18 +32,6 @@ def to_json(value: object) -> str:
         return str(value)
     if type(value) is float and math.isfinite(value):
         return repr(value)
-    if type(value) is str and len(value) <= SHORT_TEXT:
-        # Devices say the same few words all the time.
-        return _encode_short(value)
-    return _encode_strictly(value)
-
-
-@lru_cache(maxsize=1000)
-def _encode_short(text: str) -> str:
-    return _encode_strictly(text)
-
-
-def _encode_strictly(value: object) -> str:
     try:
         text = _encode(value)
     except (TypeError, ValueError):

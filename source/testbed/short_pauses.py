@@ -13,8 +13,8 @@ from pyconnector_template.mqtt import link
 REPEAT_PAUSE_S = 0.5
 """Instead of KEBA's between equal reports, and so between two polls."""
 
-RETRY_DELAY_S = 0.2
-"""At most, between two attempts to connect to the broker."""
+RETRY_S = 0.2
+"""Between two attempts to connect to the broker."""
 
 KEEPALIVES_PER_TIMEOUT = 30
 """KEBA's shortest failsafe timeout is ten seconds."""
@@ -43,4 +43,4 @@ def shorten() -> None:
     """Shorten the pauses of this process."""
     pacing.REPEAT_PAUSE_S = REPEAT_PAUSE_S
     failsafe.KEEPALIVES_PER_TIMEOUT = KEEPALIVES_PER_TIMEOUT
-    link.SHORTEST_DELAY_S = link.LONGEST_DELAY_S = RETRY_DELAY_S
+    link.RETRY_S = RETRY_S

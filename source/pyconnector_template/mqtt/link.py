@@ -35,15 +35,8 @@ from .subscriptions import Subscriptions
 
 logger = logger_about("broker")
 
-FIRST_RETRY_S = 0.1
-"""Quick, for a broker that merely restarts."""
-
-SHORTEST_DELAY_S = 1.0
-LONGEST_DELAY_S = 5.0
+RETRY_S = 1.0
 """Below BEMCom's heartbeat, so that a broker that is back is found in time."""
-
-STABLE_AFTER_S = 5.0
-"""A connection that breaks sooner does not count as a success."""
 
 BATCH = 500
 BATCH_PAUSE_S = 0.002
@@ -104,7 +97,7 @@ class BrokerLink:
         self._requests: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._stopping = threading.Event()
         self._flush_until = 0.0
-        self._up_since: float | None = None
+        self._is_up = False
         self._packets = ValuePackets()
         self._wakes_later = False
         # What belongs to the link's thread.
@@ -118,7 +111,7 @@ class BrokerLink:
         self._client.on_subscribe = self._on_suback
         self._client.on_unsubscribe = self._on_unsuback
         self._report = BrokerReport(f"{host}:{port}", login, findings)
-        self._subscriptions = Subscriptions(own_topic=topics.status)
+        self._subscriptions = Subscriptions(topics.status, self._report)
         self._states = States(topics, version, announcement)
         self._was_connected = False
         self._probe: tuple[int, int] | None = None
@@ -205,7 +198,7 @@ class BrokerLink:
 
     def is_connected(self) -> bool:
         """Whether the broker has accepted us and the connection stands."""
-        return self._up_since is not None
+        return self._is_up
 
     def stop(self, flush_s: float = 0.5) -> None:
         """Ask the thread to send what waits, for so long, and to end."""
@@ -229,20 +222,17 @@ class BrokerLink:
 
     def run(self) -> None:
         """Connect, talk, connect again, until `stop` is called."""
-        delay = FIRST_RETRY_S
         try:
             while not self._stopping.is_set():
                 self._run_requests()
-                if self._serve() >= STABLE_AFTER_S:
-                    delay = FIRST_RETRY_S
-                self._stopping.wait(delay)
-                delay = min(max(SHORTEST_DELAY_S, 2 * delay), LONGEST_DELAY_S)
+                self._serve()
+                self._stopping.wait(RETRY_S)
         finally:
-            self._up_since = None
+            self._is_up = False
             self._connection.close()
 
-    def _serve(self) -> float:
-        """Serve one connection; return for how many seconds it was accepted."""
+    def _serve(self) -> None:
+        """Open a connection, and serve it until it ends."""
         self._connection.open(self._topics.status, self._states.status(OFFLINE))
         while self._connection.is_open and not self._is_done():
             self._send_what_waits()
@@ -251,16 +241,15 @@ class BrokerLink:
         if self._connection.is_open:
             self._send_status(OFFLINE)
             self._connection.disconnect(GOODBYE_TIMEOUT_S)
-        up_since, self._up_since = self._up_since, None
+        was_connected, self._is_up = self._is_up, False
         self._probe = None
         self._outbox.give_back()
-        if not self._stopping.is_set():
-            trouble = self._connection.trouble
-            if up_since is None:
-                self._report.cannot_connect(trouble)
-            else:
-                self._report.lost(trouble)
-        return 0.0 if up_since is None else time.monotonic() - up_since
+        if self._stopping.is_set():
+            return
+        if was_connected:
+            self._report.lost(self._connection.trouble)
+        else:
+            self._report.cannot_connect(self._connection.trouble)
 
     def _run_requests(self) -> None:
         with suppress(Empty):
@@ -300,9 +289,7 @@ class BrokerLink:
         self._send_raw()
         self._connection.write()
         self._send_probe(now)
-        if self._subscriptions.is_own_missing(now):
-            self._report.subscriptions(self._subscriptions.evidence)
-            self._report.not_delivered(self._topics.status)
+        self._subscriptions.check_own(now)
 
     def _send_batch(self, now: float) -> None:
         for packets in self._outbox.take(BATCH):
@@ -375,14 +362,13 @@ class BrokerLink:
         """Say and ask everything anew: the broker may know nothing of us."""
         is_first, self._was_connected = not self._was_connected, True
         kept, dropped = self._outbox.size, self._outbox.take_dropped()
-        self._up_since = time.monotonic()
+        self._is_up = True
         self._report.connected()
         self._states.note_connected()
         self._report.others(self._states.others.values())
         # Before subscribing: so what the broker has retained is ours.
         self._send_status(ONLINE)
         self._subscribe(self._subscriptions.all_packets())
-        self._report.subscriptions(self._subscriptions.evidence)
         self._on_connected(is_first, kept, dropped)
 
     def _on_suback(
@@ -394,12 +380,7 @@ class BrokerLink:
         _: Any,
     ) -> None:
         is_refused = [reason.is_failure for reason in reasons]
-        refused = self._subscriptions.note_suback(
-            packet_id, is_refused, time.monotonic()
-        )
-        self._report.subscriptions(self._subscriptions.evidence)
-        if refused:
-            self._report.refused(refused)
+        self._subscriptions.note_suback(packet_id, is_refused, time.monotonic())
 
     def _on_unsuback(
         self, _client: Client, _data: Any, packet_id: int, *_: Any
@@ -412,7 +393,6 @@ class BrokerLink:
         self, _client: Client, _data: Any, message: MQTTMessage
     ) -> None:
         self._subscriptions.note_own_message()
-        self._report.subscriptions(self._subscriptions.evidence)
         self._states.take_status(message.payload, is_retained=message.retain)
         self._report.others(self._states.others.values())
 

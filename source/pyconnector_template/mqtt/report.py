@@ -7,9 +7,10 @@ from pyconnector_template.findings import Cause, Findings
 from pyconnector_template.logs import logger_about
 
 from .greeting import Login, Trouble
-from .subscriptions import in_words
 
 logger = logger_about("broker")
+
+SHOWN_TOPICS = 3
 
 
 class BrokerReport:
@@ -93,3 +94,10 @@ class BrokerReport:
             "give it a CONNECTOR_NAME of its own.",
             named,
         )
+
+
+def in_words(topics: Sequence[str]) -> str:
+    """Name a few topics and how many there are beside them."""
+    shown = ", ".join(topics[:SHOWN_TOPICS])
+    more = len(topics) - SHOWN_TOPICS
+    return shown if more <= 0 else f"{shown} and {more} more"

@@ -7,8 +7,9 @@ publishes itself.
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from .report import BrokerReport, in_words
+
 TOPICS_PER_PACKET = 100
-SHOWN_TOPICS = 3
 
 OWN_TIMEOUT_S = 10.0
 """A broker delivers what it has within milliseconds."""
@@ -21,8 +22,9 @@ class Subscriptions:
     so a message has to come. The broker `delivers_nothing` where none does.
     """
 
-    def __init__(self, own_topic: str) -> None:
+    def __init__(self, own_topic: str, report: BrokerReport) -> None:
         self._own_topic = own_topic
+        self._report = report
         self._qos: dict[str, int] = {own_topic: 1}
         self._unasked: dict[str, None] = {}
         self._asked: dict[int, Sequence[str]] = {}
@@ -62,8 +64,8 @@ class Subscriptions:
 
     def note_suback(
         self, packet_id: int, is_refused: Sequence[bool], now: float
-    ) -> list[str]:
-        """Take the broker's answer; return topics newly refused."""
+    ) -> None:
+        """Take the broker's answer; report topics newly refused."""
         newly_refused = []
         topics = self._asked.pop(packet_id, ())
         for topic, refused in zip(topics, is_refused, strict=False):
@@ -76,20 +78,25 @@ class Subscriptions:
             elif topic not in self._refused:
                 self._refused[topic] = None
                 newly_refused.append(topic)
-        return newly_refused
+        self._report.subscriptions(self.evidence)
+        if newly_refused:
+            self._report.refused(newly_refused)
 
     def note_own_message(self) -> None:
         """Learn that the broker has delivered something on our own topic."""
         self._own_due_at = None
         self.delivers_nothing = False
+        self._report.subscriptions(self.evidence)
 
-    def is_own_missing(self, now: float) -> bool:
-        """Whether it is found just now that our own message does not come."""
+    def check_own(self, now: float) -> None:
+        """Report once if our own message does not come."""
         if self._own_due_at is None or now < self._own_due_at:
-            return False
+            return
         self._own_due_at = None
-        was_deaf, self.delivers_nothing = self.delivers_nothing, True
-        return not was_deaf
+        if not self.delivers_nothing:
+            self.delivers_nothing = True
+            self._report.subscriptions(self.evidence)
+            self._report.not_delivered(self._own_topic)
 
     @property
     def evidence(self) -> str:
@@ -107,10 +114,3 @@ class Subscriptions:
         wanted = [(topic, self._qos[topic]) for topic in topics]
         for start in range(0, len(wanted), TOPICS_PER_PACKET):
             yield wanted[start : start + TOPICS_PER_PACKET]
-
-
-def in_words(topics: Sequence[str]) -> str:
-    """Name a few topics and how many there are beside them."""
-    shown = ", ".join(topics[:SHOWN_TOPICS])
-    more = len(topics) - SHOWN_TOPICS
-    return shown if more <= 0 else f"{shown} and {more} more"
