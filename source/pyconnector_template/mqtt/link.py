@@ -169,7 +169,7 @@ class BrokerLink:
 
     def announce(self) -> None:
         """Publish the available datapoints soon, and many changes as one."""
-        self._states.must_announce = True
+        self._states.announce()
         self._connection.wake()
 
     def subscribe(self, topic: str, qos: int = 0) -> None:
@@ -354,7 +354,7 @@ class BrokerLink:
             return
         self._subscribe(self._subscriptions.refused_packets())
         if self._subscriptions.delivers_nothing:
-            self._states.must_answer = True
+            self._states.answer()
 
     # What comes in.
 

@@ -15,6 +15,7 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from pyconnector_template.json_text import (
     json_object,
@@ -31,7 +32,7 @@ STATUS_INTERVAL_S = 1.0
 """However many others say `offline`: each answer is a message for all."""
 
 ANNOUNCEMENT_INTERVAL_S = 0.1
-ANNOUNCEMENT_DUTY = 0.05
+DUTY = 0.05
 """While the first poll of a large fleet comes in, nearly each report has new
 keys: announcements that take long to make must not take all the time."""
 
@@ -50,18 +51,20 @@ class Topics:
         self.echo = f"{name}/echo"
 
 
+@dataclass
+class _State:
+    """One retained message: how it is made, and when it may leave again."""
+
+    make: Callable[[], str]
+    pause_s: float = 0.0
+    is_due: bool = False
+    next_at: float = 0.0
+
+
 class States:
     """The retained messages of one connector; belongs to the link's thread.
 
-    Attributes
-    ----------
-    must_answer
-        Whether to say ``online`` (again) soon.
-    must_announce
-        Whether to send the available datapoints soon. Many changes are one
-        announcement; any thread may set it.
-    others
-        Versions of the other instances that are online, by instance.
+    `others` are versions of the other instances that are online.
     """
 
     def __init__(
@@ -71,29 +74,37 @@ class States:
         announcement: Callable[[], str],
         instance: str | None = None,
     ) -> None:
-        self._topics = topics
         self._version = version
-        self._announcement = announcement
         self._instance = instance or secrets.token_hex(8)
         self.others: dict[str, str] = {}
-        self._newest: dict[str, str] = {}
-        self._unsent: dict[str, None] = {}
-        self.must_answer = False
-        self._next_answer_at = 0.0
-        self.must_announce = False
-        self._next_announcement_at = 0.0
+        self._status = _State(lambda: self.status(ONLINE), STATUS_INTERVAL_S)
+        self._datapoints = _State(announcement, ANNOUNCEMENT_INTERVAL_S)
+        self._by_topic = {
+            topics.status: self._status,
+            topics.available_datapoints: self._datapoints,
+        }
 
     def note_connected(self) -> None:
-        """Begin anew: all that was retained may be lost, and others gone."""
+        """Begin anew: all that was retained may be lost, and others gone.
+
+        But the status, which is the first that is said on a connection.
+        """
         self.others.clear()
-        self._unsent = dict.fromkeys(self._newest)
-        self.must_announce = True
-        self._next_announcement_at = 0.0
+        for state in self._by_topic.values():
+            if state is not self._status:
+                state.is_due, state.next_at = True, 0.0
 
     def keep(self, topic: str, payload: str) -> None:
         """Send a state soon; a newer one replaces it."""
-        self._newest[topic] = payload
-        self._unsent[topic] = None
+        self._by_topic[topic] = _State(lambda: payload, is_due=True)
+
+    def answer(self) -> None:
+        """Say soon that we are online."""
+        self._status.is_due = True
+
+    def announce(self) -> None:
+        """Send the available datapoints soon; any thread may ask for it."""
+        self._datapoints.is_due = True
 
     def status(self, state: str) -> str:
         """Return the message that says `ONLINE` or `OFFLINE`."""
@@ -118,48 +129,40 @@ class States:
             message = json_object(payload)
         except ValueError:
             # Cleared, or nonsense: readers must not find that.
-            self.must_answer = True
+            self.answer()
             return
         instance = str(message.get("instance", ""))
         is_online = message.get("status") == ONLINE
         if instance == self._instance:
             # Offline: the last will of our own connection before this one.
-            self.must_answer |= not is_online
+            self._status.is_due |= not is_online
         elif not is_online:
             self.others.pop(instance, None)
-            self.must_answer = True
+            self.answer()
             # It may have put its own datapoints in the place of ours.
-            self.must_announce = True
+            self.announce()
         elif is_retained:
-            self.must_answer = True
+            self.answer()
         else:
             # The other one has to learn of us, too.
-            self.must_answer |= instance not in self.others
+            self._status.is_due |= instance not in self.others
             self.others[instance] = str(message.get("version", "unknown"))
 
     def take_due(self, now: float) -> Iterator[tuple[str, str]]:
         """Yield topics and payloads of what is to be sent now."""
-        if self.must_answer and now >= self._next_answer_at:
-            self.must_answer = False
-            self._next_answer_at = now + STATUS_INTERVAL_S
-            yield self._topics.status, self.status(ONLINE)
-        unsent, self._unsent = self._unsent, {}
-        for topic in unsent:
-            yield topic, self._newest[topic]
-        if self.must_announce and now >= self._next_announcement_at:
-            self.must_announce = False
-            payload = self._announcement()
-            took_s = time.monotonic() - now
-            self._next_announcement_at = now + max(
-                ANNOUNCEMENT_INTERVAL_S, took_s / ANNOUNCEMENT_DUTY
-            )
-            yield self._topics.available_datapoints, payload
+        for topic, state in self._by_topic.items():
+            if state.is_due and now >= state.next_at:
+                state.is_due = False
+                began_at = time.monotonic()
+                payload = state.make()
+                took_s = time.monotonic() - began_at
+                state.next_at = now + max(state.pause_s, took_s / DUTY)
+                yield topic, payload
 
     def next_due_at(self) -> float:
         """When `take_due` has something; infinity if nothing waits."""
-        if self._unsent:
-            return -math.inf
+        states = self._by_topic.values()
         return min(
-            self._next_answer_at if self.must_answer else math.inf,
-            self._next_announcement_at if self.must_announce else math.inf,
+            (state.next_at for state in states if state.is_due),
+            default=math.inf,
         )

@@ -14,8 +14,8 @@ from pyconnector_template.mqtt.states import OFFLINE, ONLINE, States, Topics
 OLD_ONLINE = b'{"status": "online", "timestamp": 1, "version": "1.1.0"}'
 OLD_OFFLINE = b'{"status": "offline", "timestamp": 1, "version": "1.1.0"}'
 
-SILENCE, ANSWER = (False, False), (True, False)
-ANSWER_AND_DATAPOINTS = True, True
+STATUS = "demo/status"
+DATAPOINTS = "demo/available_datapoints"
 
 
 def made(version: str = "1.2.0", instance: str | None = None) -> States:
@@ -26,13 +26,16 @@ def said(states: States, state: str) -> bytes:
     return states.status(state).encode()
 
 
+def due(states: States, now: float) -> list[str]:
+    return [topic for topic, _ in states.take_due(now)]
+
+
 def reaction(
     states: States, payload: bytes, *, is_retained: bool = False
-) -> tuple[bool, bool]:
-    """Return whether a message on the status topic is answered, and how."""
-    states.must_answer = states.must_announce = False
+) -> list[str]:
+    """Return on which topics a message on the status topic is answered."""
     states.take_status(payload, is_retained=is_retained)
-    return states.must_answer, states.must_announce
+    return due(states, math.inf)
 
 
 @pytest.fixture
@@ -54,14 +57,14 @@ def test_two_instances_are_told_apart() -> None:
 
 def test_ones_own_online_needs_no_answer(mine: States) -> None:
     online = said(mine, ONLINE)
-    assert reaction(mine, online, is_retained=True) == SILENCE
+    assert reaction(mine, online, is_retained=True) == []
     assert mine.others == {}
 
 
 def test_the_last_will_of_ones_own_older_connection_is_answered(
     mine: States,
 ) -> None:
-    assert reaction(mine, said(mine, OFFLINE)) == ANSWER
+    assert reaction(mine, said(mine, OFFLINE)) == [STATUS]
 
 
 @pytest.mark.parametrize("is_retained", [True, False])
@@ -72,14 +75,14 @@ def test_a_foreign_goodbye_is_answered_and_datapoints_published_again(
     mine: States, goodbye: bytes, is_retained: bool
 ) -> None:
     told = reaction(mine, goodbye, is_retained=is_retained)
-    assert told == ANSWER_AND_DATAPOINTS
+    assert told == [STATUS, DATAPOINTS]
 
 
 @pytest.mark.parametrize("payload", [b"", b"nonsense", b"[]", b"\xff"])
 def test_what_cannot_be_read_does_not_stay(
     mine: States, payload: bytes
 ) -> None:
-    assert reaction(mine, payload, is_retained=True) == ANSWER
+    assert reaction(mine, payload, is_retained=True) == [STATUS]
 
 
 @pytest.mark.parametrize(
@@ -90,15 +93,15 @@ def test_what_cannot_be_read_does_not_stay(
 def test_another_instance_is_noticed_answered_once_and_forgotten_when_it_ends(
     mine: States, online: bytes
 ) -> None:
-    assert reaction(mine, online) == ANSWER
+    assert reaction(mine, online) == [STATUS]
     assert [*mine.others.values()] == ["1.1.0"]
-    assert reaction(mine, online) == SILENCE
+    assert reaction(mine, online) == []
     reaction(mine, online.replace(b"online", b"offline"))
     assert mine.others == {}
 
 
 def test_what_was_retained_proves_nobody_else(mine: States) -> None:
-    assert reaction(mine, OLD_ONLINE, is_retained=True) == ANSWER
+    assert reaction(mine, OLD_ONLINE, is_retained=True) == [STATUS]
     assert mine.others == {}
 
 
@@ -119,18 +122,13 @@ def test_instances_that_answer_each_other_fall_silent(
         while waiting:
             message = waiting.popleft()
             for instance in instances:
-                if reaction(instance, message) != SILENCE:
+                if reaction(instance, message) != []:
                     waiting.append(said(instance, ONLINE))
                     said_so_far += 1
     assert said_so_far <= 10 * number * (number + 1)
 
 
 ONE = "demo/diagnosis"
-DATAPOINTS = "demo/available_datapoints"
-
-
-def due(states: States, now: float) -> list[str]:
-    return [topic for topic, _ in states.take_due(now)]
 
 
 def test_states_and_datapoints_are_sent_again_after_each_connack(
@@ -142,19 +140,19 @@ def test_states_and_datapoints_are_sent_again_after_each_connack(
     mine.keep(ONE, "2")
     for _ in range(2):
         mine.note_connected()
-        assert [*mine.take_due(2.0)] == [(ONE, "2"), (DATAPOINTS, "{}")]
+        assert [*mine.take_due(2.0)] == [(DATAPOINTS, "{}"), (ONE, "2")]
 
 
 def test_what_is_due_says_when_and_nothing_is_due_never(mine: States) -> None:
     assert mine.next_due_at() == math.inf
-    mine.must_announce = True
+    mine.announce()
     assert due(mine, 10.0) == [DATAPOINTS]
-    mine.must_announce = True
+    mine.announce()
     assert due(mine, 10.0) == []
     assert due(mine, mine.next_due_at()) == [DATAPOINTS]
-    mine.must_answer = True
-    assert due(mine, mine.next_due_at()) == ["demo/status"]
-    mine.must_answer = True
+    mine.answer()
+    assert due(mine, mine.next_due_at()) == [STATUS]
+    mine.answer()
     assert due(mine, mine.next_due_at() - 0.001) == []
     mine.keep(ONE, "1")
-    assert mine.next_due_at() == -math.inf
+    assert due(mine, mine.next_due_at()) == [ONE]
