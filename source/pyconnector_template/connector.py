@@ -253,7 +253,7 @@ class Connector:
         sends_raw_messages = settings.send_raw_message_to_db
         self.SEND_RAW_MESSAGE_TO_DB = "TRUE" if sends_raw_messages else "FALSE"
         self.DEBUG = "TRUE" if settings.debug else "FALSE"
-        self._topics = topics = Topics(settings.connector_name)
+        topics = Topics(settings.connector_name)
         self.MQTT_TOPIC_LOGS = topics.logs
         self.MQTT_TOPIC_HEARTBEAT = topics.heartbeat
         self.MQTT_TOPIC_AVAILABLE_DATAPOINTS = topics.available_datapoints
@@ -307,11 +307,8 @@ class Connector:
         if isinstance(kind, type) and issubclass(kind, Client):
             return BrokerLink(
                 client_class=kind,
-                host=self.MQTT_BROKER_HOST,
-                port=self.MQTT_BROKER_PORT,
-                login=self.settings.login,
+                settings=self.settings,
                 findings=self.broker_findings,
-                topics=self._topics,
                 version=self.version,
                 userdata=userdata,
                 on_message=self._handle_incoming_mqtt_msg,

@@ -21,8 +21,6 @@ from typing import Any, ClassVar, TypeVar
 
 from dotenv import dotenv_values, find_dotenv
 
-from .mqtt.greeting import Login
-
 FORBIDDEN_IN_NAMES = re.compile(r"[/+#\0\s]")
 MASK = "(not shown)"
 
@@ -300,18 +298,6 @@ class TemplateSettings:
                 yield "mqtt_cert_file", reason
             except OSError:
                 return  # a problem of that file's own
-
-    @property
-    def login(self) -> Login:
-        """Login and TLS at the broker."""
-        return Login(
-            username=self.mqtt_username,
-            password=self.mqtt_password,
-            tls=self.mqtt_tls,
-            ca_file=self.mqtt_ca_file,
-            cert_file=self.mqtt_cert_file,
-            key_file=self.mqtt_key_file,
-        )
 
     def warnings(self) -> Iterator[str]:
         """Warnings for the start, though the settings can be used."""

@@ -28,8 +28,8 @@ from pyconnector_template.mqtt.greeting import (
     Trouble,
     closed_without_answer,
     connect_trouble,
+    prepare,
     refused_login,
-    tls_context,
 )
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ class BrokerClient:
         self._connack: ReasonCode | None = None
         self._is_subscribed = False
         self._is_closed = False
-        self._login = settings.login
+        self._settings = settings
         self._quiet_at = 0.0
         self._asked_at: float | None = None
         self._client = self._make_client()
@@ -100,7 +100,7 @@ class BrokerClient:
         try:
             self._client.connect(self._host, self._port, KEEPALIVE_S)
         except (OSError, ValueError) as error:
-            trouble = connect_trouble(error, self._login)
+            trouble = connect_trouble(error, self._settings)
             code = _CODES.get(type(error), "broker_unreachable")
             raise _problem(self.where, trouble, code) from None
         self._client.loop_start()
@@ -181,11 +181,7 @@ class BrokerClient:
         client = Client(CallbackAPIVersion.VERSION2)
         client.connect_timeout = TIMEOUT_S
         client.reconnect_delay_set(RECONNECT_S, RECONNECT_S)
-        login = self._login
-        if login.username is not None:
-            client.username_pw_set(login.username, login.password)
-        if login.tls:
-            client.tls_set_context(tls_context(login))
+        prepare(client, self._settings)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
@@ -201,9 +197,9 @@ class BrokerClient:
         if self._connack is not None:
             if not self._connack.is_failure:
                 return
-            trouble = refused_login(self._connack, self._login)
+            trouble = refused_login(self._connack, self._settings)
         elif self._is_closed:
-            trouble = closed_without_answer(None, self._login)
+            trouble = closed_without_answer(None, self._settings)
         else:
             trouble = Trouble(
                 "it accepts connections, but is no MQTT broker that answers"

@@ -20,14 +20,15 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from pyconnector_template.settings import TemplateSettings
+
 from .greeting import (
-    Login,
     Trouble,
     closed_without_answer,
     connect_trouble,
     lost_because,
+    prepare,
     refused_login,
-    tls_context,
 )
 
 KEEPALIVE_S = 15
@@ -51,14 +52,11 @@ class Connection:
     def __init__(
         self,
         client_class: type[Client],
-        host: str,
-        port: int,
-        login: Login,
+        settings: TemplateSettings,
         on_accepted: Callable[[], None],
     ) -> None:
-        self._host = host
-        self._port = port
-        self._login = login
+        self._settings = settings
+        self._port = settings.mqtt_broker_port
         self._on_accepted = on_accepted
         self.trouble = Trouble("it closed the connection")
         self._socket: object = None
@@ -71,10 +69,7 @@ class Connection:
         self.client = client = client_class(CallbackAPIVersion.VERSION2)
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_queued_messages_set(MAX_IN_FLIGHT)
-        if login.username is not None:
-            client.username_pw_set(login.username, login.password)
-        if login.tls:
-            client.tls_set_context(tls_context(login))
+        prepare(client, settings)
         client.on_socket_open = self._on_socket_open
         # Its mere presence keeps paho from writing in other threads.
         client.on_socket_register_write = lambda *_: self.wake()
@@ -88,9 +83,11 @@ class Connection:
         self._unsent.clear()
         self.client.will_set(will_topic, will, qos=1, retain=True)
         try:
-            self.client.connect(self._host, self._port, KEEPALIVE_S)
+            self.client.connect(
+                self._settings.mqtt_broker_host, self._port, KEEPALIVE_S
+            )
         except (OSError, ValueError) as error:
-            self.trouble = connect_trouble(error, self._login)
+            self.trouble = connect_trouble(error, self._settings)
 
     @property
     def is_open(self) -> bool:
@@ -152,8 +149,10 @@ class Connection:
         Then nothing is left unread: closing a socket with something unread
         resets the connection, and the broker would take us for dead.
         """
-        self.send(DISCONNECT)
-        until = time.monotonic() + timeout_s
+        until = time.monotonic()
+        if self._is_accepted:
+            self.send(DISCONNECT)
+            until += timeout_s
         while self.is_open and (patience_s := until - time.monotonic()) > 0:
             self.write()
             self.wait(patience_s)
@@ -183,7 +182,7 @@ class Connection:
     ) -> None:
         self._is_answered = True
         if reason.is_failure:
-            self.trouble = refused_login(reason, self._login)
+            self.trouble = refused_login(reason, self._settings)
         else:
             self._is_accepted = True
             self._on_accepted()
@@ -200,4 +199,4 @@ class Connection:
         if self._is_accepted:
             self.trouble = Trouble(lost_because(reason, error))
         elif not self._is_answered:
-            self.trouble = closed_without_answer(error, self._login)
+            self.trouble = closed_without_answer(error, self._settings)

@@ -1,4 +1,4 @@
-"""Login and TLS, and in words what goes wrong with them.
+"""TLS, and in words what goes wrong with it and with the login.
 
 TLS on one side only, or a missing client certificate, break the greeting in
 many ways, most of which say nothing by themselves ("Unspecified error", "Errno
@@ -7,13 +7,13 @@ many ways, most of which say nothing by themselves ("Unspecified error", "Errno
 
 import socket
 import ssl
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
+from paho.mqtt.client import Client
 from paho.mqtt.reasoncodes import ReasonCode
 
 from pyconnector_template.findings import Cause
+from pyconnector_template.settings import TemplateSettings
 
 BAD_USER_NAME_OR_PASSWORD, NOT_AUTHORIZED = 134, 135
 """Numbers of MQTT 5, as which paho shows those of MQTT 3.1.1."""
@@ -30,21 +30,6 @@ _NO_TLS = (
 _CERTIFICATE = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE")
 """Parts of the alerts about ours. TLS 1.3 has one of its own for a missing
 certificate, TLS 1.2 none."""
-
-
-@dataclass(frozen=True)
-class Login:
-    """How to prove to the broker who we are, and to know who it is.
-
-    Without `ca_file` the system's authorities count; all files are PEM.
-    """
-
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: bool = False
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
 
 
 class Trouble(NamedTuple):
@@ -84,20 +69,30 @@ class RememberingSSLSocket(ssl.SSLSocket):
             raise
 
 
-def tls_context(login: Login) -> ssl.SSLContext:
-    """Trust whom the login names, or the system's authorities."""
+def prepare(client: Client, settings: TemplateSettings) -> None:
+    """Give a client its login and TLS."""
+    if settings.mqtt_username is not None:
+        client.username_pw_set(settings.mqtt_username, settings.mqtt_password)
+    if settings.mqtt_tls:
+        client.tls_set_context(_tls_context(settings))
+
+
+def _tls_context(settings: TemplateSettings) -> ssl.SSLContext:
+    """Trust whom the settings name, or the system's authorities."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.sslsocket_class = RememberingSSLSocket
-    if login.ca_file is None:
+    if settings.mqtt_ca_file is None:
         context.load_default_certs()
     else:
-        context.load_verify_locations(login.ca_file)
-    if login.cert_file is not None:
-        context.load_cert_chain(login.cert_file, login.key_file)
+        context.load_verify_locations(settings.mqtt_ca_file)
+    if settings.mqtt_cert_file is not None:
+        context.load_cert_chain(settings.mqtt_cert_file, settings.mqtt_key_file)
     return context
 
 
-def connect_trouble(error: OSError | ValueError, login: Login) -> Trouble:
+def connect_trouble(
+    error: OSError | ValueError, settings: TemplateSettings
+) -> Trouble:
     """Say why no connection came about."""
     match error:
         case socket.gaierror():
@@ -109,13 +104,15 @@ def connect_trouble(error: OSError | ValueError, login: Login) -> Trouble:
                 Cause.BROKER_TLS,
             )
         case ssl.SSLError():
-            return _tls_trouble(error, login)
+            return _tls_trouble(error, settings)
         case ConnectionRefusedError():
             return Trouble("nobody listens there")
         case TimeoutError():
             hint = "; if it does without TLS, set MQTT_TLS=FALSE"
-            return Trouble(f"it does not answer{hint if login.tls else ''}")
-        case ConnectionResetError() | BrokenPipeError() if login.tls:
+            return Trouble(
+                f"it does not answer{hint if settings.mqtt_tls else ''}"
+            )
+        case ConnectionResetError() | BrokenPipeError() if settings.mqtt_tls:
             return _NO_TLS_THERE
         case OSError(strerror=str(reason)):
             return Trouble(reason)
@@ -123,13 +120,13 @@ def connect_trouble(error: OSError | ValueError, login: Login) -> Trouble:
             return Trouble(str(error))
 
 
-def refused_login(reason: ReasonCode, login: Login) -> Trouble:
+def refused_login(reason: ReasonCode, settings: TemplateSettings) -> Trouble:
     """Say why a CONNACK refuses the connection."""
     if reason.value not in (BAD_USER_NAME_OR_PASSWORD, NOT_AUTHORIZED):
         return Trouble(f"it refused the connection: {reason}")
     advice = (
         "Set MQTT_USERNAME and MQTT_PASSWORD"
-        if login.username is None
+        if settings.mqtt_username is None
         else "Look at MQTT_USERNAME and MQTT_PASSWORD"
     )
     return Trouble(
@@ -137,15 +134,17 @@ def refused_login(reason: ReasonCode, login: Login) -> Trouble:
     )
 
 
-def closed_without_answer(error: OSError | None, login: Login) -> Trouble:
+def closed_without_answer(
+    error: OSError | None, settings: TemplateSettings
+) -> Trouble:
     """Say what it means that a connection ended before its CONNACK."""
     if isinstance(error, ssl.SSLError):
-        return _tls_trouble(error, login)
-    if login.tls and login.cert_file is None:
+        return _tls_trouble(error, settings)
+    if settings.mqtt_tls and settings.mqtt_cert_file is None:
         return _CERTIFICATE_MISSING
     advice = (
         "Look at MQTT_CERT_FILE and at the broker's log"
-        if login.tls
+        if settings.mqtt_tls
         else "If its port wants TLS, set MQTT_TLS=TRUE; if not, look at "
         "MQTT_BROKER_PORT"
     )
@@ -164,13 +163,13 @@ def lost_because(reason: ReasonCode, error: OSError | None) -> str:
     return "it, or the network, closed the connection"
 
 
-def _tls_trouble(error: ssl.SSLError, login: Login) -> Trouble:
+def _tls_trouble(error: ssl.SSLError, settings: TemplateSettings) -> Trouble:
     reason = error.reason or str(error)
     if any(name in reason for name in _NO_TLS):
         return _NO_TLS_THERE
     if not any(name in reason for name in _CERTIFICATE):
         return Trouble(f"TLS failed: {reason}", Cause.BROKER_TLS)
-    if login.cert_file is None:
+    if settings.mqtt_cert_file is None:
         return _CERTIFICATE_MISSING
     return Trouble(
         f"it does not accept the certificate of this client ({reason}). Look "

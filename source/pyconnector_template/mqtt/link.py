@@ -24,9 +24,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from pyconnector_template.findings import Findings
 from pyconnector_template.logs import logger_about
+from pyconnector_template.settings import TemplateSettings
 
 from .connection import Connection
-from .greeting import Login
 from .outbox import Batch, Outbox
 from .packets import ValuePackets, publish_packet
 from .report import BrokerReport
@@ -76,18 +76,15 @@ class BrokerLink:
         self,
         *,
         client_class: type[Client],
-        host: str,
-        port: int,
-        login: Login,
+        settings: TemplateSettings,
         findings: Findings,
-        topics: Topics,
         version: str,
         userdata: object,
         on_message: Callable[[Any, Any, Any], None],
         on_connected: Callable[[bool, int, int], None],
         announcement: Callable[[], str],
     ) -> None:
-        self._topics = topics
+        self._topics = topics = Topics(settings.connector_name)
         self._on_connected = on_connected
         # What any thread may touch.
         self._outbox = Outbox()
@@ -102,7 +99,7 @@ class BrokerLink:
         self._wakes_later = False
         # What belongs to the link's thread.
         self._connection = Connection(
-            client_class, host, port, login, self._after_connack
+            client_class, settings, self._after_connack
         )
         self._client = self._connection.client
         self._client.user_data_set(userdata)
@@ -110,7 +107,7 @@ class BrokerLink:
         self._client.message_callback_add(topics.status, self._on_status)
         self._client.on_subscribe = self._on_suback
         self._client.on_unsubscribe = self._on_unsuback
-        self._report = BrokerReport(f"{host}:{port}", login, findings)
+        self._report = BrokerReport(settings, findings)
         self._subscriptions = Subscriptions(topics.status, self._report)
         self._states = States(topics, version, announcement)
         self._was_connected = False

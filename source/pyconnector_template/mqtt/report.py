@@ -5,8 +5,9 @@ from collections.abc import Collection, Sequence
 
 from pyconnector_template.findings import Cause, Findings
 from pyconnector_template.logs import logger_about
+from pyconnector_template.settings import TemplateSettings
 
-from .greeting import Login, Trouble
+from .greeting import Trouble
 
 logger = logger_about("broker")
 
@@ -14,15 +15,17 @@ SHOWN_TOPICS = 3
 
 
 class BrokerReport:
-    """Reports what is wrong with one broker, given as host and port."""
+    """Reports what is wrong with the broker of the settings."""
 
-    def __init__(self, broker: str, login: Login, findings: Findings) -> None:
-        self._broker = broker
+    def __init__(self, settings: TemplateSettings, findings: Findings) -> None:
+        self._broker = (
+            f"{settings.mqtt_broker_host}:{settings.mqtt_broker_port}"
+        )
         self._findings = findings
         self._reader = (
             "a client without login"
-            if login.username is None
-            else f"the user {login.username!r}"
+            if settings.mqtt_username is None
+            else f"the user {settings.mqtt_username!r}"
         )
         self._reported_troubles: set[str] = set()
         self._has_reported_others = False

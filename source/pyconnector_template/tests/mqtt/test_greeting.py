@@ -13,18 +13,20 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from pyconnector_template.findings import Cause
 from pyconnector_template.mqtt.greeting import (
-    Login,
     closed_without_answer,
     connect_trouble,
     lost_because,
     refused_login,
 )
+from pyconnector_template.settings import TemplateSettings
 from pyconnector_template.tests.mqtt.test_link import codes, started
 from testbed.mosquitto import Mosquitto, wait_until
 
-PLAIN = Login()
-TLS = Login(tls=True)
-CERTIFIED = Login(tls=True, cert_file=Path("me.pem"), key_file=Path("me.key"))
+PLAIN = TemplateSettings()
+TLS = TemplateSettings(mqtt_tls=True)
+CERTIFIED = TemplateSettings(
+    mqtt_tls=True, mqtt_cert_file=Path("me.pem"), mqtt_key_file=Path("me.key")
+)
 
 
 def tls_error(reason: str) -> ssl.SSLError:
@@ -34,7 +36,7 @@ def tls_error(reason: str) -> ssl.SSLError:
 
 
 @pytest.mark.parametrize(
-    ("error", "login", "part"),
+    ("error", "settings", "part"),
     [
         (socket.gaierror(-2, "unknown"), PLAIN, "cannot be resolved"),
         (ConnectionRefusedError(111, "refused"), PLAIN, "nobody listens"),
@@ -61,39 +63,45 @@ def tls_error(reason: str) -> ssl.SSLError:
     ],
 )
 def test_why_no_connection_came_about(
-    error: OSError | ValueError, login: Login, part: str
+    error: OSError | ValueError, settings: TemplateSettings, part: str
 ) -> None:
-    text = connect_trouble(error, login).text
+    text = connect_trouble(error, settings).text
     assert part in text
     assert "Errno" not in text
 
 
 @pytest.mark.parametrize(
-    ("login", "part"),
+    ("settings", "part"),
     [
         (PLAIN, "MQTT_TLS=TRUE"),
         (TLS, "Set MQTT_CERT_FILE"),
         (CERTIFIED, "Look at MQTT_CERT_FILE"),
     ],
 )
-def test_what_it_means_that_nothing_comes_back(login: Login, part: str) -> None:
-    trouble = closed_without_answer(None, login)
+def test_what_it_means_that_nothing_comes_back(
+    settings: TemplateSettings, part: str
+) -> None:
+    trouble = closed_without_answer(None, settings)
     assert part in trouble.text
     assert trouble.cause is Cause.BROKER_TLS
 
 
 @pytest.mark.parametrize(
-    ("name", "login", "part"),
+    ("name", "settings", "part"),
     [
         ("Not authorized", PLAIN, "Set MQTT_USERNAME and MQTT_PASSWORD"),
-        ("Not authorized", Login(username="me"), "Look at MQTT_USERNAME"),
+        (
+            "Not authorized",
+            TemplateSettings(mqtt_username="me"),
+            "Look at MQTT_USERNAME",
+        ),
         ("Bad user name or password", PLAIN, "refused the login"),
     ],
 )
 def test_a_refused_login_names_the_variables(
-    name: str, login: Login, part: str
+    name: str, settings: TemplateSettings, part: str
 ) -> None:
-    trouble = refused_login(ReasonCode(PacketTypes.CONNACK, name), login)
+    trouble = refused_login(ReasonCode(PacketTypes.CONNACK, name), settings)
     assert part in trouble.text
     assert trouble.cause is Cause.BROKER_LOGIN
 
@@ -182,10 +190,10 @@ def test_tls_is_spoken_and_a_wrong_authority_is_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with Mosquitto(tmp_path, config(certificate)) as broker:
-        wrong = {"tls": True, "ca_file": foreign / "broker.pem"}
+        wrong = {"mqtt_tls": True, "mqtt_ca_file": foreign / "broker.pem"}
         with started(broker.port, **wrong):
             wait_until(lambda: "certificate is not valid" in caplog.text)
-        right = {"tls": True, "ca_file": certificate / "broker.pem"}
+        right = {"mqtt_tls": True, "mqtt_ca_file": certificate / "broker.pem"}
         with started(broker.port, **right) as world:
             wait_until(world.link.is_connected)
             world.link.subscribe("demo/in", 0)
@@ -201,7 +209,7 @@ def test_tls_is_spoken_and_a_wrong_authority_is_told(
 def test_tls_at_our_side_only_is_told(
     tmp_path: Path, certificate: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    login = {"tls": True, "ca_file": certificate / "broker.pem"}
+    login = {"mqtt_tls": True, "mqtt_ca_file": certificate / "broker.pem"}
     with Mosquitto(tmp_path) as broker, started(broker.port, **login) as world:
         wait_until(lambda: "does not speak TLS at this port" in caplog.text)
         assert codes(world) == {"broker_tls"}
@@ -233,16 +241,16 @@ def test_a_broker_that_wants_a_client_certificate_is_told(
 ) -> None:
     lines = ("require_certificate true", f"tls_version {version}")
     login: dict[str, Any] = {
-        "tls": True,
-        "ca_file": certificate / "broker.pem",
+        "mqtt_tls": True,
+        "mqtt_ca_file": certificate / "broker.pem",
     }
     with Mosquitto(tmp_path, config(certificate, *lines)) as broker:
         with started(broker.port, **login) as world:
             wait_until(lambda: "Set MQTT_CERT_FILE and" in caplog.text)
             assert codes(world) == {"broker_tls"}
         ours = {
-            "cert_file": certificate / "broker.pem",
-            "key_file": certificate / "broker.key",
+            "mqtt_cert_file": certificate / "broker.pem",
+            "mqtt_key_file": certificate / "broker.key",
         }
         with started(broker.port, **login, **ours) as world:
             wait_until(world.link.is_connected)

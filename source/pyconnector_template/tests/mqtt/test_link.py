@@ -19,9 +19,8 @@ from pyconnector_template.findings import Findings
 from pyconnector_template.mqtt import link as broker_module
 from pyconnector_template.mqtt import outbox as outbox_module
 from pyconnector_template.mqtt import subscriptions as subscriptions_module
-from pyconnector_template.mqtt.greeting import Login
 from pyconnector_template.mqtt.link import BATCH, MAX_RAW, BrokerLink
-from pyconnector_template.mqtt.states import Topics
+from pyconnector_template.settings import TemplateSettings
 from testbed.load import seconds_here
 from testbed.mosquitto import (
     DEADLINE_S,
@@ -31,26 +30,25 @@ from testbed.mosquitto import (
     wait_until,
 )
 
-TOPICS = Topics("demo")
 VALUE = "demo/messages/1/value"
 
 
 class World:
     """A link in its thread, with what it reports."""
 
-    def __init__(
-        self, port: int, host: str = "127.0.0.1", **login: Any
-    ) -> None:
+    def __init__(self, port: int, **settings: Any) -> None:
         self.connections: list[tuple[bool, int, int]] = []
         self.messages: list[tuple[str, bytes]] = []
         self.findings = Findings()
         self.link = BrokerLink(
             client_class=Client,
-            host=host,
-            port=port,
-            login=Login(**login),
+            settings=TemplateSettings(
+                connector_name="demo",
+                mqtt_broker_host="127.0.0.1",
+                mqtt_broker_port=port,
+                **settings,
+            ),
             findings=self.findings,
-            topics=TOPICS,
             version="1.2.3",
             userdata=None,
             on_message=self._note,
@@ -355,7 +353,7 @@ def test_a_refused_login_is_told_and_tried_again(
     make_password_file(passwords, "connector", "right")
     config = f"allow_anonymous false\npassword_file {passwords}"
     with Mosquitto(tmp_path, config) as broker:
-        login = {"username": "connector", "password": "wrong"}
+        login = {"mqtt_username": "connector", "mqtt_password": "wrong"}
         with started(broker.port, **login) as world:
             wait_until(lambda: "refused the login" in caplog.text)
             world.link._connection.client.username_pw_set("connector", "right")

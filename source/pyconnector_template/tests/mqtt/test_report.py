@@ -3,8 +3,9 @@
 import pytest
 
 from pyconnector_template.findings import Cause, Findings
-from pyconnector_template.mqtt.greeting import Login, Trouble
+from pyconnector_template.mqtt.greeting import Trouble
 from pyconnector_template.mqtt.report import BrokerReport
+from pyconnector_template.settings import TemplateSettings
 
 REFUSED = Trouble("it refused the login", Cause.BROKER_LOGIN)
 
@@ -16,7 +17,10 @@ def findings() -> Findings:
 
 @pytest.fixture
 def report(findings: Findings) -> BrokerReport:
-    return BrokerReport("broker:1883", Login(username="me"), findings)
+    return BrokerReport(
+        TemplateSettings(mqtt_broker_host="broker", mqtt_username="me"),
+        findings,
+    )
 
 
 def causes(findings: Findings) -> list[Cause]:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import pytest
 
 from pyconnector_template.findings import Findings
-from pyconnector_template.mqtt.greeting import Login
 from pyconnector_template.mqtt.report import BrokerReport
 from pyconnector_template.mqtt.subscriptions import (
     OWN_TIMEOUT_S,
     TOPICS_PER_PACKET,
     Subscriptions,
 )
+from pyconnector_template.settings import TemplateSettings
 
 ECHO = "demo/status"
 MAP = "demo/datapoint_map"
@@ -21,7 +21,7 @@ class Report(BrokerReport):
     """Notes what it is told."""
 
     def __init__(self) -> None:
-        super().__init__("broker:1883", Login(), Findings())
+        super().__init__(TemplateSettings(), Findings())
         self.told: list[str] = []
         self.evidence = ""
 
