@@ -390,19 +390,7 @@ class Connector:
 
     # The broker's side.
 
-    def _on_broker_connected(
-        self, is_first: bool, kept: int, dropped: int
-    ) -> None:
-        logger.info(
-            "%s to the MQTT broker %s:%d.%s",
-            "Connected" if is_first else "Connected again",
-            self.MQTT_BROKER_HOST,
-            self.MQTT_BROKER_PORT,
-            f" {kept} messages were kept and are sent now, "
-            f"{dropped} were dropped."
-            if kept or dropped
-            else "",
-        )
+    def _on_broker_connected(self) -> None:
         # The heartbeat before this one may have been lost.
         self._next_heartbeat_at = 0.0
         self._supervisor.wake()

@@ -65,9 +65,7 @@ class BrokerLink:
     on_message
         Called in the link's thread as by paho; must not raise.
     on_connected
-        Called in the link's thread after each CONNACK: whether it is the first
-        one, how many messages of an outage are sent now, and for how many
-        there was no room.
+        Called in the link's thread after each CONNACK.
     announcement
         Makes the current available datapoints, as JSON.
     """
@@ -81,7 +79,7 @@ class BrokerLink:
         version: str,
         userdata: object,
         on_message: Callable[[Any, Any, Any], None],
-        on_connected: Callable[[bool, int, int], None],
+        on_connected: Callable[[], None],
         announcement: Callable[[], str],
     ) -> None:
         self._topics = topics = Topics(settings.connector_name)
@@ -110,7 +108,6 @@ class BrokerLink:
         self._report = BrokerReport(settings, findings)
         self._subscriptions = Subscriptions(topics.status, self._report)
         self._states = States(topics, version, announcement)
-        self._was_connected = False
         self._probe: tuple[int, int] | None = None
         self._next_probe_at = 0.0
         self._next_batch_at = 0.0
@@ -357,16 +354,14 @@ class BrokerLink:
 
     def _after_connack(self) -> None:
         """Say and ask everything anew: the broker may know nothing of us."""
-        is_first, self._was_connected = not self._was_connected, True
-        kept, dropped = self._outbox.size, self._outbox.take_dropped()
         self._is_up = True
-        self._report.connected()
+        self._report.connected(self._outbox.size, self._outbox.take_dropped())
         self._states.note_connected()
         self._report.others(self._states.others.values())
         # Before subscribing: so what the broker has retained is ours.
         self._send_status(ONLINE)
         self._subscribe(self._subscriptions.all_packets())
-        self._on_connected(is_first, kept, dropped)
+        self._on_connected()
 
     def _on_suback(
         self,

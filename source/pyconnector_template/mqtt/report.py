@@ -27,12 +27,24 @@ class BrokerReport:
             if settings.mqtt_username is None
             else f"the user {settings.mqtt_username!r}"
         )
+        self._was_connected = False
         self._reported_troubles: set[str] = set()
         self._has_reported_others = False
 
-    def connected(self) -> None:
+    def connected(self, kept: int, dropped: int) -> None:
+        """Log a CONNACK, and what became of the messages of an outage."""
         self._reported_troubles.clear()
         self._findings.clear(Cause.BROKER_LOGIN, Cause.BROKER_TLS)
+        logger.info(
+            "%s to the MQTT broker %s.%s",
+            "Connected again" if self._was_connected else "Connected",
+            self._broker,
+            f" {kept} messages were kept and are sent now, "
+            f"{dropped} were dropped."
+            if kept or dropped
+            else "",
+        )
+        self._was_connected = True
 
     def cannot_connect(self, trouble: Trouble) -> None:
         """Log why there is no connection, once until there is one."""

@@ -37,7 +37,7 @@ class World:
     """A link in its thread, with what it reports."""
 
     def __init__(self, port: int, **settings: Any) -> None:
-        self.connections: list[tuple[bool, int, int]] = []
+        self.connections = 0
         self.messages: list[tuple[str, bytes]] = []
         self.findings = Findings()
         self.link = BrokerLink(
@@ -52,10 +52,13 @@ class World:
             version="1.2.3",
             userdata=None,
             on_message=self._note,
-            on_connected=lambda *told: self.connections.append(told),
+            on_connected=self._count,
             announcement=lambda: "{}",
         )
         self.thread = threading.Thread(target=self.link.run, name="mqtt")
+
+    def _count(self) -> None:
+        self.connections += 1
 
     def send(self, *numbers: int) -> None:
         for number in numbers:
@@ -121,8 +124,9 @@ def test_values_arrive_in_order_with_their_flags(broker: Mosquitto) -> None:
 
 
 def test_values_of_an_outage_are_counted_and_sent_afterwards_in_order(
-    broker: Mosquitto, retries_at_once: None
+    broker: Mosquitto, retries_at_once: None, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     with connected(broker) as world:
         broker.kill()
         wait_until(lambda: not world.link.is_connected())
@@ -133,12 +137,22 @@ def test_values_of_an_outage_are_counted_and_sent_afterwards_in_order(
         wait_until(lambda: len(observer.on(VALUE)) == 100)
         assert [value_of(one) for one in observer.on(VALUE)] == [*range(100)]
         assert observer.on("demo/heartbeat") == []
-        assert world.connections == [(True, 0, 0), (False, 100, 0)]
+    told = [one for one in caplog.messages if "Connected" in one]
+    address = f"127.0.0.1:{broker.port}"
+    again = "100 messages were kept and are sent now, 0 were dropped."
+    assert told == [
+        f"Connected to the MQTT broker {address}.",
+        f"Connected again to the MQTT broker {address}. {again}",
+    ]
 
 
 def test_what_does_not_fit_is_dropped_from_the_oldest_and_told(
-    broker: Mosquitto, retries_at_once: None, monkeypatch: pytest.MonkeyPatch
+    broker: Mosquitto,
+    retries_at_once: None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO")
     # More than one batch; how many there really are is the outbox's affair.
     monkeypatch.setattr(outbox_module, "MAX_WAITING", 2 * BATCH)
     with started(free_port()) as world:
@@ -147,9 +161,10 @@ def test_what_does_not_fit_is_dropped_from_the_oldest_and_told(
         observer = broker.observe(VALUE)
         world.link._connection._port = broker.port
         wait_until(lambda: world.connections)
-        assert world.connections == [(True, 2 * BATCH, 100)]
         wait_until(lambda: len(numbers(observer)) >= 2 * BATCH)
     assert numbers(observer) == list(range(100, 2 * BATCH + 100))
+    assert f" {2 * BATCH} messages were kept" in caplog.text
+    assert " 100 were dropped." in caplog.text
 
 
 def test_what_a_frozen_broker_swallowed_is_sent_again(
@@ -225,7 +240,7 @@ def test_a_connector_that_dies_leaves_its_last_will(broker: Mosquitto) -> None:
         observer.wait_for(
             "demo/status", lambda one: one.json["status"] == "offline"
         )
-        wait_until(lambda: len(world.connections) == 2)
+        wait_until(lambda: world.connections == 2)
 
 
 def test_what_is_published_last_is_flushed_before_the_end(

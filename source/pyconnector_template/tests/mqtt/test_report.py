@@ -38,7 +38,7 @@ def test_a_trouble_is_told_once_until_the_broker_accepts_us(
         "Trying again."
     )
     assert causes(findings) == [Cause.BROKER_LOGIN]
-    report.connected()
+    report.connected(0, 0)
     assert causes(findings) == []
     report.cannot_connect(REFUSED)
     assert len(caplog.messages) == 2
