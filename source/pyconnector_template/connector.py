@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from dotenv import load_dotenv
 from paho.mqtt.client import Client
 
 from .actuator_flow import CommandWorker
@@ -34,7 +33,7 @@ from .mqtt.states import DATAPOINT_MAP, Topics
 from .settings import (
     SettingsError,
     TemplateSettings,
-    dotenv_files,
+    environment,
     read_settings,
 )
 from .supervisor import Supervisor
@@ -90,7 +89,7 @@ class Connector:
     MqttClient
         paho's Client. Other classes with its interface serve for tests.
     settings
-        None reads them from the environment and from `dotenv_files`. What is
+        None reads them from the environment and from ``.env`` files. What is
         wrong with them is reported by `run`: tests make connectors without.
 
     Attributes
@@ -117,8 +116,7 @@ class Connector:
         self._settings_error: SettingsError | None = None
         if settings is None:
             # Connectors find their own variables of .env in os.environ.
-            for path in reversed(dotenv_files()):
-                load_dotenv(path)  # keeps what is there
+            os.environ.update(environment())
             try:
                 settings = read_settings(TemplateSettings)
             except SettingsError as error:

@@ -309,11 +309,11 @@ def read_settings(
 ) -> Settings:
     """Read all settings, or raise everything that is wrong with them.
 
-    The process's environment, completed by `dotenv_files`, is read unless
-    `environ` is given. Empty variables count as unset.
+    The `environment` is read unless `environ` is given. Empty variables count
+    as unset.
     """
     if environ is None:
-        environ = _environment_and_dotenv()
+        environ = environment()
     given = {name: text for name, text in environ.items() if text}
     infos = settings_of(cls)
     texts, problems = _collect(infos, given)
@@ -333,23 +333,18 @@ def read_settings(
     return cls(**values, ignored=tuple(_ignored_variables(cls, given)))
 
 
-def dotenv_files() -> tuple[str, ...]:
-    """Find the files that complete the environment; a later one wins.
+def environment() -> dict[str, str]:
+    """Return the process's environment, completed by two files.
 
     Each is looked for from the working directory upwards: ``.env``, which an
-    upgrade may replace, and ``.env.local``, which is its user's. An empty path
-    stands for one that is not there.
+    upgrade may replace, and ``.env.local``, which is its user's and wins.
+    Empty variables count as unset.
     """
-    return tuple(
-        find_dotenv(name, usecwd=True) for name in (".env", ".env.local")
-    )
-
-
-def _environment_and_dotenv() -> dict[str, str | None]:
     values: dict[str, str | None] = {}
-    for path in dotenv_files():
-        values |= dotenv_values(path)
-    return values | {name: text for name, text in os.environ.items() if text}
+    for name in (".env", ".env.local"):
+        values |= dotenv_values(find_dotenv(name, usecwd=True))
+    values |= {name: text for name, text in os.environ.items() if text}
+    return {name: text for name, text in values.items() if text}
 
 
 def _collect(
