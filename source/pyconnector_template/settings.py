@@ -283,21 +283,22 @@ class TemplateSettings:
             yield "mqtt_tls", f"must be TRUE when {', '.join(given)} is given"
         certificate = values.get("mqtt_cert_file")
         key = values.get("mqtt_key_file")
-        if certificate is None and key is not None:
+        if key is not None and certificate is None:
             yield "mqtt_cert_file", "is needed with MQTT_KEY_FILE"
-        elif certificate is not None and key is None:
+        if certificate is not None and key is None:
             yield "mqtt_key_file", "is needed with MQTT_CERT_FILE"
-        elif certificate is not None:
-            try:
-                # An empty password keeps OpenSSL from asking for one.
-                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(
-                    certificate, key, password=""
-                )
-            except ssl.SSLError as error:
-                reason = f"does not fit to MQTT_KEY_FILE or is no PEM ({error})"
-                yield "mqtt_cert_file", reason
-            except OSError:
-                return  # a problem of that file's own
+        if certificate is None or key is None:
+            return
+        try:
+            # An empty password keeps OpenSSL from asking for one.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(
+                certificate, key, password=""
+            )
+        except ssl.SSLError as error:
+            reason = f"does not fit to MQTT_KEY_FILE or is no PEM ({error})"
+            yield "mqtt_cert_file", reason
+        except OSError:
+            return  # a problem of that file's own
 
     def warnings(self) -> Iterator[str]:
         """Warnings for the start, though the settings can be used."""

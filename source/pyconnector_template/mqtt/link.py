@@ -28,7 +28,7 @@ from pyconnector_template.settings import TemplateSettings
 
 from .connection import Connection
 from .outbox import Batch, Outbox
-from .packets import ValuePackets, publish_packet
+from .packets import ValuePackets, encoded_topic, publish_packet
 from .report import BrokerReport
 from .states import OFFLINE, ONLINE, States, Topics
 from .subscriptions import Subscriptions
@@ -121,7 +121,7 @@ class BrokerLink:
         qos: Literal[0, 1, 2] = 0,
         retain: bool = False,
     ) -> None:
-        """Queue a message.
+        """Queue a message; ValueError if it cannot be published.
 
         While the broker is away all are kept, bounded, but heartbeats.
         """
@@ -129,15 +129,15 @@ class BrokerLink:
             # An empty payload ends a writer thread of BEMCom's API.
             raise ValueError(f"empty payload for {topic}")
         if qos > 0:
+            encoded_topic(topic)  # raises what is the caller's fault
             self._raw.append((topic, payload, qos, retain))
             self._wake()
-        elif topic == self._topics.heartbeat:
-            if self.is_connected():
-                self._request(
-                    lambda: self._send_now(topic, payload, retain=retain)
-                )
-        else:
-            self._put(_encoded(topic, payload, retain=retain))
+            return
+        packet = publish_packet(topic, payload, retain=retain)
+        if topic != self._topics.heartbeat:
+            self._put(Batch(packet, 1))
+        elif self.is_connected():
+            self._request(lambda: self._send_now(packet))
 
     def publish_values(
         self, values: Iterable[tuple[str, object]], timestamp: object
@@ -159,6 +159,7 @@ class BrokerLink:
 
     def publish_retained(self, topic: str, payload: str) -> None:
         """Publish a state: the newest is kept, and sent after each CONNACK."""
+        encoded_topic(topic)
         self._request(lambda: self._states.keep(topic, payload))
 
     def announce(self) -> None:
@@ -277,7 +278,7 @@ class BrokerLink:
             return
         now = time.monotonic()
         for topic, payload in self._states.take_due(now):
-            self._send_now(topic, payload, retain=True)
+            self._send_now(publish_packet(topic, payload, retain=True))
         if now >= self._next_batch_at:
             self._send_batch(now)
         self._send_raw()
@@ -295,26 +296,20 @@ class BrokerLink:
         """Hand over messages with a QoS above 0, as long as paho takes them."""
         while self._raw:
             message = self._raw.popleft()
-            try:
-                info = self._client.publish(*message)
-            except ValueError as error:
-                _report_unpublishable(message[0], error)
-                continue
+            info = self._client.publish(*message)
             if info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
                 self._raw.appendleft(message)
                 return
 
-    def _send_now(
-        self, topic: str, payload: str | bytes, *, retain: bool
-    ) -> None:
+    def _send_now(self, packet: bytes) -> None:
         """Send what is true only now, if there is a connection."""
         if self.is_connected():
-            batch = _encoded(topic, payload, retain=retain)
-            self._connection.send(batch.packets)
+            self._connection.send(packet)
 
     def _send_status(self, state: str) -> None:
+        payload = self._states.status(state)
         self._send_now(
-            self._topics.status, self._states.status(state), retain=True
+            publish_packet(self._topics.status, payload, retain=True)
         )
 
     def _longest_wait(self) -> float:
@@ -387,14 +382,6 @@ class BrokerLink:
         self._subscriptions.note_own_message()
         self._states.take_status(message.payload, is_retained=message.retain)
         self._report.others(self._states.others.values())
-
-
-def _encoded(topic: str, payload: str | bytes, *, retain: bool) -> Batch:
-    try:
-        return Batch(publish_packet(topic, payload, retain=retain), 1)
-    except ValueError as error:
-        _report_unpublishable(topic, error)
-        return Batch(b"", 0)
 
 
 def _report_unpublishable(topic: str, error: ValueError) -> None:
