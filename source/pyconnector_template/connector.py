@@ -315,10 +315,9 @@ class Connector:
             )
         client = self._MqttClient(userdata=userdata)
         client.on_message = self._handle_incoming_mqtt_msg
-        link = self._injected_link(client)
-        link.connect(self.MQTT_BROKER_HOST, self.MQTT_BROKER_PORT)
+        client.connect(host=self.MQTT_BROKER_HOST, port=self.MQTT_BROKER_PORT)
         self.on_connected()
-        return link
+        return self._injected_link(client)
 
     def _injected_link(self, client: Any) -> InjectedLink:
         return InjectedLink(

@@ -25,11 +25,8 @@ class InjectedLink:
         self._announcement = announcement
         self._is_up = False
 
-    def connect(self, host: str, port: int) -> None:
-        self.client.connect(host=host, port=port)
-        self._is_up = True
-
     def run(self) -> None:
+        self._is_up = True
         try:
             self.client.loop_forever()
         finally:
