@@ -23,7 +23,6 @@ from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from pyconnector_template.findings import Findings
-from pyconnector_template.logs import logger_about
 from pyconnector_template.settings import TemplateSettings
 
 from .connection import Connection
@@ -32,8 +31,6 @@ from .packets import ValuePackets, encoded_topic, publish_packet
 from .report import BrokerReport
 from .states import OFFLINE, ONLINE, States, Topics
 from .subscriptions import Subscriptions
-
-logger = logger_about("broker")
 
 RETRY_S = 1.0
 """Below BEMCom's heartbeat, so that a broker that is back is found in time."""
@@ -143,7 +140,7 @@ class BrokerLink:
         self, values: Iterable[tuple[str, object]], timestamp: object
     ) -> None:
         """Queue retained values of one moment, each with its topic."""
-        pieces = self._packets.encode(values, timestamp, _report_unpublishable)
+        pieces = self._packets.encode(values, timestamp)
         self._put(Batch(b"".join(pieces), len(pieces) // 2))
 
     @contextmanager
@@ -382,7 +379,3 @@ class BrokerLink:
         self._subscriptions.note_own_message()
         self._states.take_status(message.payload, is_retained=message.retain)
         self._report.others(self._states.others.values())
-
-
-def _report_unpublishable(topic: str, error: ValueError) -> None:
-    logger.error("Cannot publish on %r: %s", topic[:80], error)

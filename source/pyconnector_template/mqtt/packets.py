@@ -5,10 +5,13 @@ with a system call of its own. Values are nearly all that a connector sends, so
 they leave as one piece of bytes per batch; everything else is paho's.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 
 from pyconnector_template.json_text import to_json
+from pyconnector_template.logs import logger_about
+
+logger = logger_about("broker")
 
 _NOT_RETAINED, _RETAINED = b"\x30", b"\x31"
 """The first byte of a PUBLISH packet with QoS 0."""
@@ -45,15 +48,11 @@ class ValuePackets:
         self._kept: tuple[int, dict[str, tuple[object, bytes]]] = 0, {}
 
     def encode(
-        self,
-        values: Iterable[tuple[str, object]],
-        timestamp: object,
-        on_error: Callable[[str, ValueError], None],
+        self, values: Iterable[tuple[str, object]], timestamp: object
     ) -> list[bytes]:
         """Encode values of one moment, by their topics.
 
-        Two pieces become a packet. What MQTT cannot carry is handed to
-        `on_error`, and left out.
+        Two pieces become a packet. What MQTT cannot carry is left out.
         """
         end = f"{to_json(timestamp)}}}".encode("ascii")
         # Read and replaced as one: other threads may publish meanwhile.
@@ -69,7 +68,9 @@ class ValuePackets:
                 try:
                     begin = _begin(topic, value, len(end))
                 except ValueError as error:
-                    on_error(topic, error)
+                    logger.error(  # noqa: TRY400 - the text tells all
+                        "Cannot publish on %r: %s", topic[:80], error
+                    )
                     continue
                 if type(value) in _UNCHANGING:
                     kept[topic] = value, begin
