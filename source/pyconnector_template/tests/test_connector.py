@@ -212,13 +212,20 @@ def test_entries_of_a_map_that_are_left_out_are_one_warning(
     assert len(caplog.records) == 1
 
 
+@pytest.mark.parametrize(
+    ("hook", "topic"),
+    [("on_datapoint_map", MAP_TOPIC), ("run_actuator_flow", TOPIC)],
+)
 def test_an_exception_leaves_no_callback_of_the_broker(
-    connector: Connector, caplog: pytest.LogCaptureFixture
+    connector: Connector,
+    caplog: pytest.LogCaptureFixture,
+    hook: str,
+    topic: str,
 ) -> None:
-    hook = MagicMock(side_effect=ZeroDivisionError)
-    connector.on_datapoint_map = hook  # type: ignore[method-assign]
-    handle(connector, message(MAP_TOPIC, new_map(TOPIC).encode()))
-    assert hook.called
+    failing = MagicMock(side_effect=ZeroDivisionError)
+    setattr(connector, hook, failing)
+    handle(connector, message(topic, new_map(TOPIC).encode()))
+    assert failing.called
     assert any("ZeroDivision" in str(one.exc_info) for one in caplog.records)
 
 

@@ -60,8 +60,6 @@ class Recorder(Connector, SensorFlow, ActuatorFlow):
         self, datapoint_key: str, datapoint_value: Any, datapoint_timestamp: Any
     ) -> None:
         assert self.may_go_on.wait(DEADLINE_S)
-        if datapoint_value == "explode":
-            raise ZeroDivisionError
         self.commands.append(datapoint_value)
 
 
@@ -134,30 +132,6 @@ def test_a_slow_device_blocks_neither_receiving_nor_publishing(
         observer.wait_for("demo/x")
         assert connector.commands == []
         connector.may_go_on.set()
-
-
-@pytest.mark.mosquitto
-def test_nothing_that_arrives_ends_the_loop(broker: Mosquitto) -> None:
-    observer = broker.observe("demo/#")
-    observer.publish("demo/datapoint_map", MAP, retain=True)
-    connector = Recorder()
-    with running(connector) as outcome:
-        wait_until(lambda: connector.datapoint_map == MAP)
-        for nonsense in (
-            b"",
-            b"{",
-            b"\xff",
-            b"[]",
-            b"{}",
-            b'{"value": NaN}',
-            b"x" * 1_000_000,
-            json.dumps(value("explode")).encode(),
-        ):
-            observer.publish(COMMAND, nonsense)
-            observer.publish("demo/datapoint_map", nonsense)
-        observer.publish(COMMAND, value(42))
-        wait_until(lambda: 42 in connector.commands)
-        assert not outcome.ended.is_set()
 
 
 def test_a_thread_that_dies_is_noticed_at_once(
