@@ -47,14 +47,12 @@ class SensorFlow:
         if self.SEND_RAW_MESSAGE_TO_DB == "TRUE":
             self._publish_raw_msg(raw_msg)
         try:
-            parsed_msg = self.parse_raw_msg(raw_msg=raw_msg)
-            if parsed_msg["payload"] is None:
+            parsed = self.parse_raw_msg(raw_msg=raw_msg)["payload"]
+            if parsed is None:
                 return
-            self.complete_values(
-                parsed_msg["payload"]["parsed_message"],
-                parsed_msg["payload"]["timestamp"],
-            )
-            self._publish_parsed_msg(parsed_msg)
+            values, timestamp = parsed["parsed_message"], parsed["timestamp"]
+            self.complete_values(values, timestamp)
+            self.publish_values(values, timestamp)
         except NotImplementedError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever the data provoke
@@ -94,21 +92,14 @@ class SensorFlow:
         return values
 
     def publish_values(self, values: dict[str, Any], timestamp_ms: int) -> None:
-        """Announce and publish values that belong to no raw message.
+        """Announce and publish values, nested as in a parsed message.
 
-        They are nested as in a parsed message, and true since `timestamp_ms`.
+        They need not belong to a raw message, and are true since
+        `timestamp_ms`.
         """
-        self._publish_parsed_msg(
-            {"payload": {"parsed_message": values, "timestamp": timestamp_ms}}
-        )
-
-    def send_values(
-        self, values: Iterable[tuple[str, Any]], timestamp: Any
-    ) -> None:
-        """Send values of one moment, each with its topic."""
-        publish_one_by_one(self.mqtt_client, values, timestamp)
-
-    def _publish_parsed_msg(self, parsed_msg: dict[str, Any]) -> None:
+        parsed_msg = {
+            "payload": {"parsed_message": values, "timestamp": timestamp_ms}
+        }
         flattened_msg = self._flatten_parsed_msg(parsed_msg=parsed_msg)
         self._update_available_datapoints(
             available_datapoints={
@@ -117,6 +108,12 @@ class SensorFlow:
             }
         )
         self._filter_and_publish_datapoint_values(flattened_msg=flattened_msg)
+
+    def send_values(
+        self, values: Iterable[tuple[str, Any]], timestamp: Any
+    ) -> None:
+        """Send values of one moment, each with its topic."""
+        publish_one_by_one(self.mqtt_client, values, timestamp)
 
     def _flatten_parsed_msg(self, parsed_msg: dict[str, Any]) -> dict[str, Any]:
         """Join nested keys with ``__``.

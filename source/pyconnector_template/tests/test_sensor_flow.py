@@ -222,8 +222,7 @@ def test_derived_values_can_be_published_without_a_raw_message(
     flow: Any,
 ) -> None:
     flow.datapoint_map["sensor"] = {"a__online": "demo/messages/9/value"}
-    parsed = {"parsed_message": {"a": {"online": True}}, "timestamp": 7}
-    flow._publish_parsed_msg({"payload": parsed})
+    flow.publish_values({"a": {"online": True}}, 7)
     assert published(flow) == [
         ("demo/messages/9/value", {"value": True, "timestamp": 7})
     ]
