@@ -312,12 +312,12 @@ class Settings(TemplateSettings):
         return None if self.read_only else self.keba_p30_failsafe
 
     @classmethod
-    def problems_between(cls, values: Mapping[str, str]) -> Iterator[Problem]:
+    def problems_between(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
         """See `TemplateSettings`; tags of cards must not leave in plain."""
         yield from super().problems_between(values)
-        reports = values.get("keba_p30_reports", "")
-        is_plain = values.get("rfid_plain", "").upper() == "TRUE"
-        if "100" in reports and not is_plain and "rfid_salt" not in values:
+        reports = values.get("keba_p30_reports") or ()
+        is_plain = values.get("rfid_plain")
+        if 100 in reports and not is_plain and "rfid_salt" not in values:
             reason = (
                 "is needed with report 100, to hash the tags of cards; or set "
                 "RFID_PLAIN=TRUE"

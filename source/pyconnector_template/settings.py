@@ -273,32 +273,32 @@ class TemplateSettings:
     )
 
     @classmethod
-    def problems_between(cls, values: Mapping[str, str]) -> Iterator[Problem]:
-        """Find what is wrong between variables, given by their field names."""
+    def problems_between(cls, values: Mapping[str, Any]) -> Iterator[Problem]:
+        """Find what is wrong between the values of what is given, by fields.
+
+        None stands for a value that cannot be used by itself.
+        """
         if "mqtt_password" in values and "mqtt_username" not in values:
             yield "mqtt_username", "is needed with MQTT_PASSWORD"
         files = ("mqtt_ca_file", "mqtt_cert_file", "mqtt_key_file")
         given = [name.upper() for name in files if name in values]
-        if given and values.get("mqtt_tls", "").upper() != "TRUE":
+        if given and not values.get("mqtt_tls"):
             yield "mqtt_tls", f"must be TRUE when {', '.join(given)} is given"
+        if "mqtt_key_file" in values and "mqtt_cert_file" not in values:
+            yield "mqtt_cert_file", "is needed with MQTT_KEY_FILE"
+        if "mqtt_cert_file" in values and "mqtt_key_file" not in values:
+            yield "mqtt_key_file", "is needed with MQTT_CERT_FILE"
         certificate = values.get("mqtt_cert_file")
         key = values.get("mqtt_key_file")
-        if key is not None and certificate is None:
-            yield "mqtt_cert_file", "is needed with MQTT_KEY_FILE"
-        if certificate is not None and key is None:
-            yield "mqtt_key_file", "is needed with MQTT_CERT_FILE"
-        if certificate is None or key is None:
-            return
-        try:
-            # An empty password keeps OpenSSL from asking for one.
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(
-                certificate, key, password=""
-            )
-        except ssl.SSLError as error:
-            reason = f"does not fit to MQTT_KEY_FILE or is no PEM ({error})"
-            yield "mqtt_cert_file", reason
-        except OSError:
-            return  # a problem of that file's own
+        if certificate is not None and key is not None:
+            try:
+                # An empty password keeps OpenSSL from asking for one.
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(
+                    certificate, key, password=""
+                )
+            except ssl.SSLError as error:
+                reason = f"does not fit to MQTT_KEY_FILE or is no PEM ({error})"
+                yield "mqtt_cert_file", reason
 
     def warnings(self) -> Iterator[str]:
         """Warnings for the start, though the settings can be used."""
@@ -317,20 +317,21 @@ def read_settings(
         environ = environment()
     given = {name: text for name, text in environ.items() if text}
     infos = settings_of(cls)
-    texts, problems = _collect(infos, given)
     values: dict[str, Any] = {}
+    problems: dict[str, str] = {}
     for name, info in infos.items():
-        if name in texts:
-            try:
-                values[name] = info.read(texts[name])
-            except ValueError as error:
-                problems.setdefault(name, str(error))
-        elif info.is_required:
-            problems.setdefault(name, "is required")
-    for name, reason in cls.problems_between(texts):
+        try:
+            text = _text_of(name, given, from_file=info.from_file)
+            if text is not None:
+                values[name] = info.read(text)
+            elif info.is_required:
+                problems[name] = "is required"
+        except ValueError as error:
+            values[name], problems[name] = None, str(error)
+    for name, reason in cls.problems_between(values):
         problems.setdefault(name, reason)
     if problems:
-        raise SettingsError(_report(infos, texts, problems))
+        raise SettingsError(_report(infos, given, problems))
     return cls(**values, ignored=tuple(_ignored_variables(cls, given)))
 
 
@@ -348,34 +349,24 @@ def environment() -> dict[str, str]:
     return {name: text for name, text in values.items() if text}
 
 
-def _collect(
-    infos: Mapping[str, Setting], given: Mapping[str, str]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Find the text of each setting, in its variable or in a file."""
-    texts: dict[str, str] = {}
-    problems: dict[str, str] = {}
-    for name, info in infos.items():
-        variable = name.upper()
-        if variable in given:
-            texts[name] = given[variable]
-        in_file = f"{variable}_FILE"
-        if in_file not in given or not info.from_file:
-            continue
-        if name in texts:
-            problems[name] = f"{in_file} is given as well"
-            continue
-        try:
-            text = Path(given[in_file]).read_text("utf-8")
-            texts[name] = text.rstrip("\r\n")
-        except (OSError, ValueError) as error:
-            texts[in_file] = given[in_file]
-            problems[in_file] = f"cannot be read ({error})"
-    return texts, problems
+def _text_of(
+    name: str, given: Mapping[str, str], *, from_file: bool
+) -> str | None:
+    """Find the text of a setting, in its variable or in a file."""
+    variable, in_file = name.upper(), f"{name.upper()}_FILE"
+    if not from_file or in_file not in given:
+        return given.get(variable)
+    if variable in given:
+        raise ValueError(f"{in_file} is given as well")
+    try:
+        return Path(given[in_file]).read_text("utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{in_file} cannot be read ({error})") from None
 
 
 def _report(
     infos: Mapping[str, Setting],
-    texts: Mapping[str, str],
+    given: Mapping[str, str],
     problems: Mapping[str, str],
 ) -> str:
     count = len(problems)
@@ -383,12 +374,14 @@ def _report(
         "1 setting is wrong:" if count == 1 else f"{count} settings are wrong:"
     ]
     for name, reason in problems.items():
-        info = infos.get(name)
-        value = MASK if info and info.is_secret else texts.get(name)
-        given = f" = {value!r}" if name in texts else ""
-        lines.append(f"  {name.upper()}{given}: {reason}")
-        if info and info.example:
-            lines.append(f"    Example: {name.upper()}={info.example}")
+        info, variable = infos[name], name.upper()
+        if variable in given:
+            value = MASK if info.is_secret else given[variable]
+            lines.append(f"  {variable} = {value!r}: {reason}")
+        else:
+            lines.append(f"  {variable}: {reason}")
+        if info.example:
+            lines.append(f"    Example: {variable}={info.example}")
     return "\n".join(lines)
 
 
