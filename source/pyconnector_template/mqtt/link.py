@@ -99,9 +99,15 @@ class BrokerLink:
         self._client = self._connection.client
         self._client.user_data_set(userdata)
         self._client.on_message = on_message
-        self._client.message_callback_add(topics.status, self._on_status)
-        self._client.on_subscribe = self._on_suback
-        self._client.on_unsubscribe = self._on_unsuback
+        self._client.message_callback_add(
+            topics.status, lambda _c, _d, message: self._on_status(message)
+        )
+        self._client.on_subscribe = lambda _c, _d, packet_id, reasons, _p: (
+            self._on_suback(packet_id, reasons)
+        )
+        self._client.on_unsubscribe = lambda _c, _d, packet_id, _r, _p: (
+            self._on_unsuback(packet_id)
+        )
         self._report = BrokerReport(settings, findings)
         self._subscriptions = Subscriptions(topics.status, self._report)
         self._states = States(topics, version, announcement)
@@ -355,27 +361,17 @@ class BrokerLink:
         self._subscribe(self._subscriptions.all_packets())
         self._on_connected()
 
-    def _on_suback(
-        self,
-        _client: Client,
-        _data: Any,
-        packet_id: int,
-        reasons: list[ReasonCode],
-        _: Any,
-    ) -> None:
+    def _on_suback(self, packet_id: int, reasons: list[ReasonCode]) -> None:
         is_refused = [reason.is_failure for reason in reasons]
-        self._subscriptions.note_suback(packet_id, is_refused, time.monotonic())
+        now = time.monotonic()
+        self._subscriptions.note_suback(packet_id, is_refused, now)
 
-    def _on_unsuback(
-        self, _client: Client, _data: Any, packet_id: int, *_: Any
-    ) -> None:
+    def _on_unsuback(self, packet_id: int) -> None:
         if self._probe is not None and self._probe[0] == packet_id:
             self._outbox.confirm(self._probe[1])
             self._probe = None
 
-    def _on_status(
-        self, _client: Client, _data: Any, message: MQTTMessage
-    ) -> None:
+    def _on_status(self, message: MQTTMessage) -> None:
         self._subscriptions.note_own_message()
         self._states.take_status(message.payload, is_retained=message.retain)
         self._report.others(self._states.others.values())
