@@ -157,9 +157,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
-@pytest.fixture
-def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_certificate(tmp_path_factory.mktemp("foreign"))
+def trusting(certificate: Path) -> dict[str, Any]:
+    return {"mqtt_tls": True, "mqtt_ca_file": certificate / "broker.pem"}
 
 
 def config(certificate: Path, *lines: str) -> str:
@@ -186,15 +185,14 @@ leaves_sockets = pytest.mark.filterwarnings(
 def test_tls_is_spoken_and_a_wrong_authority_is_told(
     tmp_path: Path,
     certificate: Path,
-    foreign: Path,
+    tmp_path_factory: pytest.TempPathFactory,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    foreign = make_certificate(tmp_path_factory.mktemp("foreign"))
     with Mosquitto(tmp_path, config(certificate)) as broker:
-        wrong = {"mqtt_tls": True, "mqtt_ca_file": foreign / "broker.pem"}
-        with started(broker.port, **wrong):
+        with started(broker.port, **trusting(foreign)):
             wait_until(lambda: "certificate is not valid" in caplog.text)
-        right = {"mqtt_tls": True, "mqtt_ca_file": certificate / "broker.pem"}
-        with started(broker.port, **right) as world:
+        with started(broker.port, **trusting(certificate)) as world:
             wait_until(world.link.is_connected)
             world.link.subscribe("demo/in", 0)
             wait_until(lambda: "demo/in" in broker.log())
@@ -206,25 +204,27 @@ def test_tls_is_spoken_and_a_wrong_authority_is_told(
 @pytest.mark.io
 @pytest.mark.mosquitto
 @leaves_sockets
-def test_tls_at_our_side_only_is_told(
-    tmp_path: Path, certificate: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("broker_speaks_it", "text"),
+    [
+        (False, "does not speak TLS at this port"),
+        (True, "wants TLS, set MQTT_TLS=TRUE"),
+    ],
+)
+def test_tls_at_one_side_only_is_told(
+    tmp_path: Path,
+    certificate: Path,
+    caplog: pytest.LogCaptureFixture,
+    broker_speaks_it: bool,
+    text: str,
 ) -> None:
-    login = {"mqtt_tls": True, "mqtt_ca_file": certificate / "broker.pem"}
-    with Mosquitto(tmp_path) as broker, started(broker.port, **login) as world:
-        wait_until(lambda: "does not speak TLS at this port" in caplog.text)
-        assert codes(world) == {"broker_tls"}
-
-
-@pytest.mark.io
-@pytest.mark.mosquitto
-def test_tls_at_the_brokers_side_only_is_told(
-    tmp_path: Path, certificate: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+    lines = config(certificate) if broker_speaks_it else "allow_anonymous true"
+    ours = {} if broker_speaks_it else trusting(certificate)
     with (
-        Mosquitto(tmp_path, config(certificate)) as broker,
-        started(broker.port) as world,
+        Mosquitto(tmp_path, lines) as broker,
+        started(broker.port, **ours) as world,
     ):
-        wait_until(lambda: "wants TLS, set MQTT_TLS=TRUE" in caplog.text)
+        wait_until(lambda: text in caplog.text)
         assert codes(world) == {"broker_tls"}
         assert "Unspecified" not in caplog.text
 
@@ -240,10 +240,7 @@ def test_a_broker_that_wants_a_client_certificate_is_told(
     version: str,
 ) -> None:
     lines = ("require_certificate true", f"tls_version {version}")
-    login: dict[str, Any] = {
-        "mqtt_tls": True,
-        "mqtt_ca_file": certificate / "broker.pem",
-    }
+    login = trusting(certificate)
     with Mosquitto(tmp_path, config(certificate, *lines)) as broker:
         with started(broker.port, **login) as world:
             wait_until(lambda: "Set MQTT_CERT_FILE and" in caplog.text)
