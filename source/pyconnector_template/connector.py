@@ -316,7 +316,6 @@ class Connector:
         client = self._MqttClient(userdata=userdata)
         client.on_message = self._handle_incoming_mqtt_msg
         client.connect(host=self.MQTT_BROKER_HOST, port=self.MQTT_BROKER_PORT)
-        self.on_connected()
         return self._injected_link(client)
 
     def _injected_link(self, client: Any) -> InjectedLink:
@@ -324,6 +323,7 @@ class Connector:
             client,
             self.MQTT_TOPIC_AVAILABLE_DATAPOINTS,
             self._available_datapoints_json,
+            self.on_connected,
         )
 
     def _require_link(self) -> BrokerLink | InjectedLink:
@@ -362,8 +362,7 @@ class Connector:
         healthy = self.is_healthy()
         if healthy:
             self._send_heartbeat()
-        if self._link is not None:
-            self._link.retry()
+        self._require_link().retry()
         if healthy != self._was_healthy:
             self._was_healthy = healthy
             logger.warning(

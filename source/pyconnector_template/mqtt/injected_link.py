@@ -19,14 +19,17 @@ class InjectedLink:
         client: Any,
         announcement_topic: str,
         announcement: Callable[[], str],
+        on_connected: Callable[[], None],
     ) -> None:
         self.client = client
         self._announcement_topic = announcement_topic
         self._announcement = announcement
+        self._on_connected = on_connected
         self._is_up = False
 
     def run(self) -> None:
         self._is_up = True
+        self._on_connected()
         try:
             self.client.loop_forever()
         finally:

@@ -339,6 +339,16 @@ def test_an_injected_client_is_driven_as_upstream_does() -> None:
     assert not connector.broker_is_connected
 
 
+def test_the_hook_of_a_connection_may_publish() -> None:
+    class Saying(WholeConnector):
+        def on_connected(self) -> None:
+            self.publish_retained("x", 1)
+
+    connector = Saying("1", MqttClient=FakeClient)
+    with running(connector):
+        wait_until(lambda: FakeClient.last.on("demo/x") == [1])
+
+
 def test_initial_map_and_datapoints_are_installed() -> None:
     datapoints = {"sensor": {"a": 1}, "actuator": {"b": 2}}
     given = json.loads(new_map(TOPIC))
