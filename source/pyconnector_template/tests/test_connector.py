@@ -346,6 +346,7 @@ def test_the_hook_of_a_connection_may_publish() -> None:
 
     connector = Saying("1", MqttClient=FakeClient)
     with running(connector):
+        wait_until(lambda: connector.broker_is_connected)
         wait_until(lambda: FakeClient.last.on("demo/x") == [1])
 
 
