@@ -6,23 +6,15 @@ import sys
 import time
 from typing import Any
 
+from pyconnector_template import pyconnector_template as template
 from pyconnector_template.dispatch import DispatchInInterval
-from pyconnector_template.pyconnector_template import (
-    ActuatorFlow as ActuatorFlowTemplate,
-)
-from pyconnector_template.pyconnector_template import (
-    Connector as ConnectorTemplate,
-)
-from pyconnector_template.pyconnector_template import (
-    SensorFlow as SensorFlowTemplate,
-)
 
 DEVICE: dict[str, dict[str, Any]] = {
     "heater": {"temperature": 21.5, "setpoint": 20, "mode": "auto"}
 }
 
 
-class SensorFlow(SensorFlowTemplate):
+class SensorFlow(template.SensorFlow):
     def receive_raw_msg(self, raw_data: Any = None) -> dict[str, Any]:
         if os.getenv("DEMO_FAULT") == "receive":
             raise RuntimeError("the device is on fire")
@@ -37,7 +29,7 @@ class SensorFlow(SensorFlowTemplate):
         return msg
 
 
-class ActuatorFlow(ActuatorFlowTemplate):
+class ActuatorFlow(template.ActuatorFlow):
     def send_command(
         self,
         datapoint_key: str,
@@ -48,7 +40,7 @@ class ActuatorFlow(ActuatorFlowTemplate):
         DEVICE[device][name] = datapoint_value
 
 
-class Connector(ConnectorTemplate, SensorFlow, ActuatorFlow):
+class Connector(template.Connector, SensorFlow, ActuatorFlow):
     pass
 
 
