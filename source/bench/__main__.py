@@ -11,10 +11,8 @@ cannot set the limits it was asked for, 130 if it was interrupted.
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
-import tempfile
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -58,8 +56,7 @@ EXIT_MISSED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-RESULTS = "benchmarks.json"
-PAGE = "benchmarks.md"
+OUT = Path("build/bench")
 PUBLISHED_ENVIRONMENT = "published-environment"
 
 console = Console()
@@ -68,19 +65,17 @@ console = Console()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure; return an exit code."""
     options = read_options(arguments)
+    # Now, not after half an hour of measuring.
+    OUT.mkdir(parents=True, exist_ok=True)
     try:
         # Before the network is our own: packages may have to be fetched.
         theirs = options.published and published(
-            options.published, options.out / PUBLISHED_ENVIRONMENT
+            options.published, OUT / PUBLISHED_ENVIRONMENT
         )
-    except NoVersionError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return EXIT_USAGE
-    own_network.enter("bench", sys.argv[1:])
-    # A shell in the background has switched Ctrl-C off.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    try:
+        own_network.enter("bench", sys.argv[1:])
+        # A shell in the background has switched Ctrl-C off.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
         if options.limits:
             with Limits():
                 pass
@@ -90,22 +85,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else other_version(options.against)
         ) as other:
             results = _measure(options, other, theirs)
-        return _write(options, results)
     except (NoLimitsError, NoVersionError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:
         print("bench: interrupted, nothing is written", file=sys.stderr)
         return EXIT_INTERRUPTED
-
-
-def _write(options: argparse.Namespace, results: dict[str, Any]) -> int:
-    (options.out / RESULTS).write_text(json.dumps(results, indent=1), "utf-8")
-    (options.out / PAGE).write_text(report.markdown(results), "utf-8")
-    if results["pairs"]:
-        console.print(report.table_of_pairs(results))
+    page = OUT / "benchmarks.md"
+    page.write_text(report.markdown(results), "utf-8")
     console.print(report.table_of_goals(results))
-    console.print(f"{options.out / PAGE}, {RESULTS}")
+    console.print(page)
     return EXIT_MISSED if report.missed(results) else 0
 
 
@@ -119,7 +108,7 @@ def _measure(
         "against": options.against,
         "day": time.strftime("%Y-%m-%d"),
         "machine": machine(),
-        "pairs": [],
+        "pairs": {},
     }
     sensors = learn_sensors()
     if other is not None:
@@ -142,13 +131,13 @@ def _measure(
                 figures = experiments.measure_rounds(stack, rounds)
                 runs[-1].append(_told(figures))
         if other is not None:
-            results["pairs"].append({"what": what, "runs": runs})
+            results["pairs"][what] = runs
         return runs[0][0]
 
-    results["fleets"] = [
-        in_turn(f"{size} stations", size, options.rounds)
+    results["fleets"] = {
+        size: in_turn(f"{size} stations", size, options.rounds)
         for size in options.stations
-    ]
+    }
     if options.limits:
         results["limited"] = in_turn(
             "100 stations at 0.1 CPU, each 30 s",
@@ -205,7 +194,7 @@ def _measure_others(results: dict[str, Any], sensors: Sequence[str]) -> None:
 
 
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line, and make the folder it names."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description="Measure the connector against bare stations.",
@@ -245,31 +234,12 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="measure the published connector as well, from a checkout of "
         "BEMCom",
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("build/bench"),
-        metavar="FOLDER",
-        help="where table and results go (default build/bench)",
-    )
-    options = parser.parse_args(arguments)
-    try:
-        _try_folder(options.out)
-    except OSError as error:
-        parser.error(f"--out: {error}")
-    return options
+    return parser.parse_args(arguments)
 
 
 def _sizes(text: str) -> tuple[int, ...]:
     size = whole_number(1, MOST_STATIONS)
     return tuple(map(size, text.split(",")))
-
-
-def _try_folder(folder: Path) -> None:
-    """Make a folder, and a file in it; an OSError tells why it cannot be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
 
 
 def _tell(what: str) -> None:
@@ -279,11 +249,9 @@ def _tell(what: str) -> None:
 def _told(figures: dict[str, Any]) -> dict[str, Any]:
     """Show figures as they come."""
     shown = {
-        name: (
-            f"{value['p50']:.4f}/{value['p95']:.4f}/{value['p99']:.4f}"
-            if isinstance(value, dict) and "p50" in value
-            else value
-        )
+        name: "/".join(f"{part:.4f}" for part in value.values())
+        if isinstance(value, dict)
+        else value
         for name, value in figures.items()
     }
     console.print(

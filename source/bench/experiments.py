@@ -56,7 +56,7 @@ def measure_rounds(stack: Stack, rounds: int) -> Figures:
     groups = figures.group_values(arrivals, stack.keys)
     said = figures.of_whole_rounds(traffic.said, by_station)
     pairs = figures.find_groups(said, groups)
-    values = figures.count_values(said, groups, stack.keys)
+    due, came = figures.count_values(said, groups, stack.keys)
     polls = sum(map(len, by_station.values()))
     missing = figures.missing_polls(
         by_station, stack.stations, begun_at, ended_at, stack.poll_s
@@ -71,12 +71,12 @@ def measure_rounds(stack: Stack, rounds: int) -> Figures:
             one.ended_at - one.begun_at
             for rounds_of_one in by_station.values()
             for one in rounds_of_one
-        )._asdict(),
+        ),
         "latency_s": figures.spread(
             group.last_at - one.at for one, group in pairs
-        )._asdict(),
-        "values_expected": values.due,
-        "values_received": values.came,
+        ),
+        "values_expected": due,
+        "values_received": came,
         "datapoints": len(stack.sensors),
         "pauses_broken": stack.pauses.broken,
         "cpu_s_per_poll": cpu_s / max(1, polls),
@@ -103,7 +103,7 @@ def measure_commands(
         "poll_s": poll_s,
         "commands_sent": len(sent),
         "commands_arrived": len(latencies),
-        "latency_s": figures.spread(latencies.values())._asdict(),
+        "latency_s": figures.spread(latencies.values()),
         "pauses_broken": stack.pauses.broken,
     }
 
@@ -135,7 +135,7 @@ def measure_pushes(
         "stations": stations,
         "pushed": len(pushed),
         "arrived": len(latencies),
-        "latency_s": figures.spread(latencies)._asdict(),
+        "latency_s": figures.spread(latencies),
         "pauses_broken": stack.pauses.broken,
         "cpu_s_per_push": cpu_s / max(1, len(pushed)),
     }

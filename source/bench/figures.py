@@ -52,21 +52,6 @@ class Key(NamedTuple):
     name: str
 
 
-class Spread(NamedTuple):
-    """How numbers spread."""
-
-    p50: float
-    p95: float
-    p99: float
-
-
-class Values(NamedTuple):
-    """How many values were due, and how many came as they should."""
-
-    due: int
-    came: int
-
-
 class Round(NamedTuple):
     """One station's poll: its first request, and its last answer."""
 
@@ -85,16 +70,14 @@ Groups = dict[tuple[int, int], Group]
 """By station and timestamp in ms: a station says one thing at a time."""
 
 
-def spread(numbers: Iterable[float]) -> Spread:
+def spread(numbers: Iterable[float]) -> dict[str, float]:
     """Summarise numbers; without any, all figures are NaN."""
-    ranked = sorted(numbers)
-    if not ranked:
-        return Spread(math.nan, math.nan, math.nan)
+    ranked = [*numbers] or [math.nan]
     if len(ranked) == 1:
         # It has no quantiles before Python 3.13.
-        return Spread(ranked[0], ranked[0], ranked[0])
+        ranked *= 2
     percents = statistics.quantiles(ranked, n=100, method="inclusive")
-    return Spread(percents[49], percents[94], percents[98])
+    return {f"p{number}": percents[number - 1] for number in (50, 95, 99)}
 
 
 def station_rounds(
@@ -217,7 +200,7 @@ def find_groups(
 
 def count_values(
     said: Sequence[Said], groups: Groups, keys: Mapping[str, Key]
-) -> Values:
+) -> tuple[int, int]:
     """Tell how many values of reports and readings were due, and how many came.
 
     Those of the connection are not counted: not each poll brings them.
@@ -233,7 +216,7 @@ def count_values(
         for one, group in find_groups(said, groups)
         for name in group.values
     )
-    return Values(due, came)
+    return due, came
 
 
 def command_latencies(

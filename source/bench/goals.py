@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bench.figures import LIMIT_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    Measured = Callable[[Mapping[str, Any]], float | None]
 
 
 class Goal(NamedTuple):
@@ -20,76 +22,59 @@ class Goal(NamedTuple):
     what: str
     limit: float
     unit: str
-    measured: Callable[[Mapping[str, Any]], float | None]
+    measured: Measured
 
 
-def figure_at(results: Any, *path: str | int) -> Any | None:
-    """Return what stands at a place of the results, None if nothing does.
+def _at(*path: str | int, of: float = 1.0) -> Measured:
+    """Take what stands at a place of the results."""
 
-    Of several fleets a number chooses that with so many stations.
-    """
-    for step in path:
-        if isinstance(results, list):
-            found = [one for one in results if step == one["stations"]]
-            results = found[0] if found else None
-        elif results is not None:
-            results = results.get(step)
-    return results
-
-
-def _at(
-    *path: str | int, of: float = 1.0
-) -> Callable[[Mapping[str, Any]], float | None]:
     def measured(results: Mapping[str, Any]) -> float | None:
-        figure = figure_at(results, *path)
-        return None if figure is None else float(figure) / of
+        found: Any = results
+        for step in path:
+            found = found.get(step, {})
+        return float(found) / of if found != {} else None
 
     return measured
 
 
 def median_ratio(
-    pair: Mapping[str, Any], figure: Callable[[Mapping[str, Any]], float]
+    runs: Sequence[Sequence[Mapping[str, Any]]],
+    figure: Callable[[Mapping[str, Any]], float],
 ) -> float:
     """Return by how much this version's figure is another version's."""
     return statistics.median(
-        figure(this) / figure(other) for this, other in pair["runs"]
+        figure(this) / figure(other) for this, other in runs
     )
 
 
-def _cpu_ratio(stations: int) -> Callable[[Mapping[str, Any]], float | None]:
+def _cpu_ratio(stations: int) -> Measured:
     def measured(results: Mapping[str, Any]) -> float | None:
-        for pair in results["pairs"]:
-            if pair["what"] == f"{stations} stations":
-                return median_ratio(pair, lambda one: one["cpu_s_per_poll"])
-        return None
+        runs = results["pairs"].get(f"{stations} stations")
+        if runs is None:
+            return None
+        return median_ratio(runs, lambda one: one["cpu_s_per_poll"])
 
     return measured
 
 
-def _measurements(results: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield all measurements, whatever they measure."""
-    for found in results.values():
-        if isinstance(found, list):
-            yield from found
-        elif isinstance(found, dict):
-            yield found
-
-
-def _total(
-    key: str, *without: str
-) -> Callable[[Mapping[str, Any]], float | None]:
-    """Add a figure up over all measurements; take others of them off."""
+def _total(due: str, came: str | None = None) -> Measured:
+    """Add a figure up over all measurements; take off what came of it."""
 
     def measured(results: Mapping[str, Any]) -> float | None:
-        found = [one for one in _measurements(results) if key in one]
+        others = ("limited", "commands_idle", "commands_polling", "pushes")
+        found = [
+            one
+            for one in (
+                *results["fleets"].values(),
+                *(results.get(name, {}) for name in others),
+            )
+            if due in one
+        ]
         if not found:
             return None
         # One that has more than was due does not make up for another one.
         return float(
-            sum(
-                max(0, one[key] - sum(one[other] for other in without))
-                for one in found
-            )
+            sum(max(0, one[due] - (one[came] if came else 0)) for one in found)
         )
 
     return measured

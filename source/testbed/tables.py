@@ -1,18 +1,28 @@
-"""Tables in Markdown."""
+"""Markdown: tables, and pages from templates."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table, a text for each cell."""
     rule = ["---"] * len(head)
-    return "\n".join(map(markdown_row, [head, rule, *rows]))
+    return "\n".join(map(_row, (head, rule, *rows)))
 
 
-def markdown_row(cells: Sequence[str]) -> str:
-    """Return one row of a table."""
-    return f"| {' | '.join(map(_escaped, cells))} |"
+def _row(cells: Sequence[str]) -> str:
+    escaped = [cell.replace("|", "\\|") for cell in cells]
+    return f"| {' | '.join(escaped)} |"
 
 
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|")
+def filled(template: Path, **values: object) -> str:
+    """Return a page, made of a Jinja template."""
+    pages = Environment(
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return pages.from_string(template.read_text("utf-8")).render(values)
