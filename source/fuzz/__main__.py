@@ -7,6 +7,7 @@ from then on. The same seed gives the same inputs.
 
 import argparse
 import hashlib
+import itertools
 import logging
 import sys
 import time
@@ -19,7 +20,7 @@ from rich.console import Console
 from rich.progress import track
 
 from fuzz.targets import TARGETS
-from testbed.mutations import mutate, samples
+from testbed.mutations import mutant
 
 REGRESSIONS = Path(__file__).parent / "regressions"
 
@@ -44,15 +45,12 @@ def fuzz(count: int, seconds: float, seed: int, console: Console) -> int:
         How many inputs broke a promise.
     """
     chance = Random(seed)
-    good = {target: samples(target) for target in TARGETS}
-    targets = list(TARGETS)
+    targets = itertools.cycle(TARGETS)
     until = time.monotonic() + seconds
     crashes = 0
-    for number in track(range(count), f"seed {seed}", console=console):
-        target = targets[number % len(targets)]
-        others = good[target]
-        data = mutate(chance.choice(others), chance, others)
-        crashes += not survives(target, data, console)
+    for _ in track(range(count), f"seed {seed}", console=console):
+        target = next(targets)
+        crashes += not survives(target, mutant(target, chance), console)
         if crashes >= CRASHES_ENOUGH or time.monotonic() > until:
             break
     return crashes

@@ -6,16 +6,14 @@ import argparse
 import signal
 import sys
 import tempfile
-import time
 import traceback
-from contextlib import suppress
 from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from connector.main import __version__
 from simulator.arguments import number, whole_number
-from soak.report import Report, clock, write
+from soak.report import clock, markdown
 from soak.run import Run
 from soak.stations import MOST_STATIONS, make_stations
 from soak.testbed import Testbed
@@ -46,13 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(ending, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            report = _run(options, Path(folder))
+            return _run(options, Path(folder))
     except OSError as error:
         print(f"The run cannot go on: {error}", file=sys.stderr)
         return EXIT_WRONG_CALL
-    path = write(report, options.out)
-    _tell_end(report, path)
-    return EXIT_BROKEN if report.judge.broken or report.failure else 0
 
 
 def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -75,66 +70,53 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run(options: argparse.Namespace, folder: Path) -> Report:
-    was_interrupted = False
-    failure = ""
+def _run(options: argparse.Namespace, folder: Path) -> int:
     stations = make_stations(options.stations)
-    print(
+    _tell(
         f"seed {options.seed}, {len(stations)} stations, "
-        f"{clock(options.seconds)}; Ctrl-C ends early with a report",
-        flush=True,
+        f"{clock(options.seconds)}; Ctrl-C ends early with a report"
     )
     with Testbed(
         folder, stations, options.seed, is_armed=options.failsafe
     ) as testbed:
         run = Run(
-            testbed,
-            seconds=options.seconds,
-            seed=options.seed,
-            tell=lambda line: print(line, flush=True),
+            testbed, seconds=options.seconds, seed=options.seed, tell=_tell
         )
+        ending = failure = ""
         try:
             run.play()
         except KeyboardInterrupt:
-            was_interrupted = True
+            ending = f"ended early: {clock(options.seconds)} had been asked for"
         except BaseException as error:  # noqa: BLE001 - hours must not be lost
             traceback.print_exc()
             failure = f"{type(error).__name__}: {error}"
+            ending = f"ended by a failure of the run itself: {failure}"
         lasted_s = run.elapsed_s
         # From here on Ctrl-C has nothing to shorten.
-        with suppress(ValueError):
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         run.close()
-        return Report(
+        text = markdown(
+            options,
+            run,
+            testbed,
             machine=machine() | {"connector": __version__},
-            date=time.strftime("%Y-%m-%d"),
-            seed=options.seed,
-            stations=len(stations),
-            is_armed=options.failsafe,
-            asked_s=options.seconds,
             lasted_s=lasted_s,
-            was_interrupted=was_interrupted,
-            is_alone=own_network.is_own(),
-            began_at=run.began_at,
-            faults=run.faults,
-            failure=failure,
-            judge=run.judge,
-            samples=run.samples,
-            from_unknown_senders=testbed.from_unknown_senders,
-            lives=testbed.life,
+            ending=ending,
         )
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / "soak.md"
+    path.write_text(text, "utf-8")
+    for one in run.judge.invariants:
+        _tell(f"{one.verdict:>10}  {one.name}: {one.measured()}")
+    for breach in run.judge.breaches:
+        at = clock(breach.at - run.began_at)
+        print(f"{at} {breach.invariant}: {breach.evidence}", file=sys.stderr)
+    _tell(f"{run.judge.broken} broken promises; the report is in {path}")
+    return EXIT_BROKEN if run.judge.broken or failure else 0
 
 
-def _tell_end(report: Report, path: Path) -> None:
-    for one in report.judge.invariants:
-        print(f"{one.verdict:>10}  {one.name}: {one.measured()}")
-    for breach in report.judge.breaches:
-        print(
-            f"{clock(breach.at - report.began_at)} {breach.invariant}: "
-            f"{breach.evidence}",
-            file=sys.stderr,
-        )
-    print(f"{report.judge.broken} broken promises; the report is in {path}")
+def _tell(line: str) -> None:
+    print(line, flush=True)
 
 
 if __name__ == "__main__":

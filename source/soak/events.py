@@ -1,24 +1,28 @@
-"""What is seen in a run, in the order in which it happened.
+"""What happens in a run, in the order in which it happens.
 
 The stations' thread and the MQTT client's thread only append to one queue. A
 station's word is in it before it leaves, hence before anything that the
-connector can make of it.
+connector can make of it. All moments are seconds of the monotonic clock,
+unless a name says otherwise.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from queue import SimpleQueue
 
     from simulator import HeardRequest, SimulatedStation
+    from soak.timeline import Phase
+
+MIB = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What is in force at a station: `Curr user` in mA, and `Enable user`."""
 
     curr_user: int
@@ -32,7 +36,14 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Event:
+    """Something that happens at a moment."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heard(Event):
     """A datagram has reached a station.
 
     Parameters
@@ -41,7 +52,6 @@ class Heard:
         When the kernel got it, in Unix seconds.
     """
 
-    at: float
     stamped_at: float
     station: str
     source: str
@@ -50,34 +60,143 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Said(Event):
     """A datagram leaves a station."""
 
-    at: float
     station: str
     data: bytes
     settings: Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class Published(Event):
     """An MQTT message has come."""
 
-    at: float
     topic: str
     payload: bytes
-    is_retained: bool
+    is_retained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class LinkChanged:
+class LinkChanged(Event):
     """The observer's own connection to the broker has come or gone."""
 
-    at: float
     is_up: bool
 
 
-Event = Heard | Said | Published | LinkChanged
+@dataclass(frozen=True, slots=True)
+class Started(Event):
+    """A process of the connector begins."""
+
+    unix_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStepped(Event):
+    """The connector's clock is so far ahead of the true one from now on."""
+
+    offset_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaultBegan(Event):
+    """A fault of the timeline begins."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class FaultEnded(Event):
+    """A fault of the timeline has just ended."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Event):
+    """A setpoint is being written."""
+
+    station: str
+    word: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample(Event):
+    """The connector's process was looked at.
+
+    Parameters
+    ----------
+    life
+        Which process it is: 1 for the first, one more after each kill.
+    rss
+        Resident memory, in bytes.
+    """
+
+    life: int
+    age_s: float
+    rss: int
+    threads: int
+    files: int
+    cpu_s: float
+
+
+class Tick(Event):
+    """Time passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOver(Event):
+    """Nothing more comes; these are the samples of all calms."""
+
+    samples: Sequence[Sample]
+
+
+# What the judge makes of the others -----------------------------------------
+
+
+class BrokerAway(Event):
+    """The broker does not take messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value(Event):
+    """A value was published under a sensor's key.
+
+    Parameters
+    ----------
+    age_s
+        What has passed since its timestamp, by the true clock.
+    is_certain
+        Whether its station's datagrams were whole lately.
+    """
+
+    station: str
+    group: str
+    field: str
+    value: object
+    timestamp_ms: int
+    age_s: float
+    is_certain: bool = True
+
+    @property
+    def key(self) -> str:
+        return f"{self.station}__{self.group}__{self.field}"
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat(Event):
+    """A heartbeat came, which promises another one."""
+
+    next_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow(Event):
+    """A row of the log was published; the timestamp tells when written."""
+
+    text: str
+    timestamp_ms: int
 
 
 def settings_of(station: SimulatedStation) -> Settings:
@@ -97,7 +216,6 @@ class StationsObserver:
         self.stations: dict[str, SimulatedStation] = {}
 
     def heard(self, request: HeardRequest) -> None:
-        settings = settings_of(self.stations[request.station])
         self._queue.put(
             Heard(
                 time.monotonic(),
@@ -105,7 +223,7 @@ class StationsObserver:
                 request.station,
                 request.source[0],
                 request.text,
-                settings,
+                settings_of(self.stations[request.station]),
             )
         )
 

@@ -1,12 +1,24 @@
-"""Leads what was seen to the invariants that it concerns. No I/O."""
+"""Leads what happens to the invariants, with what it means. No I/O."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from soak.events import Event, Heard, LinkChanged, Published, Said
-from soak.invariants.attribution import UNCERTAIN_S, Attribution
+from soak.events import (
+    BrokerAway,
+    Event,
+    FaultBegan,
+    FaultEnded,
+    Heartbeat,
+    LinkChanged,
+    LogRow,
+    Published,
+    Said,
+    Tick,
+    Value,
+)
+from soak.invariants.attribution import Attribution
 from soak.invariants.calm import Recovery, Settled
 from soak.invariants.messages import Heartbeats, LogRows, Payloads
 from soak.invariants.pauses import Pauses
@@ -19,16 +31,16 @@ from soak.invariants.process import (
 )
 from soak.invariants.setpoints import NewestWins, TrueResults
 from soak.invariants.timestamps import Timestamps
-from soak.timeline import Family
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from soak.invariants.breach import Breach, Invariant
     from soak.stations import Station
-    from soak.timeline import Phase
 
-DAMAGING = frozenset({"corruption", "nonsense from a station"})
+UNCERTAIN_S = 60.0
+"""After damaged datagrams nobody can tell what a station has said; values that
+were on their way, or kept for the broker, come later."""
 
 
 class Judge:
@@ -59,45 +71,33 @@ class Judge:
         self._sensor_of = sensor_of
         self._is_ours = is_ours
         self._unix_ahead_s = unix_ahead_s
-        self._active: list[Phase] = []
+        self._is_broker_disturbed = False
+        self._uncertain_until: dict[str, float] = {}
         self._told: Counter[str] = Counter()
         self._was_linked = False
         self.values = 0
         self.datagrams_of_stations = 0
         self.pauses = Pauses()
-        self.attribution = Attribution(stations, serials)
-        self.timestamps = Timestamps()
-        self.newest = NewestWins(is_armed=is_armed)
-        self.results = TrueResults()
         self.settled = Settled(stations)
         self.recovery = Recovery([*stations])
-        self.memory = MemoryBound()
-        self.slope = MemorySlope()
-        self.gain = MemoryGain()
         self.baseline = Baseline()
         self.alive = Alive()
         self.payloads = Payloads()
-        self.heartbeats = Heartbeats()
-        self.rows = LogRows(len(stations))
-
-    @property
-    def invariants(self) -> tuple[Invariant, ...]:
-        """All of them, in the order of the report."""
-        return (
+        self.invariants: tuple[Invariant, ...] = (
             self.pauses,
-            self.attribution,
-            self.timestamps,
-            self.newest,
+            Attribution(stations, serials),
+            Timestamps(),
+            NewestWins(is_armed=is_armed),
             self.settled,
-            self.results,
+            TrueResults(),
             self.recovery,
-            self.memory,
-            self.slope,
-            self.gain,
+            MemoryBound(),
+            MemorySlope(),
+            MemoryGain(),
             self.baseline,
-            self.rows,
+            LogRows(len(stations)),
             self.payloads,
-            self.heartbeats,
+            Heartbeats(),
             self.alive,
         )
 
@@ -114,106 +114,76 @@ class Judge:
 
     def new_breaches(self) -> list[Breach]:
         """Return what was noted since the last call."""
-        fresh = [
-            breach
-            for one in self.invariants
-            for breach in one.breaches[self._told[one.name] :]
-        ]
+        fresh: list[Breach] = []
         for one in self.invariants:
+            fresh += one.breaches[self._told[one.name] :]
             self._told[one.name] = len(one.breaches)
         return fresh
 
-    # What happens ----------------------------------------------------------
-
-    def connector_started(self, at: float, unix_at: float) -> None:
-        self.pauses.connector_started(unix_at)
-        self.timestamps.connector_started(at)
-        self.rows.started(at)
-        self.heartbeats.disturb()
-
-    def phase_begins(self, phase: Phase, at: float) -> None:
-        self._active.append(phase)
-        self.rows.fault(len(phase.stations))
-        if phase.kind.name in DAMAGING:
-            until = at + phase.duration_s
-            self.attribution.damage(phase.stations, until)
-            self.results.damage(phase.stations, until + UNCERTAIN_S)
-
-    def phase_ends(self, phase: Phase, at: float) -> None:
-        self.look(at)
-        self._active.remove(phase)
-        self.recovery.fault_ended(phase, at)
-
-    def clock_stepped(self, at: float, offset_s: float) -> None:
-        self.timestamps.step(at, offset_s)
-        self.rows.clock_stepped()
-
-    def look(self, now: float) -> None:
-        """Let time pass."""
-        families = {phase.kind.family for phase in self._active}
-        if Family.BROKER in families:
-            self.timestamps.broker_disturbed(now)
-            self.rows.broker_disturbed(now)
-        if families & {Family.BROKER, Family.PROCESS}:
-            self.heartbeats.disturb()
-        self.heartbeats.look(now)
-
-    # What is seen ----------------------------------------------------------
-
     def see(self, event: Event) -> None:
+        """Something has happened."""
+        for one in (*self._meaning_of(event), event):
+            for invariant in self.invariants:
+                invariant.see(one)
+
+    def _meaning_of(self, event: Event) -> Iterator[Event]:
         match event:
-            case Heard():
-                self.pauses.hear(event)
-                self.newest.hear(event)
-                self.results.hear(event)
             case Said():
                 self.datagrams_of_stations += 1
-                self.attribution.say(event)
-                self.results.say(event)
-            case LinkChanged():
-                self._see_link(event)
+            case FaultBegan(phase=phase):
+                if phase.kind.family == "broker":
+                    self._is_broker_disturbed = True
+                if phase.kind.is_damaging:
+                    self._doubt(event.at + phase.duration_s, phase.stations)
+            case Tick(at=at) if self._is_broker_disturbed:
+                yield BrokerAway(at)
+            case FaultEnded(at=at) if event.phase.kind.family == "broker":
+                self._is_broker_disturbed = False
+                yield BrokerAway(at)
+            case LinkChanged(at=at, is_up=is_up):
+                # The very first connection is no outage.
+                if self._was_linked or not is_up:
+                    yield BrokerAway(at)
+                self._was_linked = True
             case Published(topic=topic) if not self._is_ours(topic):
-                self._see_message(event)
+                yield from self._meaning_of_message(event)
 
-    def _see_link(self, event: LinkChanged) -> None:
-        """Take it as an outage, unless it is the very first connection."""
-        if self._was_linked or not event.is_up:
-            self.heartbeats.disturb()
-            self.timestamps.broker_disturbed(event.at)
-            self.rows.broker_disturbed(event.at)
-        self._was_linked = True
+    def _doubt(self, until: float, stations: Iterable[str]) -> None:
+        """The datagrams of these stations are damaged until a moment."""
+        for name in stations:
+            known = self._uncertain_until.get(name, until)
+            self._uncertain_until[name] = max(until + UNCERTAIN_S, known)
 
-    def _see_message(self, message: Published) -> None:
+    def _meaning_of_message(self, message: Published) -> Iterator[Event]:
         at, topic = message.at, message.topic
         content = self.payloads.judge(at, topic, message.payload)
         if content is None or message.is_retained:
             # What the broker has kept was judged when it was new.
             return
-        sensor = self._sensor_of(topic)
-        if sensor is not None:
+        if (key := self._sensor_of(topic)) is not None:
             if self.payloads.judge_value(at, topic, content):
-                self._see_value(at, sensor, content)
+                self.values += 1
+                yield self._value(at, key, **content)
         elif topic == f"{self._name}/heartbeat":
-            self.heartbeats.beat(at, content)
+            span_ms = (
+                content["next_heartbeats_timestamp"]
+                - content["this_heartbeats_timestamp"]
+            )
+            yield Heartbeat(at, span_ms / 1000)
         elif topic == f"{self._name}/logs":
-            self.rows.row(at, content["msg"], content["timestamp"])
+            yield LogRow(at, content["msg"], content["timestamp"])
 
-    def _see_value(
-        self, at: float, key: str, content: Mapping[str, Any]
-    ) -> None:
-        self.values += 1
-        value, timestamp_ms = content["value"], content["timestamp"]
-        unix_at = at + self._unix_ahead_s
-        self.timestamps.judge(at, unix_at, key, timestamp_ms)
-        self.attribution.judge(at, key, value)
+    def _value(
+        self, at: float, key: str, value: object, timestamp: int
+    ) -> Value:
         station, group, field = key.split("__", 2)
-        match group:
-            case "report 2":
-                # Kept for the broker, it is older than it comes.
-                told_at = timestamp_ms / 1000 - self._unix_ahead_s
-                self.recovery.value(min(at, told_at), station)
-            case "connection" if field == "online":
-                self.recovery.online(station, is_online=bool(value))
-            case "results":
-                self.results.judge(at, station, field, str(value))
-                self.settled.result(station, field, str(value))
+        return Value(
+            at,
+            station,
+            group,
+            field,
+            value,
+            timestamp,
+            age_s=at + self._unix_ahead_s - timestamp / 1000,
+            is_certain=at > self._uncertain_until.get(station, at - 1.0),
+        )

@@ -6,8 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from soak.invariants.attribution import FORGED
-from testbed.mutations import mutate, samples
-from testbed.recordings import all_texts
+from testbed.mutations import mutant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,47 +15,29 @@ if TYPE_CHECKING:
 LARGEST_DATAGRAM = 65_507
 
 
-def plain_nonsense(chance: Random) -> bytes:
-    """Return a datagram that no station would send."""
-    return chance.choice(
-        (
-            b"",
-            b"\0" * 40,
-            chance.randbytes(200),
-            chance.randbytes(LARGEST_DATAGRAM),
-            b'{"ID": "2", "State": 4' + b" " * 65_000,
-            b'{"ID": -2, "State": 4}',
-            b'{"ID": "two", "State": 4}',
-            b'{"ID": "4711", "State": 4}',
-            b'{"ID": ' + b"9" * 5000 + b"}",
-            b"[" * 20_000,
-            b"TCH-ERR:",
-            b"report 2",
-            b"curr 6000",
-            b"i",
-            b"\xff\xfe\x00",
+def damaged_datagram(chance: Random) -> bytes:
+    """Return a recording with a few things wrong, or plain nonsense."""
+    if chance.random() < 0.2:
+        return chance.choice(
+            (
+                b"",
+                b"\0" * 40,
+                chance.randbytes(200),
+                chance.randbytes(LARGEST_DATAGRAM),
+                b'{"ID": "2", "State": 4' + b" " * 65_000,
+                b'{"ID": -2, "State": 4}',
+                b'{"ID": "two", "State": 4}',
+                b'{"ID": "4711", "State": 4}',
+                b'{"ID": ' + b"9" * 5000 + b"}",
+                b"[" * 20_000,
+                b"TCH-ERR:",
+                b"report 2",
+                b"curr 6000",
+                b"i",
+                b"\xff\xfe\x00",
+            )
         )
-    )
-
-
-class Mutants:
-    """Recordings of real stations with a few things wrong."""
-
-    def __init__(self, chance: Random) -> None:
-        self._chance = chance
-        self._good = [text.encode() for text in all_texts()]
-        self._maps = samples("map")
-
-    def datagram(self) -> bytes:
-        """Return a damaged recording, or plain nonsense now and then."""
-        if self._chance.random() < 0.2:
-            return plain_nonsense(self._chance)
-        good = self._chance.choice(self._good)
-        return mutate(good, self._chance, self._good)[:LARGEST_DATAGRAM]
-
-    def datapoint_map(self) -> bytes:
-        good = self._chance.choice(self._maps)
-        return mutate(good, self._chance, self._maps)
+    return mutant("datagram", chance)[:LARGEST_DATAGRAM]
 
 
 def forged_report(serial: str, chance: Random) -> bytes:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty
 from random import Random
 from typing import TYPE_CHECKING
 
-from soak.events import Published
+from soak.events import (
+    MIB,
+    FaultBegan,
+    FaultEnded,
+    Published,
+    RunOver,
+    Tick,
+)
 from soak.faults import FAULTS, FaultContext
 from soak.invariants.calm import RECOVERY_S
-from soak.invariants.process import MIB
 from soak.judge import Judge
 from soak.report import clock
 from soak.timeline import KINDS, WARM_UP_S, plan
@@ -21,9 +28,9 @@ from soak.writer import Writer
 from testbed.connector_process import NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Set
+    from collections.abc import Callable, Generator
 
-    from soak.invariants.process import Sample
+    from soak.events import Sample
     from soak.testbed import Testbed
     from soak.timeline import Cycle, Phase
 
@@ -87,10 +94,9 @@ class Run:
         self._writer = Writer(
             testbed.stations,
             Random(f"{seed} setpoints"),  # noqa: S311
-            self._note_write,
+            testbed.queue.put,
             testbed.controller.write,
         )
-        self._written: dict[tuple[str, str], int] = {}
         self._write_every_s = max(
             WRITE_EVERY_S, WRITE_EACH_STATION_EVERY_S / len(testbed.stations)
         )
@@ -100,8 +106,6 @@ class Run:
         self._next_progress_at = self.began_at + PROGRESS_EVERY_S
         self._active: list[_Playing] = []
         self._announced: set[str] = set()
-        self._offset_s = 0.0
-        self._life = 0
         self._output_read = 0
         self._latest: Sample | None = None
         self.samples: list[Sample] = []
@@ -110,10 +114,10 @@ class Run:
     # The timeline ----------------------------------------------------------
 
     def play(self) -> None:
-        self._select(self._announced)
+        self._select()
         self._calm(until=self.began_at + WARM_UP_S)
         # As an admin would, before anybody invents datapoints.
-        self._select(self._announced)
+        self._select()
         names = [*self._testbed.stations]
         for cycle in plan(self._seconds, names, self._chance):
             if self.elapsed_s >= self._seconds:
@@ -125,8 +129,7 @@ class Run:
         """End what is still wrong, and judge what is judged at the end."""
         for playing in [*self._active]:
             self._finish(playing)
-        self.judge.slope.judge(self.samples, time.monotonic())
-        self.judge.gain.judge(self.samples, time.monotonic())
+        self.judge.see(RunOver(time.monotonic(), self.samples))
         self._tell_breaches()
 
     @property
@@ -136,39 +139,35 @@ class Run:
     def _trouble(self, cycle: Cycle) -> None:
         """Let the faults of a cycle happen."""
         late_s = max(0.0, self.elapsed_s - cycle.phases[0].start_s)
-        zero = self.began_at + late_s
         waiting = deque(cycle.phases)
         while waiting or self._active:
-            now = time.monotonic()
+            now_s = self.elapsed_s - late_s
             for playing in [*self._active]:
-                if now >= zero + playing.phase.end_s:
-                    self._end(playing)
+                if now_s >= playing.phase.end_s:
+                    self._finish(playing)
                 else:
                     next(playing.fault)
-            while waiting and now >= zero + waiting[0].start_s:
+            while waiting and now_s >= waiting[0].start_s:
                 self._begin(waiting.popleft())
             self._step()
 
     def _begin(self, phase: Phase) -> None:
         context = FaultContext(self._testbed, self._writer, phase, self._chance)
         fault = FAULTS[phase.kind.name](context)
-        self._active.append(_Playing(phase, fault, time.monotonic()))
+        now = time.monotonic()
+        self._active.append(_Playing(phase, fault, now))
         self._tell(
             f"{clock(self.elapsed_s)}  {phase} for {phase.duration_s:.1f} s"
         )
-        self.judge.phase_begins(phase, time.monotonic())
+        self._testbed.queue.put(FaultBegan(now, phase))
         next(fault)
-
-    def _end(self, playing: _Playing) -> None:
-        self._finish(playing)
-        self._notice()
-        self.judge.phase_ends(playing.phase, time.monotonic())
 
     def _finish(self, playing: _Playing) -> None:
         self._active.remove(playing)
         lasted_s = time.monotonic() - playing.begun_at
         self.faults.setdefault(playing.phase.kind.name, []).append(lasted_s)
         playing.fault.close()
+        self._testbed.queue.put(FaultEnded(time.monotonic(), playing.phase))
 
     def _calm(self, until: float) -> None:
         """See that all is well again; then go on writing till the end."""
@@ -178,7 +177,7 @@ class Run:
             self._step()
         self._is_writing = False
         self._writer.write_all()
-        judge.settled.write(time.monotonic(), self._written)
+        judge.settled.write(time.monotonic(), self._writer.newest)
         while not judge.settled.look(
             time.monotonic(), self._testbed.settings()
         ):
@@ -191,35 +190,30 @@ class Run:
     def _look_at_process(self) -> None:
         """Threads and files are back; the sample of this calm is taken."""
         until = time.monotonic() + RECOVERY_S
-        while True:
-            latest = self._testbed.sample()
-            if latest is not None and self.judge.baseline.is_kept(latest):
-                break
+        while (latest := self._testbed.sample()) is None or (
+            not self.judge.baseline.is_kept(latest)
+        ):
             if time.monotonic() > until:
-                if latest is not None:
-                    self.judge.baseline.complain(latest)
                 break
             self._step()
         if latest is not None:
+            self.judge.baseline.settle(latest)
             self.samples.append(latest)
-        self._look_for_tracebacks()
-
-    def _look_for_tracebacks(self) -> None:
         output = self._testbed.connector.output
         fresh, self._output_read = output[self._output_read :], len(output)
         _, found, what = fresh.partition("Traceback (most recent")
         if found:
-            self.judge.alive.traceback(time.monotonic(), what[:2000])
+            told = f"a traceback: {what[:2000]}"
+            self.judge.alive.breach(time.monotonic(), told)
 
     # One step --------------------------------------------------------------
 
     def _step(self) -> None:
         """Wait a moment; see what came; do what is due."""
         time.sleep(TICK_S)
-        self._notice()
         self._see_all()
         now = time.monotonic()
-        self.judge.look(now)
+        self.judge.see(Tick(now))
         self._keep_alive(now)
         if self._is_writing and now >= self._next_write_at:
             self._next_write_at = now + self._write_every_s
@@ -227,41 +221,22 @@ class Run:
                 self._writer.write_any()
         if now >= self._next_sample_at:
             self._next_sample_at = now + SAMPLE_EVERY_S
-            self._watch_process()
+            self._latest = self._testbed.sample()
+            if self._latest is not None and not self._testbed.is_connector_down:
+                self.judge.see(self._latest)
         self._tell_breaches()
         if now >= self._next_progress_at:
             self._next_progress_at = now + PROGRESS_EVERY_S
             self._tell(self.progress())
 
-    def _tell_breaches(self) -> None:
-        for breach in self.judge.new_breaches():
-            self._tell(
-                f"{clock(breach.at - self.began_at)}  BROKEN "
-                f"{breach.invariant}: {breach.evidence}"
-            )
-
-    def _notice(self) -> None:
-        """Tell the judge what faults have changed."""
-        testbed = self._testbed
-        if testbed.life != self._life:
-            self._life = testbed.life
-            self.judge.connector_started(
-                testbed.started_at, testbed.started_unix
-            )
-        if testbed.clock.offset_s != self._offset_s:
-            self._offset_s = testbed.clock.offset_s
-            self.judge.clock_stepped(time.monotonic(), self._offset_s)
-
     def _see_all(self) -> None:
         announcement = f"{NAME}/available_datapoints"
-        while True:
-            try:
+        with suppress(Empty):
+            while True:
                 event = self._testbed.queue.get_nowait()
-            except Empty:
-                break
-            self.judge.see(event)
-            if isinstance(event, Published) and event.topic == announcement:
-                self._announced = set(json.loads(event.payload)["sensor"])
+                self.judge.see(event)
+                if isinstance(event, Published) and event.topic == announcement:
+                    self._announced = set(json.loads(event.payload)["sensor"])
         if self._testbed.simulator.failure is not None:
             raise self._testbed.simulator.failure
 
@@ -270,35 +245,27 @@ class Run:
         if testbed.is_connector_down or testbed.connector.is_running():
             return
         code = testbed.connector.process.returncode
-        self.judge.alive.ended(now, code, testbed.connector.output[-1000:])
+        words = testbed.connector.output[-1000:]
+        self.judge.alive.breach(now, f"exit code {code}; last words: {words}")
         # As Docker would.
         testbed.start_connector()
 
-    def _watch_process(self) -> None:
-        self._latest = self._testbed.sample()
-        if self._latest is not None and not self._testbed.is_connector_down:
-            self.judge.memory.judge(self._latest)
-            self.judge.baseline.watch(self._latest)
+    def _tell_breaches(self) -> None:
+        for breach in self.judge.new_breaches():
+            self._tell(
+                f"{clock(breach.at - self.began_at)}  BROKEN "
+                f"{breach.invariant}: {breach.evidence}"
+            )
 
-    def _select(self, announced: Set[str]) -> None:
-        """Choose datapoints: those that are needed here, and more."""
-        stations = self._testbed.stations.values()
-        sensors = {
-            f"{one.name}__{field}" for one in stations for field in FIELDS
-        }
-        sensors |= {
-            f"{one.name}__results__{word}"
-            for one in stations
-            for word in one.words
-        }
-        actuators = [
-            f"{one.name}__{word}" for one in stations for word in one.words
-        ]
-        self._testbed.controller.select(sorted(sensors | announced), actuators)
-
-    def _note_write(self, station: str, word: str, value: int) -> None:
-        self._written[station, word] = value
-        self.judge.newest.write(station, word, value)
+    def _select(self) -> None:
+        """Choose datapoints: those that are needed here, and all announced."""
+        sensors = {*self._announced}
+        actuators = []
+        for one in self._testbed.stations.values():
+            sensors |= {f"{one.name}__{field}" for field in FIELDS}
+            sensors |= {f"{one.name}__results__{word}" for word in one.words}
+            actuators += [f"{one.name}__{word}" for word in one.words]
+        self._testbed.controller.select(sorted(sensors), actuators)
 
     # What there is to tell -------------------------------------------------
 
@@ -312,7 +279,7 @@ class Run:
                 f"{sample.files} files"
             )
         return (
-            f"{clock(self.elapsed_s)}  {self.judge.pauses.heard} datagrams, "
+            f"{clock(self.elapsed_s)}  {self.judge.pauses.judged} datagrams, "
             f"{self.judge.values} values, {self.judge.broken} broken; "
             f"{process}; {' + '.join(active) or 'calm'}"
         )

@@ -11,14 +11,16 @@ import psutil
 
 from simulator import Simulator
 from soak.events import (
+    ClockStepped,
     Event,
     LinkChanged,
     Published,
+    Sample,
     Settings,
+    Started,
     StationsObserver,
     settings_of,
 )
-from soak.invariants.process import Sample
 from soak.stations import CONNECTOR, Station
 from testbed.bemcom_api import BemcomApi, Received
 from testbed.connector_process import NAME, ConnectorProcess
@@ -139,6 +141,11 @@ class Testbed:
         self.connector.process.kill()
         self.connector.process.wait()
 
+    def step_clock(self, offset_s: float) -> None:
+        """Let the connector's clock be so far ahead of the true one."""
+        self.clock.step_to(offset_s)
+        self.queue.put(ClockStepped(time.monotonic(), offset_s))
+
     def forget_broker_memory(self) -> None:
         """Remove what a broker that is down had kept."""
         (self._folder / "mosquitto.db").unlink(missing_ok=True)
@@ -175,4 +182,4 @@ class Testbed:
         self.life += 1
         self.is_connector_down = False
         self.started_at = time.monotonic()
-        self.started_unix = time.time()
+        self.queue.put(Started(self.started_at, unix_at=time.time()))

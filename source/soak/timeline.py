@@ -7,12 +7,15 @@ overlap, and ends with a calm stretch in which everything must be well again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from random import Random
+
+    Family = Literal[
+        "link", "station", "senders", "broker", "input", "clock", "process"
+    ]
 
 WARM_UP_S = 10.0
 """The connector starts, asks everybody, is given its map."""
@@ -28,28 +31,20 @@ SOME_STATIONS = 0.3
 """The largest share of the stations that one fault is about."""
 
 
-class Family(Enum):
-    """Faults of one family never overlap: they would undo each other."""
-
-    LINK = "link"
-    STATION = "station"
-    UNKNOWN_SENDERS = "unknown senders"
-    BROKER = "broker"
-    INPUT = "MQTT input"
-    CLOCK = "clock"
-    PROCESS = "process"
-
-
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of fault.
 
     Parameters
     ----------
+    family
+        Faults of one family never overlap: they would undo each other.
     is_rare
         Comes in every fourth round of all faults only.
     is_about_one
         Concerns a single station.
+    is_damaging
+        Nobody can tell what its stations have said.
     """
 
     name: str
@@ -58,39 +53,38 @@ class Kind:
     most_s: float = 20.0
     is_rare: bool = False
     is_about_one: bool = False
+    is_damaging: bool = False
 
 
 KINDS = (
-    Kind("loss", Family.LINK),
-    Kind("duplication", Family.LINK),
-    Kind("delay", Family.LINK),
-    Kind("reordering", Family.LINK),
-    Kind("corruption", Family.LINK),
-    Kind("outage", Family.LINK),
-    Kind("one-way outage", Family.LINK),
-    Kind("reboot", Family.STATION, 1.0, 2.0),
-    Kind("silence", Family.STATION),
-    Kind("half silence", Family.STATION),
-    Kind("late answers", Family.STATION),
-    Kind("flood from a station", Family.STATION, 2.0, 5.0, is_about_one=True),
-    Kind("nonsense from a station", Family.STATION, 3.0, 10.0),
-    Kind("flood from unknown senders", Family.UNKNOWN_SENDERS, 2.0, 5.0),
-    Kind("nonsense from unknown senders", Family.UNKNOWN_SENDERS, 3.0, 10.0),
-    Kind("forged reports", Family.UNKNOWN_SENDERS, 3.0, 10.0),
-    Kind("broker killed", Family.BROKER, 2.0, 15.0),
-    Kind("broker restarted", Family.BROKER, 1.0, 10.0),
-    Kind("broker frozen", Family.BROKER, 3.0, 20.0),
-    Kind("broker slow", Family.BROKER, 5.0, 15.0),
-    Kind("broken maps", Family.INPUT, 3.0, 8.0),
-    Kind("odd values", Family.INPUT, 3.0, 10.0),
-    Kind("retained commands", Family.INPUT, 3.0, 8.0),
-    Kind("flood of commands", Family.INPUT, 2.0, 5.0),
-    Kind("clock stepped", Family.CLOCK, 3.0, 15.0),
+    Kind("loss", "link"),
+    Kind("duplication", "link"),
+    Kind("delay", "link"),
+    Kind("reordering", "link"),
+    Kind("corruption", "link", is_damaging=True),
+    Kind("outage", "link"),
+    Kind("one-way outage", "link"),
+    Kind("reboot", "station", 1.0, 2.0),
+    Kind("silence", "station"),
+    Kind("half silence", "station"),
+    Kind("late answers", "station"),
+    Kind("flood from a station", "station", 2.0, 5.0, is_about_one=True),
+    Kind("nonsense from a station", "station", 3.0, 10.0, is_damaging=True),
+    Kind("flood from unknown senders", "senders", 2.0, 5.0),
+    Kind("nonsense from unknown senders", "senders", 3.0, 10.0),
+    Kind("forged reports", "senders", 3.0, 10.0),
+    Kind("broker killed", "broker", 2.0, 15.0),
+    Kind("broker restarted", "broker", 1.0, 10.0),
+    Kind("broker frozen", "broker", 3.0, 20.0),
+    Kind("broker slow", "broker", 5.0, 15.0),
+    Kind("broken maps", "input", 3.0, 8.0),
+    Kind("odd values", "input", 3.0, 10.0),
+    Kind("retained commands", "input", 3.0, 8.0),
+    Kind("flood of commands", "input", 2.0, 5.0),
+    Kind("clock stepped", "clock", 3.0, 15.0),
     # Memory is judged over the life of a process, so it must have one.
-    Kind("connector killed", Family.PROCESS, 0.5, 3.0, is_rare=True),
+    Kind("connector killed", "process", 0.5, 3.0, is_rare=True),
 )
-
-_ABOUT_STATIONS = frozenset({Family.LINK, Family.STATION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +140,13 @@ def plan(
         length = min(CYCLE_S, seconds - begin)
         if seconds - begin - length < SHORTEST_CYCLE_S:
             length = seconds - begin
-        yield _cycle(begin, length, deck, stations, chance)
+        phases = [
+            _phase(kind, begin, TROUBLED_SHARE * length, stations, chance)
+            for kind in deck.deal(chance.randint(1, MOST_AT_ONCE))
+        ]
+        phases.sort(key=lambda phase: phase.start_s)
         begin += length
+        yield Cycle(tuple(phases), begin)
 
 
 class _Deck:
@@ -158,13 +157,17 @@ class _Deck:
         self._kinds: list[Kind] = []
         self._rounds = 0
 
-    def deal(self, taken: set[Family]) -> Kind:
-        """Return the next kind that is of none of these families."""
-        if all(kind.family in taken for kind in self._kinds):
-            self._kinds += self._shuffled()
-        kind = next(one for one in self._kinds if one.family not in taken)
-        self._kinds.remove(kind)
-        return kind
+    def deal(self, number: int) -> list[Kind]:
+        """Return the next kinds, no two of one family."""
+        dealt: dict[Family, Kind] = {}
+        while len(dealt) < number:
+            fitting = [one for one in self._kinds if one.family not in dealt]
+            if fitting:
+                dealt[fitting[0].family] = fitting[0]
+                self._kinds.remove(fitting[0])
+            else:
+                self._kinds += self._shuffled()
+        return [*dealt.values()]
 
     def _shuffled(self) -> list[Kind]:
         self._rounds += 1
@@ -172,22 +175,6 @@ class _Deck:
         kinds = [kind for kind in KINDS if has_rare or not kind.is_rare]
         self._chance.shuffle(kinds)
         return kinds
-
-
-def _cycle(
-    begin: float,
-    length: float,
-    deck: _Deck,
-    stations: Sequence[str],
-    chance: Random,
-) -> Cycle:
-    span_s = TROUBLED_SHARE * length
-    phases: list[Phase] = []
-    for _ in range(chance.randint(1, MOST_AT_ONCE)):
-        kind = deck.deal({phase.kind.family for phase in phases})
-        phases.append(_phase(kind, begin, span_s, stations, chance))
-    phases.sort(key=lambda phase: phase.start_s)
-    return Cycle(tuple(phases), begin + length)
 
 
 def _phase(
@@ -199,9 +186,9 @@ def _phase(
 ) -> Phase:
     duration_s = min(chance.uniform(kind.least_s, kind.most_s), span_s)
     start = begin + chance.uniform(0.0, span_s - duration_s)
-    touched: tuple[str, ...] = ()
-    if kind.family in _ABOUT_STATIONS:
+    touched: list[str] = []
+    if kind.family in ("link", "station"):
         most = max(1, round(SOME_STATIONS * len(stations)))
         number = 1 if kind.is_about_one else chance.randint(1, most)
-        touched = tuple(sorted(chance.sample(list(stations), number)))
-    return Phase(start, duration_s, kind, touched)
+        touched = sorted(chance.sample(list(stations), number))
+    return Phase(start, duration_s, kind, tuple(touched))

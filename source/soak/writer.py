@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
+
+from soak.events import Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,16 +21,21 @@ class Writer:
     Parameters
     ----------
     note
-        Called with station, word and value before each is written.
+        Hears of each before it is written.
     send
         Writes a value to an actuator: key, value, whether it is retained.
+
+    Attributes
+    ----------
+    newest
+        What was written last, by station and actuator.
     """
 
     def __init__(
         self,
         stations: Mapping[str, Station],
         chance: Random,
-        note: Callable[[str, str, int], None],
+        note: Callable[[Written], object],
         send: Callable[..., object],
     ) -> None:
         self._stations = stations
@@ -35,13 +43,19 @@ class Writer:
         self._note = note
         self._send = send
         self._numbers: Counter[str] = Counter()
+        self.newest: dict[tuple[str, str], int] = {}
 
     def write_any(self) -> None:
         name = self._chance.choice([*self._stations])
         if self._chance.random() < 0.6:
             self.write_current(name)
         else:
-            self.write_enable(name)
+            self._write_enable(name)
+
+    def write_all(self) -> None:
+        for name in self._stations:
+            self.write_current(name)
+            self._write_enable(name)
 
     def write_current(self, name: str, *, retain: bool = False) -> str:
         """Write the next current of a station; return the actuator's key."""
@@ -51,19 +65,14 @@ class Writer:
         value = one.setpoint(self._numbers[name] * 171)
         return self._write(name, one.current_word, value, retain=retain)
 
-    def write_enable(self, name: str) -> str:
-        """Enable or disable a station; return the actuator's key."""
-        return self._write(name, "ena", self._chance.randrange(2))
-
-    def write_all(self) -> None:
-        for name in self._stations:
-            self.write_current(name)
-            self.write_enable(name)
+    def _write_enable(self, name: str) -> None:
+        self._write(name, "ena", self._chance.randrange(2))
 
     def _write(
         self, name: str, word: str, value: int, *, retain: bool = False
     ) -> str:
-        self._note(name, word, value)
+        self.newest[name, word] = value
+        self._note(Written(time.monotonic(), name, word, value))
         key = f"{name}__{word}"
         self._send(key, value, retain=retain)
         return key

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import cache
 from random import Random
 
 from connector.bemcom.actuators import ACTUATORS
@@ -43,15 +44,15 @@ TOKENS = (
 )
 
 
-def samples(target: str) -> list[bytes]:
-    """Return good inputs for a target."""
+@cache
+def samples(target: str) -> Sequence[bytes]:
+    """Return good inputs for a target: `datagram`, `value` or `map`."""
     if target == "datagram":
         return [text.encode() for text in all_texts()]
     if target == "value":
         return [
-            json.dumps(
-                {"value": value, "timestamp": 1_600_000_000_000}
-            ).encode()
+            b'{"value": %b, "timestamp": 1600000000000}'
+            % json.dumps(value).encode()
             for actuator in ACTUATORS.values()
             for value in (actuator.example, str(actuator.example), 0, None)
         ]
@@ -62,8 +63,10 @@ def samples(target: str) -> list[bytes]:
     return [json.dumps(datapoint_map).encode(), b'{"sensor":{},"actuator":{}}']
 
 
-def mutate(data: bytes, chance: Random, others: Sequence[bytes]) -> bytes:
-    """Return an input with a few things wrong."""
+def mutant(target: str, chance: Random) -> bytes:
+    """Return a good input with a few things wrong."""
+    others = samples(target)
+    data = chance.choice(others)
     for _ in range(chance.randrange(1, MUTATIONS_AT_MOST)):
         data = chance.choice(_MUTATIONS)(data, chance, others)
     return data

@@ -16,7 +16,7 @@ from rich.console import Console
 from connector.main import Connector
 from fuzz import __main__ as fuzz
 from fuzz.targets import TARGETS
-from testbed.mutations import TOPICS, mutate, samples
+from testbed.mutations import TOPICS, mutant, samples
 
 MAP_TOPIC = "keba/datapoint_map"
 
@@ -78,9 +78,7 @@ def test_good_inputs_pass(target: str) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 @given(seed=st.integers(0, 2**32))
 def test_mutated_inputs_break_no_promise(target: str, seed: int) -> None:
-    chance = Random(seed)
-    others = samples(target)
-    TARGETS[target](mutate(chance.choice(others), chance, others))
+    TARGETS[target](mutant(target, Random(seed)))
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -141,11 +139,9 @@ def test_a_crash_is_kept_as_a_test(
 
 
 def test_the_same_seed_gives_the_same_inputs() -> None:
-    others = samples("datagram")
-
     def inputs(seed: int) -> list[bytes]:
         chance = Random(seed)
-        return [mutate(others[0], chance, others) for _ in range(50)]
+        return [mutant("datagram", chance) for _ in range(50)]
 
     assert inputs(5) == inputs(5)
     assert inputs(5) != inputs(6)

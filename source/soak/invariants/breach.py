@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from soak.events import Event
 
 MOST_NOTED = 100
 """More of one invariant are counted, but not told one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Breach:
+class Breach(NamedTuple):
     """A promise was broken."""
 
     invariant: str
@@ -18,18 +20,24 @@ class Breach:
 
 
 class Invariant:
-    """Base of all invariants: a name, a limit, and the breaches so far."""
+    """Base of all invariants: what is promised, and each breach so far.
+
+    Attributes
+    ----------
+    judged
+        How much was judged; without anything the promise is not called kept.
+    """
 
     name: str
     limit: str
 
     def __init__(self) -> None:
+        self.judged = 0
         self.breaches: list[Breach] = []
         self.broken = 0
 
-    @property
-    def is_judged(self) -> bool:
-        return True
+    def see(self, event: Event) -> None:
+        """Take notice of what happens; most of it concerns others."""
 
     def measured(self) -> str:
         """Return what was measured, in words."""
@@ -40,7 +48,7 @@ class Invariant:
         """Kept, broken, or not judged."""
         if self.broken:
             return f"broken {self.broken} ×"
-        return "kept" if self.is_judged else "not judged"
+        return "kept" if self.judged else "not judged"
 
     def breach(self, at: float, evidence: str) -> None:
         self.broken += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from soak.events import Event, FaultEnded, Value
 from soak.invariants.breach import Invariant
 
 if TYPE_CHECKING:
@@ -37,17 +38,16 @@ class Recovery(Invariant):
         self._ended: list[tuple[Phase, float]] = []
         self._calm_at: float | None = None
 
-    def value(self, at: float, station: str) -> None:
-        """A fresh value of a station has come."""
-        self._value_at[station] = at
-
-    def online(self, station: str, *, is_online: bool) -> None:
-        """The connector has told whether a station answers."""
-        self._online[station] = is_online
-
-    def fault_ended(self, phase: Phase, at: float) -> None:
-        """A fault has just ended; how long it takes is noted."""
-        self._ended.append((phase, at))
+    def see(self, event: Event) -> None:
+        match event:
+            case FaultEnded(at=at, phase=phase):
+                self._ended.append((phase, at))
+            case Value(group="report 2"):
+                # Kept for the broker, it is older than it comes.
+                told_at = event.at - max(0.0, event.age_s)
+                self._value_at[event.station] = told_at
+            case Value(group="connection", field="online"):
+                self._online[event.station] = bool(event.value)
 
     def calm_begins(self, at: float) -> None:
         self._calm_at = at
@@ -60,6 +60,7 @@ class Recovery(Invariant):
                 self._note(phase.kind.name, now - ended_at)
         if self._calm_at is None:
             return True
+        self.judged += 1
         missing = self._missing(self._stations, self._calm_at)
         if not missing:
             self._note("all of a cycle", now - self._calm_at)
@@ -101,7 +102,6 @@ class Settled(Invariant):
     def __init__(self, stations: Mapping[str, Station]) -> None:
         super().__init__()
         self.slowest_s = 0.0
-        self.judged = 0
         self._stations = stations
         self._written_at: float | None = None
         self._wanted: dict[tuple[str, str], int] = {}
@@ -113,9 +113,11 @@ class Settled(Invariant):
         self._wanted = dict(wanted)
         self._results.clear()
 
-    def result(self, station: str, word: str, result: str) -> None:
-        """The connector has told what became of a command."""
-        self._results[station, word] = result.partition(":")[0]
+    def see(self, event: Event) -> None:
+        match event:
+            case Value(group="results", value=result):
+                word = str(result).partition(":")[0]
+                self._results[event.station, event.field] = word
 
     def look(self, now: float, settings: Mapping[str, Settings]) -> bool:
         """Tell whether all is in force; complain if that takes too long."""
@@ -145,10 +147,6 @@ class Settled(Invariant):
                     f"{settings[station]}"
                 )
         return wrong
-
-    @property
-    def is_judged(self) -> bool:
-        return self.judged > 0
 
     def measured(self) -> str:
         return f"{self.judged} setpoints, slowest {self.slowest_s:.1f} s"

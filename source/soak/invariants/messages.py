@@ -6,34 +6,32 @@ import json
 import math
 import re
 from collections import deque
-from typing import Any, NoReturn
+from typing import Any
 
+from soak.events import (
+    BrokerAway,
+    ClockStepped,
+    Event,
+    FaultBegan,
+    Heartbeat,
+    LogRow,
+    Started,
+    Tick,
+)
 from soak.invariants.breach import Invariant
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
-
-
-def _finite(text: str) -> float:
-    # 1e999 is JSON by grammar, and no number that anybody can keep.
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is no number that can be kept")
-    return number
-
-
 def strict_json(payload: bytes) -> Any:
-    """Decode JSON without NaN and Infinity.
+    """Decode JSON without NaN, Infinity and what becomes infinite, as 1e999.
 
     Raises
     ------
     ValueError
         If it is something else.
     """
-    return json.loads(
-        payload.decode("utf-8"), parse_constant=_refuse, parse_float=_finite
-    )
+    content = json.loads(payload.decode("utf-8"))
+    json.dumps(content, allow_nan=False)
+    return content
 
 
 class Payloads(Invariant):
@@ -41,10 +39,6 @@ class Payloads(Invariant):
 
     name = "Payloads on MQTT"
     limit = "valid JSON without NaN, never empty"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.judged = 0
 
     def judge(self, at: float, topic: str, payload: bytes) -> Any:
         """Look at a message; return what it says, None if it is unusable."""
@@ -88,40 +82,36 @@ class Heartbeats(Invariant):
 
     def __init__(self) -> None:
         super().__init__()
-        self.kept = 0
         self._promised_at: float | None = None
         self._closest_s = math.inf
 
-    def beat(self, at: float, content: Any) -> None:
-        self.look(at)
-        if self._promised_at is not None:
-            self.kept += 1
-            self._closest_s = min(self._closest_s, self._promised_at - at)
-        span_ms = (
-            content["next_heartbeats_timestamp"]
-            - content["this_heartbeats_timestamp"]
-        )
-        self._promised_at = at + span_ms / 1000
+    def see(self, event: Event) -> None:
+        match event:
+            case BrokerAway() | Started():
+                self._promised_at = None
+            case FaultBegan(phase=phase) if phase.kind.family == "process":
+                self._promised_at = None
+            case Tick(at=at):
+                self._look(at)
+            case Heartbeat(at=at, next_in_s=next_in_s):
+                self._look(at)
+                if self._promised_at is not None:
+                    self.judged += 1
+                    early_s = self._promised_at - at
+                    self._closest_s = min(self._closest_s, early_s)
+                self._promised_at = at + next_in_s
 
-    def disturb(self) -> None:
-        """The broker or the process is being disturbed: no promise holds."""
-        self._promised_at = None
-
-    def look(self, now: float) -> None:
+    def _look(self, now: float) -> None:
         """Complain about a promise that was broken."""
         promised_at = self._promised_at
         if promised_at is not None and now > promised_at + LATE_HEARTBEAT_S:
             self.breach(now, f"{now - promised_at:.1f} s later than promised")
             self._promised_at = None
 
-    @property
-    def is_judged(self) -> bool:
-        return self.kept > 0 or self.broken > 0
-
     def measured(self) -> str:
-        if not self.kept:
+        if not self.judged:
             return "none fell due undisturbed"
-        return f"{self.kept} kept, the closest {self._closest_s:.1f} s early"
+        return f"{self.judged} kept, the closest {self._closest_s:.1f} s early"
 
 
 _ABOUT_MESSAGES = re.compile(
@@ -170,8 +160,7 @@ class LogRows(Invariant):
 
     def __init__(self, stations: int) -> None:
         super().__init__()
-        self.rows = 0
-        self.rows_about_faults = 0
+        self.about_faults = 0
         self._stations = stations
         self._begun_at: float | None = None
         self._now = 0.0
@@ -180,67 +169,62 @@ class LogRows(Invariant):
         self._outage_at = -math.inf
         self._seen: deque[tuple[str, int]] = deque(maxlen=ROWS_REMEMBERED)
 
-    def started(self, at: float) -> None:
-        if self._begun_at is None:
-            self._begun_at = self._now = at
-        self._bursts += 1
-        self._allowed += ROWS_PER_START + self._stations
+    def see(self, event: Event) -> None:
+        match event:
+            case Started(at=at):
+                if self._begun_at is None:
+                    self._begun_at = self._now = at
+                self._bursts += 1
+                self._allowed += ROWS_PER_START + self._stations
+            case ClockStepped():
+                # The connector's bucket may be full again.
+                self._bursts += 1
+            case FaultBegan(phase=phase):
+                touched = len(phase.stations)
+                self._allowed += ROWS_PER_FAULT
+                self._allowed += ROWS_PER_STATION_AND_FAULT * touched
+            case BrokerAway(at=at):
+                self._outage_at = at
+            case LogRow():
+                self._judge(event)
 
-    def fault(self, stations: int) -> None:
-        """A fault begins that touches so many stations."""
-        self._allowed += ROWS_PER_FAULT + ROWS_PER_STATION_AND_FAULT * stations
-
-    def clock_stepped(self) -> None:
-        """The connector's clock was stepped: its bucket may be full again."""
-        self._bursts += 1
-
-    def broker_disturbed(self, at: float) -> None:
-        """The broker does not take rows at this moment."""
-        self._outage_at = at
-
-    def row(self, at: float, text: str, timestamp_ms: int) -> None:
-        """A row was published, with the time when it was written."""
-        if self._is_repeated(at, (text, timestamp_ms)):
+    def _judge(self, row: LogRow) -> None:
+        written = (row.text, row.timestamp_ms)
+        is_known = written in self._seen
+        self._seen.append(written)
+        if is_known and row.at - self._outage_at <= REPEATED_WITHIN_S:
             return
-        self.rows += 1
-        self._now = at
-        if self.rows > self.most:
-            self.breach(at, f"row {self.rows}, at most {self.most:.0f}: {text}")
-        if _ABOUT_MESSAGES.search(text):
-            return
-        self.rows_about_faults += 1
-        if self.rows_about_faults > self.most_about_faults:
+        self.judged += 1
+        self._now = row.at
+        most = self._bursts * AT_ONCE + PER_SECOND * self._elapsed_s
+        if self.judged > most:
             self.breach(
-                at,
-                f"row {self.rows_about_faults} that is not about a message, at "
-                f"most {self.most_about_faults:.0f}: {text}",
+                row.at, f"row {self.judged}, at most {most:.0f}: {row.text}"
             )
-
-    def _is_repeated(self, at: float, row: tuple[str, int]) -> bool:
-        """Tell whether a row comes once more after an outage; note it."""
-        is_known = row in self._seen
-        self._seen.append(row)
-        return is_known and at - self._outage_at <= REPEATED_WITHIN_S
-
-    @property
-    def most(self) -> float:
-        """How many rows there may be by now."""
-        return self._bursts * AT_ONCE + PER_SECOND * self._elapsed_s
-
-    @property
-    def most_about_faults(self) -> float:
-        """How many rows may not be about messages by now."""
-        return self._allowed + ROWS_PER_HOUR * self._elapsed_s / 3600
+        if _ABOUT_MESSAGES.search(row.text):
+            return
+        self.about_faults += 1
+        most = self._most_about_faults
+        if self.about_faults > most:
+            self.breach(
+                row.at,
+                f"row {self.about_faults} that is not about a message, at "
+                f"most {most:.0f}: {row.text}",
+            )
 
     @property
     def _elapsed_s(self) -> float:
         return 0.0 if self._begun_at is None else self._now - self._begun_at
 
+    @property
+    def _most_about_faults(self) -> float:
+        """How many rows may not be about messages by now."""
+        return self._allowed + ROWS_PER_HOUR * self._elapsed_s / 3600
+
     def measured(self) -> str:
         hours = max(self._elapsed_s, 1.0) / 3600
         return (
-            f"{self.rows / hours:.0f}/h in all, "
-            f"{self.rows_about_faults / hours:.0f}/h not about messages "
-            f"({self.rows_about_faults} of at most "
-            f"{self.most_about_faults:.0f})"
+            f"{self.judged / hours:.0f}/h in all, "
+            f"{self.about_faults / hours:.0f}/h not about messages "
+            f"({self.about_faults} of at most {self._most_about_faults:.0f})"
         )

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from simulator import PauseChecker
+from soak.events import Event, Heard, Started
 from soak.invariants.breach import Invariant
-
-if TYPE_CHECKING:
-    from soak.events import Heard
 
 
 class Pauses(Invariant):
@@ -26,19 +23,21 @@ class Pauses(Invariant):
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard = 0
         self.excused = 0
         self._shortest_s = math.inf
         self._checkers: dict[str, PauseChecker] = {}
         self._last_at: dict[str, float] = {}
         self._started_at = -math.inf
 
-    def connector_started(self, unix_at: float) -> None:
-        """A new process of the connector begins, at this Unix time."""
-        self._started_at = unix_at
+    def see(self, event: Event) -> None:
+        match event:
+            case Started(unix_at=at):
+                self._started_at = at
+            case Heard():
+                self._hear(event)
 
-    def hear(self, heard: Heard) -> None:
-        self.heard += 1
+    def _hear(self, heard: Heard) -> None:
+        self.judged += 1
         station, at = heard.station, heard.stamped_at
         checker = self._checkers.setdefault(station, PauseChecker(station))
         data = heard.text.encode("ascii", "replace")
@@ -52,12 +51,8 @@ class Pauses(Invariant):
             self._shortest_s = min(self._shortest_s, at - last_at)
         self._last_at[station] = at
 
-    @property
-    def is_judged(self) -> bool:
-        return self.heard > 0
-
     def measured(self) -> str:
         return (
-            f"shortest gap {self._shortest_s * 1000:.1f} ms in {self.heard} "
+            f"shortest gap {self._shortest_s * 1000:.1f} ms in {self.judged} "
             f"datagrams; {self.excused} excused across a kill -9"
         )

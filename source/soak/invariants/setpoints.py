@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from soak.events import Event, Heard, Said, Settings, Value, Written
 from soak.invariants.breach import Invariant
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from soak.events import Heard, Said, Settings
 
 WORDS = ("curr", "currtime", "ena")
 
 PENDING_S = 120.0
 """A command that got no result in this time will get none."""
-
-
-@dataclass(slots=True)
-class _Sent:
-    at: float
-    value: int
-    was_in_force: bool
 
 
 class NewestWins(Invariant):
@@ -44,55 +32,47 @@ class NewestWins(Invariant):
 
     def __init__(self, *, is_armed: bool = False) -> None:
         super().__init__()
-        self._cares = is_armed
+        self._is_armed = is_armed
         self.written = 0
-        self.heard = 0
         self._numbers: dict[tuple[str, str, int], int] = {}
         self._newest_heard: dict[tuple[str, str], int] = {}
 
-    def write(self, station: str, word: str, value: int) -> None:
-        """A setpoint is being written."""
-        self.written += 1
-        self._numbers[station, word, value] = self.written
+    def see(self, event: Event) -> None:
+        match event:
+            case Written():
+                self.written += 1
+                written = (event.station, event.word, event.value)
+                self._numbers[written] = self.written
+            case Heard(text=text) if command := read_command(text):
+                self.judged += 1
+                if not (self._is_armed and _is_refresh(event, *command)):
+                    self._judge(event, *command)
 
-    def hear(self, heard: Heard) -> None:
-        command = read_command(heard.text)
-        if command is None:
-            return
-        self.heard += 1
-        if self._cares and _is_care(heard, *command):
-            return
-        word, value = self._as_written(heard.station, *command)
-        number = self._numbers.get((heard.station, word, value))
-        if number is None:
-            self.breach(
-                heard.at, f"{heard.station} was told {heard.text!r}: not ours"
-            )
-            return
-        newest = self._newest_heard.get((heard.station, word), 0)
-        if word != "ena" and number < newest:
-            self.breach(
-                heard.at,
-                f"{heard.station} was told {heard.text!r} after a newer one",
-            )
-        self._newest_heard[heard.station, word] = max(newest, number)
-
-    def _as_written(
-        self, station: str, word: str, value: int
-    ) -> tuple[str, int]:
-        """Return the setpoint that a station is told."""
-        is_feed = self._cares and word == "curr"
-        if is_feed and (station, word, value) not in self._numbers:
+    def _judge(self, heard: Heard, word: str, value: int) -> None:
+        station = heard.station
+        number = self._numbers.get((station, word, value))
+        if number is None and self._is_armed and word == "curr":
             # An armed station is fed with `curr`, whatever has set its limit.
-            return "currtime", value
-        return word, value
-
-    @property
-    def is_judged(self) -> bool:
-        return self.heard > 0
+            word = "currtime"
+            number = self._numbers.get((station, word, value))
+        told = f"{station} was told {heard.text!r}"
+        if number is None:
+            self.breach(heard.at, f"{told}: not ours")
+            return
+        newest = self._newest_heard.get((station, word), 0)
+        if word != "ena" and number < newest:
+            self.breach(heard.at, f"{told} after a newer one")
+        self._newest_heard[station, word] = max(newest, number)
 
     def measured(self) -> str:
-        return f"{self.written} written, {self.heard} reached stations"
+        return f"{self.written} written, {self.judged} reached stations"
+
+
+@dataclass(slots=True)
+class _Sent:
+    at: float
+    value: int
+    was_in_force: bool
 
 
 class TrueResults(Invariant):
@@ -103,67 +83,55 @@ class TrueResults(Invariant):
 
     def __init__(self) -> None:
         super().__init__()
-        self.applied = 0
-        self._uncertain_until: dict[str, float] = {}
         self._sent: defaultdict[tuple[str, str], deque[_Sent]]
         self._sent = defaultdict(lambda: deque(maxlen=50))
 
-    def damage(self, stations: Iterable[str], until: float) -> None:
-        """Hear that stations say what is not true until a moment."""
-        for name in stations:
-            self._uncertain_until[name] = until
+    def see(self, event: Event) -> None:
+        match event:
+            case Heard() | Said():
+                self._look(event.station, event.settings)
+                if isinstance(event, Heard):
+                    self._note(event)
+            case Value(group="results", field=word) if word in WORDS:
+                self._judge(event)
 
-    def hear(self, heard: Heard) -> None:
-        self._look(heard.station, heard.settings)
-        command = read_command(heard.text)
-        if command is None:
-            return
-        word, value = command
-        is_in_force = heard.settings.shows(word, value)
-        self._sent[heard.station, word].append(
-            _Sent(heard.at, value, is_in_force)
-        )
+    def _look(self, station: str, settings: Settings) -> None:
+        """What is in force shows."""
+        for word in WORDS:
+            for one in self._sent.get((station, word), ()):
+                one.was_in_force |= settings.shows(word, one.value)
 
-    def say(self, said: Said) -> None:
-        """A station says something; what is in force shows."""
-        self._look(said.station, said.settings)
+    def _note(self, heard: Heard) -> None:
+        if command := read_command(heard.text):
+            word, value = command
+            is_in_force = heard.settings.shows(word, value)
+            self._sent[heard.station, word].append(
+                _Sent(heard.at, value, is_in_force)
+            )
 
-    def judge(self, at: float, station: str, word: str, result: str) -> None:
+    def _judge(self, result: Value) -> None:
         """The connector has told what became of a command."""
-        sent = self._sent[station, word]
-        while sent and sent[0].at < at - PENDING_S:
+        sent = self._sent[result.station, result.field]
+        while sent and sent[0].at < result.at - PENDING_S:
             sent.popleft()
-        if (
-            word not in WORDS
-            or result != "applied"
-            or at <= self._uncertain_until.get(station, -1.0)
-        ):
+        if result.value != "applied" or not result.is_certain:
             return
-        self.applied += 1
+        self.judged += 1
         if not any(one.was_in_force for one in sent):
             values = [one.value for one in sent]
             self.breach(
-                at, f"{station} {word}: applied, but it never had {values}"
+                result.at, f"{result.key}: applied, but it never had {values}"
             )
         while len(sent) > 1:
             # The last one may still be the one that nobody knows of.
             sent.popleft()
 
-    def _look(self, station: str, settings: Settings) -> None:
-        for word in WORDS:
-            for one in self._sent.get((station, word), ()):
-                one.was_in_force |= settings.shows(word, one.value)
-
-    @property
-    def is_judged(self) -> bool:
-        return self.applied > 0
-
     def measured(self) -> str:
-        return f"{self.applied} results `applied`"
+        return f"{self.judged} results `applied`"
 
 
-def _is_care(heard: Heard, word: str, value: int) -> bool:
-    """Tell whether this changes nothing, but keeps a station from its limit."""
+def _is_refresh(heard: Heard, word: str, value: int) -> bool:
+    """Tell whether this changes nothing, but keeps an armed station awake."""
     return word == "failsafe" or heard.settings.shows(word, value)
 
 

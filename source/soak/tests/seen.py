@@ -1,18 +1,39 @@
-"""What invariants are fed with, made short for tests."""
+"""What happens in a run, made short for tests."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from soak.events import Heard, Published, Said, Settings
-from soak.invariants.process import MIB, Sample
+from soak.events import (
+    MIB,
+    Event,
+    Heard,
+    Published,
+    Said,
+    Sample,
+    Settings,
+    Value,
+)
 from soak.judge import Judge
 from soak.stations import make_stations
+from soak.timeline import KINDS, Phase
+
+if TYPE_CHECKING:
+    from soak.invariants.breach import Invariant
 
 NOON = 1_700_000_000.0
 
 FREE = Settings(curr_user=63_000, enable_user=True)
+
+AnyInvariant = TypeVar("AnyInvariant", bound="Invariant")
+
+
+def fed(invariant: AnyInvariant, *events: Event) -> AnyInvariant:
+    """Let an invariant see what happens."""
+    for event in events:
+        invariant.see(event)
+    return invariant
 
 
 def heard(
@@ -35,11 +56,43 @@ def said(
     return Said(at, station, data, settings)
 
 
+def value(
+    key: str,
+    content: object,
+    at: float = 11.0,
+    age_s: float = 0.0,
+    *,
+    is_certain: bool = True,
+) -> Value:
+    """A value came whose datagram is so old by the true clock."""
+    station, group, field = key.split("__")
+    stamp_ms = round((NOON + at - age_s) * 1000)
+    return Value(
+        at, station, group, field, content, stamp_ms, age_s, is_certain
+    )
+
+
 def published(topic: str, content: Any, at: float = 0.0) -> Published:
     """A message came; bytes are taken as they are."""
     data = content if isinstance(content, bytes) else json.dumps(content)
-    payload = data if isinstance(data, bytes) else data.encode()
-    return Published(at, topic, payload, is_retained=False)
+    return Published(
+        at, topic, data if isinstance(data, bytes) else data.encode()
+    )
+
+
+def published_value(
+    key: str, content: object, at: float = 10.0, age_s: float = 0.0
+) -> Published:
+    """A value came on MQTT."""
+    stamp_ms = round((NOON + at - age_s) * 1000)
+    message = {"value": content, "timestamp": stamp_ms}
+    return published(f"keba/value/{key}", message, at)
+
+
+def phase(name: str, *stations: str) -> Phase:
+    """A fault of five seconds."""
+    kind = next(kind for kind in KINDS if kind.name == name)
+    return Phase(0.0, 5.0, kind, stations)
 
 
 def sample(

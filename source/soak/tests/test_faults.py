@@ -9,7 +9,7 @@ import pytest
 from simulator.actions import Say
 from soak import faults
 from soak.faults import FAULTS, FaultContext
-from soak.timeline import KINDS, Phase
+from soak.tests.seen import phase
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -34,11 +34,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Now:
 
 def begin(name: str, testbed: Any, *stations: str) -> tuple[Mock, Any]:
     """Begin a fault; return who writes in it, and itself."""
-    kind = next(kind for kind in KINDS if kind.name == name)
-    phase = Phase(0.0, 5.0, kind, stations)
     writer = Mock()
     writer.write_current.return_value = "s00__curr"
-    context = FaultContext(testbed, writer, phase, Random(1))
+    context = FaultContext(testbed, writer, phase(name, *stations), Random(1))
     fault: Generator[None] = FAULTS[name](context)
     next(fault)
     return writer, fault
@@ -110,7 +108,7 @@ def test_the_clock_is_right_again_at_the_end() -> None:
     _, fault = begin("clock stepped", testbed)
     fault.close()
 
-    first, last = testbed.clock.step_to.mock_calls
+    first, last = testbed.step_clock.mock_calls
     assert first.args[0] != 0.0
     assert last == call(0.0)
 

@@ -7,12 +7,17 @@ from connector.bemcom.actuators import command_from_value
 from connector.keba.protocol.commands import InvalidCommandError
 from pyconnector_template.json_text import json_object
 from soak.invariants.attribution import FORGED, pairs_of
-from soak.noise import LARGEST_DATAGRAM, Mutants, forged_report, odd_message
+from soak.noise import (
+    LARGEST_DATAGRAM,
+    damaged_datagram,
+    forged_report,
+    odd_message,
+)
 
 
 def test_datagrams_differ_and_fit_into_udp() -> None:
-    mutants = Mutants(Random(1))
-    datagrams = [mutants.datagram() for _ in range(500)]
+    chance = Random(1)
+    datagrams = [damaged_datagram(chance) for _ in range(500)]
 
     assert len(set(datagrams)) > 300
     assert max(map(len, datagrams)) <= LARGEST_DATAGRAM

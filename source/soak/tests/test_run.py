@@ -10,20 +10,20 @@ from unittest.mock import Mock
 import pytest
 
 from soak import run
-from soak.events import Event, Settings
+from soak.events import Event, Settings, Started
 from soak.run import Run
 from soak.stations import make_stations
 from soak.tests.seen import heard, published, said, sample
-from soak.timeline import KINDS, Cycle, Family, Kind, Phase
+from soak.timeline import KINDS, Cycle, Kind, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from soak.events import Sample
     from soak.faults import FaultContext
-    from soak.invariants.process import Sample
 
 NAME = "keba-test"
-FAULT = Kind("test", Family.CLOCK)
+FAULT = Kind("test", "clock")
 
 
 class FakeTime:
@@ -53,14 +53,11 @@ class Puppets:
         self.stations = {one.name: one for one in make_stations(1)}
         self.serials = {"s00": "20000000"}
         self.is_armed = False
-        self.life = 1
-        self.started_at, self.started_unix = time.now, time.time()
+        self.life = 0
         self.is_connector_down = False
-        self.clock = Mock(offset_s=0.0)
         self.simulator = Mock(failure=None)
         self.broker = Mock()
         self.connector = Mock(output="")
-        self.connector.is_running.return_value = True
         self.controller = Mock(is_connected=True)
         self.controller.sensor_of = lambda topic: topic.partition("/v/")[2]
         self.controller.writes_on.return_value = False
@@ -69,6 +66,7 @@ class Puppets:
         self.obeys = True
         self.lines: list[str] = []
         time.on_sleep = self.go_on
+        self.start_connector()
 
     def settings(self) -> dict[str, Settings]:
         return {"s00": self.in_force}
@@ -100,6 +98,7 @@ class Puppets:
     def start_connector(self) -> None:
         self.connector.is_running.return_value = True
         self.life += 1
+        self.queue.put(Started(self.time.now, self.time.time()))
 
     def sample(self) -> Sample:
         return sample(self.time.now, life=self.life)

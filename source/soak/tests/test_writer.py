@@ -1,6 +1,7 @@
 from random import Random
 from typing import Any
 
+from soak.events import Written
 from soak.stations import SETPOINTS, make_stations
 from soak.writer import Writer
 
@@ -11,13 +12,13 @@ class Line:
     """Notes what is written."""
 
     def __init__(self) -> None:
-        self.noted: list[tuple[str, str, int]] = []
+        self.noted: list[Written] = []
         self.sent: list[tuple[str, Any, bool]] = []
         self.writer = Writer(STATIONS, Random(1), self.note, self.send)
 
-    def note(self, station: str, word: str, value: int) -> None:
+    def note(self, setpoint: Written) -> None:
         assert len(self.noted) == len(self.sent), "noted before it is sent"
-        self.noted.append((station, word, value))
+        self.noted.append(setpoint)
 
     def send(self, key: str, value: Any, *, retain: bool) -> None:
         self.sent.append((key, value, retain))
@@ -28,11 +29,11 @@ def test_what_is_sent_was_noted_before() -> None:
     for _ in range(100):
         line.writer.write_any()
 
-    assert [(f"{s}__{w}", v) for s, w, v in line.noted] == [
-        (key, value) for key, value, _ in line.sent
-    ]
-    assert {word for _, word, _ in line.noted} == {"curr", "currtime", "ena"}
-    assert {name for name, _, _ in line.noted} == set(STATIONS)
+    assert [
+        (f"{one.station}__{one.word}", one.value) for one in line.noted
+    ] == [(key, value) for key, value, _ in line.sent]
+    assert {one.word for one in line.noted} == {"curr", "currtime", "ena"}
+    assert {one.station for one in line.noted} == set(STATIONS)
 
 
 def test_no_current_of_a_station_comes_again_before_all_have() -> None:
@@ -40,7 +41,7 @@ def test_no_current_of_a_station_comes_again_before_all_have() -> None:
     for _ in range(SETPOINTS):
         line.writer.write_current("s01")
 
-    assert len({value for _, _, value in line.noted}) == SETPOINTS
+    assert len({one.value for one in line.noted}) == SETPOINTS
 
 
 def test_all_means_each_actuator_of_each_station_once() -> None:
@@ -57,6 +58,7 @@ def test_all_means_each_actuator_of_each_station_once() -> None:
         "s03__currtime",
         "s03__ena",
     ]
+    assert len(line.writer.newest) == 8
 
 
 def test_a_current_may_be_kept_by_the_broker() -> None:

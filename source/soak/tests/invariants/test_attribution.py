@@ -1,25 +1,29 @@
 import pytest
 
+from soak.events import Value
 from soak.invariants.attribution import (
     FORGED,
     REMEMBERED_S,
-    UNCERTAIN_S,
     Attribution,
     pairs_of,
 )
 from soak.stations import make_stations
-from soak.tests.seen import said
+from soak.tests.seen import fed, said, value
 
-SERIALS = {"s00": "20000000", "s01": "20000001"}
+SERIAL = "s00__report 1__Serial"
+TOTAL = "s00__readings__energy_total"
 
 
 @pytest.fixture
 def judge() -> Attribution:
-    stations = {one.name: one for one in make_stations(2)}
-    judge = Attribution(stations, SERIALS)
-    judge.say(said(b'{\n"ID": "1",\n"Serial": "20000000"\n}\n', 10.0))
-    judge.say(said(b'{"ID": "1", "Serial": "20000001"}', 10.0, station="s01"))
-    return judge
+    return fed(
+        Attribution(
+            {one.name: one for one in make_stations(2)},
+            {"s00": "20000000", "s01": "20000001"},
+        ),
+        said(b'{\n"ID": "1",\n"Serial": "20000000"\n}\n', 10.0),
+        said(b'{"ID": "1", "Serial": "20000001"}', 10.0, station="s01"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,73 +46,55 @@ def test_datagrams_are_read_without_the_connectors_help(
     assert pairs_of(data) == pairs
 
 
-def test_a_value_that_its_station_has_said_is_right(judge: Attribution) -> None:
-    judge.judge(11.0, "s00__report 1__Serial", "20000000")
-
-    assert judge.broken == 0
-    assert judge.exact == 1
-
-
-def test_a_value_of_another_station_is_a_breach(judge: Attribution) -> None:
-    judge.judge(11.0, "s00__report 1__Serial", "20000001")
-
-    (breach,) = judge.breaches
-    assert breach.evidence == "s00 never said Serial = '20000001'"
+@pytest.mark.parametrize(
+    "one", [value(SERIAL, "20000000"), value(TOTAL, 100.5)]
+)
+def test_what_its_station_has_said_is_right(
+    judge: Attribution, one: Value
+) -> None:
+    assert fed(judge, one).broken == 0
 
 
-def test_a_value_that_nobody_has_said_is_a_breach(judge: Attribution) -> None:
-    judge.judge(11.0, "s00__report 2__State", 4)
+@pytest.mark.parametrize(
+    ("one", "evidence"),
+    [
+        (value(SERIAL, "20000001"), "s00 never said Serial = '20000001'"),
+        (value("s00__report 2__State", 4), "s00 never said State = 4"),
+        (value("s00__other__P", min(FORGED)), "forged by an unknown sender"),
+        (
+            value("s00__report 3__P", min(FORGED), is_certain=False),
+            "forged by an unknown sender",
+        ),
+        (value(SERIAL, "20000001", is_certain=False), "serial number of s01"),
+        (value(TOTAL, 1_090.5), "another meter's"),
+        (value(TOTAL, "much"), "'much'"),
+    ],
+)
+def test_what_its_station_never_said_is_a_breach(
+    judge: Attribution, one: Value, evidence: str
+) -> None:
+    (breach,) = fed(judge, one).breaches
 
-    assert judge.broken == 1
+    assert evidence in breach.evidence
 
 
 def test_a_value_said_long_ago_is_a_breach(judge: Attribution) -> None:
     late = 10.0 + REMEMBERED_S + 1.0
-    judge.say(said(b'{"Serial": "29999999"}', late))
+    fed(judge, said(b'{"Serial": "29999999"}', late))
 
-    judge.judge(late, "s00__report 1__Serial", "20000000")
-
-    assert judge.broken == 1
+    assert fed(judge, value(SERIAL, "20000000", late)).broken == 1
 
 
-def test_a_forged_number_is_a_breach_even_in_doubt(judge: Attribution) -> None:
-    judge.damage(["s00"], until=20.0)
+@pytest.mark.parametrize(
+    "one",
+    [
+        value("s00__report 2__State", 4, is_certain=False),
+        value(SERIAL, "20000009", is_certain=False),
+    ],
+)
+def test_in_doubt_a_value_is_counted_only(
+    judge: Attribution, one: Value
+) -> None:
+    fed(judge, one)
 
-    judge.judge(11.0, "s00__report 3__P", min(FORGED))
-
-    assert judge.broken == 1
-
-
-def test_damaged_datagrams_leave_doubt_for_a_while(judge: Attribution) -> None:
-    judge.damage(["s00"], until=20.0)
-
-    judge.judge(20.0 + UNCERTAIN_S, "s00__report 2__State", 4)
     assert (judge.broken, judge.uncertain) == (0, 1)
-
-    judge.judge(20.1 + UNCERTAIN_S, "s00__report 2__State", 4)
-    assert judge.broken == 1
-
-
-def test_in_doubt_another_stations_serial_is_still_a_breach(
-    judge: Attribution,
-) -> None:
-    judge.damage(["s00"], until=20.0)
-
-    judge.judge(11.0, "s00__report 1__Serial", "20000001")
-    judge.judge(11.0, "s00__report 1__Serial", "20000009")
-
-    (breach,) = judge.breaches
-    assert "serial number of s01" in breach.evidence
-
-
-def test_a_total_in_kwh_must_lie_in_the_stations_own_range(
-    judge: Attribution,
-) -> None:
-    key = "s00__readings__energy_total"
-    judge.judge(11.0, key, 100.5)
-    assert judge.broken == 0
-
-    judge.judge(11.0, key, 1_090.5)
-    judge.judge(11.0, key, "much")
-
-    assert judge.broken == 2

@@ -2,6 +2,16 @@ from itertools import count
 
 import pytest
 
+from soak.events import (
+    BrokerAway,
+    ClockStepped,
+    Event,
+    FaultBegan,
+    Heartbeat,
+    LogRow,
+    Started,
+    Tick,
+)
 from soak.invariants.messages import (
     AT_ONCE,
     LATE_HEARTBEAT_S,
@@ -14,11 +24,7 @@ from soak.invariants.messages import (
     LogRows,
     Payloads,
 )
-
-PROMISE = {
-    "this_heartbeats_timestamp": 1_000_000,
-    "next_heartbeats_timestamp": 1_030_000,
-}
+from soak.tests.seen import fed, phase
 
 
 @pytest.mark.parametrize(
@@ -70,44 +76,34 @@ def test_a_value_has_a_value_and_a_timestamp_and_nothing_else(
     assert payloads.broken == (not is_right)
 
 
-def test_a_heartbeat_in_time_keeps_the_promise() -> None:
-    heartbeats = Heartbeats()
-    heartbeats.beat(0.0, PROMISE)
-    heartbeats.beat(29.0, PROMISE)
-
-    assert heartbeats.broken == 0
-    assert heartbeats.measured() == "1 kept, the closest 1.0 s early"
+BEAT = Heartbeat(0.0, next_in_s=30.0)
+LATE = 30.1 + LATE_HEARTBEAT_S
 
 
-def test_a_heartbeat_that_does_not_come_is_one_breach() -> None:
-    heartbeats = Heartbeats()
-    heartbeats.beat(0.0, PROMISE)
-    heartbeats.look(30.0 + LATE_HEARTBEAT_S)
-    assert heartbeats.broken == 0
+@pytest.mark.parametrize(
+    ("events", "broken", "measured"),
+    [
+        ([Heartbeat(29.0, 30.0)], 0, "1 kept, the closest 1.0 s early"),
+        ([Tick(30.0 + LATE_HEARTBEAT_S)], 0, "none fell due undisturbed"),
+        ([Tick(LATE), Tick(99.0)], 1, "none fell due undisturbed"),
+        ([Heartbeat(35.0, 30.0)], 1, "none fell due undisturbed"),
+        *(
+            ([disturbance, Tick(99.0)], 0, "none fell due undisturbed")
+            for disturbance in (
+                BrokerAway(1.0),
+                Started(1.0, 1.0),
+                FaultBegan(1.0, phase("connector killed")),
+            )
+        ),
+    ],
+)
+def test_heartbeats_keep_their_promise_unless_disturbed(
+    events: list[Event], broken: int, measured: str
+) -> None:
+    heartbeats = fed(Heartbeats(), BEAT, *events)
 
-    heartbeats.look(30.1 + LATE_HEARTBEAT_S)
-    heartbeats.look(99.0)
-
-    assert heartbeats.broken == 1
-
-
-def test_a_late_heartbeat_is_a_breach() -> None:
-    heartbeats = Heartbeats()
-    heartbeats.beat(0.0, PROMISE)
-    heartbeats.beat(35.0, PROMISE)
-
-    assert heartbeats.broken == 1
-    assert heartbeats.kept == 0
-
-
-def test_no_promise_holds_across_a_disturbance() -> None:
-    heartbeats = Heartbeats()
-    heartbeats.beat(0.0, PROMISE)
-    heartbeats.disturb()
-    heartbeats.look(99.0)
-
-    assert heartbeats.broken == 0
-    assert heartbeats.measured() == "none fell due undisturbed"
+    assert heartbeats.broken == broken
+    assert heartbeats.measured() == measured
 
 
 MOMENTS = count(1)
@@ -115,16 +111,14 @@ MOMENTS = count(1)
 
 def rows(number: int, text: str, log: LogRows, at: float = 0.0) -> int:
     """Let so many rows come; return the breaches so far."""
-    for _ in range(number):
-        log.row(at, text, next(MOMENTS))
-    return log.broken
+    return fed(
+        log, *(LogRow(at, text, next(MOMENTS)) for _ in range(number))
+    ).broken
 
 
 @pytest.fixture
 def log() -> LogRows:
-    two = LogRows(stations=2)
-    two.started(0.0)
-    return two
+    return fed(LogRows(stations=2), Started(0.0, 0.0))
 
 
 ANSWER = "s00 << curr 6100: TCH-OK done"
@@ -141,7 +135,7 @@ def test_two_hundred_rows_at_once_and_two_a_second_are_the_most(
 
 
 def test_a_step_of_the_clock_may_fill_the_bucket_again(log: LogRows) -> None:
-    log.clock_stepped()
+    fed(log, ClockStepped(0.0, 5.0))
 
     assert rows(2 * AT_ONCE, ANSWER, log) == 0
     assert rows(1, ANSWER, log) == 1
@@ -149,11 +143,10 @@ def test_a_step_of_the_clock_may_fill_the_bucket_again(log: LogRows) -> None:
 
 def test_rows_about_faults_are_counted_against_faults(log: LogRows) -> None:
     # So that only the second limit counts.
-    for _ in range(10):
-        log.clock_stepped()
+    fed(log, *[ClockStepped(0.0, 5.0)] * 10)
     start = ROWS_PER_HOUR + ROWS_PER_START + 2
     assert rows(start, SILENCE, log) == 0
-    log.fault(stations=2)
+    fed(log, FaultBegan(0.0, phase("outage", "s00", "s01")))
     allowed = ROWS_PER_FAULT + 2 * ROWS_PER_STATION_AND_FAULT
     assert rows(allowed, SILENCE, log) == 0
 
@@ -161,32 +154,25 @@ def test_rows_about_faults_are_counted_against_faults(log: LogRows) -> None:
     assert "s00 does not answer." in log.breaches[0].evidence
 
 
-def test_what_is_published_once_more_after_an_outage_counts_once(
-    log: LogRows,
+@pytest.mark.parametrize(
+    ("again_at", "counted"), [(11.0, 1), (10.1 + REPEATED_WITHIN_S, 2)]
+)
+def test_what_is_published_once_more_counts_once_just_after_an_outage(
+    log: LogRows, again_at: float, counted: int
 ) -> None:
-    log.row(1.0, SILENCE, 1)
-    log.broker_disturbed(10.0)
-    log.row(11.0, SILENCE, 1)
-    assert log.rows == log.rows_about_faults == 1
+    fed(
+        log,
+        LogRow(1.0, SILENCE, 1),
+        BrokerAway(10.0),
+        LogRow(again_at, SILENCE, 1),
+    )
+    assert log.judged == log.about_faults == counted
 
-    log.row(11.0, SILENCE, 2)
-    log.row(11.0, ANSWER, 2)
-    assert log.rows == 3
-
-
-def test_what_is_published_twice_without_an_outage_counts_twice(
-    log: LogRows,
-) -> None:
-    log.broker_disturbed(10.0)
-    late = 10.1 + REPEATED_WITHIN_S
-    log.row(late, SILENCE, 1)
-    log.row(late, SILENCE, 1)
-
-    assert log.rows == log.rows_about_faults == 2
+    fed(log, LogRow(again_at, SILENCE, 2), LogRow(again_at, ANSWER, 2))
+    assert log.judged == counted + 2
 
 
 def test_the_rows_of_an_hour_are_told(log: LogRows) -> None:
-    log.row(0.0, ANSWER, 1)
-    log.row(1800.0, SILENCE, 2)
+    fed(log, LogRow(0.0, ANSWER, 1), LogRow(1800.0, SILENCE, 2))
 
     assert log.measured().startswith("4/h in all, 2/h not about messages")

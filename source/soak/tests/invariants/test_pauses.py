@@ -1,24 +1,18 @@
+import pytest
+
+from soak.events import Event, Started
 from soak.invariants.pauses import Pauses
-from soak.tests.seen import heard
+from soak.tests.seen import fed, heard
 
 
-def test_requests_with_all_pauses_are_no_breach() -> None:
-    pauses = Pauses()
-    for at, text in [
-        (10.0, "report 1"),
-        (10.11, "report 2"),
-        (15.1, "report 1"),
-    ]:
-        pauses.hear(heard(text, at))
+def test_the_shortest_gap_is_told() -> None:
+    pauses = fed(Pauses(), heard("report 1", 10.0), heard("report 2", 10.11))
 
-    assert pauses.broken == 0
-    assert "shortest gap 110.0 ms in 3 datagrams" in pauses.measured()
+    assert "shortest gap 110.0 ms in 2 datagrams" in pauses.measured()
 
 
 def test_a_datagram_90_ms_after_another_is_a_breach() -> None:
-    pauses = Pauses()
-    pauses.hear(heard("report 1", 10.0))
-    pauses.hear(heard("report 2", 10.09))
+    pauses = fed(Pauses(), heard("report 1", 10.0), heard("report 2", 10.09))
 
     (breach,) = pauses.breaches
     assert breach.at == 10.09
@@ -26,37 +20,52 @@ def test_a_datagram_90_ms_after_another_is_a_breach() -> None:
     assert "90.0 ms" in breach.evidence
 
 
-def test_stations_have_pauses_of_their_own() -> None:
-    pauses = Pauses()
-    pauses.hear(heard("report 1", 10.0))
-    pauses.hear(heard("report 1", 10.0, station="s01"))
+@pytest.mark.parametrize(
+    ("events", "broken", "excused"),
+    [
+        pytest.param(
+            [heard("report 1", 10.0), heard("report 1", 15.1)],
+            0,
+            0,
+            id="all pauses",
+        ),
+        pytest.param(
+            [heard("report 1", 10.0), heard("report 1", 10.0, station="s01")],
+            0,
+            0,
+            id="stations have pauses of their own",
+        ),
+        pytest.param(
+            [heard("ena 0", 10.0), heard("report 2", 11.9)],
+            1,
+            0,
+            id="a poll right after a stop",
+        ),
+        pytest.param(
+            [
+                heard("report 1", 10.0),
+                Started(12.0, 12.0),
+                heard("report 1", 12.5),
+            ],
+            0,
+            1,
+            id="a new process cannot know",
+        ),
+        pytest.param(
+            [
+                Started(12.0, 12.0),
+                heard("report 1", 12.5),
+                heard("report 1", 16.0),
+            ],
+            1,
+            0,
+            id="a new process keeps what it knows of",
+        ),
+    ],
+)
+def test_broken_pauses_are_counted_and_those_across_a_start_excused(
+    events: list[Event], broken: int, excused: int
+) -> None:
+    pauses = fed(Pauses(), *events)
 
-    assert pauses.broken == 0
-
-
-def test_a_poll_right_after_a_stop_is_a_breach() -> None:
-    pauses = Pauses()
-    pauses.hear(heard("ena 0", 10.0))
-    pauses.hear(heard("report 2", 11.9))
-
-    assert pauses.broken == 1
-
-
-def test_a_new_process_is_excused_for_what_it_cannot_know() -> None:
-    pauses = Pauses()
-    pauses.hear(heard("report 1", 10.0))
-    pauses.connector_started(12.0)
-    pauses.hear(heard("report 1", 12.5))
-
-    assert pauses.broken == 0
-    assert pauses.excused == 1
-
-
-def test_a_new_process_keeps_the_pauses_that_it_knows_of() -> None:
-    pauses = Pauses()
-    pauses.connector_started(12.0)
-    pauses.hear(heard("report 1", 12.5))
-    pauses.hear(heard("report 1", 16.0))
-
-    assert pauses.broken == 1
-    assert pauses.excused == 0
+    assert (pauses.broken, pauses.excused) == (broken, excused)
