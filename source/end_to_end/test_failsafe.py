@@ -2,8 +2,6 @@
 
 import json
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from random import Random
 
 import pytest
@@ -12,8 +10,6 @@ from end_to_end.conftest import Launch
 from end_to_end.fake_time import Site
 from simulator import SCENARIOS, SimulatedStation, Simulator
 from testbed.connector_process import Controller
-from testbed.load import seconds_here
-from testbed.mosquitto import Mosquitto, wait_until
 
 HERE = "127.0.6.1"
 GARAGE = {"garage": "127.0.6.40"}
@@ -21,7 +17,6 @@ SOMEBODY = ("192.0.2.50", 50_000)
 FAILSAFE = {"timeout": 10, "current": 6000}
 ARMING = "failsafe 10 6000 0"
 DISARMING = "failsafe 0 0 0"
-LOST = "Lost the MQTT broker"
 TRIPPED = "garage was without commands for longer than its failsafe timeout"
 
 
@@ -33,9 +28,6 @@ def select(controller: Controller) -> Controller:
         actuators=["garage__curr", "garage__display"],
     )
     return controller
-
-
-# --- on fake time ------------------------------------------------------------
 
 
 def station() -> SimulatedStation:
@@ -112,90 +104,7 @@ def test_a_controller_that_falls_silent_is_not_in_charge() -> None:
         )
 
 
-# --- with real processes -----------------------------------------------------
-
-
-def at(port: int) -> dict[str, str]:
-    """Settings of a connector that talks to the garage at this port."""
-    return {"bind": HERE, "KEBA_P30_PORT": str(port)}
-
-
-@contextmanager
-def charging_garage(port: int, *, speed: float) -> Iterator[Simulator]:
-    """A station at which a vehicle charges."""
-    with Simulator(
-        GARAGE, scenario="always-charging", port=port, speed=speed
-    ) as simulator:
-        yield simulator
-        assert simulator.violations == []
-
-
-def _settings_sent(simulator: Simulator) -> list[str]:
-    return [
-        request.text
-        for request in simulator.requests
-        if not request.text.startswith("report")
-    ]
-
-
-def _wait_for_polls(simulator: Simulator, count: int) -> None:
-    """Wait until a round has begun so many times more."""
-
-    def rounds() -> int:
-        return sum(one.text == "report 1" for one in simulator.requests)
-
-    enough = rounds() + count
-    assert simulator.wait_until(lambda: rounds() >= enough, 30.0)
-
-
-@pytest.mark.mosquitto
-def test_a_broker_that_is_cut_makes_the_station_fall_back_until_it_returns(
-    launch: Launch, broker: Mosquitto, port: int, hurry: dict[str, str]
-) -> None:
-    """Here a keepalive leaves three times a second, when anybody is there."""
-    armed = {"KEBA_P30_FAILSAFE": json.dumps(FAILSAFE)} | hurry
-    with (
-        charging_garage(port, speed=10.0) as garage,
-        launch(GARAGE, **at(port), **armed) as connector,
-    ):
-        controller = select(Controller(broker.observe("#")))
-        controller.write_until_logged("garage__display", "x", "x: TCH-OK")
-        assert garage.wait_until(lambda: ARMING in _settings_sent(garage), 30)
-        controller.write("garage__curr", 13_000)
-        assert garage.wait_until(
-            lambda: _settings_sent(garage).count("curr 13000") >= 3, 30
-        )
-
-        broker.kill()
-
-        connector.wait_for_output(LOST)
-        _wait_for_polls(garage, 2)
-        assert garage.wait_until(
-            lambda: has_tripped(garage.stations["garage"]), 30
-        )
-        sent = len(_settings_sent(garage))
-        _wait_for_polls(garage, 1)
-        assert len(_settings_sent(garage)) == sent
-
-        # Somebody has to listen before the connector is back.
-        with connector.standing_still():
-            broker.start()
-            controller = select(Controller(broker.observe("#")))
-
-        controller.wait_for_log(TRIPPED)
-        wait_until(
-            lambda: {"ena 1", "curr 13000"} <= {*_settings_sent(garage)[sent:]}
-        )
-        wait_until(lambda: not has_tripped(garage.stations["garage"]))
-        controller.wait_for("garage__results__ena", "applied")
-        controller.wait_for("garage__results__curr", "applied")
-
-        code, seconds = connector.end()
-
-        assert (code, seconds < seconds_here(2.0)) == (0, True)
-        assert DISARMING in _settings_sent(garage)
-        limits = garage.stations["garage"].point.limits
-        assert limits.failsafe.setting.timeout_s == 0
+# --- with a real process -----------------------------------------------------
 
 
 @pytest.mark.mosquitto
@@ -203,17 +112,26 @@ def test_a_connector_that_dies_leaves_the_station_to_itself(
     launch: Launch, port: int
 ) -> None:
     """It neither disarms nor keeps alive any more."""
+    settings = {
+        "KEBA_P30_PORT": str(port),
+        "KEBA_P30_FAILSAFE": json.dumps(FAILSAFE),
+    }
     with (
-        charging_garage(port, speed=20.0) as garage,
-        launch(
-            GARAGE, **at(port), KEBA_P30_FAILSAFE=json.dumps(FAILSAFE)
-        ) as connector,
+        Simulator(
+            GARAGE, scenario="always-charging", port=port, speed=20.0
+        ) as garage,
+        launch(GARAGE, bind=HERE, **settings) as connector,
     ):
-        assert garage.wait_until(lambda: ARMING in _settings_sent(garage), 30)
+        assert garage.wait_until(lambda: ARMING in texts(garage), 30)
 
         connector.end(signal.SIGKILL)
 
         assert garage.wait_until(
             lambda: has_tripped(garage.stations["garage"]), 30
         )
-        assert DISARMING not in _settings_sent(garage)
+        assert DISARMING not in texts(garage)
+        assert garage.violations == []
+
+
+def texts(garage: Simulator) -> list[str]:
+    return [request.text for request in garage.requests]

@@ -1,20 +1,20 @@
-"""A neighbourhood with noise, faults and a hundred stations."""
+"""A neighbourhood full of noise."""
 
 import os
 import random
 import socket
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from end_to_end.conftest import Launch
-from simulator import HeardRequest, Simulator
+from simulator import Simulator
 from simulator.actions import SetInput
 from testbed.connector_process import ConnectorProcess, Controller
-from testbed.mosquitto import Observer, wait_until
+from testbed.mosquitto import wait_until
+from testbed.mutations import nonsense
 from testbed.plain_station import PlainStation, report
 
 pytestmark = [
@@ -28,7 +28,6 @@ pytestmark = [
 HERE = "127.0.2.1"
 GARAGE = {"garage": "127.0.2.10"}
 LOUD = {"loud": "127.0.2.12"}
-STREET = {f"s{number}": f"127.0.4.{number}" for number in range(1, 101)}
 
 FLOOD_PUSHES = 5_000
 FLOOD_POLLS = 3
@@ -39,27 +38,6 @@ def resident_bytes(process: ConnectorProcess) -> int:
     """Return the memory that a process occupies."""
     statm = Path(f"/proc/{process.process.pid}/statm").read_text("ascii")
     return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def noise(chance: random.Random) -> list[bytes]:
-    """Make datagrams that no station would send."""
-    return [
-        b"",
-        b"\0" * 40,
-        chance.randbytes(200),
-        chance.randbytes(65_507),
-        b'{"ID": "2", "State": 4' + b" " * 65_000,
-        report(2, '"State": 4')[:-9],
-        report(4711, '"State": 4'),
-        b'{"ID": -2, "State": 4}',
-        b'{"ID": "two", "State": 4}',
-        b'{"ID": ' + b"9" * 5000 + b"}",
-        b"[" * 20_000,
-        b"TCH-OK",
-        b"TCH-ERR:",
-        b"report 2",
-        b"started",
-    ]
 
 
 @contextmanager
@@ -115,7 +93,7 @@ def test_noise_from_everywhere_costs_neither_values_nor_memory_nor_log_lines(
             for _ in range(100):
                 pushes += 1
                 loud.say(b'{"E pres": %d}' % pushes)
-            for data in noise(chance):
+            for data in nonsense(chance):
                 chance.choice(unknown).sendto(data, (HERE, port))
                 loud.say(data)
 
@@ -133,53 +111,3 @@ def test_noise_from_everywhere_costs_neither_values_nor_memory_nor_log_lines(
 
     assert set(controller.values("garage__report 1__Serial")) == {serial}
     assert set(controller.values("garage__report 2__State")) == {1}
-
-
-def rounds_of(
-    requests: Sequence[HeardRequest],
-) -> dict[str, list[list[HeardRequest]]]:
-    """Sort requests by station, and into rounds that begin with report 1."""
-    rounds: dict[str, list[list[HeardRequest]]] = defaultdict(list)
-    for request in requests:
-        if request.text == "report 1":
-            rounds[request.station].append([])
-        rounds[request.station][-1].append(request)
-    return rounds
-
-
-def test_a_hundred_stations_are_asked_side_by_side_and_lose_no_value(
-    launch: Launch, observer: Observer, controller: Controller, port: int
-) -> None:
-    fields = {"report 1": "Serial", "report 2": "State", "report 3": "P"}
-    keys = [
-        f"{station}__{request}__{field}"
-        for station in STREET
-        for request, field in fields.items()
-    ]
-    controller.select(*keys)
-    with (
-        Simulator(STREET, port=port) as stations,
-        launch(STREET, bind=HERE, KEBA_P30_PORT=str(port)) as connector,
-    ):
-        topics = {controller.topic(key) for key in keys}
-        wait_until(
-            lambda: topics <= {one.topic for one in list(observer.messages)},
-            "a value for each request",
-        )
-        requests = sorted(stations.requests, key=lambda one: one.at)
-        serials = {name: one.serial for name, one in stations.stations.items()}
-        assert stations.violations == []
-        assert connector.is_running()
-        assert "does not answer" not in connector.output
-
-    for name, serial in serials.items():
-        assert set(controller.values(f"{name}__report 1__Serial")) == {serial}
-    assert {request.source for request in requests} == {(HERE, port)}
-    first_rounds = [rounds[0] for rounds in rounds_of(requests).values()]
-    assert len(first_rounds) == len(STREET)
-    for one in first_rounds:
-        assert [request.text for request in one] == list(fields)
-    # Nobody waits until another one has answered: a round takes 0.2 s, the
-    # first ones begin 5 ms apart.
-    texts = [request.text for request in requests]
-    assert texts[: texts.index("report 3")].count("report 1") > 20

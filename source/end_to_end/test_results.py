@@ -1,7 +1,7 @@
 """What becomes of commands, and what stations are like, as BEMCom sees it.
 
 The whole connector on fake time, with one of each kind of station; that the
-same comes through a real broker is shown in `test_traps`.
+same comes through a real broker is shown in `test_values_and_commands`.
 """
 
 from collections.abc import Iterator

@@ -6,37 +6,18 @@ import json
 from typing import TYPE_CHECKING
 
 from soak.invariants.attribution import FORGED
-from testbed.mutations import mutant
+from testbed.mutations import mutant, nonsense
+from testbed.plain_station import LARGEST_DATAGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-LARGEST_DATAGRAM = 65_507
-
 
 def damaged_datagram(chance: Random) -> bytes:
     """Return a recording with a few things wrong, or plain nonsense."""
     if chance.random() < 0.2:
-        return chance.choice(
-            (
-                b"",
-                b"\0" * 40,
-                chance.randbytes(200),
-                chance.randbytes(LARGEST_DATAGRAM),
-                b'{"ID": "2", "State": 4' + b" " * 65_000,
-                b'{"ID": -2, "State": 4}',
-                b'{"ID": "two", "State": 4}',
-                b'{"ID": "4711", "State": 4}',
-                b'{"ID": ' + b"9" * 5000 + b"}",
-                b"[" * 20_000,
-                b"TCH-ERR:",
-                b"report 2",
-                b"curr 6000",
-                b"i",
-                b"\xff\xfe\x00",
-            )
-        )
+        return chance.choice(nonsense(chance))
     return mutant("datagram", chance)[:LARGEST_DATAGRAM]
 
 

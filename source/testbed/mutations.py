@@ -6,6 +6,7 @@ from functools import cache
 from random import Random
 
 from connector.bemcom.actuators import ACTUATORS
+from testbed.plain_station import LARGEST_DATAGRAM
 from testbed.recordings import all_texts
 
 STATION = "garage"
@@ -70,6 +71,27 @@ def mutant(target: str, chance: Random) -> bytes:
     for _ in range(chance.randrange(1, MUTATIONS_AT_MOST)):
         data = chance.choice(_MUTATIONS)(data, chance, others)
     return data
+
+
+def nonsense(chance: Random) -> list[bytes]:
+    """Return datagrams that no station would send, each wrong in its way."""
+    return [
+        b"",
+        b"\0" * 40,
+        chance.randbytes(200),
+        chance.randbytes(LARGEST_DATAGRAM),
+        b'{"ID": "2", "State": 4' + b" " * 65_000,
+        b'{"ID": -2, "State": 4}',
+        b'{"ID": "two", "State": 4}',
+        b'{"ID": "4711", "State": 4}',
+        b'{"ID": ' + b"9" * 5000 + b"}",
+        b"[" * 20_000,
+        b"TCH-ERR:",
+        b"report 2",
+        b"curr 6000",
+        b"i",
+        b"\xff\xfe\x00",
+    ]
 
 
 def _flip(data: bytes, chance: Random, _: Sequence[bytes]) -> bytes:

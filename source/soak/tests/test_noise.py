@@ -8,11 +8,11 @@ from connector.keba.protocol.commands import InvalidCommandError
 from pyconnector_template.json_text import json_object
 from soak.invariants.attribution import FORGED, pairs_of
 from soak.noise import (
-    LARGEST_DATAGRAM,
     damaged_datagram,
     forged_report,
     odd_message,
 )
+from testbed.plain_station import LARGEST_DATAGRAM
 
 
 def test_datagrams_differ_and_fit_into_udp() -> None:
