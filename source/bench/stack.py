@@ -166,7 +166,7 @@ class Stack:
             for one in range(self.stations)
             for name in self._actuators
         ]
-        self._api.select(sensors, actuators)
+        self._api.select(*sensors, actuators=actuators)
         self.keys = {self._api.topic(key): sensors[key] for key in sensors}
 
 

@@ -20,7 +20,6 @@ from connector.keba.station.events import (
     CommandAnswered,
     CommandFinished,
     CommandNotSent,
-    CommandUnanswered,
     ConnectionState,
     Event,
     Outcome,
@@ -52,7 +51,6 @@ class Order:
     """A command that was submitted, and what was told of it since."""
 
     command: Command
-    answers: list[str] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
 
 
@@ -68,17 +66,7 @@ class Request:
 
 @dataclass(slots=True)
 class Line:
-    """One station, the network to it, and what went over it.
-
-    Parameters
-    ----------
-    station
-        The station.
-    address
-        Where it is.
-    to_station, to_client
-        The network, in both directions.
-    """
+    """One station, the network to and from it, and what went over it."""
 
     station: SimulatedStation
     address: str
@@ -97,11 +85,9 @@ class Line:
 
     @property
     def in_flight(self) -> Request | None:
-        """The newest request."""
         return self.requests[-1] if self.requests else None
 
     def order_of(self, command: Command) -> Order:
-        """Return the order that an event speaks of."""
         return next(order for order in self.orders if order.command is command)
 
     def newest(self, word: str) -> Order:
@@ -186,7 +172,6 @@ class World:
     # --- what happens -------------------------------------------------------
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
         until = self.now + seconds
         steps = 0
         while (moment := self._next_moment()) <= until:
@@ -197,14 +182,12 @@ class World:
         self.now = until
 
     def submit(self, name: str, command: Command) -> Order:
-        """Hand a command to the fleet."""
         order = Order(command)
         self.lines[name].orders.append(order)
         self._note(self._fleet.submit(name, command, self.now))
         return order
 
     def act(self, name: str, action: Action) -> None:
-        """Let something happen to a station."""
         line = self.lines[name]
         self._leave(line, line.station.perform(action, self.now), None)
 
@@ -226,11 +209,9 @@ class World:
         self.advance(seconds)
 
     def lose_name(self, name: str) -> None:
-        """Let the name of a station lead nowhere."""
         self._note(self._fleet.set_address(name, None, self.now))
 
     def find_name(self, name: str) -> None:
-        """Let the name of a station lead to it again."""
         address = self.lines[name].address
         self._note(self._fleet.set_address(name, address, self.now))
 
@@ -351,10 +332,6 @@ class World:
                 self.lines[name].reports[request] += 1
             case ReportUnanswered(station=name):
                 self.lines[name].unanswered += 1
-            case CommandAnswered(station=name, command=command, text=text):
-                self.lines[name].order_of(command).answers.append(text)
-            case CommandUnanswered(station=name, command=command):
-                self.lines[name].order_of(command).answers.append("")
             case CommandFinished(station=name, command=command):
                 order = self.lines[name].order_of(command)
                 order.outcomes.append(event.outcome)
@@ -373,18 +350,14 @@ def assert_books_agree(lines: Mapping[str, Line]) -> None:
 
 
 def assert_all_is_told(lines: Mapping[str, Line]) -> None:
-    """Check, once the network is quiet, that each command has its result."""
+    """Check, once the network is quiet, that each command has its result.
+
+    Only `no_reply` may be corrected by a second one. `waiting` is none: it says
+    that the result comes at the end of a delay.
+    """
     for name, line in lines.items():
         for order in line.orders:
-            assert_told_once(name, order)
-
-
-def assert_told_once(name: str, order: Order) -> None:
-    """Check that one result was told; only `no_reply` may be corrected.
-
-    `waiting` is none: it says that the result comes at the end of a delay.
-    """
-    told = [one for one in order.outcomes if one is not Outcome.WAITING]
-    if told[:1] == [Outcome.NO_REPLY]:
-        told = told[1:] or told
-    assert len(told) == 1, f"{name}: {order}"
+            told = [one for one in order.outcomes if one is not Outcome.WAITING]
+            if told[:1] == [Outcome.NO_REPLY]:
+                told = told[1:] or told
+            assert len(told) == 1, f"{name}: {order}"

@@ -44,15 +44,12 @@ class FakeTime:
     now = 0.0
 
     def monotonic(self) -> float:
-        """Return seconds."""
         return self.now
 
     def time(self) -> float:
-        """Return Unix seconds."""
         return UNIX_AT_ZERO + self.now
 
     def time_ns(self) -> int:
-        """Return Unix nanoseconds."""
         return round(self.time() * 1e9)
 
 
@@ -67,7 +64,7 @@ class ListeningObserver(Observer):
         self._wait_until = wait_until
 
     def publish(
-        self, topic: str, payload: object, *, retain: bool = False, qos: int = 1
+        self, topic: str, payload: object, *, retain: bool = False
     ) -> None:
         """Hand a message to the connector, as a new one."""
         data = payload if isinstance(payload, bytes) else json.dumps(payload)
@@ -203,7 +200,6 @@ class Site:
         )
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
         until = self._world.now + seconds
         while self._world.now < until:
             # What was written meanwhile goes first.
@@ -223,11 +219,9 @@ class Site:
             self.advance(LOOK_S)
 
     def act(self, name: str, action: Action) -> None:
-        """Let something happen to a station."""
         self._world.act(name, action)
 
     def cut_broker(self) -> None:
-        """Let the broker be away."""
         self._broker_is_there = False
 
     def bring_broker_back(self) -> None:
@@ -238,20 +232,15 @@ class Site:
         self.connector.on_connected()
 
     def station(self, name: str) -> SimulatedStation:
-        """Return a station."""
         return self._world.lines[name].station
 
     def requests(self, name: str) -> list[str]:
-        """Return what was sent to a station."""
         return [one.text for one in self._world.lines[name].requests]
 
     def settings_sent(self, name: str) -> list[str]:
         """Return what was sent to a station beside polls."""
-        return [
-            text
-            for text in self.requests(name)
-            if not text.startswith("report")
-        ]
+        sent = self.requests(name)
+        return [text for text in sent if not text.startswith("report")]
 
     def __enter__(self) -> Self:
         return self

@@ -168,7 +168,6 @@ def test_a_retained_command_is_ignored_with_a_warning(
     observer: Observer,
     stations: Simulator,
 ) -> None:
-    controller.give_topics("garage__ena")
     topic = controller.topic("garage__ena")
     observer.publish(topic, {"value": 0, "timestamp": 1}, retain=True)
     controller.select(actuators=["garage__ena"])

@@ -86,9 +86,10 @@ def test_what_a_frozen_broker_took_to_its_grave_is_sent_again(
     broker.kill()
     flip(simulator, [1, 0])
     # Somebody has to listen before the connector is back.
-    with listener.standing_still():
-        broker.start()
-        again = broker.observe("#")
+    listener.process.send_signal(signal.SIGSTOP)
+    broker.start()
+    again = broker.observe("#")
+    listener.process.send_signal(signal.SIGCONT)
     controller_again = Controller(again)
     controller_again._topics = controller._topics
     wait_until(

@@ -265,7 +265,7 @@ class Run:
             sensors |= {f"{one.name}__{field}" for field in FIELDS}
             sensors |= {f"{one.name}__results__{word}" for word in one.words}
             actuators += [f"{one.name}__{word}" for word in one.words]
-        self._testbed.controller.select(sorted(sensors), actuators)
+        self._testbed.controller.select(*sorted(sensors), actuators=actuators)
 
     # What there is to tell -------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A double of BEMCom's API on MQTT: select, write, read, wait, count.
+"""A double of BEMCom's API on MQTT: select, write, read, count.
 
 It publishes datapoint maps and values as the API does and notes what the
 connector publishes. Its connection comes back by itself, and after a broker
@@ -7,9 +7,9 @@ without memory it publishes the map once more.
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
-import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from paho.mqtt.client import MQTTMessage
 
 HOST = "127.0.0.1"
-DEADLINE_S = 10.0
 KEEPALIVE_S = 10
 RECONNECT_S = 1
 NEWEST_LOG_ROWS = 100
@@ -41,7 +40,61 @@ class Received(NamedTuple):
         return json.loads(self.payload)
 
 
-class BemcomApi:
+def received(message: MQTTMessage) -> Received:
+    """Return what paho has received."""
+    return Received(message.topic, bytes(message.payload), message.retain)
+
+
+class Selection:
+    """The datapoints of a connector that are active, and their topics.
+
+    Parameters
+    ----------
+    connector
+        Its name.
+    publish
+        Publishes a payload on a topic, perhaps retained.
+    """
+
+    _numbers = itertools.count(1)
+    """No two selections use the same topic, so that several can follow each
+    other at one broker."""
+
+    def __init__(self, connector: str, publish: Callable[..., object]) -> None:
+        self._publish = publish
+        self.map_topic = f"{connector}/datapoint_map"
+        self._values_topic = f"{connector}/messages"
+        self._topics: dict[str, str] = {}
+        self.map: dict[str, dict[str, str]] = {"sensor": {}, "actuator": {}}
+
+    def select(self, *sensors: str, actuators: Iterable[str] = ()) -> None:
+        """Mark these datapoints as active, and no others."""
+        self.map = {
+            "sensor": {key: self.topic(key) for key in sensors},
+            "actuator": {self.topic(key): key for key in actuators},
+        }
+        self.publish_map()
+
+    def publish_map(self) -> None:
+        """Publish the datapoint map, perhaps once more."""
+        self._publish(self.map_topic, self.map, retain=True)
+
+    def topic(self, key: str) -> str:
+        """Return the topic of a datapoint, selected or not."""
+        if key not in self._topics:
+            number = next(self._numbers)
+            self._topics[key] = f"{self._values_topic}/{number}/value"
+        return self._topics[key]
+
+    def write(self, key: str, value: Any, *, retain: bool = False) -> float:
+        """Write an actuator; return when, in Unix seconds."""
+        at = time.time()
+        message = {"value": value, "timestamp": round(at * 1000)}
+        self._publish(self.topic(key), message, retain=retain)
+        return at
+
+
+class BemcomApi(Selection):
     """One connector's API, for the time of a `with` block.
 
     Parameters
@@ -65,108 +118,59 @@ class BemcomApi:
         host: str = HOST,
         listens: bool = True,
         selects_all: bool = False,
-        on_message: Callable[[Received], None] | None = None,
-        on_connection: Callable[[bool], None] | None = None,
+        on_message: Callable[[Received], None] = lambda _: None,
+        on_connection: Callable[[bool], None] = lambda _: None,
     ) -> None:
+        super().__init__(connector, self.publish)
         self._connector = connector
         self._listens = listens
         self._selects_all = selects_all
         self._tell_message = on_message
         self._tell_connection = on_connection
-        self._map: dict[str, dict[str, str]] = {"sensor": {}, "actuator": {}}
-        self._topics: dict[str, str] = {}
         self._keys: dict[str, str] = {}
         self._values: dict[str, Any] = {}
-        self._changed = threading.Condition()
         self.log_rows: deque[str] = deque(maxlen=NEWEST_LOG_ROWS)
         self.received = 0
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_socket_open = _send_at_once
         self._client.on_connect = lambda *_: self._on_connect()
-        self._client.on_disconnect = lambda *_: self._on_disconnect()
+        self._client.on_disconnect = lambda *_: self._tell_connection(False)
         self._client.on_message = self._on_message
         self._client.reconnect_delay_set(RECONNECT_S, RECONNECT_S)
         self._client.connect(host, port, KEEPALIVE_S)
         self._client.loop_start()
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
         # paho's thread may have ended before it came to that.
         if (sock := self._client.socket()) is not None:
             sock.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    # --- select -------------------------------------------------------------
-
-    def select(
-        self, sensors: Iterable[str], actuators: Iterable[str] = ()
+    def publish(
+        self, topic: str, payload: object, *, retain: bool = False
     ) -> None:
-        """Mark these datapoints as active, and no others."""
-        sensors, actuators = [*sensors], [*actuators]
-        for key in (*sensors, *actuators):
-            topic = f"{self._connector}/messages/{len(self._topics) + 1}/value"
-            self._topics.setdefault(key, topic)
-        self._keys = {self._topics[key]: key for key in sensors}
-        self._map = {
-            "sensor": {key: self._topics[key] for key in sensors},
-            "actuator": {self._topics[key]: key for key in actuators},
-        }
-        self.publish_map()
+        """Publish bytes as they are, anything else as JSON.
 
-    @property
-    def map_topic(self) -> str:
-        return f"{self._connector}/datapoint_map"
+        With QoS 0, as the API does.
+        """
+        data = payload if isinstance(payload, bytes) else json.dumps(payload)
+        self._client.publish(topic, data, 0, retain)
 
-    def publish_map(self) -> None:
-        """Publish the datapoint map, perhaps once more."""
-        self.publish(self.map_topic, self._map, retain=True, qos=1)
+    def select(self, *sensors: str, actuators: Iterable[str] = ()) -> None:
+        self._keys = {self.topic(key): key for key in sensors}
+        super().select(*sensors, actuators=actuators)
 
     def sensor_of(self, topic: str) -> str | None:
         """Return the sensor that is published on a topic."""
         return self._keys.get(topic)
 
-    def topic(self, key: str) -> str:
-        """Return the topic of a selected datapoint."""
-        return self._topics[key]
-
     def writes_on(self, topic: str) -> bool:
         """Tell whether this API, not the connector, publishes on a topic."""
-        return topic == self.map_topic or topic in self._map["actuator"]
-
-    # --- write --------------------------------------------------------------
-
-    def write(self, key: str, value: Any, *, retain: bool = False) -> float:
-        """Write an actuator with QoS 0, as the API does.
-
-        Returns
-        -------
-        float
-            When, in Unix seconds.
-        """
-        at = time.time()
-        message = {"value": value, "timestamp": round(at * 1000)}
-        self.publish(self._topics[key], message, retain=retain)
-        return at
-
-    def publish(
-        self,
-        topic: str,
-        payload: object,
-        *,
-        retain: bool = False,
-        qos: int = 0,
-    ) -> None:
-        """Publish bytes as they are, anything else as JSON."""
-        data = payload if isinstance(payload, bytes) else json.dumps(payload)
-        self._client.publish(topic, data, qos, retain)
-
-    # --- read, wait ---------------------------------------------------------
+        return topic == self.map_topic or topic in self.map["actuator"]
 
     @property
     def is_connected(self) -> bool:
@@ -176,44 +180,26 @@ class BemcomApi:
         """Return the newest value of a sensor, None without one."""
         return self._values.get(key)
 
-    def wait_until(
-        self, is_true: Callable[[], object], timeout_s: float = DEADLINE_S
-    ) -> bool:
-        """Wait for something that messages bring about."""
-        with self._changed:
-            return bool(self._changed.wait_for(is_true, timeout_s))
-
     # --- in the client's thread ---------------------------------------------
 
     def _on_connect(self) -> None:
         if self._listens:
             self._client.subscribe(f"{self._connector}/#", 0)
-        if self._map["sensor"] or self._map["actuator"]:
+        if self.map["sensor"] or self.map["actuator"]:
             # A broker without memory has forgotten it.
             self.publish_map()
-        if self._tell_connection is not None:
-            self._tell_connection(True)
-
-    def _on_disconnect(self) -> None:
-        if self._tell_connection is not None:
-            self._tell_connection(False)
+        self._tell_connection(True)
 
     def _on_message(
         self, _client: Client, _data: Any, message: MQTTMessage
     ) -> None:
-        came = Received(message.topic, bytes(message.payload), message.retain)
-        if self._tell_message is not None:
-            self._tell_message(came)
-        with self._changed:
-            self._take(came)
-            self._changed.notify_all()
-
-    def _take(self, came: Received) -> None:
+        came = received(message)
+        self._tell_message(came)
         _, _, what = came.topic.partition("/")
         if what == "logs":
             self.log_rows.append(came.json["msg"])
         elif what == "available_datapoints" and self._selects_all:
-            self.select(came.json["sensor"], came.json["actuator"])
+            self.select(*came.json["sensor"], actuators=came.json["actuator"])
         elif (key := self._keys.get(came.topic)) is not None:
             self._values[key] = came.json["value"]
             self.received += 1

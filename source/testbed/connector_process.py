@@ -1,17 +1,16 @@
 """The connector as a process, stations and a broker around it."""
 
-import contextlib
-import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from testbed.bemcom_api import Selection
 from testbed.mosquitto import DEADLINE_S, Observer, wait_until
 
 MAIN = Path(__file__).resolve().parents[1] / "connector" / "main.py"
@@ -93,15 +92,6 @@ class ConnectorProcess:
         code = self.process.wait(DEADLINE_S)
         return code, time.monotonic() - started
 
-    @contextlib.contextmanager
-    def standing_still(self) -> Iterator[None]:
-        """Stop the process for the time of a `with` block."""
-        self.process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self.process.send_signal(signal.SIGCONT)
-
     def wait_for_exit(self) -> int:
         """Wait until it ends by itself; return its exit code."""
         return self.process.wait(DEADLINE_S)
@@ -119,42 +109,12 @@ class ConnectorProcess:
         self.process.wait()
 
 
-class Controller:
-    """Plays BEMCom's API: selects datapoints, reads and writes values.
-
-    No two of them use the same topic, so that several can follow each other
-    at one broker.
-    """
-
-    _numbers = itertools.count(1)
+class Controller(Selection):
+    """Plays BEMCom's API for tests; reads what an observer has heard."""
 
     def __init__(self, observer: Observer) -> None:
+        super().__init__(NAME, observer.publish)
         self._observer = observer
-        self._topics: dict[str, str] = {}
-
-    def select(self, *keys: str, actuators: Iterable[str] = ()) -> None:
-        self.give_topics(*keys, *actuators)
-        datapoint_map = {
-            "sensor": {key: self._topics[key] for key in keys},
-            "actuator": {self._topics[key]: key for key in actuators},
-        }
-        self._observer.publish(
-            f"{NAME}/datapoint_map", datapoint_map, retain=True
-        )
-
-    def give_topics(self, *keys: str) -> None:
-        """Give datapoints their topics without selecting them yet."""
-        for key in keys:
-            if key not in self._topics:
-                number = next(self._numbers)
-                self._topics[key] = f"{NAME}/messages/{number}/value"
-
-    def topic(self, key: str) -> str:
-        return self._topics[key]
-
-    def write(self, key: str, value: Any) -> None:
-        message = {"value": value, "timestamp": 1_600_000_000_000}
-        self._observer.publish(self._topics[key], message)
 
     def write_until_logged(self, key: str, value: Any, text: str) -> None:
         """Write an actuator until the connector has logged a text.
@@ -172,12 +132,12 @@ class Controller:
 
     def values(self, key: str) -> list[Any]:
         """Return all values of a sensor so far."""
-        messages = self._observer.on(self._topics[key])
+        messages = self._observer.on(self.topic(key))
         return [message.json["value"] for message in messages]
 
     def wait_for(self, key: str, value: Any) -> None:
         self._observer.wait_for(
-            self._topics[key], lambda message: message.json["value"] == value
+            self.topic(key), lambda message: message.json["value"] == value
         )
 
     def logs(self) -> list[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from testbed.bemcom_api import Received
+from testbed.bemcom_api import Received, received
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,20 +63,12 @@ class MosquittoMissingError(OSError):
 class Observer:
     """Notes what a broker on 127.0.0.1 sends, publishes what it is told."""
 
-    def __init__(
-        self,
-        port: int,
-        *topics: str,
-        username: str | None = None,
-        password: str | None = None,
-    ) -> None:
+    def __init__(self, port: int, *topics: str) -> None:
         self.messages: list[Received] = []
         self._topics = topics
         self._news = threading.Condition()
         self._is_ready = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2)
-        if username is not None:
-            self._client.username_pw_set(username, password)
         self._client.on_connect = lambda *_: self._subscribe()
         self._client.on_subscribe = lambda *_: self._is_ready.set()
         self._client.on_message = self._note
@@ -85,11 +77,11 @@ class Observer:
         assert self._is_ready.wait(DEADLINE_S), "the observer got no SUBACK"
 
     def publish(
-        self, topic: str, payload: object, *, retain: bool = False, qos: int = 1
+        self, topic: str, payload: object, *, retain: bool = False
     ) -> None:
         """Publish bytes as they are, anything else as JSON; wait for it."""
         data = payload if isinstance(payload, bytes) else json.dumps(payload)
-        info = self._client.publish(topic, data, qos, retain)
+        info = self._client.publish(topic, data, 1, retain)
         info.wait_for_publish(DEADLINE_S)
 
     def on(self, topic: str) -> list[Received]:
@@ -135,13 +127,7 @@ class Observer:
 
     def _note(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         with self._news:
-            self.messages.append(
-                Received(
-                    message.topic,
-                    bytes(message.payload),
-                    message.retain,
-                )
-            )
+            self.messages.append(received(message))
             self._news.notify_all()
 
 
@@ -198,25 +184,20 @@ class Mosquitto:
         self._end(signal.SIGKILL)
 
     def restart(self) -> None:
-        """Kill the process and start another one on the same port."""
-        if self._has_memory:
-            self._end(signal.SIGTERM)
-        else:
-            self.kill()
+        """Start another process on the same port; memory is written first."""
+        self._end(signal.SIGTERM if self._has_memory else signal.SIGKILL)
         self.start()
 
     def freeze(self) -> None:
         """Stop it from reading and answering; connections stay open."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
 
-    def observe(self, *topics: str, **login: str) -> Observer:
+    def observe(self, *topics: str) -> Observer:
         """Make an observer; it is closed with the broker."""
-        observer = Observer(self.port, *topics, **login)
+        observer = Observer(self.port, *topics)
         self._observers.append(observer)
         return observer
 
