@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SHORTEST_S = WARM_UP_S + SHORTEST_CYCLE_S
 
+REPORT = Path("build/soak/soak.md")
+
 EXIT_BROKEN = 1
 EXIT_WRONG_CALL = 2
 
@@ -64,9 +66,6 @@ def _read(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="arm the stations' failsafe mode and restore their settings",
     )
-    parser.add_argument(
-        "--out", type=Path, default=Path("build/soak"), metavar="FOLDER"
-    )
     return parser.parse_args(arguments)
 
 
@@ -103,15 +102,14 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
             lasted_s=lasted_s,
             ending=ending,
         )
-    options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / "soak.md"
-    path.write_text(text, "utf-8")
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(text, "utf-8")
     for one in run.judge.invariants:
         _tell(f"{one.verdict:>10}  {one.name}: {one.measured()}")
     for breach in run.judge.breaches:
         at = clock(breach.at - run.began_at)
         print(f"{at} {breach.invariant}: {breach.evidence}", file=sys.stderr)
-    _tell(f"{run.judge.broken} broken promises; the report is in {path}")
+    _tell(f"{run.judge.broken} broken promises; the report is in {REPORT}")
     return EXIT_BROKEN if run.judge.broken or failure else 0
 
 

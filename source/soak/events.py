@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from queue import SimpleQueue
 
     from simulator import HeardRequest, SimulatedStation
@@ -185,18 +185,11 @@ class Value(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class Heartbeat(Event):
-    """A heartbeat came, which promises another one."""
+class Told(Event):
+    """Another message came below the connector's name: `logs` and the like."""
 
-    next_in_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class LogRow(Event):
-    """A row of the log was published; the timestamp tells when written."""
-
-    text: str
-    timestamp_ms: int
+    what: str
+    content: Mapping[str, Any]
 
 
 def settings_of(station: SimulatedStation) -> Settings:

@@ -10,33 +10,27 @@ from soak.events import (
     Event,
     FaultBegan,
     FaultEnded,
-    Heartbeat,
     LinkChanged,
-    LogRow,
     Published,
     Said,
     Tick,
+    Told,
     Value,
 )
 from soak.invariants.attribution import Attribution
 from soak.invariants.calm import Recovery, Settled
 from soak.invariants.messages import Heartbeats, LogRows, Payloads
 from soak.invariants.pauses import Pauses
-from soak.invariants.process import (
-    Alive,
-    Baseline,
-    MemoryBound,
-    MemoryGain,
-    MemorySlope,
-)
+from soak.invariants.process import Alive, Baseline, Memory
 from soak.invariants.setpoints import NewestWins, TrueResults
 from soak.invariants.timestamps import Timestamps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from soak.invariants.breach import Breach, Invariant
     from soak.stations import Station
+    from testbed.bemcom_api import BemcomApi
 
 UNCERTAIN_S = 60.0
 """After damaged datagrams nobody can tell what a station has said; values that
@@ -48,28 +42,22 @@ class Judge:
 
     Parameters
     ----------
-    sensor_of
-        Returns the sensor that is published on a topic.
-    is_ours
-        Tells whether the controller writes on a topic itself.
+    controller
+        Knows the sensor of a topic, and where it writes itself.
     unix_ahead_s
         What to add to the monotonic clock for Unix time.
     """
 
     def __init__(
         self,
-        name: str,
         stations: Mapping[str, Station],
         serials: Mapping[str, str],
+        controller: BemcomApi,
         *,
-        sensor_of: Callable[[str], str | None],
-        is_ours: Callable[[str], bool],
         unix_ahead_s: float,
         is_armed: bool = False,
     ) -> None:
-        self._name = name
-        self._sensor_of = sensor_of
-        self._is_ours = is_ours
+        self._controller = controller
         self._unix_ahead_s = unix_ahead_s
         self._is_broker_disturbed = False
         self._uncertain_until: dict[str, float] = {}
@@ -91,9 +79,7 @@ class Judge:
             self.settled,
             TrueResults(),
             self.recovery,
-            MemoryBound(),
-            MemorySlope(),
-            MemoryGain(),
+            Memory(),
             self.baseline,
             LogRows(len(stations)),
             self.payloads,
@@ -145,7 +131,9 @@ class Judge:
                 if self._was_linked or not is_up:
                     yield BrokerAway(at)
                 self._was_linked = True
-            case Published(topic=topic) if not self._is_ours(topic):
+            case Published(topic=topic) if not self._controller.writes_on(
+                topic
+            ):
                 yield from self._meaning_of_message(event)
 
     def _doubt(self, until: float, stations: Iterable[str]) -> None:
@@ -160,18 +148,12 @@ class Judge:
         if content is None or message.is_retained:
             # What the broker has kept was judged when it was new.
             return
-        if (key := self._sensor_of(topic)) is not None:
+        if (key := self._controller.sensor_of(topic)) is not None:
             if self.payloads.judge_value(at, topic, content):
                 self.values += 1
                 yield self._value(at, key, **content)
-        elif topic == f"{self._name}/heartbeat":
-            span_ms = (
-                content["next_heartbeats_timestamp"]
-                - content["this_heartbeats_timestamp"]
-            )
-            yield Heartbeat(at, span_ms / 1000)
-        elif topic == f"{self._name}/logs":
-            yield LogRow(at, content["msg"], content["timestamp"])
+        else:
+            yield Told(at, topic.partition("/")[2], content)
 
     def _value(
         self, at: float, key: str, value: object, timestamp: int

@@ -9,6 +9,7 @@ from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from soak.events import MIB
+from soak.timeline import KINDS
 from testbed import own_network
 from testbed.tables import filled
 
@@ -54,6 +55,7 @@ def markdown(
         is_alone=own_network.is_own(),
         machine=machine,
         samples=thinned(run.samples),
+        kinds=KINDS,
         clock=clock,
         in_one_line=partial(
             shorten, width=EVIDENCE_CHARACTERS, placeholder="…"

@@ -6,7 +6,6 @@ import json
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty
 from random import Random
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from soak.faults import FAULTS, FaultContext
 from soak.invariants.calm import RECOVERY_S
 from soak.judge import Judge
 from soak.report import clock
-from soak.timeline import KINDS, WARM_UP_S, plan
+from soak.timeline import WARM_UP_S, plan
 from soak.writer import Writer
 from testbed.connector_process import NAME
 
@@ -44,15 +43,6 @@ WRITE_EACH_STATION_EVERY_S = 10.0
 FIELDS = ("report 1__Serial", "report 2__State", "connection__online")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Playing:
-    """A fault that is on."""
-
-    phase: Phase
-    fault: Generator[None]
-    begun_at: float
-
-
 class Run:
     """One endurance run.
 
@@ -65,8 +55,6 @@ class Run:
     ----------
     samples
         The process in each calm.
-    faults
-        How long each fault lasted each time it came, by its name.
     """
 
     def __init__(
@@ -83,19 +71,15 @@ class Run:
         self._chance = Random(f"{seed} faults")  # noqa: S311 (no secret)
         self.began_at = time.monotonic()
         self.judge = Judge(
-            NAME,
             testbed.stations,
             testbed.serials,
-            sensor_of=testbed.controller.sensor_of,
-            is_ours=testbed.controller.writes_on,
+            testbed.controller,
             unix_ahead_s=time.time() - self.began_at,
             is_armed=testbed.is_armed,
         )
         self._writer = Writer(
-            testbed.stations,
+            testbed,
             Random(f"{seed} setpoints"),  # noqa: S311
-            testbed.queue.put,
-            testbed.controller.write,
         )
         self._write_every_s = max(
             WRITE_EVERY_S, WRITE_EACH_STATION_EVERY_S / len(testbed.stations)
@@ -104,12 +88,11 @@ class Run:
         self._next_write_at = 0.0
         self._next_sample_at = 0.0
         self._next_progress_at = self.began_at + PROGRESS_EVERY_S
-        self._active: list[_Playing] = []
+        self._active: dict[Phase, Generator[None]] = {}
         self._announced: set[str] = set()
         self._output_read = 0
         self._latest: Sample | None = None
         self.samples: list[Sample] = []
-        self.faults: dict[str, list[float]] = {kind.name: [] for kind in KINDS}
 
     # The timeline ----------------------------------------------------------
 
@@ -127,8 +110,9 @@ class Run:
 
     def close(self) -> None:
         """End what is still wrong, and judge what is judged at the end."""
-        for playing in [*self._active]:
-            self._finish(playing)
+        for phase in [*self._active]:
+            self._end(phase)
+        self._see_all()
         self.judge.see(RunOver(time.monotonic(), self.samples))
         self._tell_breaches()
 
@@ -142,32 +126,27 @@ class Run:
         waiting = deque(cycle.phases)
         while waiting or self._active:
             now_s = self.elapsed_s - late_s
-            for playing in [*self._active]:
-                if now_s >= playing.phase.end_s:
-                    self._finish(playing)
+            for phase, fault in [*self._active.items()]:
+                if now_s >= phase.end_s:
+                    self._end(phase)
                 else:
-                    next(playing.fault)
+                    next(fault)
             while waiting and now_s >= waiting[0].start_s:
                 self._begin(waiting.popleft())
             self._step()
 
     def _begin(self, phase: Phase) -> None:
         context = FaultContext(self._testbed, self._writer, phase, self._chance)
-        fault = FAULTS[phase.kind.name](context)
-        now = time.monotonic()
-        self._active.append(_Playing(phase, fault, now))
+        fault = self._active[phase] = FAULTS[phase.kind.name](context)
         self._tell(
             f"{clock(self.elapsed_s)}  {phase} for {phase.duration_s:.1f} s"
         )
-        self._testbed.queue.put(FaultBegan(now, phase))
+        self._testbed.queue.put(FaultBegan(time.monotonic(), phase))
         next(fault)
 
-    def _finish(self, playing: _Playing) -> None:
-        self._active.remove(playing)
-        lasted_s = time.monotonic() - playing.begun_at
-        self.faults.setdefault(playing.phase.kind.name, []).append(lasted_s)
-        playing.fault.close()
-        self._testbed.queue.put(FaultEnded(time.monotonic(), playing.phase))
+    def _end(self, phase: Phase) -> None:
+        self._active.pop(phase).close()
+        self._testbed.queue.put(FaultEnded(time.monotonic(), phase))
 
     def _calm(self, until: float) -> None:
         """See that all is well again; then go on writing till the end."""
@@ -271,7 +250,7 @@ class Run:
 
     def progress(self) -> str:
         """Tell what is on at the moment and what was counted so far."""
-        active = [str(playing.phase) for playing in self._active]
+        active = " + ".join(map(str, self._active)) or "calm"
         process = "no process"
         if (sample := self._latest) is not None:
             process = (
@@ -281,5 +260,5 @@ class Run:
         return (
             f"{clock(self.elapsed_s)}  {self.judge.pauses.judged} datagrams, "
             f"{self.judge.values} values, {self.judge.broken} broken; "
-            f"{process}; {' + '.join(active) or 'calm'}"
+            f"{process}; {active}"
         )

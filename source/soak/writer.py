@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING
 from soak.events import Written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from random import Random
 
-    from soak.stations import Station
+    from soak.testbed import Testbed
 
 
 class Writer:
     """Chooses setpoints; no two of a station are the same for long.
-
-    Parameters
-    ----------
-    note
-        Hears of each before it is written.
-    send
-        Writes a value to an actuator: key, value, whether it is retained.
 
     Attributes
     ----------
@@ -31,35 +23,27 @@ class Writer:
         What was written last, by station and actuator.
     """
 
-    def __init__(
-        self,
-        stations: Mapping[str, Station],
-        chance: Random,
-        note: Callable[[Written], object],
-        send: Callable[..., object],
-    ) -> None:
-        self._stations = stations
+    def __init__(self, testbed: Testbed, chance: Random) -> None:
+        self._testbed = testbed
         self._chance = chance
-        self._note = note
-        self._send = send
         self._numbers: Counter[str] = Counter()
         self.newest: dict[tuple[str, str], int] = {}
 
     def write_any(self) -> None:
-        name = self._chance.choice([*self._stations])
+        name = self._chance.choice([*self._testbed.stations])
         if self._chance.random() < 0.6:
             self.write_current(name)
         else:
             self._write_enable(name)
 
     def write_all(self) -> None:
-        for name in self._stations:
+        for name in self._testbed.stations:
             self.write_current(name)
             self._write_enable(name)
 
     def write_current(self, name: str, *, retain: bool = False) -> str:
         """Write the next current of a station; return the actuator's key."""
-        one = self._stations[name]
+        one = self._testbed.stations[name]
         self._numbers[name] += 1
         # A stride without common divisor: stations in time differ much.
         value = one.setpoint(self._numbers[name] * 171)
@@ -72,7 +56,9 @@ class Writer:
         self, name: str, word: str, value: int, *, retain: bool = False
     ) -> str:
         self.newest[name, word] = value
-        self._note(Written(time.monotonic(), name, word, value))
+        # It is noted first, hence before anything that comes of it.
+        setpoint = Written(time.monotonic(), name, word, value)
+        self._testbed.queue.put(setpoint)
         key = f"{name}__{word}"
-        self._send(key, value, retain=retain)
+        self._testbed.controller.write(key, value, retain=retain)
         return key

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from soak.events import Event, FaultEnded, Value
+from soak.events import Event, FaultBegan, FaultEnded, Value
 from soak.invariants.breach import Invariant
 
 if TYPE_CHECKING:
@@ -24,14 +25,23 @@ and one more of each where nobody knew of an older command."""
 
 
 class Recovery(Invariant):
-    """After a fault all stations are online and their values flow."""
+    """After a fault all stations are online and their values flow.
+
+    Attributes
+    ----------
+    lasted_s, slowest_s
+        By the name of a fault: how long it lasted each time it came, and the
+        slowest recovery from it.
+    """
 
     name = "Recovery after each fault"
     limit = f"{RECOVERY_S:g} s after the last fault has ended"
 
     def __init__(self, stations: list[str]) -> None:
         super().__init__()
+        self.lasted_s: defaultdict[str, list[float]] = defaultdict(list)
         self.slowest_s: dict[str, float] = {}
+        self._began_at: dict[Phase, float] = {}
         self._value_at: dict[str, float] = {}
         self._online: dict[str, bool] = {}
         self._stations = stations
@@ -40,8 +50,12 @@ class Recovery(Invariant):
 
     def see(self, event: Event) -> None:
         match event:
+            case FaultBegan(at=at, phase=phase):
+                self._began_at[phase] = at
             case FaultEnded(at=at, phase=phase):
                 self._ended.append((phase, at))
+                lasted_s = at - self._began_at.pop(phase, at)
+                self.lasted_s[phase.kind.name].append(lasted_s)
             case Value(group="report 2"):
                 # Kept for the broker, it is older than it comes.
                 told_at = event.at - max(0.0, event.age_s)

@@ -13,10 +13,9 @@ from soak.events import (
     ClockStepped,
     Event,
     FaultBegan,
-    Heartbeat,
-    LogRow,
     Started,
     Tick,
+    Told,
 )
 from soak.invariants.breach import Invariant
 
@@ -93,13 +92,17 @@ class Heartbeats(Invariant):
                 self._promised_at = None
             case Tick(at=at):
                 self._look(at)
-            case Heartbeat(at=at, next_in_s=next_in_s):
-                self._look(at)
+            case Told(what="heartbeat", content=content):
+                self._look(event.at)
                 if self._promised_at is not None:
                     self.judged += 1
-                    early_s = self._promised_at - at
+                    early_s = self._promised_at - event.at
                     self._closest_s = min(self._closest_s, early_s)
-                self._promised_at = at + next_in_s
+                span_ms = (
+                    content["next_heartbeats_timestamp"]
+                    - content["this_heartbeats_timestamp"]
+                )
+                self._promised_at = event.at + span_ms / 1000
 
     def _look(self, now: float) -> None:
         """Complain about a promise that was broken."""
@@ -185,31 +188,28 @@ class LogRows(Invariant):
                 self._allowed += ROWS_PER_STATION_AND_FAULT * touched
             case BrokerAway(at=at):
                 self._outage_at = at
-            case LogRow():
-                self._judge(event)
+            case Told(at=at, what="logs", content=row):
+                self._judge(at, row["msg"], row["timestamp"])
 
-    def _judge(self, row: LogRow) -> None:
-        written = (row.text, row.timestamp_ms)
-        is_known = written in self._seen
-        self._seen.append(written)
-        if is_known and row.at - self._outage_at <= REPEATED_WITHIN_S:
+    def _judge(self, at: float, text: str, timestamp_ms: int) -> None:
+        is_known = (text, timestamp_ms) in self._seen
+        self._seen.append((text, timestamp_ms))
+        if is_known and at - self._outage_at <= REPEATED_WITHIN_S:
             return
         self.judged += 1
-        self._now = row.at
+        self._now = at
         most = self._bursts * AT_ONCE + PER_SECOND * self._elapsed_s
         if self.judged > most:
-            self.breach(
-                row.at, f"row {self.judged}, at most {most:.0f}: {row.text}"
-            )
-        if _ABOUT_MESSAGES.search(row.text):
+            self.breach(at, f"row {self.judged}, at most {most:.0f}: {text}")
+        if _ABOUT_MESSAGES.search(text):
             return
         self.about_faults += 1
         most = self._most_about_faults
         if self.about_faults > most:
             self.breach(
-                row.at,
+                at,
                 f"row {self.about_faults} that is not about a message, at "
-                f"most {most:.0f}: {row.text}",
+                f"most {most:.0f}: {text}",
             )
 
     @property

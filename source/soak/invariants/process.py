@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median
 
 from soak.events import MIB, Event, RunOver, Sample
@@ -29,18 +28,28 @@ DEVIATION_TO_SIGMA = 1.86
 """Of a median's uncertainty: 1.48 from the median deviation to sigma, 1.25 from
 the sigma of a mean to that of a median."""
 
-TOO_SHORT = "the run, or each process in it, was too short"
 
+class Memory(Invariant):
+    """Memory stays below what a connector has, and does not go on growing.
 
-class MemoryBound(Invariant):
-    """Memory stays below what a connector has."""
+    The slope from calm to calm is the median: a process does not give back what
+    it once needed, say for values that a broker did not read, and that comes in
+    a few steps. What those come to in all is bounded as well.
+    """
 
     name = "Memory"
-    limit = f"{MOST_MEMORY_MIB:g} MiB"
+    limit = (
+        f"{MOST_MEMORY_MIB:g} MiB; when a process is "
+        f"{SETTLED_AFTER_S / 60:g} minutes old, "
+        f"{MOST_SLOPE_MIB_H:g} MiB/h beyond two sigma, and "
+        f"{MOST_GAIN_MIB:g} MiB in all"
+    )
 
     def __init__(self) -> None:
         super().__init__()
         self._most = 0.0
+        self.most_gained = 0.0
+        self._slope = "too short for a slope"
 
     def see(self, event: Event) -> None:
         match event:
@@ -49,89 +58,41 @@ class MemoryBound(Invariant):
                 self._most = max(self._most, rss / MIB)
                 if rss / MIB > MOST_MEMORY_MIB:
                     self.breach(at, f"{rss / MIB:.1f} MiB resident")
-
-    def measured(self) -> str:
-        return f"at most {self._most:.1f} MiB"
-
-
-class MemorySlope(Invariant):
-    """Memory does not go on growing from calm to calm, beyond noise.
-
-    The slope is the median: a process does not give back what it once needed,
-    say for values that a broker did not read, and that comes in a few steps.
-    What those come to is bounded by `MemoryGain`.
-    """
-
-    name = "Memory slope"
-    limit = f"{MOST_SLOPE_MIB_H:g} MiB/h beyond two sigma"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mib_per_hour = 0.0
-        self._sigma = 0.0
-
-    def see(self, event: Event) -> None:
-        match event:
             case RunOver(at=at, samples=samples):
-                rates = [
-                    (later.rss - one.rss) / MIB / (later.at - one.at) * 3600
-                    for one, later in pairwise(samples)
-                    if one.life == later.life and one.age_s >= SETTLED_AFTER_S
+                settled = [
+                    one for one in samples if one.age_s >= SETTLED_AFTER_S
                 ]
-                if len(rates) >= FEWEST_INTERVALS:
-                    self._judge(at, rates)
+                self._judge_slope(at, settled)
+                self._judge_gains(at, settled)
 
-    def _judge(self, at: float, rates: list[float]) -> None:
-        self.judged = len(rates)
-        self.mib_per_hour = median(rates)
-        deviation = median(abs(rate - self.mib_per_hour) for rate in rates)
-        self._sigma = DEVIATION_TO_SIGMA * deviation / math.sqrt(len(rates))
-        if self.mib_per_hour - 2 * self._sigma > MOST_SLOPE_MIB_H:
-            self.breach(at, self.measured())
+    def _judge_slope(self, at: float, samples: list[Sample]) -> None:
+        rates = [
+            (later.rss - one.rss) / MIB / (later.at - one.at) * 3600
+            for one, later in pairwise(samples)
+            if one.life == later.life
+        ]
+        if len(rates) < FEWEST_INTERVALS:
+            return
+        slope = median(rates)
+        deviation = median(abs(rate - slope) for rate in rates)
+        sigma = DEVIATION_TO_SIGMA * deviation / math.sqrt(len(rates))
+        self._slope = f"{slope:+.2f} ± {sigma:.2f} MiB/h in most intervals"
+        if slope - 2 * sigma > MOST_SLOPE_MIB_H:
+            self.breach(at, self._slope)
+
+    def _judge_gains(self, at: float, samples: list[Sample]) -> None:
+        for life, later in groupby(samples, key=lambda one: one.life):
+            first, *others = (one.rss / MIB for one in later)
+            gain = max(others, default=first) - first
+            self.most_gained = max(self.most_gained, gain)
+            if gain > MOST_GAIN_MIB:
+                self.breach(at, f"process {life} has gained {gain:.1f} MiB")
 
     def measured(self) -> str:
-        if not self.judged:
-            return TOO_SHORT
         return (
-            f"{self.mib_per_hour:+.2f} ± {self._sigma:.2f} MiB/h "
-            "in most intervals"
+            f"at most {self._most:.1f} MiB; {self._slope}, at most "
+            f"{self.most_gained:+.1f} MiB in all"
         )
-
-
-class MemoryGain(Invariant):
-    """Memory does not grow in steps, either."""
-
-    name = "Memory gained"
-    limit = (
-        f"{MOST_GAIN_MIB:g} MiB in all for each process, after its first "
-        f"{SETTLED_AFTER_S / 60:g} minutes"
-    )
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._most = -math.inf
-
-    def see(self, event: Event) -> None:
-        match event:
-            case RunOver(at=at, samples=samples):
-                settled: defaultdict[int, list[float]] = defaultdict(list)
-                for one in samples:
-                    if one.age_s >= SETTLED_AFTER_S:
-                        settled[one.life].append(one.rss / MIB)
-                for life, (first, *later) in settled.items():
-                    if later:
-                        self._judge(at, life, max(later) - first)
-
-    def _judge(self, at: float, life: int, gain: float) -> None:
-        self.judged += 1
-        self._most = max(self._most, gain)
-        if gain > MOST_GAIN_MIB:
-            self.breach(at, f"process {life} has gained {gain:.1f} MiB")
-
-    def measured(self) -> str:
-        if not self.judged:
-            return TOO_SHORT
-        return f"at most {self._most:+.1f} MiB in all"
 
 
 class Baseline(Invariant):

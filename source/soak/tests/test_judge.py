@@ -100,7 +100,7 @@ def test_a_good_life_breaks_nothing(judge: Judge) -> None:
     assert judge.values == 4
     verdicts = {one.name: one.verdict for one in judge.invariants}
     assert verdicts[PAUSES] == verdicts["Results tell the truth"] == "kept"
-    assert verdicts["Memory slope"] == verdicts[HEARTBEATS] == "not judged"
+    assert verdicts["Memory"] == verdicts[HEARTBEATS] == "not judged"
 
 
 def test_without_anything_seen_only_the_life_of_the_process_is_judged(

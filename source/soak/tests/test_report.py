@@ -16,10 +16,10 @@ OPTIONS = {"seconds": 3600.0, "stations": 20, "seed": 7, "failsafe": False}
 def a_run() -> Any:
     run = SimpleNamespace(
         began_at=1000.0,
-        faults={"loss": [10.0, 11.0, 20.0], "reboot": []},
         judge=a_judge(),
         samples=[sample(1000.0), sample(1060.0, 41.0)],
     )
+    run.judge.recovery.lasted_s["loss"] = [10.0, 11.0, 20.0]
     run.judge.recovery.slowest_s["loss"] = 4.2
     run.judge.see(sample(1000.0, 41.0))
     return run
@@ -50,7 +50,7 @@ def test_the_report_of_a_good_run_says_so_and_how_to_repeat_it() -> None:
 
     assert "**No promise was broken** in 1:00:05 of real time.\n" in text
     assert 'SOAK="--seconds 3600 --stations 20 --seed 7"' in text
-    assert "| Memory | at most 41.0 MiB | 128 MiB | kept |" in text
+    assert "| Memory | at most 41.0 MiB; " in text
     assert "| loss | 3 | 41 s | 4.2 s |" in text
     assert "| reboot | 0 | 0 s | – |" in text
     assert "| 0:01:00 | 1 | 41.0 | 5 | 11 | 10.6 |" in text

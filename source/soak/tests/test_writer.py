@@ -1,20 +1,23 @@
 from random import Random
 from typing import Any
+from unittest.mock import Mock
 
 from soak.events import Written
 from soak.stations import SETPOINTS, make_stations
 from soak.writer import Writer
 
-STATIONS = {one.name: one for one in make_stations(4)}
-
 
 class Line:
-    """Notes what is written."""
+    """A testbed that notes what is written."""
 
     def __init__(self) -> None:
+        self.stations = {one.name: one for one in make_stations(4)}
         self.noted: list[Written] = []
         self.sent: list[tuple[str, Any, bool]] = []
-        self.writer = Writer(STATIONS, Random(1), self.note, self.send)
+        self.queue = Mock(put=self.note)
+        self.controller = Mock(write=self.send)
+        testbed: Any = self
+        self.writer = Writer(testbed, Random(1))
 
     def note(self, setpoint: Written) -> None:
         assert len(self.noted) == len(self.sent), "noted before it is sent"
@@ -33,7 +36,7 @@ def test_what_is_sent_was_noted_before() -> None:
         (f"{one.station}__{one.word}", one.value) for one in line.noted
     ] == [(key, value) for key, value, _ in line.sent]
     assert {one.word for one in line.noted} == {"curr", "currtime", "ena"}
-    assert {one.station for one in line.noted} == set(STATIONS)
+    assert {one.station for one in line.noted} == set(line.stations)
 
 
 def test_no_current_of_a_station_comes_again_before_all_have() -> None:

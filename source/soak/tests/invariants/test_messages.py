@@ -7,10 +7,9 @@ from soak.events import (
     ClockStepped,
     Event,
     FaultBegan,
-    Heartbeat,
-    LogRow,
     Started,
     Tick,
+    Told,
 )
 from soak.invariants.messages import (
     AT_ONCE,
@@ -76,17 +75,29 @@ def test_a_value_has_a_value_and_a_timestamp_and_nothing_else(
     assert payloads.broken == (not is_right)
 
 
-BEAT = Heartbeat(0.0, next_in_s=30.0)
+def beat(at: float) -> Told:
+    """A heartbeat that promises another one within 30 s."""
+    promise = {
+        "this_heartbeats_timestamp": 1_000_000,
+        "next_heartbeats_timestamp": 1_030_000,
+    }
+    return Told(at, "heartbeat", promise)
+
+
+def row(at: float, text: str, timestamp_ms: int) -> Told:
+    return Told(at, "logs", {"msg": text, "timestamp": timestamp_ms})
+
+
 LATE = 30.1 + LATE_HEARTBEAT_S
 
 
 @pytest.mark.parametrize(
     ("events", "broken", "measured"),
     [
-        ([Heartbeat(29.0, 30.0)], 0, "1 kept, the closest 1.0 s early"),
+        ([beat(29.0)], 0, "1 kept, the closest 1.0 s early"),
         ([Tick(30.0 + LATE_HEARTBEAT_S)], 0, "none fell due undisturbed"),
         ([Tick(LATE), Tick(99.0)], 1, "none fell due undisturbed"),
-        ([Heartbeat(35.0, 30.0)], 1, "none fell due undisturbed"),
+        ([beat(35.0)], 1, "none fell due undisturbed"),
         *(
             ([disturbance, Tick(99.0)], 0, "none fell due undisturbed")
             for disturbance in (
@@ -100,7 +111,7 @@ LATE = 30.1 + LATE_HEARTBEAT_S
 def test_heartbeats_keep_their_promise_unless_disturbed(
     events: list[Event], broken: int, measured: str
 ) -> None:
-    heartbeats = fed(Heartbeats(), BEAT, *events)
+    heartbeats = fed(Heartbeats(), beat(0.0), *events)
 
     assert heartbeats.broken == broken
     assert heartbeats.measured() == measured
@@ -112,7 +123,7 @@ MOMENTS = count(1)
 def rows(number: int, text: str, log: LogRows, at: float = 0.0) -> int:
     """Let so many rows come; return the breaches so far."""
     return fed(
-        log, *(LogRow(at, text, next(MOMENTS)) for _ in range(number))
+        log, *(row(at, text, next(MOMENTS)) for _ in range(number))
     ).broken
 
 
@@ -162,17 +173,17 @@ def test_what_is_published_once_more_counts_once_just_after_an_outage(
 ) -> None:
     fed(
         log,
-        LogRow(1.0, SILENCE, 1),
+        row(1.0, SILENCE, 1),
         BrokerAway(10.0),
-        LogRow(again_at, SILENCE, 1),
+        row(again_at, SILENCE, 1),
     )
     assert log.judged == log.about_faults == counted
 
-    fed(log, LogRow(again_at, SILENCE, 2), LogRow(again_at, ANSWER, 2))
+    fed(log, row(again_at, SILENCE, 2), row(again_at, ANSWER, 2))
     assert log.judged == counted + 2
 
 
 def test_the_rows_of_an_hour_are_told(log: LogRows) -> None:
-    fed(log, LogRow(0.0, ANSWER, 1), LogRow(1800.0, SILENCE, 2))
+    fed(log, row(0.0, ANSWER, 1), row(1800.0, SILENCE, 2))
 
     assert log.measured().startswith("4/h in all, 2/h not about messages")
