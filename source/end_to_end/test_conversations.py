@@ -233,25 +233,6 @@ def test_the_newest_limit_rules_whichever_command_brings_it(
     assert_all_is_told(world.lines)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_a_late_answer_is_never_credited_to_another_command(seed: int) -> None:
-    late = LinkFaults(delay_s=(0.0, 2.3))
-    world = World(
-        [garage(seed=seed)], to_station=late, to_client=late, seed=seed
-    )
-    chance = Random(seed)
-    for _ in range(30):
-        world.submit("garage", current(chance.randrange(6_000, 32_000)))
-        world.submit("garage", Display(f"number {chance.randrange(100)}"))
-        world.submit("garage", SetEnergyLimit(DeciWattHour(50_000)))
-        world.advance(chance.uniform(0.0, 9.0))
-    heal(world)
-
-    assert one_line(world).miscredited == []
-    assert_books_agree(world.lines)
-    assert_all_is_told(world.lines)
-
-
 def test_doubled_and_reordered_answers_change_no_result() -> None:
     bad = LinkFaults(duplication=1.0, reordering=0.3, reordering_s=0.03)
     world = World([garage()], to_station=NO_FAULTS, to_client=bad)

@@ -116,20 +116,6 @@ def test_a_station_that_obeys_is_read_back(word: str) -> None:
         assert results(here, "obeying", word) == [OBEYED[word][1]]
 
 
-def test_phases_are_switched_once_and_the_cool_down_is_told() -> None:
-    with site("obeying") as here:
-        write(here, "obeying", "x2src", 4)
-        write(here, "obeying", "x2", 1)
-        wait_for_result(here, "obeying", "x2", "applied")
-
-        write(here, "obeying", "x2", 0)
-
-        wait_for_result(here, "obeying", "x2", "may be switched again in ")
-        here.advance(SETTLED_S)
-        assert here.settings_sent("obeying").count("x2 1") == 1
-        assert "x2 0" not in here.settings_sent("obeying")
-
-
 @pytest.mark.parametrize(
     ("word", "value", "reason"),
     [

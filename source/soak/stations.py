@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from simulator import PROFILES, Profile
 
 MOST_STATIONS = 99
+"""More would not have values of their own."""
+
 CONNECTOR = "127.0.6.1"
 UNKNOWN_SENDERS = tuple(f"127.0.8.{number}" for number in range(1, 21))
 
@@ -95,16 +97,8 @@ class Station:
 
 
 def make_stations(count: int) -> tuple[Station, ...]:
-    """Make the stations of a run.
-
-    Raises
-    ------
-    ValueError
-        If there are more than have values of their own.
-    """
-    if not 1 <= count <= MOST_STATIONS:
-        raise ValueError(f"{count} stations: 1 to {MOST_STATIONS} can be told")
-    return tuple(_make_station(number) for number in range(count))
+    """Make the stations of a run, at most `MOST_STATIONS`."""
+    return tuple(map(_make_station, range(count)))
 
 
 def _make_station(number: int) -> Station:

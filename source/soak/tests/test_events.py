@@ -1,25 +1,7 @@
 from queue import SimpleQueue
 
-import pytest
-
 from simulator import HeardRequest, SimulatedStation
-from soak.events import Event, Heard, Said, Settings, StationsObserver
-
-
-@pytest.mark.parametrize(
-    ("word", "value", "is_shown"),
-    [
-        ("curr", 6100, True),
-        ("currtime", 6100, True),
-        ("curr", 6200, False),
-        ("ena", 1, True),
-        ("ena", 0, False),
-    ],
-)
-def test_settings_show_what_is_in_force(
-    word: str, value: int, is_shown: bool
-) -> None:
-    assert Settings(6100, enable_user=True).shows(word, value) is is_shown
+from soak.events import Event, Heard, Said, StationsObserver
 
 
 def test_the_observer_notes_what_is_in_force_at_each_datagram() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from random import Random
 from typing import TYPE_CHECKING, Any
-from unittest.mock import Mock, call
+from unittest.mock import ANY, Mock, call
 
 import pytest
 
@@ -75,19 +75,6 @@ def test_a_flood_is_bounded_in_rate_and_makes_up_for_nothing(
     assert 99 <= sizes[3] <= 100
 
 
-def test_a_killed_broker_has_forgotten_everything_when_it_comes_back() -> None:
-    testbed = Mock()
-    _, fault = begin("broker killed", testbed)
-    assert testbed.mock_calls == [
-        call.broker.kill(),
-        call.forget_broker_memory(),
-    ]
-
-    fault.close()
-
-    assert testbed.mock_calls[-1] == call.broker.start()
-
-
 def test_a_slow_broker_is_frozen_most_of_the_time_and_thawed_at_the_end(
     clock: Now,
 ) -> None:
@@ -103,14 +90,31 @@ def test_a_slow_broker_is_frozen_most_of_the_time_and_thawed_at_the_end(
     assert names[-1] == "thaw"
 
 
-def test_the_clock_is_right_again_at_the_end() -> None:
+@pytest.mark.parametrize(
+    ("name", "begun", "ended"),
+    [
+        (
+            # It has forgotten everything when it comes back.
+            "broker killed",
+            [call.broker.kill(), call.forget_broker_memory()],
+            [call.broker.start()],
+        ),
+        ("broker frozen", [call.broker.freeze()], [call.broker.thaw()]),
+        ("clock stepped", [call.step_clock(ANY)], [call.step_clock(0.0)]),
+        ("connector killed", [call.kill_connector()], [call.start_connector()]),
+    ],
+)
+def test_what_a_fault_begins_is_undone_at_its_end(
+    name: str, begun: list[Any], ended: list[Any]
+) -> None:
     testbed = Mock()
-    _, fault = begin("clock stepped", testbed)
+    _, fault = begin(name, testbed)
+    assert testbed.mock_calls == begun
+    assert testbed.mock_calls != ended
+
     fault.close()
 
-    first, last = testbed.step_clock.mock_calls
-    assert first.args[0] != 0.0
-    assert last == call(0.0)
+    assert testbed.mock_calls == begun + ended
 
 
 def test_retained_commands_are_taken_back() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
@@ -209,50 +208,48 @@ def test_progress_is_told_without_a_process_and_with_two_faults(
     assert one.progress().endswith("; no process; test (s01) + test (s01)")
 
 
-def test_a_station_that_does_not_obey_is_found_in_calm(
-    testbed: Puppets, script: Script
+def disobey(testbed: Puppets) -> None:
+    testbed.obeys = False
+
+
+def end(testbed: Puppets) -> None:
+    testbed.connector.is_running.return_value = False
+
+
+def kill(testbed: Puppets) -> None:
+    testbed.is_connector_down = True
+    end(testbed)
+
+
+def write_a_traceback(testbed: Puppets) -> None:
+    testbed.connector.output = "Traceback (most recent call last): oh"
+
+
+ENDED = "The process never ends by itself"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "found"),
+    [
+        (disobey, ["Newest setpoint in force in each calm"] * 2),
+        (end, [ENDED, ENDED]),
+        # That is a fault of the timeline, and no breach.
+        (kill, []),
+        (write_a_traceback, [ENDED]),
+    ],
+)
+def test_what_goes_wrong_is_found_and_told(
+    testbed: Puppets,
+    script: Script,
+    trouble: Callable[[Puppets], None],
+    found: list[str],
 ) -> None:
-    script.on_begin = partial(setattr, testbed, "obeys", False)
+    script.on_begin = lambda: trouble(testbed)
     one = played(testbed)
 
-    assert broken(one) == [one.judge.settled.name] * 2
-    assert any("BROKEN" in line for line in testbed.lines)
-
-
-def test_a_connector_that_ends_by_itself_is_found_and_started_again(
-    testbed: Puppets, script: Script
-) -> None:
-    def end() -> None:
-        testbed.connector.is_running.return_value = False
-
-    script.on_begin = end
-    one = played(testbed)
-
-    assert broken(one) == [one.judge.alive.name] * 2
-    assert testbed.connector.is_running()
-
-
-def test_a_connector_that_was_killed_is_no_breach(
-    testbed: Puppets, script: Script
-) -> None:
-    def kill() -> None:
-        testbed.is_connector_down = True
-        testbed.connector.is_running.return_value = False
-
-    script.on_begin = kill
-    one = played(testbed)
-
-    assert broken(one) == []
-
-
-def test_a_traceback_in_the_output_is_found(
-    testbed: Puppets, script: Script
-) -> None:
-    said = "Traceback (most recent call last): oh"
-    script.on_begin = partial(setattr, testbed.connector, "output", said)
-    one = played(testbed)
-
-    assert broken(one) == [one.judge.alive.name]
+    assert broken(one) == found
+    assert sum("BROKEN" in line for line in testbed.lines) == len(found)
+    assert testbed.connector.is_running() == (trouble is not kill)
 
 
 def test_an_interrupted_run_ends_its_faults(

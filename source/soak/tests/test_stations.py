@@ -65,8 +65,3 @@ def test_a_station_understands_the_words_that_are_written(
     station.advance(3.0)
 
     assert (station.point.limits.curr_user == value) is one.obeys
-
-
-def test_stations_may_be_too_many() -> None:
-    with pytest.raises(ValueError, match="1 to 99"):
-        make_stations(100)
