@@ -78,7 +78,7 @@ def measure_rounds(stack: Stack, rounds: int) -> Figures:
         "values_expected": due,
         "values_received": came,
         "datapoints": len(stack.sensors),
-        "pauses_broken": stack.pauses.broken,
+        "pauses_broken": figures.broken_pauses(stack.heard),
         "cpu_s_per_poll": cpu_s / max(1, polls),
         "cpu_share_in_100_ms": cpu_share,
         "memory_mib": memory_mib,
@@ -104,7 +104,7 @@ def measure_commands(
         "commands_sent": len(sent),
         "commands_arrived": len(latencies),
         "latency_s": figures.spread(latencies.values()),
-        "pauses_broken": stack.pauses.broken,
+        "pauses_broken": figures.broken_pauses(stack.heard),
     }
 
 
@@ -136,7 +136,7 @@ def measure_pushes(
         "pushed": len(pushed),
         "arrived": len(latencies),
         "latency_s": figures.spread(latencies),
-        "pauses_broken": stack.pauses.broken,
+        "pauses_broken": figures.broken_pauses(stack.heard),
         "cpu_s_per_push": cpu_s / max(1, len(pushed)),
     }
 

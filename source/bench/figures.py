@@ -233,21 +233,15 @@ def command_latencies(
     }
 
 
-class PauseWatch:
-    """Counts where KEBA's pauses were undercut, by the kernel's stamps."""
-
-    def __init__(self) -> None:
-        self.broken = 0
-        self._checkers: dict[int, PauseChecker] = {}
-
-    def hear(self, heard: Iterable[Heard]) -> None:
-        """Note what came since the last call."""
-        for one in sorted(heard):
-            checker = self._checkers.setdefault(
-                one.station, PauseChecker(str(one.station))
-            )
-            found = checker.hear(one.text.encode(), one.at, "connector")
-            self.broken += len(found)
+def broken_pauses(heard: Iterable[Heard]) -> int:
+    """Count where KEBA's pauses were undercut, by the kernel's stamps."""
+    checkers: defaultdict[int, PauseChecker] = defaultdict(
+        lambda: PauseChecker("")
+    )
+    return sum(
+        len(checkers[one.station].hear(one.text.encode(), one.at, "connector"))
+        for one in sorted(heard)
+    )
 
 
 def _reports_of(name: str) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import psutil
 
-from bench.figures import Key, PauseWatch
+from bench.figures import Key
 from bench.fleet import BareFleet
 from bench.limits import Limits
 from bench.programs import OURS, NoVersionError
@@ -21,9 +21,8 @@ from testbed.mosquitto import Mosquitto
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
-    from bench.fleet import Traffic
+    from bench.fleet import Heard, Traffic
     from bench.programs import Program
 
 POLL_S = 5.0
@@ -47,6 +46,11 @@ class Stack:
         Whether the connector has no more than `Limits` allow.
     program
         The connector, perhaps another one than ours.
+
+    Attributes
+    ----------
+    heard
+        All requests that were taken so far.
     """
 
     def __init__(
@@ -63,7 +67,7 @@ class Stack:
         self.poll_s = poll_s
         self.sensors = sensors
         self.keys: dict[str, Key] = {}
-        self.pauses = PauseWatch()
+        self.heard: list[Heard] = []
         self.started_at = 0.0
         self._actuators = actuators
         self._has_limits = has_limits
@@ -117,17 +121,10 @@ class Stack:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         with self._stack:
-            if (
-                kind is not KeyboardInterrupt
-                and not self.connector.is_running()
-            ):
+            is_interrupted = kind is KeyboardInterrupt
+            if not is_interrupted and not self.connector.is_running():
                 raise NoVersionError(
                     f"{self._program.main} ended while it was measured: "
                     f"{self.connector.output[-OUTPUT_SHOWN:]}"
@@ -138,12 +135,9 @@ class Stack:
         return self._api.write(f"{_name(station)}__{actuator}", value)
 
     def take_traffic(self) -> Traffic:
-        """Return what went over the wire since the last call.
-
-        All of it goes by `pauses`, from the first datagram on.
-        """
+        """Return what went over the wire since the last call."""
         traffic = self.fleet.take_traffic()
-        self.pauses.hear(traffic.heard)
+        self.heard += traffic.heard
         return traffic
 
     def cpu_s(self) -> float:

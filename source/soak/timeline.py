@@ -6,6 +6,7 @@ overlap, and ends with a calm stretch in which everything must be well again.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -134,7 +135,7 @@ def plan(
         How long the run is to be; a run too short for a whole cycle gets a
         short one.
     """
-    deck = _Deck(chance)
+    together = _kinds_together(chance)
     begin = WARM_UP_S
     while begin + SHORTEST_CYCLE_S <= seconds:
         length = min(CYCLE_S, seconds - begin)
@@ -142,39 +143,30 @@ def plan(
             length = seconds - begin
         phases = [
             _phase(kind, begin, TROUBLED_SHARE * length, stations, chance)
-            for kind in deck.deal(chance.randint(1, MOST_AT_ONCE))
+            for kind in next(together)
         ]
         phases.sort(key=lambda phase: phase.start_s)
         begin += length
         yield Cycle(tuple(phases), begin)
 
 
-class _Deck:
-    """Deals all kinds in ever new order, so that none is forgotten."""
+def _kinds_together(chance: Random) -> Iterator[list[Kind]]:
+    """Deal all kinds in ever new order, so that none is forgotten.
 
-    def __init__(self, chance: Random) -> None:
-        self._chance = chance
-        self._kinds: list[Kind] = []
-        self._rounds = 0
-
-    def deal(self, number: int) -> list[Kind]:
-        """Return the next kinds, no two of one family."""
-        dealt: dict[Family, Kind] = {}
-        while len(dealt) < number:
-            fitting = [one for one in self._kinds if one.family not in dealt]
-            if fitting:
-                dealt[fitting[0].family] = fitting[0]
-                self._kinds.remove(fitting[0])
-            else:
-                self._kinds += self._shuffled()
-        return [*dealt.values()]
-
-    def _shuffled(self) -> list[Kind]:
-        self._rounds += 1
-        has_rare = self._rounds % RARE_EVERY == 0
+    A kind whose family is there already begins the next cycle.
+    """
+    dealt: list[Kind] = []
+    most = chance.randint(1, MOST_AT_ONCE)
+    for number in itertools.count(1):
+        has_rare = number % RARE_EVERY == 0
         kinds = [kind for kind in KINDS if has_rare or not kind.is_rare]
-        self._chance.shuffle(kinds)
-        return kinds
+        chance.shuffle(kinds)
+        for kind in kinds:
+            families = {one.family for one in dealt}
+            if len(dealt) == most or kind.family in families:
+                yield dealt
+                dealt, most = [], chance.randint(1, MOST_AT_ONCE)
+            dealt.append(kind)
 
 
 def _phase(

@@ -178,11 +178,10 @@ def test_a_command_takes_until_it_first_arrives_or_is_lost() -> None:
 
 
 def test_broken_pauses_are_counted_for_each_station_alone() -> None:
-    pauses = figures.PauseWatch()
-    pauses.hear([Heard(1.0, 0, "report 1"), Heard(1.05, 1, "report 1")])
-    assert pauses.broken == 0
-    pauses.hear([Heard(1.09, 0, "report 2")])
-    assert pauses.broken == 1
+    heard = [Heard(1.0, 0, "report 1"), Heard(1.05, 1, "report 1")]
+    assert figures.broken_pauses(heard) == 0
+    heard.append(Heard(1.09, 0, "report 2"))
+    assert figures.broken_pauses(heard) == 1
 
 
 def test_a_spread_names_the_value_below_which_so_many_are() -> None:
