@@ -1,29 +1,50 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import pytest
 
 from soak.events import (
+    BrokerAway,
+    Event,
     FaultBegan,
     FaultEnded,
     LinkChanged,
     Published,
     Settings,
-    Started,
     Tick,
+    Told,
+    Value,
     Written,
 )
-from soak.judge import UNCERTAIN_S
-from soak.tests.seen import NOON, a_judge, heard, phase, published, said
-from soak.tests.seen import published_value as value
+from soak.invariants.breach import Invariant
+from soak.judge import UNCERTAIN_S, Judge
+from soak.tests.seen import (
+    NOON,
+    a_judge,
+    heard,
+    phase,
+    published,
+    published_value,
+    said,
+    sample,
+)
 
-if TYPE_CHECKING:
-    from soak.judge import Judge
+FROZEN = phase("broker frozen")
+NONSENSE = phase("nonsense from a station", "s00")
+UNCERTAIN_UNTIL = 9.0 + NONSENSE.duration_s + UNCERTAIN_S
+STATE = "s00__report 2__State"
 
 
-BEAT = {"this_heartbeats_timestamp": 0, "next_heartbeats_timestamp": 30_000}
-ROW = {"msg": "s00 is online", "timestamp": 1}
+class Noting(Invariant):
+    """Notes what invariants see."""
+
+    name = "notes"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Event] = []
+
+    def see(self, event: Event) -> None:
+        self.seen.append(event)
 
 
 @pytest.fixture
@@ -31,76 +52,133 @@ def judge() -> Judge:
     return a_judge()
 
 
-def broken(judge: Judge, *events: Any) -> list[str]:
-    """Let a judge see events; return what is broken by then."""
+def meaning(*events: Event) -> list[Event]:
+    """Return what a judge adds to events."""
+    judge, notes = a_judge(), Noting()
+    judge.invariants = (notes,)
     for event in events:
         judge.see(event)
-    return [one.name for one in judge.invariants if one.broken]
+    return [one for one in notes.seen if one not in events]
 
 
-PAUSES = "KEBA's pauses"
-ATTRIBUTION = "No wrong attribution"
-TIMESTAMPS = "Plausible timestamps"
-HEARTBEATS = "Heartbeats keep their promise"
+ROW = {"msg": "s00 is online", "timestamp": 1}
+MEANINGS: dict[str, tuple[list[Event], list[Event]]] = {
+    "a value": (
+        [published_value(STATE, 4, 10.0, age_s=0.5)],
+        [
+            Value(
+                10.0,
+                *("s00", "report 2", "State", 4),
+                timestamp_ms=round((NOON + 9.5) * 1000),
+                age_s=0.5,
+            )
+        ],
+    ),
+    "a row": ([published("keba/logs", ROW, 1.0)], [Told(1.0, "logs", ROW)]),
+    "no value": ([published(f"keba/value/{STATE}", {})], []),
+    "no JSON": ([published("keba/raw_message_to_db", b"")], []),
+    "what the broker kept was judged when it was new": (
+        [Published(9.0, f"keba/value/{STATE}", b"{}", is_retained=True)],
+        [],
+    ),
+    "ours": ([published("keba/ours", b"\0")], []),
+    "the first connection of our own is no outage": (
+        [LinkChanged(1.0, is_up=True), Tick(2.0)],
+        [],
+    ),
+    "a connection of our own that is lost and back": (
+        [LinkChanged(number, is_up=number != 2) for number in (1, 2, 3)],
+        [BrokerAway(2), BrokerAway(3)],
+    ),
+    "a broker that is disturbed until the fault has ended": (
+        [
+            FaultBegan(10.0, FROZEN),
+            Tick(11.0),
+            FaultEnded(40.0, FROZEN),
+            Tick(50.0),
+        ],
+        [BrokerAway(11.0), BrokerAway(40.0)],
+    ),
+    "other faults": (
+        [FaultBegan(10.0, NONSENSE), Tick(11.0), FaultEnded(40.0, NONSENSE)],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize(("events", "added"), MEANINGS.values(), ids=MEANINGS)
+def test_invariants_are_told_what_events_mean(
+    events: list[Event], added: list[Event]
+) -> None:
+    assert meaning(*events) == added
 
 
 @pytest.mark.parametrize(
-    ("seen", "invariant"),
+    ("station", "at", "is_certain"),
     [
-        ([heard("report 1", 1.0), heard("report 2", 1.05)], PAUSES),
-        ([value("s00__report 2__State", 4)], ATTRIBUTION),
-        ([value("s00__connection__online", True, age_s=11.0)], TIMESTAMPS),
-        ([heard("curr 6500")], "Newest setpoint wins on the way"),
-        (
-            [value("s00__results__curr", "applied")],
-            "Results tell the truth",
-        ),
-        ([published("keba/raw_message_to_db", b"")], "Payloads on MQTT"),
-        (
-            [published("keba/value/s00__report 2__State", {})],
-            "Payloads on MQTT",
-        ),
-        ([published("keba/heartbeat", BEAT, 0.0), Tick(32.0)], HEARTBEATS),
-        (
-            [
-                published("keba/logs", ROW | {"timestamp": number}, 1.0)
-                for number in range(150)
-            ],
-            "Log rows",
-        ),
+        ("s00", UNCERTAIN_UNTIL, False),
+        ("s00", UNCERTAIN_UNTIL + 0.1, True),
+        ("s01", UNCERTAIN_UNTIL, True),
     ],
 )
-def test_each_breach_reaches_its_invariant(
-    judge: Judge, seen: list[Any], invariant: str
+def test_damaging_faults_leave_doubt_about_their_stations_for_a_while(
+    station: str, at: float, is_certain: bool
 ) -> None:
-    judge.see(Started(0.0, 0.0))
+    message = published_value(f"{station}__report 2__State", 4, at)
 
-    assert broken(judge, *seen) == [invariant]
-    (one,) = (one for one in judge.invariants if one.broken)
-    assert judge.broken == one.broken
-    assert len(judge.new_breaches()) == len(judge.breaches)
-    assert judge.new_breaches() == []
+    (value,) = meaning(FaultBegan(9.0, NONSENSE), message)
+
+    assert isinstance(value, Value)
+    assert value.is_certain is is_certain
+
+
+@pytest.mark.parametrize(
+    ("topic", "judged", "broken"),
+    [
+        ("keba/logs", 1, 1),
+        (f"keba/value/{STATE}", 1, 1),
+        ("keba/datapoint_map", 0, 0),
+    ],
+)
+def test_payloads_are_judged_unless_they_are_ours(
+    judge: Judge, topic: str, judged: int, broken: int
+) -> None:
+    judge.see(published(topic, b"{"))
+
+    assert (judge.payloads.judged, judge.payloads.broken) == (judged, broken)
 
 
 def test_a_good_life_breaks_nothing(judge: Judge) -> None:
     in_force = Settings(6100, enable_user=True)
-    assert not broken(
-        judge,
+    for event in (
         Written(4.0, "s00", "curr", 6100),
         heard("curr 6100", 5.0),
         said(b"TCH-OK :done\n", 5.01, settings=in_force),
         heard("report 2", 5.2, settings=in_force),
         said(b'{"ID": "2", "State": 3}', 5.21, settings=in_force),
-        value("s00__report 2__State", 3, 5.3),
-        value("s00__results__curr", "applied", 5.3),
-        value("s00__readings__energy_total", 100.5, 5.3),
-        value("s00__connection__online", True, 5.3),
-    )
+        published_value("s00__report 2__State", 3, 5.3),
+        published_value("s00__results__curr", "applied", 5.3),
+        published_value("s00__readings__energy_total", 100.5, 5.3),
+        published_value("s00__connection__online", True, 5.3),
+    ):
+        judge.see(event)
 
+    assert judge.breaches == []
     assert judge.values == 4
-    verdicts = {one.name: one.verdict for one in judge.invariants}
-    assert verdicts[PAUSES] == verdicts["Results tell the truth"] == "kept"
-    assert verdicts["Memory"] == verdicts[HEARTBEATS] == "not judged"
+    verdicts = [one.verdict for one in judge.invariants]
+    # Settled, recovery, memory, threads, rows and heartbeats.
+    assert verdicts.count("not judged") == 6
+    assert verdicts.count("kept") == 7
+
+
+def test_breaches_are_new_once(judge: Judge) -> None:
+    judge.see(heard("curr 6500", 2.0))
+    judge.see(sample(1.0, 129.0))
+
+    assert judge.broken == 2
+    assert [one.at for one in judge.breaches] == [1.0, 2.0]
+    assert len(judge.new_breaches()) == 2
+    assert judge.new_breaches() == []
 
 
 def test_without_anything_seen_only_the_life_of_the_process_is_judged(
@@ -109,95 +187,3 @@ def test_without_anything_seen_only_the_life_of_the_process_is_judged(
     kept = [one.name for one in judge.invariants if one.verdict == "kept"]
 
     assert kept == [judge.alive.name]
-
-
-@pytest.mark.parametrize(
-    "events",
-    [
-        pytest.param(
-            [
-                FaultBegan(10.0, phase("broker frozen")),
-                Tick(10.0),
-                FaultEnded(40.0, phase("broker frozen")),
-                Tick(50.0),
-            ],
-            id="a fault of the broker",
-        ),
-        pytest.param(
-            [LinkChanged(20.0, is_up=False), Tick(82.0)], id="a lost link"
-        ),
-    ],
-)
-def test_heartbeats_are_not_judged_while_the_broker_is_disturbed(
-    judge: Judge, events: list[Any]
-) -> None:
-    assert not broken(judge, published("keba/heartbeat", BEAT, 0.0), *events)
-
-    again = published("keba/heartbeat", BEAT, 100.0)
-    assert broken(judge, again, Tick(132.0)) == [HEARTBEATS]
-
-
-def test_a_value_that_goes_back_is_excused_by_an_outage_or_a_start(
-    judge: Judge,
-) -> None:
-    later, earlier = (
-        value("s00__connection__online", True, 50.0, age_s=age_s)
-        for age_s in (0.0, 0.5)
-    )
-    assert not broken(
-        judge,
-        later,
-        LinkChanged(51.0, is_up=False),
-        earlier,
-        later,
-        Started(49.0, NOON + 49.0),
-        earlier,
-    )
-
-    long_after = (
-        value("s00__connection__online", True, 200.0, age_s=age_s)
-        for age_s in (0.0, 0.5)
-    )
-    assert broken(judge, *long_after) == [TIMESTAMPS]
-
-
-def test_the_first_connection_of_our_own_is_no_outage(judge: Judge) -> None:
-    old = value("s00__connection__online", True, 10.0, age_s=11.0)
-    up = LinkChanged(1.0, is_up=True)
-    assert broken(judge, up, old) == [TIMESTAMPS]
-
-    broken(judge, up, old)
-    assert judge.broken == 1
-
-
-def test_damaging_faults_leave_doubt_about_their_stations_for_a_while(
-    judge: Judge,
-) -> None:
-    nonsense = phase("nonsense from a station", "s00")
-    until = 9.0 + nonsense.duration_s + UNCERTAIN_S
-    damaged = FaultBegan(9.0, nonsense)
-    in_doubt = value("s00__report 2__State", 4, until)
-    assert not broken(judge, damaged, in_doubt)
-
-    broken(judge, value("s01__report 2__State", 4))
-    broken(judge, value("s00__report 2__State", 4, until + 0.1))
-    assert [one.evidence.split()[0] for one in judge.breaches] == ["s01", "s00"]
-
-
-@pytest.mark.parametrize(
-    ("message", "judged"),
-    [
-        pytest.param(
-            Published(9.0, "keba/value/s00__report 2__State", b"{}", True),
-            1,
-            id="what the broker kept was judged when it was new",
-        ),
-        pytest.param(published("keba/ours", b"\0"), 0, id="ours"),
-        pytest.param(published("keba/datapoint_map", b""), 0, id="our map"),
-    ],
-)
-def test_other_messages_are_not_judged(
-    judge: Judge, message: Published, judged: int
-) -> None:
-    assert not broken(judge, message)
-    assert judge.payloads.judged == judged

@@ -20,48 +20,34 @@ def test_a_datagram_90_ms_after_another_is_a_breach() -> None:
     assert "90.0 ms" in breach.evidence
 
 
+START = Started(12.0, 12.0)
+STORIES: dict[str, tuple[list[Event], int, int]] = {
+    "all pauses": ([heard("report 1", 10.0), heard("report 1", 15.1)], 0, 0),
+    "stations have pauses of their own": (
+        [heard("report 1", 10.0), heard("report 1", 10.0, station="s01")],
+        0,
+        0,
+    ),
+    "a poll right after a stop": (
+        [heard("ena 0", 10.0), heard("report 2", 11.9)],
+        1,
+        0,
+    ),
+    "a new process cannot know": (
+        [heard("report 1", 10.0), START, heard("report 1", 12.5)],
+        0,
+        1,
+    ),
+    "a new process keeps what it knows of": (
+        [START, heard("report 1", 12.5), heard("report 1", 16.0)],
+        1,
+        0,
+    ),
+}
+
+
 @pytest.mark.parametrize(
-    ("events", "broken", "excused"),
-    [
-        pytest.param(
-            [heard("report 1", 10.0), heard("report 1", 15.1)],
-            0,
-            0,
-            id="all pauses",
-        ),
-        pytest.param(
-            [heard("report 1", 10.0), heard("report 1", 10.0, station="s01")],
-            0,
-            0,
-            id="stations have pauses of their own",
-        ),
-        pytest.param(
-            [heard("ena 0", 10.0), heard("report 2", 11.9)],
-            1,
-            0,
-            id="a poll right after a stop",
-        ),
-        pytest.param(
-            [
-                heard("report 1", 10.0),
-                Started(12.0, 12.0),
-                heard("report 1", 12.5),
-            ],
-            0,
-            1,
-            id="a new process cannot know",
-        ),
-        pytest.param(
-            [
-                Started(12.0, 12.0),
-                heard("report 1", 12.5),
-                heard("report 1", 16.0),
-            ],
-            1,
-            0,
-            id="a new process keeps what it knows of",
-        ),
-    ],
+    ("events", "broken", "excused"), STORIES.values(), ids=STORIES
 )
 def test_broken_pauses_are_counted_and_those_across_a_start_excused(
     events: list[Event], broken: int, excused: int

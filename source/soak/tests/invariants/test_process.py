@@ -28,38 +28,30 @@ def noisy(mib_per_hour: float, noise_mib: float) -> list[Sample]:
     )
 
 
-@pytest.mark.parametrize(
-    ("samples", "measured"),
-    [
-        pytest.param(noisy(0.0, 0.02), "MiB/h in most", id="flat"),
-        pytest.param(noisy(1.2, 0.1), "MiB/h in most", id="within the noise"),
-        pytest.param(
-            half_an_hour(lambda n: 40.0 if n < 20 else 43.0),
-            "+0.00 ± 0.00 MiB/h in most intervals, at most +3.0 MiB in all",
-            id="a buffer that was needed once",
-        ),
-        pytest.param(
-            half_an_hour(lambda n: 20.0 if n < 5 else 40.0),
-            "+0.00 ± 0.00 MiB/h in most intervals, at most +0.0 MiB in all",
-            id="grown in the first five minutes only",
-        ),
-        pytest.param(
-            [
-                *half_an_hour(lambda n: 40.0 + (MOST_GAIN_MIB - 1) * (n > 9)),
-                *half_an_hour(
-                    lambda n: 50.0 + (MOST_GAIN_MIB - 1) * (n > 9), life=2
-                ),
-            ],
-            "at most +5.0 MiB in all",
-            id="each process has a gain of its own",
-        ),
-        pytest.param(
-            half_an_hour(lambda n: 40.0 + n)[:12],
-            "too short for a slope, at most +6.0 MiB in all",
-            id="too short",
-        ),
-    ],
-)
+GOOD = {
+    "flat": (noisy(0.0, 0.02), "MiB/h in most"),
+    "within the noise": (noisy(1.2, 0.1), "MiB/h in most"),
+    "a buffer that was needed once": (
+        half_an_hour(lambda n: 40.0 if n < 20 else 43.0),
+        "+0.00 ± 0.00 MiB/h in most intervals, at most +3.0 MiB in all",
+    ),
+    "grown in the first five minutes only": (
+        half_an_hour(lambda n: 20.0 if n < 5 else 40.0),
+        "+0.00 ± 0.00 MiB/h in most intervals, at most +0.0 MiB in all",
+    ),
+    "each process has a gain of its own": (
+        half_an_hour(lambda n: 40.0 + (MOST_GAIN_MIB - 1) * (n > 9))
+        + half_an_hour(lambda n: 50.0 + (MOST_GAIN_MIB - 1) * (n > 9), life=2),
+        "at most +5.0 MiB in all",
+    ),
+    "too short": (
+        half_an_hour(lambda n: 40.0 + n)[:12],
+        "too short for a slope, at most +6.0 MiB in all",
+    ),
+}
+
+
+@pytest.mark.parametrize(("samples", "measured"), GOOD.values(), ids=GOOD)
 def test_memory_that_does_not_go_on_growing_is_right(
     samples: list[Sample], measured: str
 ) -> None:
@@ -69,36 +61,30 @@ def test_memory_that_does_not_go_on_growing_is_right(
     assert measured in memory.measured()
 
 
-@pytest.mark.parametrize(
-    ("samples", "evidence"),
-    [
-        pytest.param(noisy(3.0, 0.005), "+3.0", id="growing"),
-        pytest.param(
-            [
-                *half_an_hour(lambda n: 50.0 + n / 15),
-                *half_an_hour(lambda n: 30.0 + n / 15, life=2)[6:],
-            ],
-            "+4.00 ±",
-            id="across processes with levels of their own",
-        ),
-        pytest.param(
-            half_an_hour(lambda n: 40.0 + n / 20 + (n >= 20)),
-            "+3.00 ±",
-            id="between steps",
-        ),
-        pytest.param(
-            # 8 MiB with each fault of one kind, which comes now and then.
-            half_an_hour(lambda n: 40.0 + n // 10 * 8),
-            "process 1 has gained 24.0 MiB",
-            id="in steps",
-        ),
-        pytest.param(
-            half_an_hour(lambda n: 40.0 + 7.0 * (n == 10)),
-            "process 1 has gained 7.0 MiB",
-            id="given back, and gained all the same",
-        ),
-    ],
-)
+LEAKS = {
+    "growing": (noisy(3.0, 0.005), "+3.0"),
+    "across processes with levels of their own": (
+        half_an_hour(lambda n: 50.0 + n / 15)
+        + half_an_hour(lambda n: 30.0 + n / 15, life=2)[6:],
+        "+4.00 ±",
+    ),
+    "between steps": (
+        half_an_hour(lambda n: 40.0 + n / 20 + (n >= 20)),
+        "+3.00 ±",
+    ),
+    # 8 MiB with each fault of one kind, which comes now and then.
+    "in steps": (
+        half_an_hour(lambda n: 40.0 + n // 10 * 8),
+        "process 1 has gained 24.0 MiB",
+    ),
+    "given back, and gained all the same": (
+        half_an_hour(lambda n: 40.0 + 7.0 * (n == 10)),
+        "process 1 has gained 7.0 MiB",
+    ),
+}
+
+
+@pytest.mark.parametrize(("samples", "evidence"), LEAKS.values(), ids=LEAKS)
 def test_a_leak_is_a_breach(samples: list[Sample], evidence: str) -> None:
     (breach,) = judged(samples).breaches
 

@@ -39,24 +39,19 @@ def told(*texts: str) -> list[Event]:
 TWO = written("curr 6100", "curr 6200")
 
 
-@pytest.mark.parametrize(
-    "events",
-    [
-        pytest.param(
-            [*TWO, *told("curr 6100", "curr 6100", "curr 6200")], id="repeated"
-        ),
-        pytest.param([*TWO, *told("curr 6200")], id="left out"),
-        pytest.param(
-            [
-                *TWO,
-                *told("curr 6200"),
-                *written("curr 6100"),
-                *told("curr 6100"),
-            ],
-            id="written again",
-        ),
+GOOD = {
+    "repeated": [*TWO, *told("curr 6100", "curr 6100", "curr 6200")],
+    "left out": [*TWO, *told("curr 6200")],
+    "written again": [
+        *TWO,
+        *told("curr 6200"),
+        *written("curr 6100"),
+        *told("curr 6100"),
     ],
-)
+}
+
+
+@pytest.mark.parametrize("events", GOOD.values(), ids=GOOD)
 def test_setpoints_in_the_order_of_writing_are_right(
     events: list[Event],
 ) -> None:
