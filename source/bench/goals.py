@@ -19,7 +19,6 @@ class Goal(NamedTuple):
     `measured` takes it from the results, None where it was not measured.
     """
 
-    what: str
     limit: float
     unit: str
     measured: Measured
@@ -80,79 +79,59 @@ def _total(due: str, came: str | None = None) -> Measured:
     return measured
 
 
-GOALS = (
-    Goal(
-        "a station's round, p95, by the protocol's limit, 100 stations",
-        1.12,
-        "×",
-        _at("fleets", 100, "station_round_s", "p95", of=LIMIT_S),
+def _seconds(limit: float, *path: str | int) -> Goal:
+    return Goal(limit, "s", _at(*path))
+
+
+def _times_the_limit(limit: float, *path: str | int) -> Goal:
+    return Goal(limit, "×", _at(*path, of=LIMIT_S))
+
+
+def _none(due: str, came: str | None = None) -> Goal:
+    return Goal(0, "", _total(due, came))
+
+
+GOALS = {
+    "a station's round, p95, by the protocol's limit, 100 stations": (
+        _times_the_limit(1.12, "fleets", 100, "station_round_s", "p95")
     ),
-    Goal(
-        "the same, 1000 stations",
-        1.12,
-        "×",
-        _at("fleets", 1000, "station_round_s", "p95", of=LIMIT_S),
+    "the same, 1000 stations": _times_the_limit(
+        1.12, "fleets", 1000, "station_round_s", "p95"
     ),
-    Goal("polls missing", 0, "", _total("polls_expected", "polls")),
-    Goal("values missing", 0, "", _total("values_expected", "values_received")),
-    Goal("commands lost", 0, "", _total("commands_sent", "commands_arrived")),
-    Goal("pushes lost", 0, "", _total("pushed", "arrived")),
-    Goal("KEBA's pauses broken", 0, "", _total("pauses_broken")),
-    Goal(
-        "answer → value on MQTT, p95, 100 stations",
-        0.01,
-        "s",
-        _at("fleets", 100, "latency_s", "p95"),
+    "polls missing": _none("polls_expected", "polls"),
+    "values missing": _none("values_expected", "values_received"),
+    "commands lost": _none("commands_sent", "commands_arrived"),
+    "pushes lost": _none("pushed", "arrived"),
+    "KEBA's pauses broken": _none("pauses_broken"),
+    "answer → value on MQTT, p95, 100 stations": _seconds(
+        0.01, "fleets", 100, "latency_s", "p95"
     ),
-    Goal(
-        "answer → value on MQTT, p95, 1000 stations",
-        0.025,
-        "s",
-        _at("fleets", 1000, "latency_s", "p95"),
+    "answer → value on MQTT, p95, 1000 stations": _seconds(
+        0.025, "fleets", 1000, "latency_s", "p95"
     ),
-    Goal(
-        "the same with 0.1 CPU and 128 MiB, 100 stations polled each 30 s",
-        0.15,
-        "s",
-        _at("limited", "latency_s", "p95"),
+    "the same with 0.1 CPU and 128 MiB, 100 stations polled each 30 s": (
+        _seconds(0.15, "limited", "latency_s", "p95")
     ),
-    Goal(
-        "start with 0.1 CPU → first value",
-        4.0,
-        "s",
-        _at("limited", "first_value_s"),
+    "start with 0.1 CPU → first value": _seconds(
+        4.0, "limited", "first_value_s"
     ),
-    *(
-        Goal(
-            f"CPU per poll by that of 1.1.0 (--against), {stations} stations",
-            limit,
-            "×",
-            _cpu_ratio(stations),
+    **{
+        f"CPU per poll by that of 1.1.0 (--against), {stations} stations": Goal(
+            limit, "×", _cpu_ratio(stations)
         )
         for stations, limit in ((10, 0.7), (100, 0.9), (1000, 0.9))
+    },
+    "command → station, p99, idle line": _seconds(
+        0.01, "commands_idle", "latency_s", "p99"
     ),
-    Goal(
-        "command → station, p99, idle line",
-        0.01,
-        "s",
-        _at("commands_idle", "latency_s", "p99"),
+    "command → station, p99, 100 stations being polled": _seconds(
+        0.12, "commands_polling", "latency_s", "p99"
     ),
-    Goal(
-        "command → station, p99, 100 stations being polled",
-        0.12,
-        "s",
-        _at("commands_polling", "latency_s", "p99"),
+    "push → MQTT, p99, 100 pushes/s": _seconds(
+        0.01, "pushes", "latency_s", "p99"
     ),
-    Goal(
-        "push → MQTT, p99, 100 pushes/s",
-        0.01,
-        "s",
-        _at("pushes", "latency_s", "p99"),
+    "memory of ten stations": Goal(
+        34.0, "MiB", _at("fleets", 10, "memory_mib")
     ),
-    Goal(
-        "memory of ten stations",
-        34.0,
-        "MiB",
-        _at("fleets", 10, "memory_mib"),
-    ),
-)
+}
+"""By what is measured."""
