@@ -9,12 +9,12 @@ published under a neighbour's name matches nothing.
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import resource
 import selectors
 import socket
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -106,7 +106,7 @@ def _serve(
         _BareStation(index, (address, port), client, texts)
         for index, address in enumerate(addresses)
     ]
-    pushes: list[tuple[float, int]] = []
+    pushes: deque[tuple[float, int]] = deque()
     traffic = Traffic()
     line.send(traffic)
     with selectors.DefaultSelector() as selector:
@@ -126,9 +126,8 @@ def _serve(
                 else:
                     per_s, seconds = order
                     pushes += _plan(per_s, seconds, len(stations))
-                    heapq.heapify(pushes)
             while pushes and pushes[0][0] <= time.time():
-                stations[heapq.heappop(pushes)[1]].push(traffic)
+                stations[pushes.popleft()[1]].push(traffic)
 
 
 def _plan(

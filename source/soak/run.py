@@ -191,6 +191,8 @@ class Run:
         """Wait a moment; see what came; do what is due."""
         time.sleep(TICK_S)
         self._see_all()
+        if self._testbed.simulator.failure is not None:
+            raise self._testbed.simulator.failure
         now = time.monotonic()
         self.judge.see(Tick(now))
         self._keep_alive(now)
@@ -216,8 +218,6 @@ class Run:
                 self.judge.see(event)
                 if isinstance(event, Published) and event.topic == announcement:
                     self._announced = set(json.loads(event.payload)["sensor"])
-        if self._testbed.simulator.failure is not None:
-            raise self._testbed.simulator.failure
 
     def _keep_alive(self, now: float) -> None:
         testbed = self._testbed

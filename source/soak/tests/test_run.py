@@ -272,10 +272,12 @@ def test_an_interrupted_run_ends_its_faults(
     assert round(one.elapsed_s) == 16
 
 
-def test_a_failure_of_the_stations_thread_ends_the_run(
+def test_a_failure_of_the_stations_thread_ends_the_run_and_not_the_judging(
     testbed: Puppets, script: Script
 ) -> None:
     testbed.simulator.failure = OSError("no more")
+    one = a_run(testbed)
 
     with pytest.raises(OSError, match="no more"):
-        a_run(testbed).play()
+        one.play()
+    one.close()
