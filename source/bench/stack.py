@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 POLL_S = 5.0
 
+BROKER = "allow_anonymous true\nset_tcp_nodelay true\nlog_dest none"
+"""A log of each message would cost it time."""
+
 OUTPUT_SHOWN = 2000
 """Characters of what a connector wrote before it failed."""
 
@@ -76,13 +79,7 @@ class Stack:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(TemporaryDirectory()))
-            self.broker = stack.enter_context(
-                Mosquitto(
-                    folder,
-                    "allow_anonymous true\nset_tcp_nodelay true",
-                    log_types="warning",
-                )
-            )
+            self.broker = stack.enter_context(Mosquitto(folder, BROKER))
             self.fleet = stack.enter_context(
                 BareFleet(
                     [_address(one) for one in range(self.stations)],

@@ -138,8 +138,6 @@ class Mosquitto:
     ----------
     has_memory
         Whether retained messages survive a restart.
-    log_types
-        What the broker writes; all costs it time for each message.
     """
 
     def __init__(
@@ -148,7 +146,6 @@ class Mosquitto:
         config: str = "allow_anonymous true",
         *,
         has_memory: bool = False,
-        log_types: str = "all",
     ) -> None:
         binary = find_mosquitto()
         if binary is None:
@@ -157,7 +154,6 @@ class Mosquitto:
         self._folder = folder
         self._has_memory = has_memory
         self._config = config
-        self._log_types = log_types
         self._process: subprocess.Popen[bytes] | None = None
         self._observers: list[Observer] = []
         self.port = free_port()
@@ -225,7 +221,7 @@ class Mosquitto:
 
     def _configuration(self) -> str:
         lines = [f"listener {self.port} 127.0.0.1", self._config]
-        lines += [f"log_type {self._log_types}", "max_queued_messages 100000"]
+        lines += ["log_type all", "max_queued_messages 100000"]
         if self._has_memory:
             lines += [
                 "persistence true",

@@ -1,6 +1,5 @@
 """A station that says what a test tells it to, right or wrong."""
 
-import selectors
 import socket
 import threading
 from collections.abc import Mapping
@@ -51,7 +50,6 @@ class PlainStation:
         self._client = (client, port)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((address, port))
-        self._is_ending, self._end = socket.socketpair()
         self._thread = threading.Thread(
             target=self._serve, name=f"plain station {address}"
         )
@@ -61,28 +59,21 @@ class PlainStation:
         self._socket.sendto(data, self._client)
 
     def _serve(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._socket, selectors.EVENT_READ)
-            selector.register(self._is_ending, selectors.EVENT_READ)
-            while True:
-                ready = [key.fileobj for key, _ in selector.select()]
-                if self._is_ending in ready:
-                    return
-                request = self._socket.recv(LARGEST_DATAGRAM).decode()
-                self.requests.append(request)
-                answer = self._answers.get(request, _usual_answer(request))
-                if answer:
-                    self.say(answer)
+        while request := self._socket.recv(LARGEST_DATAGRAM).decode():
+            self.requests.append(request)
+            answer = self._answers.get(request, _usual_answer(request))
+            if answer:
+                self.say(answer)
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end.send(b"!")
+        # No client sends an empty datagram.
+        self._socket.sendto(b"", self._socket.getsockname())
         self._thread.join(THREAD_END_S)
-        for one in (self._socket, self._is_ending, self._end):
-            one.close()
+        self._socket.close()
         assert not self._thread.is_alive()
 
 
