@@ -7,7 +7,9 @@ somebody controls the station; else the station is left to limit itself.
 
 A keepalive must change nothing. It says what the newest report 2 shows, or
 what was confirmed since: never what somebody has replaced in the meantime. So
-it begins early enough for a look at report 2 before it leaves.
+it begins early enough for a look at report 2 before it leaves. What a command
+without a reply may have changed is not known until such a look, so it is left
+out: `ena` refreshes the station without naming a limit.
 
 After a trip KEBA wants both current and enable again: these are to be
 reapplied, not only refreshed.
@@ -75,6 +77,8 @@ class FailsafeKeepalive:
         self._unarmed_reports = 0
         self._fields: Mapping[str, object] = {}
         self._confirmed: dict[str, _Confirmed] = {}
+        # What a command that has left may have set, while nothing proves it.
+        self._unproven: dict[str, _Confirmed] = {}
         self._is_keepalive_waiting = False
         self._to_reapply: set[str] = set()
         self._is_trip_reported = False
@@ -122,6 +126,7 @@ class FailsafeKeepalive:
         self._unarmed_reports = 0
         self._fields = {}
         self._confirmed.clear()
+        self._unproven.clear()
 
     def note_sent(self, command: Command, now: float) -> None:
         if isinstance(command, SetFailsafe):
@@ -129,6 +134,8 @@ class FailsafeKeepalive:
         if command.word in REFRESHING_WORDS:
             self._is_keepalive_waiting = False
             self._plan_keepalive(now)
+            for key, value in _effect_of(command).items():
+                self._unproven[key] = _Confirmed(value, command.word)
 
     def note_accepted(self, command: Command, now: float) -> None:
         if isinstance(command, SetFailsafe):
@@ -143,6 +150,7 @@ class FailsafeKeepalive:
             self._forget({command.word})
             for key, value in _effect_of(command).items():
                 self._confirmed[key] = _Confirmed(value, command.word)
+                self._unproven.pop(key, None)
 
     def take_reading(
         self, fields: Mapping[str, object], pending_words: Set[str]
@@ -227,10 +235,16 @@ class FailsafeKeepalive:
 
     def _commands_to_repeat(self) -> list[Command]:
         shown = self._shown()
-        limit, enable = _limit_of(shown), _enable_of(shown)
+        unproven = {
+            key: one.value
+            for key, one in self._unproven.items()
+            if shown.get(key) != one.value
+        }
+        known = {key: shown[key] for key in shown.keys() - unproven.keys()}
+        limit, enable = _limit_of(known), _enable_of(known)
         if self._to_reapply:
             commands = [enable, limit]
-        elif limit is None or _disturbs(shown):
+        elif limit is None or _disturbs({**shown, **unproven}):
             commands = [enable or limit]
         else:
             commands = [limit]
@@ -242,12 +256,15 @@ class FailsafeKeepalive:
         return {**self._fields, **confirmed}
 
     def _forget(self, words: Set[str]) -> None:
-        """Forget what commands of these words were confirmed to set."""
-        self._confirmed = {
-            key: one
-            for key, one in self._confirmed.items()
-            if one.word not in words
-        }
+        """Forget what commands of these words have set, or may have set."""
+        self._confirmed = _without(self._confirmed, words)
+        self._unproven = _without(self._unproven, words)
+
+
+def _without(
+    effects: Mapping[str, _Confirmed], words: Set[str]
+) -> dict[str, _Confirmed]:
+    return {key: one for key, one in effects.items() if one.word not in words}
 
 
 def _effect_of(command: Command) -> Mapping[str, int]:

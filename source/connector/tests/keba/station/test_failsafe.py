@@ -300,6 +300,39 @@ def test_after_a_trip_what_was_confirmed_last_is_sent_though_no_report_shows_it(
     assert _said(armed, 100.0) == keepalives
 
 
+@pytest.mark.parametrize(
+    ("command", "keepalives", "shown", "keepalives_after_a_look"),
+    [
+        (LATER_22_AMPERES, ["ena 1"], {"Curr user": 22_000}, ["curr 22000"]),
+        (LATER_22_AMPERES, ["ena 1"], {}, ["curr 63000"]),
+        (TEN_AMPERES, ["ena 1"], {"Curr user": 10_000}, ["curr 10000"]),
+        (OFF, ["curr 63000"], {"Enable user": 0}, ["curr 63000"]),
+        (
+            SetCurrentTimed(Milliampere(10_000), Seconds(600)),
+            ["ena 1"],
+            {"Tmo CT": 600},
+            ["ena 1"],
+        ),
+    ],
+)
+def test_a_keepalive_does_not_undo_a_command_whose_reply_was_lost(
+    armed: FailsafeKeepalive,
+    command: Command,
+    keepalives: list[str],
+    shown: dict[str, int],
+    keepalives_after_a_look: list[str],
+) -> None:
+    """The station may have obeyed; only a report 2 tells."""
+    armed.note_sent(command, 1.0)
+    assert _said(armed, 25.0) == keepalives
+
+    armed.take_reading(ARMED | FREE, {command.word})
+    assert list(map(str, armed.waiting_keepalive())) == keepalives
+
+    armed.take_reading(ARMED | FREE | shown, NOTHING)
+    assert list(map(str, armed.waiting_keepalive())) == keepalives_after_a_look
+
+
 def test_a_keepalive_spares_a_timer_that_no_report_shows_yet(
     armed: FailsafeKeepalive,
 ) -> None:
