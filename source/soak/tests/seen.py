@@ -74,17 +74,16 @@ def value(
 
 def published(topic: str, content: Any, at: float = 0.0) -> Published:
     """A message came; bytes are taken as they are."""
-    data = content if isinstance(content, bytes) else json.dumps(content)
-    return Published(
-        at, topic, data if isinstance(data, bytes) else data.encode()
-    )
+    if not isinstance(content, bytes):
+        content = json.dumps(content).encode()
+    return Published(at, topic, content)
 
 
 def published_value(
     key: str, content: object, at: float = 10.0, age_s: float = 0.0
 ) -> Published:
     """A value came on MQTT."""
-    stamp_ms = round((NOON + at - age_s) * 1000)
+    stamp_ms = value(key, content, at, age_s).timestamp_ms
     message = {"value": content, "timestamp": stamp_ms}
     return published(f"keba/value/{key}", message, at)
 
