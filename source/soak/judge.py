@@ -63,6 +63,7 @@ class Judge:
         self._uncertain_until: dict[str, float] = {}
         self._told: Counter[str] = Counter()
         self._was_linked = False
+        self._concerned: dict[type[Event], list[Invariant]] = {}
         self.values = 0
         self.datagrams_of_stations = 0
         self.pauses = Pauses()
@@ -108,33 +109,42 @@ class Judge:
 
     def see(self, event: Event) -> None:
         """Something has happened."""
-        for one in (*self._meaning_of(event), event):
-            for invariant in self.invariants:
+        for one in self._meaning_of(event):
+            for invariant in self._concerned_by(type(one)):
                 invariant.see(one)
 
+    def _concerned_by(self, kind: type[Event]) -> list[Invariant]:
+        """Find once who sees an event: there are thousands a second."""
+        if kind not in self._concerned:
+            self._concerned[kind] = [
+                one for one in self.invariants if issubclass(kind, one.sees)
+            ]
+        return self._concerned[kind]
+
     def _meaning_of(self, event: Event) -> Iterator[Event]:
+        """Yield what has happened; of a message only what it means."""
         match event:
+            case Published(topic=topic):
+                if not self._controller.writes_on(topic):
+                    yield from self._meaning_of_message(event)
+                return
             case Said():
                 self.datagrams_of_stations += 1
             case FaultBegan(phase=phase):
-                if phase.kind.family == "broker":
-                    self._is_broker_disturbed = True
+                self._is_broker_disturbed |= phase.kind.family == "broker"
                 if phase.kind.is_damaging:
                     self._doubt(event.at + phase.duration_s, phase.stations)
-            case Tick(at=at) if self._is_broker_disturbed:
-                yield BrokerAway(at)
-            case FaultEnded(at=at) if event.phase.kind.family == "broker":
+            case Tick() if self._is_broker_disturbed:
+                yield BrokerAway(event.at)
+            case FaultEnded(phase=phase) if phase.kind.family == "broker":
                 self._is_broker_disturbed = False
-                yield BrokerAway(at)
-            case LinkChanged(at=at, is_up=is_up):
+                yield BrokerAway(event.at)
+            case LinkChanged(is_up=is_up):
                 # The very first connection is no outage.
                 if self._was_linked or not is_up:
-                    yield BrokerAway(at)
+                    yield BrokerAway(event.at)
                 self._was_linked = True
-            case Published(topic=topic) if not self._controller.writes_on(
-                topic
-            ):
-                yield from self._meaning_of_message(event)
+        yield event
 
     def _doubt(self, until: float, stations: Iterable[str]) -> None:
         """The datagrams of these stations are damaged until a moment."""

@@ -40,6 +40,7 @@ class Attribution(Invariant):
     So is what follows from fields: of that, only the meter's total is judged.
     """
 
+    sees = (Said, Value)
     name = "No wrong attribution"
     limit = (
         "each field of a report was said by its own station, each energy_total "

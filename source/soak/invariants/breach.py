@@ -24,10 +24,13 @@ class Invariant:
 
     Attributes
     ----------
+    sees
+        The events that concern it; it is not bothered with others.
     judged
         How much was judged; without anything the promise is not called kept.
     """
 
+    sees: tuple[type[Event], ...] = ()
     name: str
     limit: str
 
@@ -37,7 +40,7 @@ class Invariant:
         self.broken = 0
 
     def see(self, event: Event) -> None:
-        """Take notice of what happens; most of it concerns others."""
+        """Take notice of what happens."""
 
     def measured(self) -> str:
         """Return what was measured, in words."""

@@ -34,6 +34,7 @@ class Recovery(Invariant):
         slowest recovery from it.
     """
 
+    sees = (FaultBegan, FaultEnded, Value)
     name = "Recovery after each fault"
     limit = f"{RECOVERY_S:g} s after the last fault has ended"
 
@@ -110,6 +111,7 @@ class Settled(Invariant):
     counts.
     """
 
+    sees = (Value,)
     name = "Newest setpoint in force in each calm"
     limit = f"{SETTLING_S:g} s after it was written, with the right result"
 

@@ -16,6 +16,7 @@ class Pauses(Invariant):
     pause that began before the start is excused, and counted.
     """
 
+    sees = (Started, Heard)
     name = "KEBA's pauses"
     limit = (
         "100 ms between any two, 5 s between equal reports, 2 s after a stop"

@@ -37,6 +37,7 @@ class Memory(Invariant):
     a few steps. What those come to in all is bounded as well.
     """
 
+    sees = (Sample, RunOver)
     name = "Memory"
     limit = (
         f"{MOST_MEMORY_MIB:g} MiB; when a process is "
@@ -101,6 +102,7 @@ class Baseline(Invariant):
     The first calm of each life is the baseline.
     """
 
+    sees = (Sample,)
     name = "Threads and open files"
     limit = "in each calm no more than in the first"
 

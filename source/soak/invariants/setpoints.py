@@ -27,6 +27,7 @@ class NewestWins(Invariant):
         force already.
     """
 
+    sees = (Written, Heard)
     name = "Newest setpoint wins on the way"
     limit = "nothing that was not written, no older current after a newer one"
 
@@ -78,6 +79,7 @@ class _Sent:
 class TrueResults(Invariant):
     """`applied` is said only if the station really had it."""
 
+    sees = (Heard, Said, Value)
     name = "Results tell the truth"
     limit = "`applied` only if it was in force at the station"
 

@@ -28,6 +28,7 @@ class Timestamps(Invariant):
     broker: what it has not provably read is published once more, in order.
     """
 
+    sees = (Started, ClockStepped, BrokerAway, Value)
     name = "Plausible timestamps"
     limit = (
         f"fields of reports at most {REPORT_LATE_S:g} s old, others "

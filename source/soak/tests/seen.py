@@ -32,6 +32,7 @@ AnyInvariant = TypeVar("AnyInvariant", bound="Invariant")
 def fed(invariant: AnyInvariant, *events: Event) -> AnyInvariant:
     """Let an invariant see what happens."""
     for event in events:
+        assert isinstance(event, invariant.sees)
         invariant.see(event)
     return invariant
 

@@ -37,6 +37,7 @@ STATE = "s00__report 2__State"
 class Noting(Invariant):
     """Notes what invariants see."""
 
+    sees = (Event,)
     name = "notes"
 
     def __init__(self) -> None:
