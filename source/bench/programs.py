@@ -72,19 +72,13 @@ def other_version(commit_or_folder: str) -> Iterator[Program]:
         yield Program(main)
         return
     with TemporaryDirectory() as folder:
-        # Git tells on stderr what is wrong with a name.
-        archive = subprocess.run(  # noqa: S603 - an argument, no shell
-            ["git", "archive", commit_or_folder, "--", "source"],  # noqa: S607
-            cwd=REPOSITORY,
-            capture_output=True,
-            check=False,
+        # Git tells what is wrong with a name.
+        archive = _output_of(
+            *("git", "-C", REPOSITORY, "archive", commit_or_folder, "source"),
+            trouble=f"{commit_or_folder!r} is neither a folder with {MAIN} nor "
+            "a commit",
         )
-        if archive.returncode != 0:
-            raise NoVersionError(
-                f"{commit_or_folder!r} is neither a folder with {MAIN} nor a "
-                f"commit: {archive.stderr.decode().strip()}"
-            )
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as files:
             files.extractall(folder, filter="data")
         yield Program(Path(folder) / MAIN)
 
@@ -114,17 +108,13 @@ def published(checkout: Path, environment: Path) -> Program:
     python = environment.resolve() / "bin" / "python"
     if not python.exists():
         venv.create(environment, with_pip=True)
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
-    installed = subprocess.run(  # noqa: S603 - no argument of a user
-        [*pip, "install", "--quiet", *PUBLISHED_NEEDS],
-        capture_output=True,
-        check=False,
+    pip = (python, "-m", "pip", "--disable-pip-version-check")
+    _output_of(
+        *pip,
+        *("install", "--quiet", *PUBLISHED_NEEDS),
+        trouble=f"--published: {' and '.join(PUBLISHED_NEEDS)} cannot be "
+        f"installed in {environment}",
     )
-    if installed.returncode != 0:
-        raise NoVersionError(
-            f"--published: {' and '.join(PUBLISHED_NEEDS)} cannot be installed "
-            f"in {environment}: {installed.stderr.decode().strip()}"
-        )
     return Program(
         main,
         python,
@@ -150,11 +140,17 @@ def version_of(program: Program) -> str:
 
 def origin_of(checkout: Path) -> str:
     """Tell where the published connector came from, as far as git knows."""
-    told = subprocess.run(  # noqa: S603 - an argument, no shell
-        ["git", "-C", checkout, "describe", "--always", "--dirty"],  # noqa: S607
-        capture_output=True,
-        check=False,
-    )
-    if told.returncode != 0:
+    describe = ("git", "-C", checkout, "describe", "--always", "--dirty")
+    try:
+        told = _output_of(*describe, trouble="")
+    except NoVersionError:
         return "a folder whose commit git does not know, perhaps a changed copy"
-    return f"BEMCom's commit {told.stdout.decode().strip()}"
+    return f"BEMCom's commit {told.decode().strip()}"
+
+
+def _output_of(*command: str | Path, trouble: str) -> bytes:
+    """Run a command; say what it is trouble for if it fails, and why."""
+    done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - no shell
+    if done.returncode != 0:
+        raise NoVersionError(f"{trouble}: {done.stderr.decode().strip()}")
+    return done.stdout
