@@ -12,7 +12,14 @@ from soak import run
 from soak.events import Event, Settings, Started
 from soak.run import Run
 from soak.stations import make_stations
-from soak.tests.seen import heard, published, said, sample
+from soak.tests.seen import (
+    NOON,
+    Controller,
+    heard,
+    published_value,
+    said,
+    sample,
+)
 from soak.timeline import Cycle, Kind, Phase
 
 if TYPE_CHECKING:
@@ -21,7 +28,6 @@ if TYPE_CHECKING:
     from soak.events import Sample
     from soak.faults import FaultContext
 
-NAME = "keba-test"
 FAULT = Kind("test", "clock")
 
 
@@ -36,15 +42,17 @@ class FakeTime:
         return self.now
 
     def time(self) -> float:
-        return self.now + 1_700_000_000.0
+        return self.now + NOON
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
         self.on_sleep()
 
 
-class Puppets:
+class Puppets(Controller):
     """A testbed in which a connector does all that is asked of it."""
+
+    is_connected = True
 
     def __init__(self, time: FakeTime) -> None:
         self.time = time
@@ -57,10 +65,7 @@ class Puppets:
         self.simulator = Mock(failure=None)
         self.broker = Mock()
         self.connector = Mock(output="")
-        self.controller = Mock(is_connected=True)
-        self.controller.sensor_of = lambda topic: topic.partition("/v/")[2]
-        self.controller.writes_on.return_value = False
-        self.controller.write = self.write
+        self.controller = self
         self.in_force = Settings(63_000, enable_user=True)
         self.obeys = True
         self.lines: list[str] = []
@@ -70,29 +75,29 @@ class Puppets:
     def settings(self) -> dict[str, Settings]:
         return {"s00": self.in_force}
 
-    def publish(self, key: str, value: object) -> None:
-        message = {"value": value, "timestamp": int(self.time.time() * 1000)}
-        self.queue.put(published(f"{NAME}/v/{key}", message, self.time.now))
+    def select(self, *_: str, **__: object) -> None:
+        """All is published anyway."""
 
-    def write(self, key: str, value: int, *, retain: bool = False) -> None:
-        del retain
+    def publish(self, key: str, value: object) -> None:
+        self.queue.put(published_value(f"s00__{key}", value, self.time.now))
+
+    def write(self, key: str, value: int, **_: object) -> None:
         if not self.obeys:
             return
-        if key == "s00__ena":
-            self.in_force = Settings(
-                self.in_force.curr_user, enable_user=bool(value)
-            )
+        word = key.removeprefix("s00__")
+        if word == "ena":
+            self.in_force = self.in_force._replace(enable_user=bool(value))
         else:
-            self.in_force = Settings(value, self.in_force.enable_user)
-        text = key.removeprefix("s00__") + f" {value}"
+            self.in_force = self.in_force._replace(curr_user=value)
+        text = f"{word} {value}"
         self.queue.put(heard(text, self.time.now, settings=self.in_force))
-        self.publish(f"s00__results__{key.removeprefix('s00__')}", "applied")
+        self.publish(f"results__{word}", "applied")
 
     def go_on(self) -> None:
         data = b'{"ID": "2", "State": 3}'
         self.queue.put(said(data, self.time.now, settings=self.in_force))
-        self.publish("s00__report 2__State", 3)
-        self.publish("s00__connection__online", True)
+        self.publish("report 2__State", 3)
+        self.publish("connection__online", True)
 
     def start_connector(self) -> None:
         self.connector.is_running.return_value = True
