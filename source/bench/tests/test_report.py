@@ -33,23 +33,19 @@ def a_fleet(stations: int) -> dict[str, Any]:
     }
 
 
-def commands() -> dict[str, Any]:
-    return {
-        "commands_sent": 40,
-        "commands_arrived": 40,
-        "pauses_broken": 0,
-        "latency_s": dict(QUICK),
-    }
-
-
-def pushes() -> dict[str, Any]:
-    return {
-        "arrived": 100,
-        "pushed": 100,
-        "latency_s": dict(QUICK),
-        "cpu_s_per_push": 0.0002,
-        "pauses_broken": 0,
-    }
+COMMANDS = {
+    "commands_sent": 40,
+    "commands_arrived": 40,
+    "pauses_broken": 0,
+    "latency_s": QUICK,
+}
+PUSHES = {
+    "arrived": 100,
+    "pushed": 100,
+    "latency_s": QUICK,
+    "cpu_s_per_push": 0.0002,
+    "pauses_broken": 0,
+}
 
 
 @pytest.fixture
@@ -71,9 +67,9 @@ def results() -> dict[str, Any]:
             ]
             for size in SIZES
         },
-        "commands_idle": commands(),
-        "commands_polling": commands(),
-        "pushes": pushes(),
+        "commands_idle": copy.deepcopy(COMMANDS),
+        "commands_polling": copy.deepcopy(COMMANDS),
+        "pushes": copy.deepcopy(PUSHES),
         "limited": a_fleet(100),
     }
 

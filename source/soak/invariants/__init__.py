@@ -1,5 +1,5 @@
 """What must hold all the way, each a small machine without any I/O.
 
-They are fed with what was seen and with the time, and note each breach with
-its moment and its evidence. All moments are seconds of the monotonic clock.
+Each sees the events that concern it, and notes a breach with its moment and its
+evidence. All moments are seconds of the monotonic clock.
 """
