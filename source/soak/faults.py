@@ -123,9 +123,10 @@ def _wait(seconds: float) -> Generator[None]:
 
 def late_answers(context: FaultContext) -> Generator[None]:
     """Stations answer when the connector has given it up, or nearly."""
-    late_s = context.chance.uniform(1.0, 2.5)
     return _with_answers(
-        lambda simulator, name: simulator.act(name, AnswerLate(late_s))
+        lambda simulator, name: simulator.act(
+            name, AnswerLate(context.chance.uniform(1.0, 2.5))
+        )
     )(context)
 
 
