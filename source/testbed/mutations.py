@@ -1,7 +1,7 @@
 """Good inputs of the connector, and how to make them a little wrong."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from random import Random
 
@@ -16,7 +16,16 @@ TOPICS = {
     for number, word in enumerate(ACTUATORS)
 }
 
-MUTATIONS_AT_MOST = 6
+FAULTS_AT_MOST = 5
+FAULTS = (
+    "a bit flipped",
+    "something more",
+    "a part left out",
+    "a part doubled",
+    "cut off",
+    "a part of another one",
+    "another word",
+)
 
 TOKENS = (
     b"1e999",
@@ -68,8 +77,8 @@ def mutant(target: str, chance: Random) -> bytes:
     """Return a good input with a few things wrong."""
     others = samples(target)
     data = chance.choice(others)
-    for _ in range(chance.randrange(1, MUTATIONS_AT_MOST)):
-        data = chance.choice(_MUTATIONS)(data, chance, others)
+    for _ in range(chance.randint(1, FAULTS_AT_MOST)):
+        data = _with_a_fault(data, chance, others)
     return data
 
 
@@ -94,57 +103,36 @@ def nonsense(chance: Random) -> list[bytes]:
     ]
 
 
-def _flip(data: bytes, chance: Random, _: Sequence[bytes]) -> bytes:
-    if not data:
-        return data
-    place = chance.randrange(len(data))
-    flipped = bytes([data[place] ^ 1 << chance.randrange(8)])
-    return data[:place] + flipped + data[place + 1 :]
+def _with_a_fault(
+    data: bytes, chance: Random, others: Sequence[bytes]
+) -> bytes:
+    """Return an input with one thing wrong."""
+    before, part, after = _cut(data, chance)
+    match chance.choice(FAULTS):
+        case "a bit flipped":
+            flipped = (one ^ 1 << chance.randrange(8) for one in part[:1])
+            part = bytes(flipped) + part[1:]
+        case "something more":
+            token = chance.choice((chance.randbytes(3), chance.choice(TOKENS)))
+            part = token + part
+        case "a part left out":
+            part = b""
+        case "a part doubled":
+            part += part
+        case "cut off":
+            part = after = b""
+        case "a part of another one":
+            _, stolen, _ = _cut(chance.choice(others), chance)
+            part = stolen + part
+        case "another word":
+            words = data.split(b" ")
+            words[chance.randrange(len(words))] = chance.choice(TOKENS)
+            return b" ".join(words)
+    return before + part + after
 
 
-def _insert(data: bytes, chance: Random, _: Sequence[bytes]) -> bytes:
-    place = chance.randrange(len(data) + 1)
-    token = chance.choice((chance.randbytes(3), chance.choice(TOKENS)))
-    return data[:place] + token + data[place:]
-
-
-def _cut(data: bytes, chance: Random, _: Sequence[bytes]) -> bytes:
-    begin, end = _slice(data, chance)
-    return data[:begin] + data[end:]
-
-
-def _double(data: bytes, chance: Random, _: Sequence[bytes]) -> bytes:
-    begin, end = _slice(data, chance)
-    return data[:end] + data[begin:]
-
-
-def _truncate(data: bytes, chance: Random, _: Sequence[bytes]) -> bytes:
-    return data[: chance.randrange(len(data) + 1)]
-
-
-def _splice(data: bytes, chance: Random, others: Sequence[bytes]) -> bytes:
-    begin, end = _slice(other := chance.choice(others), chance)
-    place = chance.randrange(len(data) + 1)
-    return data[:place] + other[begin:end] + data[place:]
-
-
-def _replace_word(data: bytes, chance: Random, _: Sequence[bytes]) -> bytes:
-    words = data.split(b" ")
-    words[chance.randrange(len(words))] = chance.choice(TOKENS)
-    return b" ".join(words)
-
-
-_MUTATIONS: tuple[Callable[[bytes, Random, Sequence[bytes]], bytes], ...] = (
-    _flip,
-    _insert,
-    _cut,
-    _double,
-    _truncate,
-    _splice,
-    _replace_word,
-)
-
-
-def _slice(data: bytes, chance: Random) -> tuple[int, int]:
+def _cut(data: bytes, chance: Random) -> tuple[bytes, bytes, bytes]:
+    """Cut into three parts, of which each may be empty."""
     begin = chance.randrange(len(data) + 1)
-    return begin, chance.randrange(begin, len(data) + 1)
+    end = chance.randrange(begin, len(data) + 1)
+    return data[:begin], data[begin:end], data[end:]
