@@ -189,7 +189,8 @@ def _kill_broker(testbed: Testbed) -> None:
 def broker_restarted(context: FaultContext) -> Generator[None]:
     """The broker is restarted again and again; it keeps its memory."""
     while True:
-        context.testbed.broker.restart()
+        context.testbed.broker.stop()
+        context.testbed.broker.start()
         yield from _wait(context.chance.uniform(2.0, 6.0))
 
 

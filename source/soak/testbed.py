@@ -36,8 +36,13 @@ ARMED = {
     "KEBA_P30_FAILSAFE": '{"timeout": 10, "current": 6000}',
 }
 
-BROKER = "allow_anonymous true\nlog_dest none"
-"""A log of each message would fill the disk."""
+# A log of each message would fill the disk.
+BROKER = """
+allow_anonymous true
+log_dest none
+persistence true
+persistence_location {folder}/
+"""
 
 
 class Testbed:
@@ -82,7 +87,7 @@ class Testbed:
         )
         observer.stations = self.simulator.stations
         self.clock = SteppedClock(folder)
-        self.broker = Mosquitto(folder, BROKER, has_memory=True)
+        self.broker = Mosquitto(folder, BROKER.format(folder=folder))
         self.connector = ConnectorProcess(
             folder,
             self.broker.port,

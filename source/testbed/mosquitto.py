@@ -132,27 +132,16 @@ class Observer:
 
 
 class Mosquitto:
-    """A Mosquitto process of one's own on a free port of 127.0.0.1.
-
-    Parameters
-    ----------
-    has_memory
-        Whether retained messages survive a restart.
-    """
+    """A Mosquitto process of one's own on a free port of 127.0.0.1."""
 
     def __init__(
-        self,
-        folder: Path,
-        config: str = "allow_anonymous true",
-        *,
-        has_memory: bool = False,
+        self, folder: Path, config: str = "allow_anonymous true"
     ) -> None:
         binary = find_mosquitto()
         if binary is None:
             raise MosquittoMissingError
         self._binary = binary
         self._folder = folder
-        self._has_memory = has_memory
         self._config = config
         self._process: subprocess.Popen[bytes] | None = None
         self._observers: list[Observer] = []
@@ -180,8 +169,8 @@ class Mosquitto:
         self._end(signal.SIGKILL)
 
     def restart(self) -> None:
-        """Start another process on the same port; memory is written first."""
-        self._end(signal.SIGTERM if self._has_memory else signal.SIGKILL)
+        """Kill the process and start another one on the same port."""
+        self.kill()
         self.start()
 
     def freeze(self) -> None:
@@ -222,11 +211,6 @@ class Mosquitto:
     def _configuration(self) -> str:
         lines = [f"listener {self.port} 127.0.0.1", self._config]
         lines += ["log_type all", "max_queued_messages 100000"]
-        if self._has_memory:
-            lines += [
-                "persistence true",
-                f"persistence_location {self._folder}/",
-            ]
         if os.geteuid() == 0:
             # It would change to a user that may not read our folder.
             lines.append("user root")
