@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import socket
 import threading
 import time
@@ -78,7 +77,9 @@ class BrokerClient:
         on_reading: Callable[[str, Reading], object] = ignore,
         on_raw: Callable[[RawTexts], object] | None = None,
     ) -> None:
-        self.view = ConnectorView(settings.connector_name, on_reading, on_raw)
+        self.view = ConnectorView(
+            settings.connector_name, on_reading, on_raw, time.monotonic()
+        )
         self._host = settings.mqtt_broker_host
         self._port = settings.mqtt_broker_port
         self.where = f"{self._host}:{self._port}"
@@ -150,10 +151,8 @@ class BrokerClient:
 
         It is asked here, so call this often. MQTT's keepalive would notice a
         silent broker too late, or with a short one the broker would hang up.
-        A lost broker comes back by itself; until then it is silent for ever.
+        A lost broker comes back by itself; until then it owes its answer.
         """
-        if not self._client.is_connected():
-            return math.inf
         now = time.monotonic()
         # paho's thread may forget it at any moment.
         asked_at = self._asked_at
@@ -163,10 +162,14 @@ class BrokerClient:
             self._client.unsubscribe(f"{self.view.name}/nothing")
         return now - asked_at
 
+    def trouble(self) -> str:
+        """Return why nothing new comes in; empty while it does."""
+        return self.view.trouble(self.where, self.silence_s(), time.monotonic())
+
     def look_for_connector(self) -> ConnectorView:
         """Look around, and longer where somebody has the port already."""
         self.look_around()
-        self.wait_for(lambda view: view.is_online and view.diagnosis, LATE_S)
+        self.wait_for(lambda view: view.tells, LATE_S)
         return self.view
 
     def write(self, topic: str, value: Any) -> None:
@@ -218,9 +221,9 @@ class BrokerClient:
     ) -> None:
         if not reason.is_failure:
             client.subscribe([(topic, 0) for topic in self.view.topics])
-        with self._changed:
             self._asked_at = None
-            self.view.note_new_connection()
+        with self._changed:
+            self.view.note_new_connection(time.monotonic())
             self._connack = reason
             self._changed.notify_all()
 
@@ -236,16 +239,22 @@ class BrokerClient:
     def _on_disconnect(self, *_: object) -> None:
         with self._changed:
             self._is_closed = True
-            self._asked_at = None
+            if self._asked_at is None:
+                self._asked_at = time.monotonic()
             self._changed.notify_all()
 
     def _on_message(self, _client: Any, _data: Any, msg: MQTTMessage) -> None:
         with self._changed:
-            self._quiet_at = time.monotonic() + QUIET_S
+            now = time.monotonic()
+            self._quiet_at = now + QUIET_S
             # paho cannot decode topics that are no UTF-8.
             with contextlib.suppress(UnicodeDecodeError):
-                payload = bytes(msg.payload)
-                self.view.take(msg.topic, payload, is_retained=msg.retain)
+                self.view.take(
+                    msg.topic,
+                    bytes(msg.payload),
+                    is_retained=msg.retain,
+                    now_s=now,
+                )
             self._changed.notify_all()
 
 

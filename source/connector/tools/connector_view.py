@@ -9,32 +9,38 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.bemcom.actuators import FLEET
+from connector.bemcom.diagnosis_topic import DiagnosisTopic
 from connector.bemcom.keys import split_key
-from connector.tools.figures import is_moment, is_number
+from connector.diagnosis.site import SiteFacts
+from connector.tools.figures import age_in_words, is_moment, is_number
 
-HEARTBEATS_KEPT = 5
-"""Two of each of two connectors are among them."""
+FIRST_HEARTBEAT_S = 30.0
+"""What BEMCom's template takes for the interval, until one has told."""
 
-PUNCTUALITY = 0.08
-"""By so much of the pause a heartbeat may miss the moment promised."""
+BROKER_PATIENCE_S = 1.0
+HEARTBEAT_SLACK_S = 1.0
+
+_OLD = "what follows is old"
 
 RAW = "raw_message_to_db"
-
 
 _MAPPINGS = ("link", "failsafe", "fields")
 """Parts of what the diagnosis tells of a station."""
 
+_OF_DATAGRAMS = ("report 2__State", "report 2__Max curr", "report 3__P")
+"""Sensors whose values have the time of a datagram."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A value, the time its sender gave it (ms), and whether it is fresh.
+    """A value as its topic holds it.
 
     Parameters
     ----------
     value
         Any JSON scalar.
     timestamp_ms
-        Milliseconds since 1970 UTC.
+        The time its sender gave it, ms since 1970 UTC.
     is_retained
         Whether the broker had it in store when we came.
     """
@@ -64,19 +70,23 @@ class ConnectorView:
     on_raw
         Called with what stations have said, by their names and by request,
         where the connector publishes that. Without it nobody looks.
+    now_s
+        The moment, in s of a monotonic clock.
 
     Attributes
     ----------
-    readings : dict
-        The newest value of each active datapoint, by key.
+    has_map : bool
+        Whether a datapoint map has come.
+    sensors, actuators : dict
+        Topics of the datapoints that somebody has marked as active, by key.
+    active_stations : set
+        Names of the stations with such a datapoint.
     available : dict or None
         The message `available_datapoints`, once it came.
-    status : dict or None
-        The retained status of the connector, once it came.
-    diagnosis : dict or None
-        What the connector has found, once it came.
-    active_stations : set
-        Names of the stations with a datapoint that is active.
+    findings : list of dict
+        What the connector has found, the root cause first.
+    facts_of_stations : dict
+        What it knows of each station.
     other_maps : set
         Names of other connectors that have a datapoint map.
     """
@@ -86,21 +96,26 @@ class ConnectorView:
         name: str,
         on_reading: Callable[[str, Reading], object] = ignore,
         on_raw: Callable[[RawTexts], object] | None = None,
+        now_s: float = 0.0,
     ) -> None:
         self.name = name
         self._on_reading = on_reading
         self._on_raw = on_raw
-        self.readings: dict[str, Reading] = {}
-        self.available: dict[str, dict[str, Any]] | None = None
-        self.status: dict[str, Any] | None = None
-        self.diagnosis: dict[str, Any] | None = None
-        self.active_stations: set[str] = set()
-        self.other_maps: set[str] = set()
         self.has_map = False
+        self.sensors: dict[str, str] = {}
+        self.actuators: dict[str, str] = {}
+        self.active_stations: set[str] = set()
+        self.available: dict[str, dict[str, Any]] | None = None
+        self.findings: list[dict[str, Any]] = []
+        self.facts_of_stations: dict[str, dict[str, Any]] = {}
+        self.other_maps: set[str] = set()
+        # By our clock; the connector's may differ.
+        self._heartbeat_due_at = now_s + FIRST_HEARTBEAT_S
+        self._status: dict[str, Any] | None = None
+        self._has_diagnosis = False
         self._is_heard = False
-        self._heartbeats: list[tuple[int, int]] = []
-        self._topic_of_actuator: dict[str, str] = {}
-        self._actuator_of_topic: dict[str, str] = {}
+        self._has_beaten = False
+        self._heartbeat_pause_s = FIRST_HEARTBEAT_S
         self._key_of_topic: dict[str, str] = {}
         self._by_topic: dict[str, Reading] = {}
         self._available_stations: set[str] = set()
@@ -120,7 +135,14 @@ class ConnectorView:
         # All maps: the name may only be written differently.
         return ("+/datapoint_map", *own)
 
-    def take(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
+    def take(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        is_retained: bool,
+        now_s: float = 0.0,
+    ) -> None:
         """Take a message; nonsense is ignored."""
         content = _object_of(payload)
         if content is None:
@@ -137,21 +159,40 @@ class ConnectorView:
             }
             self._available_stations = _stations_of(*self.available.values())
         elif kind == "status":
-            self.status = content
+            self._status = content
             self._is_heard &= is_retained
         elif kind == "diagnosis":
-            self.diagnosis = _diagnosis_of(content)
+            self.take_diagnosis(content)
         elif kind == "heartbeat":
             self._is_heard |= not is_retained
-            self._take_heartbeat(content)
+            self._take_heartbeat(content, now_s)
         elif kind == RAW and self._on_raw and not is_retained:
             self._on_raw(_raw_texts_of(content))
         elif kind.startswith("messages/"):
             self._take_value(topic, content, is_retained=is_retained)
 
-    def note_new_connection(self) -> None:
+    def take_diagnosis(self, content: Mapping[str, Any]) -> None:
+        """Take what is there in the shape that is known here."""
+        self._has_diagnosis = True
+        found = content.get("findings")
+        self.findings = [
+            one
+            for one in (found if isinstance(found, list) else ())
+            if isinstance(one, dict)
+        ]
+        self.facts_of_stations = {
+            name: {
+                key: _dict(value) if key in _MAPPINGS else value
+                for key, value in facts.items()
+            }
+            for name, facts in _dict(content.get("stations")).items()
+            if isinstance(facts, dict)
+        }
+
+    def note_new_connection(self, now_s: float = 0.0) -> None:
         """Hear that the broker was lost: what came before is no news."""
         self._is_heard = False
+        self._heartbeat_due_at = now_s + self._heartbeat_pause_s
 
     @property
     def is_online(self) -> bool | None:
@@ -163,56 +204,24 @@ class ConnectorView:
         """
         if self._is_heard:
             return True
-        if self.status is not None:
-            return self.status.get("status") == "online"
-        return True if self._heartbeats else None
-
-    @property
-    def findings(self) -> list[dict[str, Any]]:
-        """What the connector has found, the root cause first."""
-        findings: list[dict[str, Any]] = (self.diagnosis or {}).get(
-            "findings", []
-        )
-        return findings
-
-    @property
-    def facts_of_stations(self) -> dict[str, dict[str, Any]]:
-        """What the connector knows of each station."""
-        stations: dict[str, dict[str, Any]] = (self.diagnosis or {}).get(
-            "stations", {}
-        )
-        return stations
-
-    def fields_of(self, station: str) -> dict[str, Any]:
-        """What a station says of itself and its settings, by KEBA's names."""
-        fields: dict[str, Any] = self.facts_of_stations.get(station, {}).get(
-            "fields", {}
-        )
-        return fields
+        if self._status is not None:
+            return self._status.get("status") == "online"
+        return True if self._has_beaten else None
 
     @property
     def version(self) -> str:
         """The version that the connector tells, or an empty text."""
-        return str((self.status or {}).get("version", ""))
+        return str((self._status or {}).get("version", ""))
 
     @property
-    def active_sensors(self) -> tuple[str, ...]:
-        """Keys of the sensors that somebody has marked as active."""
-        return tuple(self._key_of_topic.values())
+    def tells(self) -> bool:
+        """Whether a connector is online and has told what it finds."""
+        return bool(self.is_online) and self._has_diagnosis
 
-    @property
-    def active_actuators(self) -> tuple[str, ...]:
-        """Keys of the actuators that somebody has marked as active."""
-        return tuple(self._topic_of_actuator)
-
-    def topic_of_actuator(self, key: str) -> str | None:
-        """Return where to write an actuator; None if it is not active."""
-        return self._topic_of_actuator.get(key)
-
-    def value(self, key: str) -> Any:
-        """Return the newest value of a sensor, None without one."""
-        reading = self.readings.get(key)
-        return None if reading is None else reading.value
+    def fields_of(self, station: str) -> dict[str, Any]:
+        """What a station says of itself and its settings, by KEBA's names."""
+        facts = self.facts_of_stations.get(station, {})
+        return _dict(facts.get("fields"))
 
     @property
     def stations(self) -> tuple[str, ...]:
@@ -220,58 +229,85 @@ class ConnectorView:
         known = self.facts_of_stations.keys() | self._available_stations
         return tuple(sorted(known | self.active_stations))
 
-    @property
-    def newest_heartbeat(self) -> tuple[int, int] | None:
-        """When it was sent and until when the next is promised, in ms."""
-        return self._heartbeats[-1] if self._heartbeats else None
+    def reading(self, key: str) -> Reading | None:
+        """Return the newest value of a sensor, None without one."""
+        return self._by_topic.get(self.sensors.get(key, ""))
 
-    @property
-    def is_name_used_twice(self) -> bool:
-        """Whether two connectors send heartbeats under this name.
+    def value(self, key: str) -> Any:
+        """Return the newest value of a sensor, None without one."""
+        reading = self.reading(key)
+        return None if reading is None else reading.value
 
-        A heartbeat comes when the one before it of the same connector runs
-        out. After a restart nobody keeps the old promise; two connectors keep
-        theirs by turns.
+    def last_seen_ms(self, station: str) -> int | None:
+        """Return when its newest datagram came, as far as datapoints tell."""
+        last_seen = self.value(f"{station}__connection__last_seen")
+        if is_moment(last_seen):
+            return int(last_seen)
+        readings = (self.reading(f"{station}__{key}") for key in _OF_DATAGRAMS)
+        return max((one.timestamp_ms for one in readings if one), default=None)
+
+    def values_behind(self, prefix: str) -> dict[str, Any]:
+        """Return the values of the sensors whose keys begin like this."""
+        return {
+            key.removeprefix(prefix): self._by_topic[topic].value
+            for key, topic in self.sensors.items()
+            if key.startswith(prefix) and topic in self._by_topic
+        }
+
+    def trouble(self, where: str, broker_silence_s: float, now_s: float) -> str:
+        """Return why nothing new comes in; empty while it does.
+
+        Parameters
+        ----------
+        where
+            Address and port of the broker.
+        broker_silence_s
+            For how long it has owed an answer.
+        now_s
+            The moment, in s of a monotonic clock.
         """
-        follower: dict[int, int] = {}
-        for sent, promised in self._heartbeats:
-            for later, _ in self._heartbeats:
-                if abs(later - promised) <= PUNCTUALITY * (promised - sent):
-                    follower.setdefault(sent, later)
-        return any(
-            first < other < later < last
-            for first, later in follower.items()
-            for other, last in follower.items()
-        )
+        if broker_silence_s > BROKER_PATIENCE_S:
+            age = age_in_words(broker_silence_s)
+            return f"broker {where} lost {age}, trying again; {_OLD}"
+        if self.is_online is None and self.has_map:
+            return f"nothing tells yet whether {self.name} is online"
+        if not self.is_online:
+            return (
+                f"no connector is online as {self.name}: start it, or read "
+                f"in its log why it ended; {_OLD}"
+            )
+        silent_s = now_s - self._heartbeat_due_at
+        if silent_s > HEARTBEAT_SLACK_S:
+            return (
+                f"no heartbeat of {self.name}: one was due "
+                f"{age_in_words(silent_s)}; {_OLD}"
+            )
+        return ""
 
     # --- inside ------------------------------------------------------------
 
     def _take_map(self, content: Mapping[str, Any]) -> None:
         self.has_map = True
-        sensors = _dict(content.get("sensor"))
-        actuators = _dict(content.get("actuator"))
-        self._actuator_of_topic = {
-            topic: key
-            for topic, key in actuators.items()
+        self.sensors = {
+            key: topic
+            for key, topic in _dict(content.get("sensor")).items()
+            if isinstance(topic, str)
+        }
+        self.actuators = {
+            key: topic
+            for topic, key in _dict(content.get("actuator")).items()
             if isinstance(key, str)
         }
         self._key_of_topic = {
             topic: key
-            for key, topic in sensors.items()
-            if isinstance(topic, str)
+            for active in (self.actuators, self.sensors)
+            for key, topic in active.items()
         }
-        self._topic_of_actuator = {
-            key: topic
-            for topic, key in actuators.items()
-            if isinstance(key, str)
-        }
-        self.active_stations = _stations_of(
-            self._key_of_topic.values(), self._topic_of_actuator
-        )
-        self.readings = {}
-        for topic, key in self._key_of_topic.items():
-            if topic in self._by_topic:
-                self._note(key, self._by_topic[topic])
+        self.active_stations = _stations_of(self.sensors, self.actuators)
+        for key in self.sensors:
+            reading = self.reading(key)
+            if reading is not None:
+                self._on_reading(key, reading)
 
     def _take_value(
         self, topic: str, content: Mapping[str, Any], *, is_retained: bool
@@ -284,20 +320,32 @@ class ConnectorView:
         self._by_topic[topic] = reading
         key = self._key_of_topic.get(topic)
         if key is not None:
-            self._note(key, reading)
-        elif topic in self._actuator_of_topic:
-            self._on_reading(self._actuator_of_topic[topic], reading)
+            self._on_reading(key, reading)
 
-    def _note(self, key: str, reading: Reading) -> None:
-        self.readings[key] = reading
-        self._on_reading(key, reading)
-
-    def _take_heartbeat(self, content: Mapping[str, Any]) -> None:
+    def _take_heartbeat(self, content: Mapping[str, Any], now_s: float) -> None:
         sent = content.get("this_heartbeats_timestamp")
         promised = content.get("next_heartbeats_timestamp")
         if is_number(sent) and is_number(promised):
-            self._heartbeats.append((int(sent), int(promised)))
-            del self._heartbeats[:-HEARTBEATS_KEPT]
+            self._has_beaten = True
+            self._heartbeat_pause_s = (promised - sent) / 1000
+            self._heartbeat_due_at = now_s + self._heartbeat_pause_s
+
+
+def view_of_site(site: SiteFacts) -> ConnectorView:
+    """Return what a connector would tell of stations that were asked here."""
+    view = ConnectorView("this tool")
+    content = DiagnosisTopic(site).due(0.0, 0) or {}
+    # Nobody knows since when it is so; measurements are facts here as well.
+    view.take_diagnosis(
+        {
+            "findings": [{**one, "since": None} for one in content["findings"]],
+            "stations": {
+                name: {**facts, "fields": site.station(name).fields}
+                for name, facts in content["stations"].items()
+            },
+        }
+    )
+    return view
 
 
 def _raw_texts_of(content: Mapping[str, Any]) -> RawTexts:
@@ -316,26 +364,6 @@ def _object_of(payload: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
-
-
-def _diagnosis_of(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is there in the shape that is known here."""
-    findings, stations = content.get("findings"), _dict(content.get("stations"))
-    return {
-        "findings": [
-            one
-            for one in (findings if isinstance(findings, list) else ())
-            if isinstance(one, dict)
-        ],
-        "stations": {
-            name: {
-                key: _dict(value) if key in _MAPPINGS else value
-                for key, value in facts.items()
-            }
-            for name, facts in stations.items()
-            if isinstance(facts, dict)
-        },
-    }
 
 
 def _dict(value: object) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from connector.tools.station_rows import Row
 from connector.tools.terminal import (
     MARKS,
     AsJson,
-    plain_table,
-    printable,
+    row_cells,
+    text_table,
     working,
 )
 from connector.tools.tool_settings import (
@@ -34,14 +34,12 @@ from connector.tools.tool_settings import (
 
 def view_of(exam: Examination, *, is_full: bool) -> RenderableType:
     """Return the doctor's table and, below, what to do next."""
-    table = plain_table(4)
+    table = text_table(4)
     for name, rows in exam.sections.items():
         heading = Text(name, "bold")
         is_short = name in exam.stations and not is_full
         for row in _in_short(rows) if is_short else rows:
-            check = Text(row.check, "dim")
-            text = Text(printable(row.text))
-            table.add_row(heading, MARKS[row.severity], check, text)
+            table.add_row(heading, *row_cells(row))
             heading = Text("")
         table.add_section()
     return Group(table, Text(""), *_next_steps(exam))
@@ -130,8 +128,7 @@ def command(
             max=3600,
             metavar="SECONDS",
             help="Listen as well: to the stations, or to what the running "
-            "connector publishes, and to heartbeats; 70 tells whether two "
-            "connectors use one name.",
+            "connector publishes.",
         ),
     ] = 0.0,
     full: Annotated[

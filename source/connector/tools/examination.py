@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from connector.bemcom.diagnosis_topic import DiagnosisTopic
 from connector.diagnosis.causes import CAUSES, Code, Severity
 from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.link import link_cause
@@ -21,8 +20,7 @@ from connector.keba.protocol.fields import POLLED_REPORTS
 from connector.keba.station.events import ReportReceived
 from connector.settings import Station
 from connector.tools.broker_client import BrokerClient
-from connector.tools.connector_view import ConnectorView
-from connector.tools.figures import now_ms
+from connector.tools.connector_view import ConnectorView, view_of_site
 from connector.tools.host import rewritten_ports
 from connector.tools.listening import Listening
 from connector.tools.problems import Problem
@@ -93,7 +91,7 @@ def examine(
     """Look at this host, these stations and the broker.
 
     Listens for `listen_s`: alone to the stations, beside the connector to
-    what it publishes, and to heartbeats in any case.
+    what it publishes.
     """
     exam = Examination()
     heard = Listening(listen_s)
@@ -103,7 +101,7 @@ def examine(
         if broker:
             view = broker.look_around()
             connector = view.name if view.is_online else ""
-            if connector and view.diagnosis:
+            if view.tells:
                 if listen_s:
                     broker.wait_for(heard.note_findings, listen_s)
                 unknown = broker.read(
@@ -226,13 +224,8 @@ def take_site(
     exam: Examination, stations: Iterable[str], site: SiteFacts
 ) -> None:
     """Sort what was found here into the sections."""
-    content = DiagnosisTopic(site).due(0.0, now_ms()) or {}
-    known = {
-        name: {**facts, "fields": site.station(name).fields}
-        for name, facts in content["stations"].items()
-    }
-    findings = [{**one, "since": None} for one in content["findings"]]
-    take_content(exam, stations, known, findings)
+    view = view_of_site(site)
+    take_content(exam, stations, view.facts_of_stations, view.findings)
 
 
 def _row_of(check: str, problem: Problem) -> Row:
@@ -310,9 +303,6 @@ def rows_of_broker(
     """Yield what is seen at the broker and not told by the connector."""
     codes = {row.code for row in told}
     yield _connector_row(view)
-    if view.is_name_used_twice and Code.NAME_USED_TWICE not in codes:
-        evidence = "Their heartbeats come by turns"
-        yield _row_of_cause("connector", Code.NAME_USED_TWICE, evidence)
     if not {Code.NO_MAP, Code.WRONG_NAME, Code.NOTHING_ACTIVE} & codes:
         yield _map_row(view, stations)
 
@@ -345,8 +335,8 @@ def _map_row(view: ConnectorView, stations: Iterable[str]) -> Row:
         evidence = f"Here it is {view.name}, there it is {similar}"
         return _row_of_cause("datapoints", Code.WRONG_NAME, evidence)
     text = (
-        f"{len(view.active_sensors)} sensors and "
-        f"{len(view.active_actuators)} actuators are active"
+        f"{len(view.sensors)} sensors and "
+        f"{len(view.actuators)} actuators are active"
     )
     without = [name for name in stations if name not in view.active_stations]
     if without and "." not in "".join(without):

@@ -15,32 +15,25 @@ from connector.tools.terminal import has_keyboard
 QUIT = "quit"
 
 _WORDS = {
-    b"\x1b[A": "up",
-    b"\x1bOA": "up",
-    b"k": "up",
-    b"\x1b[B": "down",
-    b"\x1bOB": "down",
-    b"j": "down",
-    b"\x1b[5~": "page up",
-    b"\x1b[6~": "page down",
-    b" ": "page down",
-    b"\x1b[H": "home",
-    b"\x1bOH": "home",
-    b"\x1b[1~": "home",
-    b"\x1b[F": "end",
-    b"\x1bOF": "end",
-    b"\x1b[4~": "end",
+    b"A": "up",
+    b"B": "down",
+    b"H": "home",
+    b"1~": "home",
+    b"F": "end",
+    b"4~": "end",
+    b"5~": "page up",
+    b"6~": "page down",
     b"q": QUIT,
-    b"Q": QUIT,
 }
-_KEY = re.compile(rb"\x1b\[[0-9;]*[A-Za-z~]|\x1bO.|.", re.DOTALL)
+# Which of `[` and `O` leads depends on the mode that a terminal is in.
+_KEY = re.compile(rb"\x1b[\[O]([0-9;]*[A-Za-z~])|(q)")
 
 ReadKeys = Callable[[float], list[str]]
 
 
 def words_of(typed: bytes) -> list[str]:
     """Return the keys in what a terminal sends; unknown ones are left out."""
-    keys = _KEY.findall(typed)
+    keys = [key[1] or key[2] for key in _KEY.finditer(typed)]
     return [_WORDS[key] for key in keys if key in _WORDS]
 
 

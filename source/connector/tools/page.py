@@ -18,11 +18,10 @@ from connector.tools.day import History, day_of
 from connector.tools.figures import now_ms
 from connector.tools.files import write_whole
 from connector.tools.history_file import HistoryFile, News, load_values
-from connector.tools.overview import summaries_of
+from connector.tools.overview import notices_of, summaries_of
 from connector.tools.page_server import serving
 from connector.tools.problems import UsageProblem
 from connector.tools.tool_settings import tool_settings
-from connector.tools.watch import Presence, notices_of
 
 
 def command(
@@ -88,12 +87,10 @@ def command(
         stack.callback(book.add, news)
         broker = stack.enter_context(BrokerClient(settings, news.hear))
         broker.look_around()
-        presence = Presence(broker.where, time.monotonic())
 
         def renewed() -> str:
             book.add(news)
-            silence_s = broker.silence_s()
-            notes = broker.read(lambda v: notes_of(v, presence, silence_s))
+            notes = broker.read(lambda view: notes_of(view, broker.trouble()))
             page = html_of(day_of(past, now_ms()), heading, notes, every)
             if out is not None:
                 write_whole(out, page)
@@ -118,16 +115,13 @@ def command(
                 server.page = page
 
 
-def notes_of(
-    view: ConnectorView, presence: Presence, broker_silence_s: float
-) -> list[str]:
+def notes_of(view: ConnectorView, trouble: str) -> list[str]:
     """Return what `watch` says, and no datapoint on the page tells."""
-    trouble = presence.trouble(view, time.monotonic(), broker_silence_s)
     if trouble:
         return [trouble]
     stations = summaries_of(view)
     hints = {cause.code for cause in STATION_HINTS}
-    return [row.sentences for row in notices_of(view, stations)] + [
+    return [row.sentences for row in notices_of(view)] + [
         f"{station.station} {row.sentences}"
         for station in stations
         for row in station.findings

@@ -125,7 +125,7 @@ def topic_of(broker: BrokerClient, key: str) -> str:
             "Another program has the port; `doctor` tells more.",
             "connector_off",
         )
-    topic = view.topic_of_actuator(key)
+    topic = view.actuators.get(key)
     if topic is None:
         raise Problem(
             f"{key} is not marked as active in BEMCom",
@@ -147,12 +147,12 @@ def send_through_connector(
     """Write the actuator as BEMCom does, and wait for the result."""
     key = f"{name}__results__{command.word}"
     view = broker.view
-    before, fields = view.readings.get(key), view.fields_of(name)
+    before, fields = view.reading(key), view.fields_of(name)
     broker.write(topic, value)
     tell(f">> {topic} {json.dumps(value)}")
 
     def has_result(view: ConnectorView) -> bool:
-        reading = view.readings.get(key)
+        reading = view.reading(key)
         if reading is None or reading is before or reading.is_retained:
             # What is retained is of an earlier command.
             return False
@@ -162,7 +162,7 @@ def send_through_connector(
     def shows_it(view: ConnectorView) -> bool | None:
         return command.is_shown_by(view.fields_of(name))
 
-    if key in view.active_sensors:
+    if key in view.sensors:
         if not broker.wait_for(has_result, PATIENCE_S):
             return Outcome.NO_REPLY, "the connector has told no result"
         outcome, _, detail = str(view.value(key)).partition(": ")

@@ -1,11 +1,12 @@
 """`show`: all values of one station, in words and units."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import groupby
 from typing import Annotated, Any
 
 import typer
@@ -41,12 +42,20 @@ from connector.keba.station.events import (
 from connector.settings import Station
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient, instead_of_port
-from connector.tools.connector_view import ConnectorView, RawTexts
-from connector.tools.examination import Examination, take_content, take_site
+from connector.tools.connector_view import (
+    ConnectorView,
+    RawTexts,
+    view_of_site,
+)
 from connector.tools.figures import moment_in_words, now_ms
-from connector.tools.overview import last_seen_ms
 from connector.tools.problems import EXIT_FINDINGS, Problem
-from connector.tools.station_rows import Row, broken_link, named
+from connector.tools.station_rows import (
+    Row,
+    broken_link,
+    named,
+    rows_by_subject,
+    station_rows,
+)
 from connector.tools.stations import (
     PATIENCE_S,
     PortTaken,
@@ -56,10 +65,10 @@ from connector.tools.stations import (
     open_gateway,
 )
 from connector.tools.terminal import (
-    MARKS,
     AsJson,
-    plain_table,
     printable,
+    row_cells,
+    text_table,
     working,
 )
 from connector.tools.tool_settings import (
@@ -77,6 +86,8 @@ SESSION = f"report {LATEST_SESSION}"
 _IN_EACH_REPORT = frozenset({"ID", "Serial", "Sec"})
 _IDENTITY = frozenset(one.key for one in REPORTS[1])
 
+Reports = Mapping[str, Mapping[str, Value]]
+
 
 @dataclass(slots=True)
 class Picture:
@@ -88,41 +99,84 @@ class Picture:
         Who has told it.
     rows
         What is found about it, as `doctor` says it.
+    readings
+        The values in words and SI units; none that are old.
+    reports
+        Fields as KEBA sends them, by report.
     session
         The running session or the last one.
     texts
         What the station has said, by request; tags of cards are hashed.
     inactive
         Keys of values that exist, but are not marked as active in BEMCom.
-    concluded
-        Readings of the connector, which has seen more than one moment.
     """
 
     name: str
     host: str
     source: str
     rows: list[Row]
-    facts: StationFacts
-    reports: dict[str, dict[str, Value]] = field(default_factory=dict)
-    session: Mapping[str, Value] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
+    readings: Mapping[str, Any]
+    reports: Reports
+    session: Mapping[str, Value]
+    texts: Mapping[str, str] = field(default_factory=dict)
     inactive: list[str] = field(default_factory=list)
-    concluded: Mapping[str, Value] = field(default_factory=dict)
-
-    @property
-    def readings(self) -> Mapping[str, Any]:
-        """The values in words and SI units; none that are old."""
-        if self.link != Code.OK:
-            return {}
-        return {
-            **renewed_readings(self.facts, self.facts.fields),
-            **self.concluded,
-        }
 
     @property
     def link(self) -> str:
         """The cause of silence, or `ok`."""
         return broken_link(self.rows) or str(Code.OK)
+
+    def as_json(self, *, is_raw: bool) -> dict[str, Any]:
+        """Return all of it for machines."""
+        content: dict[str, Any] = {
+            "station": self.name,
+            "host": self.host,
+            "source": self.source,
+            "link": self.link,
+            "readings": self.readings,
+            "reports": self.reports,
+            "session": self.session,
+            "findings": [row.as_json() for row in self.rows if row.code],
+            "not_active": self.inactive,
+        }
+        return content | ({"raw": self.texts} if is_raw else {})
+
+
+def _picture(
+    view: ConnectorView,
+    name: str,
+    host: str,
+    source: str,
+    reports: Reports,
+) -> Picture:
+    known = view.facts_of_stations[name]
+    found = rows_by_subject(view.findings).get(name, [])
+    readings: Mapping[str, Any] = {}
+    if not broken_link(found):
+        facts = StationFacts(name, failsafe=_failsafe_of(known))
+        for number in POLLED_REPORTS:
+            facts.fields.update(reports.get(f"report {number}", {}))
+        facts.note_session(reports.get(SESSION, {}))
+        # The connector has seen more than one moment.
+        concluded = view.values_behind(f"{name}__readings__")
+        readings = {**renewed_readings(facts, facts.fields), **concluded}
+    session = view.values_behind(f"{name}__session__")
+    return Picture(
+        name,
+        host,
+        source,
+        station_rows(known, found),
+        readings,
+        reports,
+        session or session_values(reports.get(SESSION, {}), now_ms()),
+    )
+
+
+def _failsafe_of(known: Mapping[str, Any]) -> FailsafeFacts:
+    """Read it as far as this tool and the connector agree on its parts."""
+    told = known.get("failsafe", {})
+    names = {one.name for one in fields(FailsafeFacts)}
+    return FailsafeFacts(**{key: told[key] for key in names & {*told}})
 
 
 # --- alone --------------------------------------------------------------------
@@ -139,20 +193,13 @@ def ask(settings: ToolSettings, name: str, station: Station) -> Picture:
     mask = TagMask(settings.rfid_salt, is_plain=settings.rfid_plain)
     with open_gateway(settings, {name: station}) as gateway:
         site, texts = _ask_once(gateway, name, mask)
-    site.station(name).note_session(fields_of(texts.get(SESSION, "")))
-    exam = Examination()
-    take_site(exam, {name: station}, site)
     reports = {request: {**fields_of(text)} for request, text in texts.items()}
-    return Picture(
-        name,
-        station.host,
-        "asked by this tool",
-        exam.stations.get(name, []),
-        site.station(name),
-        reports,
-        session_values(reports.get(SESSION, {}), now_ms()),
-        texts,
+    site.station(name).note_session(reports.get(SESSION, {}))
+    picture = _picture(
+        view_of_site(site), name, station.host, "asked by this tool", reports
     )
+    picture.texts = texts
+    return picture
 
 
 def _ask_once(
@@ -202,8 +249,7 @@ def read(view: ConnectorView, name: str, host: str) -> Picture:
     Problem
         If it tells nothing of it.
     """
-    known = view.facts_of_stations.get(name)
-    if known is None:
+    if name not in view.facts_of_stations:
         names = ", ".join(view.facts_of_stations) or "none"
         raise Problem(
             f"{view.name} has the port and tells nothing of {name}; it knows: "
@@ -212,34 +258,13 @@ def read(view: ConnectorView, name: str, host: str) -> Picture:
             "can ask by itself.",
             "not_told",
         )
-    exam = Examination()
-    take_content(exam, {name: Station(host=host)}, {name: known}, view.findings)
-    reports = _reports_of(view, name)
-    facts = StationFacts(name)
-    facts.failsafe = _failsafe_of(known)
-    for report, values in reports.items():
-        if report == SESSION:
-            facts.note_session(values)
-        else:
-            facts.fields.update(values)
-    return Picture(
-        name,
-        host,
-        _source_of(view, name),
-        exam.stations[name],
-        facts,
-        reports,
-        _values_behind(view, f"{name}__session__"),
-        inactive=_inactive_of(view, name, reports),
-        concluded=_values_behind(view, f"{name}__readings__"),
-    )
-
-
-def _source_of(view: ConnectorView, name: str) -> str:
-    """Say who tells it, and when the station was last heard."""
-    seen_ms = last_seen_ms(view, name)
+    seen_ms = view.last_seen_ms(name)
     seen = "" if seen_ms is None else f", last heard {moment_in_words(seen_ms)}"
-    return f"told by {view.name}{seen}"
+    reports = _reports_of(view, name)
+    source = f"told by {view.name}{seen}"
+    picture = _picture(view, name, host, source, reports)
+    picture.inactive = _inactive_of(view, name, reports)
+    return picture
 
 
 def _reports_of(view: ConnectorView, name: str) -> dict[str, dict[str, Value]]:
@@ -247,55 +272,29 @@ def _reports_of(view: ConnectorView, name: str) -> dict[str, dict[str, Value]]:
     reports: dict[str, dict[str, Value]] = {}
     for key, value in view.fields_of(name).items():
         number = 1 if key in _IDENTITY else report_of_field(key)
-        report = f"report {number}"
-        reports.setdefault(report, {})[key] = value
+        reports.setdefault(f"report {number}", {})[key] = value
     for number in (*POLLED_REPORTS, LATEST_SESSION):
         report = f"report {number}"
-        active = _values_behind(view, f"{name}__{report}__")
+        active = view.values_behind(f"{name}__{report}__")
         if active:
             reports[report] = reports.get(report, {}) | active
     return reports
 
 
-def _values_behind(view: ConnectorView, prefix: str) -> dict[str, Value]:
-    return {
-        key.removeprefix(prefix): reading.value
-        for key, reading in view.readings.items()
-        if key.startswith(prefix)
-    }
-
-
-def _failsafe_of(known: Mapping[str, Any]) -> FailsafeFacts:
-    """Read it as far as this tool and the connector agree on its parts."""
-    told = known.get("failsafe", {})
-    names = {one.name for one in fields(FailsafeFacts)}
-    return FailsafeFacts(
-        **{key: told[key] for key in names & {*told}},
-    )
-
-
-def _inactive_of(
-    view: ConnectorView, name: str, reports: Mapping[str, Mapping[str, Value]]
-) -> list[str]:
+def _inactive_of(view: ConnectorView, name: str, reports: Reports) -> list[str]:
     announced = (view.available or {}).get("sensor", {})
-    shown = {
-        f"{name}__{report}__{key}"
-        for report, values in reports.items()
-        for key in values
-    }
     wanted = (
         *(
             f"{name}__report {number}__{one.key}"
             for number in POLLED_REPORTS
             for one in REPORTS[number]
             if one.key not in _IN_EACH_REPORT
+            and one.key not in reports.get(f"report {number}", {})
         ),
         f"{name}__session__id",
     )
     return [
-        key
-        for key in wanted
-        if key in announced and key not in {*shown, *view.active_sensors}
+        key for key in wanted if key in announced and key not in view.sensors
     ]
 
 
@@ -306,7 +305,7 @@ _WORDS: Mapping[str, type[State] | type[Plug]] = {"State": State, "Plug": Plug}
 
 def in_units(one: Field | None, value: object) -> str:
     """Return the value of a field as people read it."""
-    if one is None or isinstance(value, bool | str | None):
+    if one is None or isinstance(value, bool):
         return str(value)
     if not isinstance(value, int | float):
         return str(value)
@@ -331,10 +330,10 @@ def _show(picture: Picture, *, is_raw: bool) -> None:
     place = terminal.place_in_words(picture.name, picture.host)
     screen.print(Text.assemble((place, "bold"), (f" {picture.source}", "dim")))
     screen.print(_table_of_rows(picture))
+    age = "" if picture.link == Code.OK else ", old"
     for number in POLLED_REPORTS:
         values = picture.reports.get(f"report {number}")
         if values:
-            age = "" if picture.link == Code.OK else ", old"
             screen.print(f"\nreport {number}{age}", style="bold")
             screen.print(_table_of_values(number, values))
     if picture.session:
@@ -356,52 +355,49 @@ def _show(picture: Picture, *, is_raw: bool) -> None:
 
 
 def _table_of_rows(picture: Picture) -> Table:
-    table = plain_table(3)
+    table = text_table(3)
     for row in (*picture.rows, *_rows_of_readings(picture)):
-        check = Text(row.check, "dim")
-        table.add_row(MARKS[row.severity], check, Text(printable(row.text)))
+        table.add_row(*row_cells(row))
         if row.advice:
             table.add_row("", "", Text(row.advice, "italic"))
     return table
 
 
-def _rows_of_readings(picture: Picture) -> Iterator[Row]:
+def _rows_of_readings(picture: Picture) -> list[Row]:
     """Say in words what the rows of `doctor` leave to numbers."""
     readings = picture.readings
-    if readings.get("not_charging_reason"):
-        # A limit that nobody draws up to would only distract from it.
-        readings = {**readings, "limited_by": None}
-    for check, key in (
-        ("limited by", "limited_by"),
-        ("charging", "not_charging_reason"),
-        ("error", "error"),
-    ):
-        told = any(row.check == check for row in picture.rows)
-        if readings.get(key) and not told:
-            text = str(readings[key]).replace("_", " ")
-            yield Row(check, Severity.FINE, text)
+    reason = readings.get("not_charging_reason")
+    words = {
+        # A limit that nobody draws up to would only distract from a reason.
+        "limited by": None if reason else readings.get("limited_by"),
+        "charging": reason,
+        "error": readings.get("error"),
+    }
+    told = {row.check for row in picture.rows}
+    return [
+        Row(check, Severity.FINE, str(word).replace("_", " "))
+        for check, word in words.items()
+        if word and check not in told
+    ]
 
 
 def _table_of_values(number: int, values: Mapping[str, Value]) -> Table:
     known = {one.key: one for one in REPORTS[number]}
-    table = plain_table(3)
+    said_before = {"ID"} if number == POLLED_REPORTS[0] else _IN_EACH_REPORT
+    table = text_table(3)
     for key in sorted(values, key=[*known, *values].index):
-        if key == "ID" or (
-            key in _IN_EACH_REPORT and number > POLLED_REPORTS[0]
-        ):
+        if key in said_before:
             continue
         one = known.get(key)
         # The word behind the number says it already.
         meaning = "" if one is None or key in _WORDS else one.meaning
-        value = in_units(one, values[key])
-        table.add_row(
-            Text(printable(key)), Text(printable(value)), Text(meaning, "dim")
-        )
+        value = printable(in_units(one, values[key]))
+        table.add_row(Text(printable(key)), Text(value), Text(meaning, "dim"))
     return table
 
 
 def _table_of_session(session: Mapping[str, Value]) -> Table:
-    table = plain_table(2)
+    table = text_table(2)
     for key, value in session.items():
         if key == "tag" and not str(value).strip("0"):
             continue  # Zeros stand for no card.
@@ -423,29 +419,11 @@ def session_in_words(key: str, value: Value) -> str:
 
 def _grouped(keys: list[str]) -> str:
     """Name keys without saying `garage__report 3` eleven times."""
-    groups: dict[str, list[str]] = {}
-    for key in keys:
-        group, _, last = key.rpartition("__")
-        groups.setdefault(group, []).append(last)
+    parts = (key.rpartition("__") for key in keys)
     return "; ".join(
-        f"{group}__ {', '.join(ends)}" for group, ends in groups.items()
+        f"{group}__ {', '.join(last for _, _, last in some)}"
+        for group, some in groupby(parts, key=lambda part: part[0])
     )
-
-
-def as_json_of(picture: Picture, *, is_raw: bool) -> dict[str, Any]:
-    """Return all of it for machines; fields as KEBA sends them."""
-    content: dict[str, Any] = {
-        "station": picture.name,
-        "host": picture.host,
-        "source": picture.source,
-        "link": picture.link,
-        "readings": picture.readings,
-        "reports": picture.reports,
-        "session": picture.session,
-        "findings": [row.as_json() for row in picture.rows if row.code],
-        "not_active": picture.inactive,
-    }
-    return content | ({"raw": picture.texts} if is_raw else {})
 
 
 # --- the command ----------------------------------------------------------
@@ -472,7 +450,7 @@ def command(
     [(name, target)] = chosen_stations(settings, [station]).items()
     picture = _look(settings, name, target, is_raw=raw)
     if as_json:
-        terminal.print_json(as_json_of(picture, is_raw=raw))
+        terminal.print_json(picture.as_json(is_raw=raw))
     else:
         _show(picture, is_raw=raw)
     if picture.link != Code.OK:
@@ -491,7 +469,7 @@ def _look(
     note = partial(_note_raw, texts, name)
     with instead_of_port(settings, taken, note if is_raw else None) as broker:
         view = broker.look_for_connector()
-        if not view.is_online or view.diagnosis is None:
+        if not view.tells:
             raise taken
         if is_raw:
             _await_raw(broker, texts, settings.poll_seconds)

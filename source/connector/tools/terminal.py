@@ -2,26 +2,27 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from connector.diagnosis.causes import Severity
 from connector.tools.problems import Problem, UsageProblem
+from connector.tools.station_rows import Row
 
 PLAIN_WIDTH = 100
 """Columns of texts where the output is no terminal but a pipe or a log."""
@@ -29,6 +30,8 @@ PLAIN_WIDTH = 100
 TABLE_WIDTH = 1000
 """Columns of tables there: no line shall break."""
 
+GAP = 2
+"""Blanks between the columns of a table."""
 
 SEVERITY_STYLES = {
     Severity.FINE: "green",
@@ -71,27 +74,36 @@ def print_json(value: Any) -> None:
     sys.stdout.write(text + "\n")
 
 
-def print_lines(lines: Iterable[Text]) -> None:
-    """Write lines as they are."""
-    for line in lines:
-        Console(width=table_width(), highlight=False).print(line)
-
-
 def table_width() -> int:
     """Return how many columns a table may take."""
     return console().width if sys.stdout.isatty() else TABLE_WIDTH
 
 
-def plain_table(columns: int) -> Table:
+def plain_table(*columns: Column, has_head: bool = False) -> Table:
+    """Return a table without any lines, as all tables here are."""
+    return Table(
+        *columns,
+        box=None,
+        padding=(0, GAP // 2),
+        pad_edge=not has_head,
+        show_header=has_head,
+        header_style="dim",
+    )
+
+
+def text_table(columns: int) -> Table:
     """Return a table without a head, of which only the last column folds."""
-    table = Table(box=None, padding=(0, 1), show_header=False)
-    for _ in range(columns - 1):
-        table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    return table
+    whole = (Column(no_wrap=True) for _ in range(columns - 1))
+    return plain_table(*whole, Column(overflow="fold"))
 
 
-def print_table(*tables: Table) -> None:
+def row_cells(row: Row) -> tuple[Text, Text, Text]:
+    """Return how much it matters, what was looked at, and what was seen."""
+    check, text = Text(row.check, "dim"), Text(printable(row.text))
+    return MARKS[row.severity], check, text
+
+
+def print_table(*tables: RenderableType) -> None:
     """Write the first table that fits; if none does, the last is folded."""
     screen = Console(width=table_width(), highlight=False)
     boundless = screen.options.update(max_width=TABLE_WIDTH)
@@ -109,7 +121,6 @@ AsJson = Annotated[
 Yes = Annotated[
     bool, typer.Option("--yes", "-y", help="Do not ask before doing it.")
 ]
-
 
 Tell = Callable[[str], None]
 """What shows a line."""
@@ -136,21 +147,14 @@ def working(text: str, tell: Tell = lambda _: None) -> Iterator[Tell]:
     callable
         Shows a line as `tell` does, while the sign of life steps aside.
     """
-    screen = console(stderr=True)
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeElapsedColumn(),
-        console=screen,
-        transient=True,
-        disable=not screen.is_terminal,
-    ) as progress:
-        progress.add_task(text, total=None)
+    text_column = TextColumn("{task.description}", markup=False)
+    with _sign_of_life(SpinnerColumn(), text_column) as sign:
+        sign.add_task(text, total=None)
 
         def step_aside(line: str) -> None:
-            progress.stop()
+            sign.stop()
             tell(line)
-            progress.start()
+            sign.start()
 
         yield step_aside
 
@@ -164,18 +168,20 @@ def progress(total: int) -> Iterator[Callable[[int], None]]:
     callable
         To be called with how many more are done.
     """
+    with _sign_of_life(BarColumn(), MofNCompleteColumn()) as sign:
+        task = sign.add_task("", total=total)
+        yield lambda count: sign.advance(task, count)
+
+
+def _sign_of_life(*columns: ProgressColumn) -> Progress:
     screen = console(stderr=True)
-    with Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
+    return Progress(
+        *columns,
         TimeElapsedColumn(),
-        TimeRemainingColumn(),
         console=screen,
         transient=True,
         disable=not screen.is_terminal,
-    ) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda count: bar.advance(task, count)
+    )
 
 
 def confirm(question: str, *, is_confirmed: bool) -> None:

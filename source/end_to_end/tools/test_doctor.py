@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.tools.calling import HERE, NAME, CommandLine
+from end_to_end.tools.calling import HERE, CommandLine
 from simulator import Simulator
 from simulator.actions import AnswerLate, Fail
 from testbed.mosquitto import (
@@ -25,7 +25,6 @@ REPLY_TIMEOUT_S = 0.4
 NOBODY = "127.0.3.99"
 GARAGE, YARD = "127.0.3.97", "127.0.3.98"
 UNKNOWN_NAME = "no-such-station.invalid"
-HEARTBEATS = 12
 
 HEALTHY = (
     "p30-c",
@@ -264,40 +263,6 @@ def test_a_missing_datapoint_map_is_named(tmp_path: Path) -> None:
     with Mosquitto(tmp_path) as broker:
         verdict = broker_verdict(tmp_path, broker.port)
     assert verdict == "no_map"
-
-
-def test_two_connectors_of_one_name_are_found_by_their_heartbeats(
-    tmp_path: Path,
-) -> None:
-    with Mosquitto(tmp_path) as broker:
-        observer = broker.observe()
-        is_over = threading.Event()
-
-        def two_hearts() -> None:
-            at_ms = 1_795_343_457_000
-            # Until the doctor, the only one who listens, has heard enough.
-            while broker.log().count("Sending PUBLISH") < HEARTBEATS:
-                if is_over.wait(0.02):
-                    return
-                for offset_ms in (0, 11_000):
-                    sent = at_ms + offset_ms
-                    observer.publish(
-                        f"{NAME}/heartbeat",
-                        {
-                            "this_heartbeats_timestamp": sent,
-                            "next_heartbeats_timestamp": sent + 30_000,
-                        },
-                    )
-                at_ms += 30_000
-
-        hearts = threading.Thread(target=two_hearts, name="two-hearts")
-        hearts.start()
-        try:
-            verdict = broker_verdict(tmp_path, broker.port)
-        finally:
-            is_over.set()
-            hearts.join()
-    assert verdict == "name_used_twice"
 
 
 @contextmanager

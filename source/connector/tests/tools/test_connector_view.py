@@ -1,11 +1,11 @@
 """What MQTT tells of a connector."""
 
-import json
 from typing import Any
 
 import pytest
 
 from connector.settings import Station
+from connector.tests.tools.told import take, view_of
 from connector.tools.connector_view import ConnectorView, RawTexts, Reading
 from connector.tools.examination import Examination, read_diagnosis
 from connector.tools.overview import summaries_of
@@ -20,59 +20,53 @@ MAP = {
         "keba/messages/10/value": "all__ena",
     },
 }
-
-
-def view_of(*messages: tuple[str, Any]) -> ConnectorView:
-    view = ConnectorView("keba")
-    for topic, content in messages:
-        payload = json.dumps(content).encode()
-        view.take(f"keba/{topic}", payload, is_retained=False)
-    return view
+POWER = "garage__report 3__P"
+WHERE = "192.168.0.5:1883"
 
 
 def value(content: Any, timestamp: int = 1000) -> dict[str, Any]:
     return {"value": content, "timestamp": timestamp}
 
 
-def test_values_are_known_by_their_keys() -> None:
-    view = view_of(("datapoint_map", MAP), ("messages/2/value", value(11)))
-    assert view.value("garage__report 3__P") == 11
-    assert view.readings["garage__report 3__P"].timestamp_ms == 1000
+@pytest.fixture
+def view() -> ConnectorView:
+    return ConnectorView("keba")
 
 
-def test_values_that_come_before_the_map_count_as_well() -> None:
-    seen: dict[str, Reading] = {}
-    view = ConnectorView("keba", seen.__setitem__)
-    for topic, content in (
-        ("messages/2/value", value(11)),
-        ("datapoint_map", MAP),
-    ):
-        payload = json.dumps(content).encode()
-        view.take(f"keba/{topic}", payload, is_retained=True)
-    assert view.value("garage__report 3__P") == 11
-    assert seen["garage__report 3__P"].is_retained
+@pytest.fixture
+def seen() -> dict[str, Reading]:
+    """What was told as it came."""
+    return {}
 
 
-def test_commands_of_others_are_heard() -> None:
-    seen: dict[str, Reading] = {}
-    view = ConnectorView("keba", seen.__setitem__)
-    for topic, content in (
-        ("datapoint_map", MAP),
-        ("messages/9/value", value(10000)),
-    ):
-        payload = json.dumps(content).encode()
-        view.take(f"keba/{topic}", payload, is_retained=False)
+@pytest.fixture
+def told(seen: dict[str, Reading]) -> ConnectorView:
+    return ConnectorView("keba", seen.__setitem__)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_values_are_known_by_their_keys_also_when_the_map_comes_late(
+    told: ConnectorView, seen: dict[str, Reading], order: int
+) -> None:
+    messages = [("datapoint_map", MAP), ("messages/2/value", value(11))]
+    for kind, content in messages[::order]:
+        take(told, kind, content)
+    assert told.value(POWER) == 11
+    assert told.reading(POWER) == seen[POWER] == Reading(11, 1000, True)
+
+
+def test_commands_of_others_are_heard(
+    told: ConnectorView, seen: dict[str, Reading]
+) -> None:
+    take(told, "datapoint_map", MAP)
+    take(told, "messages/9/value", value(10000))
     assert seen["garage__curr"].value == 10000
-    assert view.value("garage__curr") is None
+    assert told.value("garage__curr") is None
 
 
-def test_all_is_no_station() -> None:
-    assert view_of(("datapoint_map", MAP)).stations == ("garage",)
-
-
-def test_nonsense_is_ignored() -> None:
-    view = ConnectorView("keba")
-    for payload in (
+@pytest.mark.parametrize(
+    "payload",
+    [
         b"",
         b"\xff",
         b"[1]",
@@ -84,10 +78,15 @@ def test_nonsense_is_ignored() -> None:
         b'{"value": 1, "timestamp": 1%s}' % (400 * b"0"),
         b'{"value": [1], "timestamp": 1}',
         b'{"value": {}, "timestamp": 1}',
-    ):
-        for kind in ("datapoint_map", "status", "messages/2/value"):
-            view.take(f"keba/{kind}", payload, is_retained=False)
-    assert view.readings == {}
+    ],
+)
+def test_nonsense_is_ignored(
+    told: ConnectorView, seen: dict[str, Reading], payload: bytes
+) -> None:
+    take(told, "datapoint_map", MAP)
+    for kind in ("messages/2/value", "status", "datapoint_map"):
+        take(told, kind, payload, is_retained=False)
+    assert seen == {}
 
 
 def test_raw_messages_are_told_by_station_and_nonsense_is_none() -> None:
@@ -95,88 +94,113 @@ def test_raw_messages_are_told_by_station_and_nonsense_is_none() -> None:
     view = ConnectorView("keba", on_raw=told.append)
     odd: tuple[object, ...] = (1, {"raw_message": [1]})
     for payload in (*odd, {"raw_message": {"garage": {}}}):
-        content = json.dumps({"payload": payload}).encode()
-        view.take("keba/raw_message_to_db", content, is_retained=False)
+        content = {"payload": payload}
+        take(view, "raw_message_to_db", content, is_retained=False)
     assert told == [{}, {}, {"garage": {}}]
+
+
+def beat(view: ConnectorView, sent_s: float, now_s: float = 0.0) -> None:
+    sent_ms = round(sent_s * 1000)
+    content = {
+        "this_heartbeats_timestamp": sent_ms,
+        "next_heartbeats_timestamp": sent_ms + 30_000,
+    }
+    take(view, "heartbeat", content, is_retained=False, now_s=now_s)
 
 
 def test_a_status_tells_whether_one_is_online() -> None:
     assert view_of().is_online is None
-    assert view_of(("status", {"status": "online"})).is_online is True
-    assert view_of(("status", {"status": "offline"})).is_online is False
+    assert view_of(status={"status": "online"}).is_online is True
+    assert view_of(status={"status": "offline"}).is_online is False
 
 
-def heartbeat(sent_s: float) -> tuple[str, Any]:
-    sent = round(sent_s * 1000)
-    return (
-        "heartbeat",
-        {
-            "this_heartbeats_timestamp": sent,
-            "next_heartbeats_timestamp": sent + 30_000,
-        },
+def test_a_heartbeat_counts_for_more_than_an_old_last_will(
+    view: ConnectorView,
+) -> None:
+    take(view, "status", {"status": "offline"})
+    beat(view, 0)
+    assert view.is_online is True
+    take(view, "status", {"status": "offline"}, is_retained=False)
+    assert view.is_online is False
+
+
+def test_a_heartbeat_from_before_a_lost_broker_is_no_news(
+    view: ConnectorView,
+) -> None:
+    beat(view, 0)
+    assert view.is_online is True
+    view.note_new_connection(0.0)
+    take(view, "status", {"status": "offline"})
+    assert view.is_online is False
+
+
+# --- why nothing new comes in -------------------------------------------------
+
+
+def test_a_broker_that_is_lost_is_said_until_it_is_back(
+    view: ConnectorView,
+) -> None:
+    beat(view, 0.0)
+    assert view.trouble(WHERE, 0.2, 1.0) == ""
+    # One that owes an answer for a second is lost.
+    assert f"broker {WHERE} lost 1 s ago" in view.trouble(WHERE, 1.1, 2.0)
+    assert "lost 60 s ago" in view.trouble(WHERE, 60.0, 62.0)
+    # No heartbeat could come meanwhile.
+    view.note_new_connection(63.0)
+    assert view.trouble(WHERE, 0.0, 63.0) == ""
+    assert "no heartbeat" in view.trouble(WHERE, 0.0, 95.0)
+
+
+def test_a_connector_that_says_goodbye_and_comes_back(
+    view: ConnectorView,
+) -> None:
+    take(view, "status", {"status": "online"})
+    assert view.trouble(WHERE, 0.0, 1.0) == ""
+    take(view, "status", {"status": "offline"}, is_retained=False)
+    assert view.trouble(WHERE, 0.0, 2.0).startswith(
+        "no connector is online as keba: start it, or read in its log"
     )
+    take(view, "status", {"status": "online"}, is_retained=False)
+    assert view.trouble(WHERE, 0.0, 3.0) == ""
 
 
-def test_one_connector_is_alone_even_when_it_restarts() -> None:
-    steady = [heartbeat(moment) for moment in (0, 29, 58, 87)]
-    assert not view_of(*steady).is_name_used_twice
-    restarted = [heartbeat(moment) for moment in (0, 29, 35, 64, 93)]
-    assert not view_of(*restarted).is_name_used_twice
-    again = [heartbeat(moment) for moment in (122, 151, 158, 187, 216)]
-    assert not view_of(*restarted, *again).is_name_used_twice
+def test_a_heartbeat_that_stays_out_is_said_within_two_seconds(
+    view: ConnectorView,
+) -> None:
+    # By the connector's clock, which is another one, it was sent long ago.
+    beat(view, -5000.0, now_s=10.0)
+    assert view.trouble(WHERE, 0.0, 10.0) == ""
+    assert view.trouble(WHERE, 0.0, 40.9) == ""
+    assert "one was due 2 s ago" in view.trouble(WHERE, 0.0, 42.0)
+    beat(view, -4960.0, now_s=43.0)
+    assert view.trouble(WHERE, 0.0, 43.0) == ""
 
 
-def test_a_broker_and_a_connector_that_restart_are_no_second_connector() -> (
-    None
-):
-    moments = (0, 29, 35, 64, 75, 80, 109, 111, 140)
-    assert not view_of(*map(heartbeat, moments)).is_name_used_twice
+def test_of_the_published_connector_nothing_is_known_until_it_beats(
+    view: ConnectorView,
+) -> None:
+    take(view, "datapoint_map", {"sensor": {}, "actuator": {}})
+    assert "nothing tells yet" in view.trouble(WHERE, 0.0, 1.0)
+    beat(view, 0.0)
+    assert view.trouble(WHERE, 0.0, 2.0) == ""
 
 
-def test_two_connectors_of_one_name_are_seen() -> None:
-    both = [heartbeat(moment) for moment in (0, 12, 29, 41, 58, 70)]
-    assert view_of(*both).is_name_used_twice
-
-
-def test_a_heartbeat_counts_for_more_than_an_old_last_will() -> None:
-    view = ConnectorView("keba")
-    for is_retained, (topic, content) in (
-        (True, ("status", {"status": "offline"})),
-        (False, heartbeat(0)),
-    ):
-        payload = json.dumps(content).encode()
-        view.take(f"keba/{topic}", payload, is_retained=is_retained)
-    assert view.is_online is True
-    goodbye = json.dumps({"status": "offline"}).encode()
-    view.take("keba/status", goodbye, is_retained=False)
-    assert view.is_online is False
-
-
-def test_a_heartbeat_from_before_a_lost_broker_is_no_news() -> None:
-    view = view_of(heartbeat(0))
-    assert view.is_online is True
-    view.note_new_connection()
-    goodbye = json.dumps({"status": "offline"}).encode()
-    view.take("keba/status", goodbye, is_retained=True)
-    assert view.is_online is False
+# --- stations -----------------------------------------------------------------
 
 
 def test_maps_of_other_connectors_are_known_by_name() -> None:
-    view = view_of(("datapoint_map", MAP))
+    view = view_of(datapoint_map=MAP)
     view.take("keba-p30/datapoint_map", b"{}", is_retained=True)
     assert view.other_maps == {"keba-p30"}
     assert view.stations == ("garage",)
 
 
 def test_what_the_connector_has_found_is_known_by_station() -> None:
-    finding = {"about": "garage", "code": "no_reply"}
+    found = {"about": "garage", "code": "no_reply"}
     view = view_of(
-        (
-            "diagnosis",
-            {"findings": [finding, "nonsense"], "stations": {"garage": {}}},
-        )
+        diagnosis={"findings": [found, "nonsense"], "stations": {"garage": {}}}
     )
-    assert view.findings == [finding]
+    assert view.findings == [found]
     assert view.facts_of_stations == {"garage": {}}
 
 
@@ -192,7 +216,7 @@ def test_what_the_connector_has_found_is_known_by_station() -> None:
     ],
 )
 def test_a_diagnosis_of_another_shape_harms_no_tool(diagnosis: object) -> None:
-    view = view_of(("datapoint_map", MAP), ("diagnosis", diagnosis))
+    view = view_of(datapoint_map=MAP, diagnosis=diagnosis)
     stations = {"garage": Station(host="192.0.2.1")}
     exam = Examination()
 
@@ -207,12 +231,15 @@ def test_a_diagnosis_of_another_shape_harms_no_tool(diagnosis: object) -> None:
 def test_stations_are_those_of_keys_and_those_that_the_diagnosis_tells() -> (
     None
 ):
-    view = view_of(("datapoint_map", MAP))
+    view = view_of(datapoint_map=MAP)
+    # What is for all is no station.
     assert view.stations == ("garage",)
-    view.take("keba/diagnosis", b'{"stations": {"yard": {}}}', is_retained=True)
-    view.take(
-        "keba/available_datapoints",
-        b'{"sensor": {}, "actuator": {"attic__ena": 1, "all__ena": 1}}',
-        is_retained=True,
-    )
+    take(view, "diagnosis", {"stations": {"yard": {}}})
+    actuators = {"attic__ena": 1, "all__ena": 1}
+    take(view, "available_datapoints", {"sensor": {}, "actuator": actuators})
     assert [*view.stations] == ["attic", "garage", "yard"]
+
+
+def test_without_last_seen_the_newest_report_tells_the_age() -> None:
+    view = view_of({"garage__report 2__State": 2, POWER: 0})
+    assert view.last_seen_ms("garage") == 1001

@@ -16,7 +16,7 @@ from connector.tools.terminal import require_somebody_to_ask
         (b"\x1bOB", ["down"]),
         (b"\x1b[5~\x1b[6~", ["page up", "page down"]),
         (b"\x1b[H\x1b[4~", ["home", "end"]),
-        (b"jjk q", ["down", "down", "up", "page down", QUIT]),
+        (b"\x1b[B\x1b[Bq", ["down", "down", QUIT]),
         # A key that means nothing here, a half one, and no text at all.
         (b"\x1b[24~x\x1b", []),
         (b"\xff", []),

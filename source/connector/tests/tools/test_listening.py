@@ -37,7 +37,7 @@ def test_what_came_and_went_is_told() -> None:
     heard = Listening(60)
     view = ConnectorView("keba")
     for findings in ([CLIENT, LATE], [LATE]):
-        view.diagnosis = {"findings": findings}
+        view.findings = findings
         heard.note_findings(view)
     [passed] = heard.passed([LATE])
     assert passed["code"] == "second_client"

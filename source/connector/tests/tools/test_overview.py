@@ -1,66 +1,13 @@
 """What is shown of each station, and who comes first."""
 
-import json
 import math
-from typing import Any
 
 import pytest
 
 from connector.diagnosis.causes import CAUSES, Code, Severity
-from connector.tools.connector_view import ConnectorView
+from connector.tests.tools.told import a_station, finding, view_of
 from connector.tools.figures import time_of_day
-from connector.tools.overview import (
-    CALM_S,
-    Order,
-    Summary,
-    summaries_of,
-    summary_as_json,
-)
-
-
-def view_of(
-    values: dict[str, Any] | None = None,
-    diagnosis: dict[str, Any] | None = None,
-) -> ConnectorView:
-    """Return what is known after these datapoints and this diagnosis."""
-    view = ConnectorView("keba")
-
-    def take(topic: str, content: Any) -> None:
-        payload = json.dumps(content).encode()
-        view.take(f"keba/{topic}", payload, is_retained=True)
-
-    if values is not None:
-        topics = {key: f"keba/messages/{key}/value" for key in values}
-        take("datapoint_map", {"sensor": topics, "actuator": {}})
-    for number, (key, value) in enumerate((values or {}).items()):
-        message = {"value": value, "timestamp": 1000 + number}
-        take(f"messages/{key}/value", message)
-    if diagnosis is not None:
-        take("diagnosis", diagnosis)
-    return view
-
-
-def finding(station: str, code: Code) -> dict[str, Any]:
-    cause = CAUSES[code]
-    return {
-        "about": station,
-        "code": code,
-        "severity": cause.severity.name.lower(),
-        "meaning": cause.meaning,
-        "evidence": "",
-        "advice": cause.advice,
-        "since": None,
-    }
-
-
-def a_station(name: str = "garage", *codes: Code) -> Summary:
-    """Return a station about which this was found."""
-    findings = [finding(name, code) for code in codes]
-    facts = {name: {"reports": ["report 1"], "fields": {}}}
-    diagnosis = {"findings": findings, "stations": facts}
-    (summary,) = summaries_of(view_of(diagnosis=diagnosis))
-    return summary
-
+from connector.tools.overview import notices_of, summaries_of
 
 # --- one station ------------------------------------------------------------
 
@@ -107,7 +54,7 @@ def test_without_datapoints_the_diagnosis_tells_what_it_knows() -> None:
             "attic": {"reports": []},
         },
     }
-    attic, garage, yard = summaries_of(view_of(diagnosis=diagnosis))
+    yard, attic, garage = summaries_of(view_of(diagnosis=diagnosis))
     assert garage.connection == "ok"
     assert (garage.state, garage.offered_a) == ("ready", 16.0)
     assert garage.power_kw is None
@@ -148,7 +95,7 @@ def test_a_cause_that_this_tool_does_not_know_is_shown_as_it_is() -> None:
     )
     assert garage.is_offline
     assert garage.urgency == Severity.ERROR
-    machine = summary_as_json(garage)
+    machine = garage.as_json()
     assert machine["connection"] == machine["cause"] == "eaten_by_a_marten"
 
 
@@ -169,15 +116,8 @@ def test_the_newest_result_is_shown() -> None:
     )
     assert garage.result == "curr rejected: out of range"
     assert garage.result_at_ms == 1001
-    machine = summary_as_json(garage)["result"]
+    machine = garage.as_json()["result"]
     assert machine.startswith("curr rejected: out of range ")
-
-
-def test_without_last_seen_the_newest_report_tells_the_age() -> None:
-    (garage,) = summaries_of(
-        view_of({"garage__report 2__State": 2, "garage__report 3__P": 0})
-    )
-    assert garage.last_seen_ms == 1001
 
 
 @pytest.mark.parametrize("odd", [10**300, -1, math.nan, math.inf, True, "1"])
@@ -191,31 +131,28 @@ def test_nonsensical_numbers_are_none(odd: object) -> None:
         )
     )
     assert garage.power_kw is None
-    assert summary_as_json(garage)["last_seen"] in (None, time_of_day(1001))
+    assert garage.as_json()["last_seen"] in (None, time_of_day(1001))
 
 
 # --- the order --------------------------------------------------------------
 
 
-def names(summaries: list[Summary]) -> list[str]:
-    return [one.station for one in summaries]
+def order_of(**codes: Code | None) -> list[str]:
+    """Return stations in their order; some have a finding."""
+    found = [finding(name, code) for name, code in codes.items() if code]
+    facts = {name: {"reports": ["report 1"]} for name in codes}
+    view = view_of(diagnosis={"findings": found, "stations": facts})
+    return [one.station for one in summaries_of(view)]
 
 
 def test_who_needs_somebody_comes_first_then_names_in_peoples_order() -> None:
-    stations = [
-        a_station("bay-10"),
-        a_station("bay-9"),
-        a_station("waits-for-a-card", Code.AUTHORIZATION),
-        a_station("shared", Code.SECOND_CLIENT),
-        a_station("silent", Code.NO_REPLY),
-    ]
-    assert names(Order().arrange(stations, 0.0)) == [
-        "silent",
-        "shared",
-        "waits-for-a-card",
-        "bay-9",
-        "bay-10",
-    ]
+    assert order_of(
+        bay10=None,
+        bay9=None,
+        waits_for_a_card=Code.AUTHORIZATION,
+        shared=Code.SECOND_CLIENT,
+        silent=Code.NO_REPLY,
+    ) == ["silent", "shared", "waits_for_a_card", "bay9", "bay10"]
 
 
 @pytest.mark.parametrize(
@@ -230,20 +167,7 @@ def test_who_needs_somebody_comes_first_then_names_in_peoples_order() -> None:
     ],
 )
 def test_what_was_meant_so_or_passes_moves_no_station(code: Code) -> None:
-    stations = [a_station("attic"), a_station("garage", code)]
-    assert names(Order().arrange(stations, 0.0)) == ["attic", "garage"]
-
-
-def test_a_station_rises_at_once_and_sinks_after_a_calm() -> None:
-    order = Order()
-    fine = [a_station("attic"), a_station("garage")]
-    bad = [a_station("attic"), a_station("garage", Code.NO_REPLY)]
-    assert names(order.arrange(fine, 0.0)) == ["attic", "garage"]
-    assert names(order.arrange(bad, 1.0)) == ["garage", "attic"]
-    # It comes and goes, and stays where it is.
-    for now_s in (2.0, 20.0, 1.0 + CALM_S - 0.1):
-        assert names(order.arrange(fine, now_s)) == ["garage", "attic"]
-    assert names(order.arrange(fine, 1.0 + CALM_S)) == ["attic", "garage"]
+    assert order_of(attic=None, garage=code) == ["attic", "garage"]
 
 
 def test_a_finding_of_an_unknown_kind_needs_somebody() -> None:
@@ -257,3 +181,18 @@ def test_a_finding_of_an_unknown_kind_needs_somebody() -> None:
     )
     assert told.urgency > 0
     assert told.findings[0].code == "odd"
+
+
+# --- beside the stations ------------------------------------------------------
+
+
+def test_a_missing_map_is_told_with_where_to_click() -> None:
+    (row,) = notices_of(view_of())
+    assert row.code == "no_map"
+    assert row.advice == CAUSES[Code.NO_MAP].advice
+
+
+def test_what_the_connector_has_told_is_not_told_twice() -> None:
+    found = [finding("broker", Code.NO_MAP), finding("udp", Code.ALL_SILENT)]
+    view = view_of(diagnosis={"findings": found, "stations": {}})
+    assert [row.code for row in notices_of(view)] == ["no_map", "all_silent"]

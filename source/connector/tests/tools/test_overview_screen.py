@@ -1,15 +1,18 @@
 """The screen of `watch` at the sizes that terminals have."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from io import StringIO
 
 import pytest
+from rich.console import Console, RenderableType
+from rich.text import Text
 
 from connector.diagnosis.causes import CAUSES, Code
-from connector.tests.tools.test_overview import a_station
+from connector.tests.tools.told import a_station
 from connector.tools.overview import Summary
 from connector.tools.overview_screen import (
     Scene,
-    Screen,
     moved,
     screen_of,
     whole_of,
@@ -42,23 +45,45 @@ def fleet(count: int) -> list[Summary]:
     return [station(f"bay-{number}") for number in range(1, count + 1)]
 
 
-def scene(*stations: Summary, trouble: str = "", **more: list[Row]) -> Scene:
-    return Scene("keba 1.2.0", stations, NOW_MS, 60_000, trouble, **more)
+def scene(
+    *stations: Summary, trouble: str = "", notices: Sequence[Row] = ()
+) -> Scene:
+    return Scene("keba 1.2.0", stations, NOW_MS, 60_000, trouble, notices)
 
 
-def text(screen: Screen) -> list[str]:
-    return [line.plain for line in screen.lines]
+def drawn(content: RenderableType, width: int) -> list[Text]:
+    """Return the lines that a terminal shows, with their styles."""
+    console = Console(width=width, file=StringIO(), color_system="standard")
+    return [
+        Text.assemble(*((part.text, part.style or "") for part in line))
+        for line in console.render_lines(content, pad=False)
+    ]
 
 
-def styles(screen: Screen, part: str) -> set[str]:
-    """Return all styles of the letters of a part of the screen."""
-    (line,) = [one for one in screen.lines if part in one.plain]
+def screen(
+    shown: Scene, width: int = 80, height: int = 24, selected: str | None = None
+) -> list[Text]:
+    return drawn(screen_of(shown, width, height, selected).content, width)
+
+
+def text(lines: Sequence[Text]) -> list[str]:
+    return [line.plain.rstrip() for line in lines]
+
+
+def styles(line: Text, part: str) -> set[str]:
+    """Return all styles of the letters of a part of a line."""
     begin = line.plain.index(part)
     return {
-        str(span.style)
+        word
         for span in line.spans
         if span.start < begin + len(part) and span.end > begin
+        for word in str(span.style).split()
     }
+
+
+def line_of(lines: Sequence[Text], beginning: str) -> Text:
+    (line,) = [one for one in lines if one.plain.startswith(f"{beginning} ")]
+    return line
 
 
 # --- whole ------------------------------------------------------------------
@@ -67,7 +92,7 @@ def styles(screen: Screen, part: str) -> set[str]:
 @SIZES
 @pytest.mark.parametrize("count", [0, 1, 3, 30, 300])
 def test_a_screen_fits_exactly(width: int, height: int, count: int) -> None:
-    lines = text(screen_of(scene(*fleet(count)), width, height))
+    lines = text(screen(scene(*fleet(count)), width, height))
     assert len(lines) == height
     assert max(map(len, lines)) <= width
 
@@ -75,11 +100,7 @@ def test_a_screen_fits_exactly(width: int, height: int, count: int) -> None:
 @SIZES
 def test_what_is_kept_first_is_whole(width: int, height: int) -> None:
     garage = station("garage", Code.AUTHORIZATION)
-    [line] = [
-        line
-        for line in text(screen_of(scene(garage), width, height))
-        if line.startswith("garage ")
-    ]
+    line = line_of(screen(scene(garage), width, height), "garage").plain
     for part in (
         "ok  ",
         "interrupted",
@@ -92,43 +113,45 @@ def test_what_is_kept_first_is_whole(width: int, height: int) -> None:
     assert ("100.25 kWh" in line) == (width == 120)
 
 
-def parts_of(line: str) -> set[str]:
-    return {part.strip() for part in line.split("  ")}
+def parts_of(line: str) -> list[str]:
+    return [part.strip() for part in line.split("  ") if part]
 
 
 @pytest.mark.parametrize("width", range(20, 301, 7))
 def test_at_no_width_is_a_value_cut(width: int) -> None:
-    garage = station("garage", Code.DIP_SWITCH_OFF)
-    lines = whole_of(scene(garage), width)
+    garage = scene(station("garage", Code.DIP_SWITCH_OFF))
+    lines = text(drawn(whole_of(garage, width), width))
     assert all(len(line) <= width for line in lines)
-    values = lines[-1].plain
+    values = parts_of(lines[-1])
     assert "offline" in values
-    every = whole_of(scene(garage), 999)[-1].plain
-    assert parts_of(values) <= parts_of(every)
+    # The least important have gone.
+    assert (
+        values
+        == parts_of(text(drawn(whole_of(garage, 999), 999))[-1])[: len(values)]
+    )
+
+
+def test_the_longest_name_leaves_room_for_the_link() -> None:
+    name = "n" * 64
+    line = line_of(screen(scene(station(name, Code.NO_REPLY))), name)
+    assert "offline" in line.plain
 
 
 def test_letters_may_be_as_wide_as_two() -> None:
-    wide, usual = whole_of(scene(station("車庫"), station("yard")), 80)[-2:]
+    stations = scene(station("車庫"), station("yard"))
+    wide, usual = drawn(whole_of(stations, 80), 80)[-2:]
     assert wide.cell_len == usual.cell_len
 
 
-def test_a_very_long_name_stands_on_a_line_of_its_own() -> None:
-    name = "n" * 64
-    lines = text(screen_of(scene(station(name, Code.NO_REPLY)), 80, 24))
-    place = lines.index(name.ljust(80))
-    for part in ("offline", "no_reply", "22.08 kW"):
-        assert part in lines[place + 1]
-
-
 def test_a_narrow_terminal_keeps_name_and_link() -> None:
-    lines = text(screen_of(scene(station()), 20, 10))
-    assert "station  link" in lines
-    assert any(line.startswith("garage   ok") for line in lines)
+    lines = screen(scene(station()), 20, 10)
+    assert "station  link" in text(lines)
+    assert line_of(lines, "garage").plain.startswith("garage   ok")
 
 
 def test_nothing_steers_the_terminal() -> None:
     garage = replace(station(), result="curr \x1b[2J\nodd")
-    for line in text(screen_of(scene(garage), 200, 24)):
+    for line in text(screen(scene(garage), 200)):
         assert line.isprintable()
 
 
@@ -141,26 +164,28 @@ def test_pages_show_all_stations(width: int, height: int) -> None:
     seen: list[str] = []
     selected = None
     while len(set(seen)) < len(stations):
-        screen = screen_of(scene(*stations), width, height, selected)
+        page = screen_of(scene(*stations), width, height, selected)
+        lines = text(drawn(page.content, width))
         seen += [
             line.split()[0]
-            for line in text(screen)
+            for line in lines
             if line.startswith("bay-") and "kW" in line
         ]
-        page = screen.stations_per_page
-        assert page >= height // 2
-        selected = moved(stations, selected, "page down", page)
-    assert "of 300" in text(screen)[-1]
+        assert page.stations_per_page >= height // 2
+        selected = moved(
+            stations, selected, "page down", page.stations_per_page
+        )
+    assert "of 300" in lines[-1]
 
 
 def test_keys_are_told_and_so_is_the_way_out() -> None:
-    footer = text(screen_of(scene(*fleet(30)), 80, 24))[-1]
+    footer = text(screen(scene(*fleet(30))))[-1]
     for part in ("PgDn", "q ends", "1 to 14 of 30"):
         assert part in footer
 
 
 def test_the_last_page_is_full() -> None:
-    footer = text(screen_of(scene(*fleet(30)), 80, 24, "bay-30"))[-1]
+    footer = text(screen(scene(*fleet(30)), selected="bay-30"))[-1]
     assert "17 to 30 of 30" in footer
 
 
@@ -189,17 +214,17 @@ def test_keys_do_nothing_where_no_station_is() -> None:
 
 def test_the_selected_station_is_told_with_what_to_do() -> None:
     stations = [station("attic"), station("garage", Code.NO_REPLY)]
-    screen = screen_of(scene(*stations), 80, 24, "garage")
-    told = " ".join(text(screen))
+    lines = screen(scene(*stations), selected="garage")
+    told = " ".join(text(lines))
     assert f"garage: {CAUSES[Code.NO_REPLY].meaning}." in told
     assert CAUSES[Code.NO_REPLY].advice in told
     assert "last command curr applied, 60 s ago" in told
-    assert "reverse" in styles(screen, "garage   offline")
+    assert "reverse" in styles(line_of(lines, "garage"), "offline")
 
 
 def test_too_much_to_tell_says_who_tells_the_rest() -> None:
     codes = (Code.SECOND_CLIENT, Code.LATE_ANSWERS, Code.FAILSAFE)
-    told = " ".join(text(screen_of(scene(station("garage", *codes)), 80, 24)))
+    told = " ".join(text(screen(scene(station("garage", *codes)))))
     assert "keba doctor garage tells the rest" in told
 
 
@@ -208,22 +233,16 @@ def test_too_much_to_tell_says_who_tells_the_rest() -> None:
 
 def test_old_values_look_old_and_say_their_age() -> None:
     stations = [station("attic", seen_s=12), station("yard", seen_s=7200)]
-    screen = screen_of(scene(*stations), 80, 24)
-    (attic,) = [one for one in screen.lines if "12 s ago" in one.plain[40:79]]
-    assert "dim" not in {str(span.style) for span in attic.spans}
-    assert styles(screen, "2 h ago") == {"dim"}
+    lines = screen(scene(*stations))
+    assert "dim" not in styles(line_of(lines, "attic"), "12 s ago")
+    assert styles(line_of(lines, "yard"), "2 h ago") == {"dim"}
 
 
 def test_the_values_of_an_offline_station_look_old_its_cause_does_not() -> None:
-    screen = screen_of(
-        scene(station("attic"), station("yard", Code.NO_REPLY)), 80, 24
-    )
-    assert "bold red" in styles(screen, "no_reply")
-    (yard,) = [one for one in screen.lines if one.plain.startswith("yard ")]
-    begin = yard.plain.index("22.08 kW")
-    assert "dim" in {
-        str(span.style) for span in yard.spans if span.start == begin
-    }
+    lines = screen(scene(station("attic"), station("yard", Code.NO_REPLY)))
+    yard = line_of(lines, "yard")
+    assert styles(yard, "no_reply") == {"bold", "red"}
+    assert styles(yard, "22.08 kW") == {"dim"}
 
 
 @SIZES
@@ -232,14 +251,13 @@ def test_when_nothing_comes_in_that_is_said_and_all_is_dim(
 ) -> None:
     stations = [station("attic"), station("yard", Code.NO_REPLY)]
     trouble = "broker 127.0.0.1:1883 lost 2 s ago"
-    screen = screen_of(scene(*stations, trouble=trouble), width, height)
-    assert trouble in text(screen)[1]
-    for line in screen.lines:
-        if "kW" in line.plain:
-            assert {str(span.style) for span in line.spans} <= {
-                "dim",
-                "reverse",
-            }
+    lines = screen(scene(*stations, trouble=trouble), width, height)
+    assert trouble in text(lines)[1]
+    for name in ("attic", "yard"):
+        line = line_of(lines, name)
+        assert styles(line, line.plain) <= {"dim", "reverse", "none"}
+        for part in parts_of(line.plain):
+            assert "dim" in styles(line, part)
 
 
 # --- beside the stations ------------------------------------------------------
@@ -251,7 +269,7 @@ def test_the_head_counts_who_needs_somebody() -> None:
         station("garage", Code.AUTHORIZATION),
         station("yard", Code.NO_REPLY),
     ]
-    head = text(screen_of(scene(*stations), 80, 24))[0]
+    head = text(screen(scene(*stations)))[0]
     assert head == "keba 1.2.0, 3 stations, 1 offline, 1 needs somebody"
 
 
@@ -261,8 +279,7 @@ def test_what_is_found_beside_the_stations_is_told(
 ) -> None:
     cause = CAUSES[Code.NO_MAP]
     row = Row("", cause.severity, cause.meaning, cause.code, cause.advice)
-    told = " ".join(
-        text(screen_of(scene(station(), notices=[row]), width, height))
-    )
+    lines = screen(scene(station(), notices=[row]), width, height)
+    told = " ".join(text(lines))
     assert cause.meaning in told
     assert "AdminUI" in told

@@ -2,7 +2,6 @@
 
 import colorsys
 import json
-import math
 import re
 import time
 from itertools import pairwise
@@ -12,8 +11,8 @@ import pytest
 
 from connector.diagnosis.causes import CAUSES, Code
 from connector.keba.station.events import Outcome
-from connector.tests.tools.test_overview import finding
-from connector.tools.connector_view import ConnectorView, Reading
+from connector.tests.tools.told import finding, view_of
+from connector.tools.connector_view import Reading
 from connector.tools.day import DAY_MS, STATES, History, day_of
 from connector.tools.history_file import (
     FEWEST_TO_REWRITE,
@@ -23,10 +22,8 @@ from connector.tools.history_file import (
 from connector.tools.page import notes_of
 from connector.tools.page_html import html_of, station_colours
 from connector.tools.problems import UsageProblem
-from connector.tools.watch import Presence
 
 POWER = "garage__report 3__P"
-MAP_OF_GARAGE = b'{"sensor": {"garage__report 3__P": "keba/messages/1/value"}}'
 
 
 def page_of(*values: tuple[str, int, object]) -> str:
@@ -100,36 +97,27 @@ def test_a_command_is_shown_with_its_value() -> None:
     [
         ("online", 0.0, CAUSES[Code.NO_MAP].meaning),
         ("offline", 0.0, "no connector is online as keba"),
-        ("online", math.inf, "broker 192.0.2.5:1883 lost"),
+        ("online", 2.0, "broker 192.0.2.5:1883 lost"),
     ],
 )
 def test_the_page_says_why_nothing_new_comes(
     status: str, silence_s: float, words: str
 ) -> None:
-    view = ConnectorView("keba")
-    payload = json.dumps({"status": status}).encode()
-    view.take("keba/status", payload, is_retained=True)
-    presence = Presence("192.0.2.5:1883", time.monotonic())
+    view = view_of(status={"status": status})
 
-    (note,) = notes_of(view, presence, silence_s)
+    (note,) = notes_of(view, view.trouble("192.0.2.5:1883", silence_s, 0.0))
 
     assert words in note
     assert words in html_of(day_of(History(), DAY_MS), "keba", [note])
 
 
 def test_what_no_datapoint_tells_of_a_station_is_a_note() -> None:
-    view = ConnectorView("keba")
     found = [finding("garage", Code.SECOND_CLIENT), finding("garage", Code.OK)]
-    for kind, content in (
-        ("status", {"status": "online"}),
-        ("diagnosis", {"findings": found}),
-    ):
-        payload = json.dumps(content).encode()
-        view.take(f"keba/{kind}", payload, is_retained=True)
-    view.take("keba/datapoint_map", MAP_OF_GARAGE, is_retained=True)
-    presence = Presence("192.0.2.5:1883", time.monotonic())
+    view = view_of(
+        {POWER: 1}, status={"status": "online"}, diagnosis={"findings": found}
+    )
 
-    (note,) = notes_of(view, presence, 0.0)
+    (note,) = notes_of(view, "")
 
     assert note.startswith("garage is used by another client as well.")
 

@@ -1,13 +1,12 @@
 """The values of one station, as people read them."""
 
-import json
 import time
 from typing import Any
 
 import pytest
 
 from connector.keba.protocol.fields import REPORTS
-from connector.tools.connector_view import ConnectorView
+from connector.tests.tools.told import view_of
 from connector.tools.figures import moment_in_words
 from connector.tools.problems import Problem
 from connector.tools.show import (
@@ -21,27 +20,21 @@ from connector.tools.show import (
 
 FIELDS = {one.key: one for fields in REPORTS.values() for one in fields}
 
-MAP = {
-    "sensor": {
-        "garage__report 3__P": "keba/messages/1/value",
-        "garage__session__id": "keba/messages/2/value",
-    },
-    "actuator": {},
-}
-MAP_E_PRES = "keba/messages/4/value"
+POWER = "garage__report 3__P"
+SESSION_ID = "garage__session__id"
 AVAILABLE = {
     "sensor": {
-        "garage__report 3__P": 0,
+        POWER: 0,
         "garage__report 3__U1": 0,
         "garage__report 3__U2": 0,
         # Those of report 1 are known.
         "garage__report 3__Serial": 0,
         "garage__report 2__State": 0,
-        "garage__session__id": 0,
+        SESSION_ID: 0,
     },
     "actuator": {},
 }
-GARAGE = {
+GARAGE: dict[str, Any] = {
     "link": {},
     "failsafe": {"is_ours": True, "of_tomorrow": 1},
     "reports": ["report 1", "report 2"],
@@ -110,24 +103,19 @@ def test_a_session_is_told_in_local_time(
         time.tzset()
 
 
-def view_of(**content: Any) -> ConnectorView:
-    view = ConnectorView("keba")
-    diagnosis = {"findings": [], "stations": {"garage": GARAGE}}
-    messages = {
-        "datapoint_map": MAP,
-        "available_datapoints": AVAILABLE,
-        "diagnosis": diagnosis,
-        "messages/1/value": {"value": 3_300_000, "timestamp": 1000},
-        **content,
-    }
-    for topic, message in messages.items():
-        payload = json.dumps(message).encode()
-        view.take(f"keba/{topic}", payload, is_retained=True)
-    return view
-
-
-def picture() -> Picture:
-    return read(view_of(), "garage", "192.0.2.1")
+def picture(
+    values: dict[str, Any] | None = None,
+    fields: dict[str, Any] | None = None,
+    **told: Any,
+) -> Picture:
+    """Return what is told of the garage, which has these values as well."""
+    facts = {**GARAGE, "fields": {**GARAGE["fields"], **(fields or {})}}
+    view = view_of(
+        {POWER: 3_300_000, SESSION_ID: None, **(values or {})},
+        available_datapoints=AVAILABLE,
+        diagnosis={"findings": [], "stations": {"garage": facts}, **told},
+    )
+    return read(view, "garage", "192.0.2.1")
 
 
 def test_the_diagnosis_and_active_datapoints_give_the_values() -> None:
@@ -145,48 +133,27 @@ def test_the_same_engine_concludes_from_them() -> None:
 
 
 def test_the_energy_of_the_last_session_is_not_that_of_now() -> None:
-    key, topic = f"garage__{SESSION}__E pres", "keba/messages/3/value"
-    sensors = {**MAP["sensor"], "garage__report 3__E pres": MAP_E_PRES}
-    view = view_of(
-        datapoint_map={"sensor": {**sensors, key: topic}, "actuator": {}},
-        **{
-            "messages/3/value": {"value": 900, "timestamp": 1000},
-            "messages/4/value": {"value": 50, "timestamp": 1000},
-        },
-    )
-    garage = read(view, "garage", "192.0.2.1")
-    assert garage.facts.fields["E pres"] == 50
-    assert garage.facts.session == {"E pres": 900}
+    last, now = f"garage__{SESSION}__E pres", "garage__report 3__E pres"
+    garage = picture({last: 900, now: 50})
+    assert garage.readings["energy_session"] == 0.005
+    assert garage.reports[SESSION] == {"E pres": 900}
 
 
 def test_of_an_offline_station_nothing_is_concluded_for_now() -> None:
     silent = {"about": "garage", "code": "no_reply", "severity": "error"}
-    told = {"findings": [silent], "stations": {"garage": GARAGE}}
-    garage = read(view_of(diagnosis=told), "garage", "192.0.2.1")
+    garage = picture(findings=[silent])
     assert garage.link == "no_reply"
     assert garage.readings == {}
     assert garage.reports["report 3"] == {"P": 3_300_000}
 
 
 def test_the_age_is_that_of_the_newest_datagram() -> None:
-    reason = "garage__connection__reason"
-    view = view_of(
-        datapoint_map={
-            "sensor": {**MAP["sensor"], reason: "keba/messages/5/value"}
-        },
-        **{"messages/5/value": {"value": "no_reply", "timestamp": 9_000_000}},
-    )
-    garage = read(view, "garage", "192.0.2.1")
+    garage = picture({"garage__connection__reason": "no_reply"})
     assert garage.source == f"told by keba, last heard {moment_in_words(1000)}"
 
 
 def test_what_the_connector_concludes_counts_for_more() -> None:
-    limited_by, topic = "garage__readings__limited_by", "keba/messages/6/value"
-    view = view_of(
-        datapoint_map={"sensor": {**MAP["sensor"], limited_by: topic}},
-        **{"messages/6/value": {"value": "timer", "timestamp": 1000}},
-    )
-    garage = read(view, "garage", "192.0.2.1")
+    garage = picture({"garage__readings__limited_by": "timer"})
     assert garage.readings["limited_by"] == "timer"
 
 
@@ -199,12 +166,15 @@ def test_what_is_announced_but_not_active_is_named() -> None:
 
 
 def test_a_station_that_the_connector_does_not_know_is_a_problem() -> None:
+    view = view_of(diagnosis={"stations": {"garage": GARAGE}})
     with pytest.raises(Problem, match="it knows: garage"):
-        read(view_of(), "yard", "192.0.2.2")
+        read(view, "yard", "192.0.2.2")
 
 
 def test_what_does_not_charge_has_a_reason_and_no_limit() -> None:
-    charges, garage = picture(), picture()
-    assert [row.check for row in _rows_of_readings(charges)] == ["limited by"]
-    garage.facts.fields |= {"State": 1, "Plug": 3, "Max curr": 0}
-    assert [row.check for row in _rows_of_readings(garage)] == ["charging"]
+    def checks(garage: Picture) -> list[str]:
+        return [row.check for row in _rows_of_readings(garage)]
+
+    waits = {"State": 1, "Plug": 3, "Max curr": 0}
+    assert checks(picture()) == ["limited by"]
+    assert checks(picture(fields=waits)) == ["charging"]

@@ -1,6 +1,5 @@
 """What the doctor says of a station, root cause first."""
 
-import json
 from typing import Any
 
 from connector.bemcom.diagnosis_topic import DiagnosisTopic
@@ -8,7 +7,7 @@ from connector.diagnosis.causes import Code
 from connector.diagnosis.site import SiteFacts
 from connector.keba.station.events import ConnectionState, LinkFacts
 from connector.settings import Station
-from connector.tools.connector_view import ConnectorView
+from connector.tests.tools.told import view_of
 from connector.tools.examination import Examination, read_diagnosis, worst
 from connector.tools.station_rows import Row
 
@@ -34,10 +33,7 @@ SETTINGS = {
 
 def rows_of(site: SiteFacts) -> list[Row]:
     """Read what the connector would publish, as the doctor does."""
-    view = ConnectorView("keba")
-    diagnosis = DiagnosisTopic(site).due(0.0, 0)
-    payload = json.dumps(diagnosis).encode()
-    view.take("keba/diagnosis", payload, is_retained=True)
+    view = view_of(diagnosis=DiagnosisTopic(site).due(0.0, 0))
     exam = Examination()
     read_diagnosis(exam, view, {"garage": Station(host="192.0.2.1")})
     return exam.stations["garage"]
@@ -120,18 +116,13 @@ def test_another_station_is_told_by_its_serial_number() -> None:
 
 
 def test_a_cause_that_this_tool_does_not_know_is_told_all_the_same() -> None:
-    view = ConnectorView("keba")
-    view.diagnosis = {
-        "findings": [
-            {
-                "about": "garage",
-                "code": "meteorite",
-                "severity": "grave",
-                "meaning": "was hit by a meteorite",
-            }
-        ],
-        "stations": {"garage": {}},
+    odd = {
+        "about": "garage",
+        "code": "meteorite",
+        "severity": "grave",
+        "meaning": "was hit by a meteorite",
     }
+    view = view_of(diagnosis={"findings": [odd], "stations": {"garage": {}}})
     exam = Examination()
 
     read_diagnosis(exam, view, {"garage": Station(host="192.0.2.1")})
@@ -143,8 +134,7 @@ def test_a_cause_that_this_tool_does_not_know_is_told_all_the_same() -> None:
 
 
 def test_whom_the_connector_does_not_know_is_asked_otherwise() -> None:
-    view = ConnectorView("keba")
-    view.diagnosis = {"findings": [], "stations": {}}
+    view = view_of(diagnosis={"findings": [], "stations": {}})
     yard = Station(host="192.0.2.2")
 
     unknown = read_diagnosis(Examination(), view, {"yard": yard})
