@@ -5,14 +5,11 @@ first.
 """
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
-from rich.cells import cell_len
-from rich.console import Group
-from rich.table import Column as TableColumn
-from rich.table import Table
+from rich.console import Group, JustifyMethod
+from rich.table import Column, Table
 from rich.text import Text
 
 from connector.diagnosis.causes import CAUSES, Code, Severity
@@ -86,109 +83,29 @@ class Scene:
 
 # --- the table ------------------------------------------------------------
 
+USUAL_WIDTHS = {
+    "station": 7,
+    "link": 7,
+    "state": 11,
+    "power": 8,
+    "limit": 6,
+    "cause": 13,
+    "seen": 10,
+    "session": 9,
+    "plug": 14,
+    "wanted": 6,
+    "limited by": 13,
+    "last command": 22,
+    "total": 11,
+}
+"""Columns in the order in which they stand, and in which they are kept; so
+wide at least that they do not come and go with the values."""
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column.
+NUMBERS = frozenset({"power", "limit", "seen", "session", "wanted", "total"})
+"""They stand at the right."""
 
-    Parameters
-    ----------
-    least
-        Its usual width; then columns do not come and go with the values.
-    style
-        How it looks while the values are fresh.
-    is_number
-        Whether it stands at the right.
-    stays
-        Whether it looks the same when the values are old.
-    """
-
-    heading: str
-    least: int
-    text: Callable[[Summary, Scene], str]
-    style: Callable[[Summary], str] = lambda _: ""
-    is_number: bool = False
-    stays: bool = False
-
-    def width(self, scene: Scene) -> int:
-        """Return how many cells it takes."""
-        texts = (self.text(one, scene) for one in scene.stations)
-        return max([self.least, *map(cell_len, map(printable, texts))])
-
-    def cell(self, summary: Summary, scene: Scene) -> Text:
-        """Return what it shows of a station."""
-        is_old = scene.is_old(summary) and not self.stays
-        style = self.style(summary)
-        if scene.trouble or is_old:
-            style = "dim"
-        return Text(printable(self.text(summary, scene)), style)
-
-
-def _number(heading: str, least: int, name: str, form: str) -> Column:
-    def text(summary: Summary, _scene: Scene) -> str:
-        value = getattr(summary, name)
-        return MISSING if value is None else form.format(value)
-
-    return Column(heading, least, text, is_number=True)
-
-
-def _cause_style(summary: Summary) -> str:
-    return SEVERITY_STYLES[summary.cause.severity] if summary.cause else ""
-
-
-def _link(summary: Summary, _scene: Scene) -> str:
-    if summary.connection is None:
-        return MISSING
-    return "offline" if summary.is_offline else "ok"
-
-
-def _command(summary: Summary, scene: Scene) -> str:
-    if summary.result is None:
-        return "none"
-    outcome, _, _ = summary.result.partition(":")
-    return f"{outcome}, {scene.age(summary.result_at_ms)}"
-
-
-COLUMNS = (
-    Column(
-        "station", 7, lambda one, _: one.station, lambda _: "bold", stays=True
-    ),
-    Column(
-        "link",
-        7,
-        _link,
-        lambda one: "bold red" if one.is_offline else "green",
-        stays=True,
-    ),
-    Column(
-        "state",
-        11,
-        lambda one, _: one.state or MISSING,
-        lambda one: STATE_STYLES.get(one.state or "", ""),
-    ),
-    _number("power", 8, "power_kw", "{:.2f} kW"),
-    _number("limit", 6, "offered_a", "{:.1f} A"),
-    Column(
-        "cause",
-        13,
-        lambda one, _: one.cause.code if one.cause else "",
-        _cause_style,
-        stays=True,
-    ),
-    Column(
-        "seen",
-        10,
-        lambda one, scene: scene.age(one.last_seen_ms),
-        is_number=True,
-    ),
-    _number("session", 9, "session_kwh", "{:.2f} kWh"),
-    Column("plug", 14, lambda one, _: one.plug or MISSING),
-    _number("wanted", 6, "wanted_a", "{:.1f} A"),
-    Column("limited by", 13, lambda one, _: one.limited_by or MISSING),
-    Column("last command", 22, _command),
-    _number("total", 11, "total_kwh", "{:.1f} kWh"),
-)
-"""In the order in which they stand, and in which they are kept."""
+ALWAYS_TRUE = frozenset({"station", "link", "cause"})
+"""They look the same when the values are old."""
 
 FEWEST = 2
 """So many are shown in any case: a station, and whether it is there."""
@@ -196,32 +113,64 @@ FEWEST = 2
 
 def table_of(
     scene: Scene,
-    stations: Sequence[Summary],
+    shown: Sequence[Summary],
     width: int,
-    selected: str | None = None,
+    selected: Summary | None = None,
 ) -> Table:
     """Show some of the stations, with the columns that have room."""
-    widths = [column.width(scene) for column in COLUMNS]
-    ends = accumulate(widths, lambda end, more: end + GAP + more)
-    count = max(FEWEST, sum(end <= width for end in ends))
-    table = plain_table(
-        *(
-            TableColumn(
-                column.heading,
-                width=cells,
-                no_wrap=True,
-                justify="right" if column.is_number else "left",
-            )
-            for column, cells in zip(COLUMNS[:count], widths, strict=False)
-        ),
-        has_head=bool(stations),
-    )
-    for one in stations:
-        cells = (column.cell(one, scene) for column in COLUMNS[:count])
-        table.add_row(
-            *cells, style="reverse" if one.station == selected else ""
-        )
+    rows = [_cells(one, scene) for one in shown]
+    columns: list[Column] = []
+    left = width + GAP
+    for heading, usual in USUAL_WIDTHS.items():
+        needed = max([usual, *(row[heading].cell_len for row in rows)])
+        left -= needed + GAP
+        if left < 0 and len(columns) >= FEWEST:
+            break
+        side: JustifyMethod = "right" if heading in NUMBERS else "left"
+        columns.append(Column(heading, "", width=needed, justify=side))
+    table = plain_table(*columns, has_head=True)
+    for one, row in zip(shown, rows, strict=True):
+        cells = [row[str(column.header)] for column in columns]
+        table.add_row(*cells, style="reverse" if one is selected else "")
     return table
+
+
+def _cells(one: Summary, scene: Scene) -> dict[str, Text]:
+    """Return what each column shows of a station."""
+    link = None if one.connection is None else "ok"
+    cause, severity = "", Severity.FINE
+    if one.cause:
+        cause, severity = one.cause.code, one.cause.severity
+    outcome, _, _ = (one.result or "none").partition(":")
+    when = f", {scene.age(one.result_at_ms)}" if one.result else ""
+    cells = {
+        "station": (one.station, "bold"),
+        "link": ("offline", "bold red") if one.is_offline else (link, "green"),
+        "state": (one.state, STATE_STYLES.get(one.state or "", "")),
+        "power": (_in("{:.2f} kW", one.power_kw), ""),
+        "limit": (_in("{:.1f} A", one.offered_a), ""),
+        "cause": (cause, SEVERITY_STYLES[severity]),
+        "seen": (scene.age(one.last_seen_ms), ""),
+        "session": (_in("{:.2f} kWh", one.session_kwh), ""),
+        "plug": (one.plug, ""),
+        "wanted": (_in("{:.1f} A", one.wanted_a), ""),
+        "limited by": (one.limited_by, ""),
+        "last command": (f"{outcome}{when}", ""),
+        "total": (_in("{:.1f} kWh", one.total_kwh), ""),
+    }
+    is_old = scene.is_old(one)
+    shown = {}
+    for column, (text, style) in cells.items():
+        is_dim = scene.trouble or (is_old and column not in ALWAYS_TRUE)
+        shown[column] = Text(
+            MISSING if text is None else printable(text),
+            "dim" if is_dim else style,
+        )
+    return shown
+
+
+def _in(form: str, value: float | None) -> str | None:
+    return None if value is None else form.format(value)
 
 
 # --- the whole ------------------------------------------------------------
@@ -247,10 +196,10 @@ def screen_of(
     stations = scene.stations
     place = place_of(stations, selected)
     head = [*_head(scene, width)]
-    details = []
+    details: list[Text] = []
     if height >= LEAST_HEIGHT_WITH_DETAILS and stations:
         told = _details(stations[place], scene, width)
-        details = [Text(), *_filled(told, DETAIL_LINES)]
+        details = [Text(), *told, *[Text()] * (DETAIL_LINES - len(told))]
     heading_and_footer = 2
     room = height - len(head) - len(details) - heading_and_footer
     per_page = max(1, room)
@@ -258,20 +207,10 @@ def screen_of(
     last_page = max(0, len(stations) - per_page)
     first = min(place // per_page * per_page, last_page)
     shown = stations[first : first + per_page]
-    table = table_of(
-        scene, shown, width, stations[place].station if stations else None
-    )
-    below = 1 + per_page - table.row_count - len(stations[:1])
-    return Screen(
-        Group(
-            *head,
-            *([table] if stations else []),
-            *_filled([], below),
-            *details,
-            _footer(scene, first, len(shown), width),
-        ),
-        per_page,
-    )
+    table = table_of(scene, shown, width, *stations[place : place + 1])
+    blanks = [Text()] * (per_page - len(shown))
+    footer = _footer(scene, first, len(shown), width)
+    return Screen(Group(*head, table, *blanks, *details, footer), per_page)
 
 
 def place_of(stations: Sequence[Summary], selected: str | None) -> int:
@@ -376,7 +315,3 @@ def _shortened(
     if len(lines) <= most:
         return lines
     return [*lines[: most - 1], Text(f"… {tells_more} tells the rest", "dim")]
-
-
-def _filled(lines: Sequence[Text], height: int) -> list[Text]:
-    return [*lines, *[Text()] * (height - len(lines))]

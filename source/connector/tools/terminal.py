@@ -65,6 +65,8 @@ def has_screen() -> bool:
 
 def printable(text: str) -> str:
     """Return a text without what might steer a terminal."""
+    if text.isprintable():
+        return text
     return "".join(one if one.isprintable() else "?" for one in text)
 
 
