@@ -4,15 +4,31 @@ Messages go in as they come; what is known of the connector can be asked for.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from connector.bemcom.actuators import FLEET
 from connector.bemcom.diagnosis_topic import DiagnosisTopic
 from connector.bemcom.keys import split_key
+from connector.bemcom.readings import VERDICTS, renewed_readings
+from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.site import SiteFacts
-from connector.tools.figures import age_in_words, is_moment, is_number
+from connector.keba.protocol.fields import (
+    LATEST_SESSION,
+    POLLED_REPORTS,
+    REPORTS,
+    report_of_field,
+)
+from connector.keba.station.events import FailsafeFacts
+from connector.tools.figures import (
+    age_in_words,
+    is_moment,
+    is_number,
+    is_scalar,
+    now_ms,
+)
 
 FIRST_HEARTBEAT_S = 30.0
 """What BEMCom's template takes for the interval, until one has told."""
@@ -23,6 +39,10 @@ HEARTBEAT_SLACK_S = 1.0
 _OLD = "what follows is old"
 
 RAW = "raw_message_to_db"
+
+SESSION = f"report {LATEST_SESSION}"
+
+_IDENTITY = frozenset(one.key for one in REPORTS[1])
 
 _MAPPINGS = ("link", "failsafe", "fields")
 """Parts of what the diagnosis tells of a station."""
@@ -116,6 +136,7 @@ class ConnectorView:
         self._is_heard = False
         self._has_beaten = False
         self._heartbeat_pause_s = FIRST_HEARTBEAT_S
+        self._sensors_of: dict[str, dict[str, str]] = defaultdict(dict)
         self._key_of_topic: dict[str, str] = {}
         self._by_topic: dict[str, Reading] = {}
         self._available_stations: set[str] = set()
@@ -182,12 +203,17 @@ class ConnectorView:
         ]
         self.facts_of_stations = {
             name: {
-                key: _dict(value) if key in _MAPPINGS else value
+                key: _scalars(value) if key in _MAPPINGS else value
                 for key, value in facts.items()
             }
             for name, facts in _dict(content.get("stations")).items()
             if isinstance(facts, dict)
         }
+
+    def note(self, key: str, value: object) -> None:
+        """Take the value of a sensor from elsewhere."""
+        self._note_sensors({**self.sensors, key: key})
+        self._by_topic[key] = Reading(value, now_ms(), is_retained=False)
 
     def note_new_connection(self, now_s: float = 0.0) -> None:
         """Hear that the broker was lost: what came before is no news."""
@@ -246,13 +272,45 @@ class ConnectorView:
         readings = (self.reading(f"{station}__{key}") for key in _OF_DATAGRAMS)
         return max((one.timestamp_ms for one in readings if one), default=None)
 
-    def values_behind(self, prefix: str) -> dict[str, Any]:
-        """Return the values of the sensors whose keys begin like this."""
-        return {
-            key.removeprefix(prefix): self._by_topic[topic].value
-            for key, topic in self.sensors.items()
-            if key.startswith(prefix) and topic in self._by_topic
-        }
+    def values_of(self, station: str) -> dict[str, dict[str, Any]]:
+        """Return all that is known, as ``values["report 3"]["P"]``.
+
+        Of what nobody has marked as active the diagnosis knows some, and the
+        readings are made of it by the connector's own rules.
+        """
+        values: dict[str, dict[str, Any]] = defaultdict(dict)
+        for field, value in self.fields_of(station).items():
+            number = 1 if field in _IDENTITY else report_of_field(field)
+            values[f"report {number}"][field] = value
+        for key, topic in self._sensors_of[station].items():
+            reading = self._by_topic.get(topic)
+            group, _, field = key.partition("__")
+            if reading is not None and reading.value is not None:
+                values[group][field] = reading.value
+        # The connector has seen more than this moment.
+        concluded = self._conclude(station, values)
+        values["readings"] = {**concluded, **values["readings"]}
+        return dict(values)
+
+    def _conclude(
+        self, station: str, values: Mapping[str, Mapping[str, Any]]
+    ) -> Mapping[str, Any]:
+        told = self.facts_of_stations.get(station, {}).get("failsafe", {})
+        # As far as this tool and the connector agree on its parts.
+        parts = {one.name for one in fields(FailsafeFacts)} & {*told}
+        facts = StationFacts(
+            station,
+            failsafe=FailsafeFacts(**{part: told[part] for part in parts}),
+            session=values.get(SESSION, {}),
+        )
+        for number in POLLED_REPORTS:
+            facts.fields.update(values.get(f"report {number}", {}))
+        readings = renewed_readings(facts, facts.fields)
+        if station in self.facts_of_stations:
+            return readings
+        # Of the published connector a few values may be active; it takes more
+        # to judge.
+        return {key: readings[key] for key in readings if key not in VERDICTS}
 
     def trouble(self, where: str, broker_silence_s: float, now_s: float) -> str:
         """Return why nothing new comes in; empty while it does.
@@ -288,11 +346,13 @@ class ConnectorView:
 
     def _take_map(self, content: Mapping[str, Any]) -> None:
         self.has_map = True
-        self.sensors = {
-            key: topic
-            for key, topic in _dict(content.get("sensor")).items()
-            if isinstance(topic, str)
-        }
+        self._note_sensors(
+            {
+                key: topic
+                for key, topic in _dict(content.get("sensor")).items()
+                if isinstance(topic, str)
+            }
+        )
         self.actuators = {
             key: topic
             for topic, key in _dict(content.get("actuator")).items()
@@ -309,12 +369,20 @@ class ConnectorView:
             if reading is not None:
                 self._on_reading(key, reading)
 
+    def _note_sensors(self, sensors: dict[str, str]) -> None:
+        self.sensors = sensors
+        self._sensors_of = defaultdict(dict)
+        for key, topic in sensors.items():
+            station, rest = split_key(key)
+            self._sensors_of[station][rest] = topic
+
     def _take_value(
         self, topic: str, content: Mapping[str, Any], *, is_retained: bool
     ) -> None:
         timestamp, value = content.get("timestamp"), content.get("value")
-        is_scalar = "value" in content and not isinstance(value, list | dict)
-        if not is_scalar or not is_moment(timestamp):
+        if "value" not in content or not is_scalar(value):
+            return
+        if not is_moment(timestamp):
             return
         reading = Reading(value, int(timestamp), is_retained)
         self._by_topic[topic] = reading
@@ -364,6 +432,10 @@ def _object_of(payload: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def _scalars(value: object) -> dict[str, Any]:
+    return {key: one for key, one in _dict(value).items() if is_scalar(one)}
 
 
 def _dict(value: object) -> dict[str, Any]:

@@ -22,6 +22,11 @@ def is_number(value: object) -> TypeGuard[float]:
     return -_MOST < value < _MOST
 
 
+def is_scalar(value: object) -> bool:
+    """Tell whether a value of a message is one of a datapoint or a field."""
+    return value is None or isinstance(value, bool | str) or is_number(value)
+
+
 def is_moment(value: object) -> TypeGuard[float]:
     """Tell whether a value of a message can be a time."""
     return is_number(value) and 0 <= value < _LAST_MS

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from enum import IntEnum
 from typing import Any, cast
 
 from connector.bemcom.actuators import ACTUATORS
@@ -13,10 +12,9 @@ from connector.diagnosis.causes import (
     Severity,
     needs_somebody,
 )
-from connector.keba.protocol.fields import Plug, State
 from connector.tools.connector_view import ConnectorView
 from connector.tools.examination import rows_of_broker
-from connector.tools.figures import is_number, time_of_day, word_of
+from connector.tools.figures import is_number, time_of_day
 from connector.tools.station_rows import Row, broken_link, rows_by_subject
 
 
@@ -115,39 +113,40 @@ def _natural(name: str) -> list[tuple[int, str]]:
 def summary_of(
     view: ConnectorView, station: str, found: Sequence[Row] = ()
 ) -> Summary:
-    """Return what is known of a station.
+    """Return what is known of a station."""
+    values = view.values_of(station)
+    readings = values["readings"]
+    fields = {
+        **values.get("report 2", {}),
+        **values.get("report 3", {}),
+    }
 
-    Values come from its datapoints. Of those that nobody has marked as
-    active the connector's diagnosis knows some.
-    """
-    fields = view.fields_of(station)
-
-    def value(key: str) -> Any:
-        told = view.value(f"{station}__{key}")
-        return fields.get(key.partition("__")[2]) if told is None else told
+    def scaled(key: str, factor: float) -> float | None:
+        value = fields.get(key)
+        return round(value * factor, 6) if is_number(value) else None
 
     has_told = view.facts_of_stations.get(station, {}).get("reports")
     connection = (
-        _text(value("connection__reason"))
+        values.get("connection", {}).get("reason")
         or broken_link(found)
         or (str(Code.OK) if has_told else None)
     )
     reason = connection
     if connection in (None, Code.OK):
-        reason = _text(value("readings__not_charging_reason"))
+        reason = readings.get("not_charging_reason")
     result, result_at_ms = _newest_result(view, station)
     return Summary(
         station=station,
         connection=connection,
-        state=_in_words(State, value("report 2__State")),
-        plug=_in_words(Plug, value("report 2__Plug")),
-        power_kw=_scaled(value("report 3__P"), 1e-6),
-        session_kwh=_scaled(value("report 3__E pres"), 1e-4),
-        total_kwh=_scaled(value("report 3__E total"), 1e-4),
-        wanted_a=_scaled(value("report 2__Curr user"), 1e-3),
-        offered_a=_scaled(value("report 2__Max curr"), 1e-3),
-        limited_by=_text(value("readings__limited_by")),
-        error=_text(value("readings__error")),
+        state=_words(readings.get("state")),
+        plug=_words(readings.get("plug")),
+        power_kw=scaled("P", 1e-6),
+        session_kwh=scaled("E pres", 1e-4),
+        total_kwh=scaled("E total", 1e-4),
+        wanted_a=scaled("Curr user", 1e-3),
+        offered_a=scaled("Max curr", 1e-3),
+        limited_by=readings.get("limited_by"),
+        error=readings.get("error") or None,
         result=result,
         result_at_ms=result_at_ms,
         last_seen_ms=view.last_seen_ms(station),
@@ -155,9 +154,13 @@ def summary_of(
     )
 
 
+def _words(reading: object) -> str | None:
+    return None if reading is None else str(reading).replace("_", " ")
+
+
 def _with_reason(found: Sequence[Row], code: str | None) -> tuple[Row, ...]:
     """Add what a datapoint tells, where no finding does."""
-    if code is None or code in {Code.OK, *(row.code for row in found)}:
+    if not code or code in {Code.OK, *(row.code for row in found)}:
         return tuple(found)
     # Another version of the connector may know others.
     cause = CAUSES.get(cast("Code", code))
@@ -181,18 +184,6 @@ def _newest_result(
         return None, None
     at_ms, text = max(results, key=lambda result: result[0])
     return text, at_ms
-
-
-def _scaled(value: Any, factor: float) -> float | None:
-    return round(value * factor, 6) if is_number(value) else None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _in_words(names: type[IntEnum], value: Any) -> str | None:
-    return None if value is None else word_of(names, value) or str(value)
 
 
 def notices_of(view: ConnectorView) -> list[Row]:

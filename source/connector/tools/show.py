@@ -3,9 +3,8 @@
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import groupby
 from typing import Annotated, Any
 
@@ -17,10 +16,8 @@ from connector.bemcom.charging_sessions import (
     UNIX_TIME_FROM,
     session_values,
 )
-from connector.bemcom.readings import renewed_readings
 from connector.bemcom.rfid import TagMask
 from connector.diagnosis.causes import Code, Severity
-from connector.diagnosis.facts import StationFacts
 from connector.diagnosis.site import SiteFacts
 from connector.keba.io.gateway import Gateway
 from connector.keba.protocol.fields import (
@@ -30,12 +27,10 @@ from connector.keba.protocol.fields import (
     Field,
     Plug,
     State,
-    report_of_field,
 )
 from connector.keba.protocol.messages import Value
 from connector.keba.station.events import (
     ConnectionState,
-    FailsafeFacts,
     ReportReceived,
     ReportUnanswered,
 )
@@ -43,6 +38,7 @@ from connector.settings import Station
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient, instead_of_port
 from connector.tools.connector_view import (
+    SESSION,
     ConnectorView,
     RawTexts,
     view_of_site,
@@ -82,14 +78,13 @@ DATA = (2, 3)
 ROUND_S = 5.0
 """A round of the connector takes less."""
 
-SESSION = f"report {LATEST_SESSION}"
+REPORTS_SHOWN = (*(f"report {number}" for number in POLLED_REPORTS), SESSION)
 _IN_EACH_REPORT = frozenset({"ID", "Serial", "Sec"})
-_IDENTITY = frozenset(one.key for one in REPORTS[1])
 
 Reports = Mapping[str, Mapping[str, Value]]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Picture:
     """What is known of one station.
 
@@ -118,8 +113,8 @@ class Picture:
     readings: Mapping[str, Any]
     reports: Reports
     session: Mapping[str, Value]
-    texts: Mapping[str, str] = field(default_factory=dict)
-    inactive: list[str] = field(default_factory=list)
+    texts: Mapping[str, str]
+    inactive: list[str]
 
     @property
     def link(self) -> str:
@@ -142,41 +137,61 @@ class Picture:
         return content | ({"raw": self.texts} if is_raw else {})
 
 
-def _picture(
+def picture_of(
     view: ConnectorView,
     name: str,
     host: str,
     source: str,
-    reports: Reports,
+    texts: Mapping[str, str],
 ) -> Picture:
-    known = view.facts_of_stations[name]
+    """Take all that is known of a station.
+
+    Raises
+    ------
+    Problem
+        If the connector tells nothing of it.
+    """
+    if name not in view.facts_of_stations:
+        names = ", ".join(view.facts_of_stations) or "none"
+        raise Problem(
+            f"{view.name} has the port and tells nothing of {name}; it knows: "
+            f"{names}",
+            "Name one of these; or stop the connector, so that this program "
+            "can ask by itself.",
+            "not_told",
+        )
     found = rows_by_subject(view.findings).get(name, [])
-    readings: Mapping[str, Any] = {}
-    if not broken_link(found):
-        facts = StationFacts(name, failsafe=_failsafe_of(known))
-        for number in POLLED_REPORTS:
-            facts.fields.update(reports.get(f"report {number}", {}))
-        facts.note_session(reports.get(SESSION, {}))
-        # The connector has seen more than one moment.
-        concluded = view.values_behind(f"{name}__readings__")
-        readings = {**renewed_readings(facts, facts.fields), **concluded}
-    session = view.values_behind(f"{name}__session__")
+    values = view.values_of(name)
+    reports = {key: values[key] for key in values if key in REPORTS_SHOWN}
+    session = values.get("session")
     return Picture(
         name,
         host,
         source,
-        station_rows(known, found),
-        readings,
+        station_rows(view.facts_of_stations[name], found),
+        {} if broken_link(found) else values["readings"],
         reports,
         session or session_values(reports.get(SESSION, {}), now_ms()),
+        texts,
+        _inactive_of(view, name, reports),
     )
 
 
-def _failsafe_of(known: Mapping[str, Any]) -> FailsafeFacts:
-    """Read it as far as this tool and the connector agree on its parts."""
-    told = known.get("failsafe", {})
-    names = {one.name for one in fields(FailsafeFacts)}
-    return FailsafeFacts(**{key: told[key] for key in names & {*told}})
+def _inactive_of(view: ConnectorView, name: str, reports: Reports) -> list[str]:
+    announced = (view.available or {}).get("sensor", {})
+    wanted = (
+        *(
+            f"{name}__report {number}__{one.key}"
+            for number in POLLED_REPORTS
+            for one in REPORTS[number]
+            if one.key not in _IN_EACH_REPORT
+            and one.key not in reports.get(f"report {number}", {})
+        ),
+        f"{name}__session__id",
+    )
+    return [
+        key for key in wanted if key in announced and key not in view.sensors
+    ]
 
 
 # --- alone --------------------------------------------------------------------
@@ -193,13 +208,13 @@ def ask(settings: ToolSettings, name: str, station: Station) -> Picture:
     mask = TagMask(settings.rfid_salt, is_plain=settings.rfid_plain)
     with open_gateway(settings, {name: station}) as gateway:
         site, texts = _ask_once(gateway, name, mask)
-    reports = {request: {**fields_of(text)} for request, text in texts.items()}
-    site.station(name).note_session(reports.get(SESSION, {}))
-    picture = _picture(
-        view_of_site(site), name, station.host, "asked by this tool", reports
-    )
-    picture.texts = texts
-    return picture
+    session = fields_of(texts.get(SESSION, ""))
+    site.station(name).note_session(session)
+    view = view_of_site(site)
+    for request, text in texts.items():
+        for key, value in fields_of(text).items():
+            view.note(f"{name}__{request}__{key}", value)
+    return picture_of(view, name, station.host, "asked by this tool", texts)
 
 
 def _ask_once(
@@ -236,66 +251,6 @@ def _numbers_after(report_1: str) -> tuple[int, ...]:
     """Return what to ask once report 1 is there; a P20 has no sessions."""
     product = fields_of(report_1).get("Product")
     return DATA if "-P20-" in str(product) else (*DATA, LATEST_SESSION)
-
-
-# --- beside the running connector ---------------------------------------------
-
-
-def read(view: ConnectorView, name: str, host: str) -> Picture:
-    """Take what the running connector tells of a station.
-
-    Raises
-    ------
-    Problem
-        If it tells nothing of it.
-    """
-    if name not in view.facts_of_stations:
-        names = ", ".join(view.facts_of_stations) or "none"
-        raise Problem(
-            f"{view.name} has the port and tells nothing of {name}; it knows: "
-            f"{names}",
-            "Name one of these; or stop the connector, so that this program "
-            "can ask by itself.",
-            "not_told",
-        )
-    seen_ms = view.last_seen_ms(name)
-    seen = "" if seen_ms is None else f", last heard {moment_in_words(seen_ms)}"
-    reports = _reports_of(view, name)
-    source = f"told by {view.name}{seen}"
-    picture = _picture(view, name, host, source, reports)
-    picture.inactive = _inactive_of(view, name, reports)
-    return picture
-
-
-def _reports_of(view: ConnectorView, name: str) -> dict[str, dict[str, Value]]:
-    """Sort fields of the diagnosis and active datapoints by report."""
-    reports: dict[str, dict[str, Value]] = {}
-    for key, value in view.fields_of(name).items():
-        number = 1 if key in _IDENTITY else report_of_field(key)
-        reports.setdefault(f"report {number}", {})[key] = value
-    for number in (*POLLED_REPORTS, LATEST_SESSION):
-        report = f"report {number}"
-        active = view.values_behind(f"{name}__{report}__")
-        if active:
-            reports[report] = reports.get(report, {}) | active
-    return reports
-
-
-def _inactive_of(view: ConnectorView, name: str, reports: Reports) -> list[str]:
-    announced = (view.available or {}).get("sensor", {})
-    wanted = (
-        *(
-            f"{name}__report {number}__{one.key}"
-            for number in POLLED_REPORTS
-            for one in REPORTS[number]
-            if one.key not in _IN_EACH_REPORT
-            and one.key not in reports.get(f"report {number}", {})
-        ),
-        f"{name}__session__id",
-    )
-    return [
-        key for key in wanted if key in announced and key not in view.sensors
-    ]
 
 
 # --- what is shown ------------------------------------------------------------
@@ -466,21 +421,34 @@ def _look(
     except PortTaken as problem:
         taken = problem
     texts: dict[str, str] = {}
-    note = partial(_note_raw, texts, name)
-    with instead_of_port(settings, taken, note if is_raw else None) as broker:
-        view = broker.look_for_connector()
-        if not view.tells:
+
+    def note_raw(said: RawTexts) -> None:
+        """Take what is published for BEMCom's raw message database."""
+        said_by_it = said.get(name, {})
+        texts.update((key, str(text)) for key, text in said_by_it.items())
+
+    on_raw = note_raw if is_raw else None
+    with instead_of_port(settings, taken, on_raw) as broker:
+        if not broker.look_for_connector().tells:
             raise taken
         if is_raw:
             _await_raw(broker, texts, settings.poll_seconds)
-        picture = broker.read(lambda now: read(now, name, station.host))
-        picture.texts = dict(sorted(texts.items()))
-        return picture
+        return broker.read(
+            lambda view: picture_of(
+                view,
+                name,
+                station.host,
+                told_by(view, name),
+                dict(sorted(texts.items())),
+            )
+        )
 
 
-def _note_raw(texts: dict[str, str], name: str, said: RawTexts) -> None:
-    """Take what the connector publishes for BEMCom's raw message database."""
-    texts |= {key: str(text) for key, text in said.get(name, {}).items()}
+def told_by(view: ConnectorView, name: str) -> str:
+    """Say who tells it, and when the station was last heard."""
+    seen_ms = view.last_seen_ms(name)
+    seen = "" if seen_ms is None else f", last heard {moment_in_words(seen_ms)}"
+    return f"told by {view.name}{seen}"
 
 
 def _await_raw(

@@ -7,15 +7,16 @@ import pytest
 
 from connector.keba.protocol.fields import REPORTS
 from connector.tests.tools.told import view_of
+from connector.tools.connector_view import SESSION
 from connector.tools.figures import moment_in_words
 from connector.tools.problems import Problem
 from connector.tools.show import (
-    SESSION,
     Picture,
     _rows_of_readings,
     in_units,
-    read,
+    picture_of,
     session_in_words,
+    told_by,
 )
 
 FIELDS = {one.key: one for fields in REPORTS.values() for one in fields}
@@ -115,7 +116,8 @@ def picture(
         available_datapoints=AVAILABLE,
         diagnosis={"findings": [], "stations": {"garage": facts}, **told},
     )
-    return read(view, "garage", "192.0.2.1")
+    source = told_by(view, "garage")
+    return picture_of(view, "garage", "192.0.2.1", source, {})
 
 
 def test_the_diagnosis_and_active_datapoints_give_the_values() -> None:
@@ -168,7 +170,7 @@ def test_what_is_announced_but_not_active_is_named() -> None:
 def test_a_station_that_the_connector_does_not_know_is_a_problem() -> None:
     view = view_of(diagnosis={"stations": {"garage": GARAGE}})
     with pytest.raises(Problem, match="it knows: garage"):
-        read(view, "yard", "192.0.2.2")
+        picture_of(view, "yard", "192.0.2.2", "", {})
 
 
 def test_what_does_not_charge_has_a_reason_and_no_limit() -> None:
