@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
 from connector.bemcom.actuators import FLEET
@@ -27,7 +28,6 @@ from connector.tools.figures import (
     is_moment,
     is_number,
     is_scalar,
-    now_ms,
 )
 
 FIRST_HEARTBEAT_S = 30.0
@@ -53,17 +53,7 @@ _OF_DATAGRAMS = ("report 2__State", "report 2__Max curr", "report 3__P")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A value as its topic holds it.
-
-    Parameters
-    ----------
-    value
-        Any JSON scalar.
-    timestamp_ms
-        The time its sender gave it, ms since 1970 UTC.
-    is_retained
-        Whether the broker had it in store when we came.
-    """
+    """A value, the time its sender gave it, and whether the broker kept it."""
 
     value: Any
     timestamp_ms: int
@@ -183,39 +173,17 @@ class ConnectorView:
             self._status = content
             self._is_heard &= is_retained
         elif kind == "diagnosis":
-            self.take_diagnosis(content)
+            self._take_diagnosis(content)
         elif kind == "heartbeat":
             self._is_heard |= not is_retained
             self._take_heartbeat(content, now_s)
         elif kind == RAW and self._on_raw and not is_retained:
-            self._on_raw(_raw_texts_of(content))
+            raw = _dict(_dict(content.get("payload")).get("raw_message"))
+            self._on_raw({name: _dict(texts) for name, texts in raw.items()})
         elif kind.startswith("messages/"):
             self._take_value(topic, content, is_retained=is_retained)
 
-    def take_diagnosis(self, content: Mapping[str, Any]) -> None:
-        """Take what is there in the shape that is known here."""
-        self._has_diagnosis = True
-        found = content.get("findings")
-        self.findings = [
-            one
-            for one in (found if isinstance(found, list) else ())
-            if isinstance(one, dict)
-        ]
-        self.facts_of_stations = {
-            name: {
-                key: _scalars(value) if key in _MAPPINGS else value
-                for key, value in facts.items()
-            }
-            for name, facts in _dict(content.get("stations")).items()
-            if isinstance(facts, dict)
-        }
-
-    def note(self, key: str, value: object) -> None:
-        """Take the value of a sensor from elsewhere."""
-        self._note_sensors({**self.sensors, key: key})
-        self._by_topic[key] = Reading(value, now_ms(), is_retained=False)
-
-    def note_new_connection(self, now_s: float = 0.0) -> None:
+    def note_new_connection(self, now_s: float) -> None:
         """Hear that the broker was lost: what came before is no news."""
         self._is_heard = False
         self._heartbeat_due_at = now_s + self._heartbeat_pause_s
@@ -246,8 +214,11 @@ class ConnectorView:
 
     def fields_of(self, station: str) -> dict[str, Any]:
         """What a station says of itself and its settings, by KEBA's names."""
-        facts = self.facts_of_stations.get(station, {})
-        return _dict(facts.get("fields"))
+        fields: dict[str, Any] = self._fact(station, "fields")
+        return fields
+
+    def _fact(self, station: str, name: str) -> Any:
+        return self.facts_of_stations.get(station, {}).get(name, {})
 
     @property
     def stations(self) -> tuple[str, ...]:
@@ -295,7 +266,7 @@ class ConnectorView:
     def _conclude(
         self, station: str, values: Mapping[str, Mapping[str, Any]]
     ) -> Mapping[str, Any]:
-        told = self.facts_of_stations.get(station, {}).get("failsafe", {})
+        told = self._fact(station, "failsafe")
         # As far as this tool and the connector agree on its parts.
         parts = {one.name for one in fields(FailsafeFacts)} & {*told}
         facts = StationFacts(
@@ -315,14 +286,7 @@ class ConnectorView:
     def trouble(self, where: str, broker_silence_s: float, now_s: float) -> str:
         """Return why nothing new comes in; empty while it does.
 
-        Parameters
-        ----------
-        where
-            Address and port of the broker.
-        broker_silence_s
-            For how long it has owed an answer.
-        now_s
-            The moment, in s of a monotonic clock.
+        The broker at that place has owed an answer for so many seconds.
         """
         if broker_silence_s > BROKER_PATIENCE_S:
             age = age_in_words(broker_silence_s)
@@ -346,13 +310,11 @@ class ConnectorView:
 
     def _take_map(self, content: Mapping[str, Any]) -> None:
         self.has_map = True
-        self._note_sensors(
-            {
-                key: topic
-                for key, topic in _dict(content.get("sensor")).items()
-                if isinstance(topic, str)
-            }
-        )
+        self.sensors = {
+            key: topic
+            for key, topic in _dict(content.get("sensor")).items()
+            if isinstance(topic, str)
+        }
         self.actuators = {
             key: topic
             for topic, key in _dict(content.get("actuator")).items()
@@ -364,25 +326,37 @@ class ConnectorView:
             for key, topic in active.items()
         }
         self.active_stations = _stations_of(self.sensors, self.actuators)
-        for key in self.sensors:
-            reading = self.reading(key)
-            if reading is not None:
-                self._on_reading(key, reading)
-
-    def _note_sensors(self, sensors: dict[str, str]) -> None:
-        self.sensors = sensors
         self._sensors_of = defaultdict(dict)
-        for key, topic in sensors.items():
+        for key, topic in self.sensors.items():
             station, rest = split_key(key)
             self._sensors_of[station][rest] = topic
+            if topic in self._by_topic:
+                self._on_reading(key, self._by_topic[topic])
+
+    def _take_diagnosis(self, content: Mapping[str, Any]) -> None:
+        """Take what has the shape that is known here."""
+        self._has_diagnosis = True
+        found = content.get("findings")
+        self.findings = [
+            one
+            for one in (found if isinstance(found, list) else ())
+            if isinstance(one, dict)
+        ]
+        self.facts_of_stations = {
+            name: {
+                key: _scalars(value) if key in _MAPPINGS else value
+                for key, value in facts.items()
+            }
+            for name, facts in _dict(content.get("stations")).items()
+            if isinstance(facts, dict)
+        }
 
     def _take_value(
         self, topic: str, content: Mapping[str, Any], *, is_retained: bool
     ) -> None:
         timestamp, value = content.get("timestamp"), content.get("value")
-        if "value" not in content or not is_scalar(value):
-            return
-        if not is_moment(timestamp):
+        is_value = "value" in content and is_scalar(value)
+        if not is_value or not is_moment(timestamp):
             return
         reading = Reading(value, int(timestamp), is_retained)
         self._by_topic[topic] = reading
@@ -399,26 +373,37 @@ class ConnectorView:
             self._heartbeat_due_at = now_s + self._heartbeat_pause_s
 
 
-def view_of_site(site: SiteFacts) -> ConnectorView:
-    """Return what a connector would tell of stations that were asked here."""
-    view = ConnectorView("this tool")
+def view_of_site(
+    site: SiteFacts, values: Mapping[str, object] = MappingProxyType({})
+) -> ConnectorView:
+    """Return what a connector would tell of stations that were asked here.
+
+    All these values are as if they were active, by their keys.
+    """
+    view = ConnectorView("here")
     content = DiagnosisTopic(site).due(0.0, 0) or {}
-    # Nobody knows since when it is so; measurements are facts here as well.
-    view.take_diagnosis(
-        {
+    messages = {
+        "diagnosis": {
+            # Nobody knows since when it is so.
             "findings": [{**one, "since": None} for one in content["findings"]],
+            # Measurements are facts here as well.
             "stations": {
                 name: {**facts, "fields": site.station(name).fields}
                 for name, facts in content["stations"].items()
             },
-        }
-    )
+        },
+        "datapoint_map": {
+            "sensor": {key: f"here/messages/{key}" for key in values}
+        },
+        **{
+            f"messages/{key}": {"value": value, "timestamp": 0}
+            for key, value in values.items()
+        },
+    }
+    for kind, message in messages.items():
+        payload = json.dumps(message).encode()
+        view.take(f"here/{kind}", payload, is_retained=False)
     return view
-
-
-def _raw_texts_of(content: Mapping[str, Any]) -> RawTexts:
-    raw = _dict(_dict(content.get("payload")).get("raw_message"))
-    return {name: _dict(texts) for name, texts in raw.items()}
 
 
 def _stations_of(*keys: Iterable[str]) -> set[str]:

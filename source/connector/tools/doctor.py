@@ -34,15 +34,14 @@ from connector.tools.tool_settings import (
 
 def view_of(exam: Examination, *, is_full: bool) -> RenderableType:
     """Return the doctor's table and, below, what to do next."""
-    table = text_table(4)
+    lines = []
     for name, rows in exam.sections.items():
         heading = Text(name, "bold")
         is_short = name in exam.stations and not is_full
         for row in _in_short(rows) if is_short else rows:
-            table.add_row(heading, *row_cells(row))
+            lines.append((heading, *row_cells(row)))
             heading = Text("")
-        table.add_section()
-    return Group(table, Text(""), *_next_steps(exam))
+    return Group(text_table(lines), Text(""), *_next_steps(exam))
 
 
 def _in_short(rows: list[Row]) -> list[Row]:

@@ -41,22 +41,10 @@ STATE_STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What there is to be shown.
+    """What there is to be shown, at one moment.
 
-    Parameters
-    ----------
-    title
-        Whose stations these are.
-    stations
-        In their order.
-    now_ms
-        The moment, ms since 1970 UTC.
-    old_after_ms
-        Age from which values are old.
-    trouble
-        Why nothing new comes in; empty while it does.
-    notices
-        What was found beside the stations.
+    While there is trouble nothing new comes in. Notices are what was found
+    beside the stations.
     """
 
     title: str
@@ -176,14 +164,6 @@ def _in(form: str, value: float | None) -> str | None:
 # --- the whole ------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """What a terminal shows, and how far a page key goes."""
-
-    content: Group
-    stations_per_page: int
-
-
 def whole_of(scene: Scene, width: int) -> Group:
     """Return all stations, for a width that may be endless."""
     return Group(*_head(scene, width), table_of(scene, scene.stations, width))
@@ -191,8 +171,11 @@ def whole_of(scene: Scene, width: int) -> Group:
 
 def screen_of(
     scene: Scene, width: int, height: int, selected: str | None = None
-) -> Screen:
-    """Return the page with the selected station, or else the first one."""
+) -> tuple[Group, int]:
+    """Return the page with the selected station, or else the first one.
+
+    And how many stations are on a page.
+    """
     stations = scene.stations
     place = place_of(stations, selected)
     head = [*_head(scene, width)]
@@ -210,7 +193,7 @@ def screen_of(
     table = table_of(scene, shown, width, *stations[place : place + 1])
     blanks = [Text()] * (per_page - len(shown))
     footer = _footer(scene, first, len(shown), width)
-    return Screen(Group(*head, table, *blanks, *details, footer), per_page)
+    return Group(*head, table, *blanks, *details, footer), per_page
 
 
 def place_of(stations: Sequence[Summary], selected: str | None) -> int:
@@ -266,17 +249,14 @@ def _details(summary: Summary, scene: Scene, width: int) -> Sequence[Text]:
         for row in summary.findings or _nothing_found(summary)
         for line in _sentences(row, width, f"{summary.station}: ")
     ]
-    facts = []
-    if summary.last_seen_ms is not None:
-        facts.append(f"seen {scene.age(summary.last_seen_ms)}")
-    if summary.plug:
-        facts.append(summary.plug)
-    if summary.wanted_a is not None:
-        facts.append(f"wanted {summary.wanted_a:.1f} A")
-    if summary.result:
-        age = scene.age(summary.result_at_ms)
-        facts.append(f"last command {summary.result}, {age}")
-    about = _wrapped("; ".join(facts), "dim", width)
+    seen, told = summary.last_seen_ms, summary.result
+    facts = (
+        seen and f"seen {scene.age(seen)}",
+        summary.plug,
+        _in("wanted {:.1f} A", summary.wanted_a),
+        told and f"last command {told}, {scene.age(summary.result_at_ms)}",
+    )
+    about = _wrapped("; ".join(str(one) for one in facts if one), "dim", width)
     room = DETAIL_LINES - len(about)
     more = f"keba doctor {summary.station}"
     return [*_shortened(lines, room, more), *about][:DETAIL_LINES]

@@ -1,7 +1,7 @@
 """`show`: all values of one station, in words and units."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from connector.bemcom.charging_sessions import (
@@ -43,7 +42,7 @@ from connector.tools.connector_view import (
     RawTexts,
     view_of_site,
 )
-from connector.tools.figures import moment_in_words, now_ms
+from connector.tools.figures import is_number, moment_in_words, now_ms
 from connector.tools.problems import EXIT_FINDINGS, Problem
 from connector.tools.station_rows import (
     Row,
@@ -62,6 +61,7 @@ from connector.tools.stations import (
 )
 from connector.tools.terminal import (
     AsJson,
+    Line,
     printable,
     row_cells,
     text_table,
@@ -210,10 +210,12 @@ def ask(settings: ToolSettings, name: str, station: Station) -> Picture:
         site, texts = _ask_once(gateway, name, mask)
     session = fields_of(texts.get(SESSION, ""))
     site.station(name).note_session(session)
-    view = view_of_site(site)
-    for request, text in texts.items():
-        for key, value in fields_of(text).items():
-            view.note(f"{name}__{request}__{key}", value)
+    values = {
+        f"{name}__{request}__{key}": value
+        for request, text in texts.items()
+        for key, value in fields_of(text).items()
+    }
+    view = view_of_site(site, values)
     return picture_of(view, name, station.host, "asked by this tool", texts)
 
 
@@ -256,44 +258,38 @@ def _numbers_after(report_1: str) -> tuple[int, ...]:
 # --- what is shown ------------------------------------------------------------
 
 _WORDS: Mapping[str, type[State] | type[Plug]] = {"State": State, "Plug": Plug}
+_UNITS = {
+    "mA": (1000, "g", "A"),
+    "mW": (1_000_000, "g", "kW"),
+    "0.1 Wh": (10_000, ".10g", "kWh"),
+    "0.1 %": (10, "g", "%"),
+}
+"""What a unit of KEBA's is divided by, and shown as."""
 
 
 def in_units(one: Field | None, value: object) -> str:
     """Return the value of a field as people read it."""
-    if one is None or isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, int | float):
+    if one is None or not is_number(value):
         return str(value)
     if one.key in _WORDS:
         return named(_WORDS[one.key], value)
-    match one.unit:
-        case "mA":
-            return f"{value / 1000:g} A"
-        case "mW":
-            return f"{value / 1e6:g} kW"
-        case "0.1 Wh":
-            return f"{value / 10_000:.10g} kWh"
-        case "0.1 %":
-            return f"{value / 10:g} %"
-        case "s" if 60 <= value < UNIX_TIME_FROM:
-            return f"{value} s ({timedelta(seconds=value)})"
+    if one.unit in _UNITS:
+        divisor, form, unit = _UNITS[one.unit]
+        return f"{value / divisor:{form}} {unit}"
+    if one.unit == "s" and 60 <= value < UNIX_TIME_FROM:
+        return f"{value} s ({timedelta(seconds=value)})"
     return f"{value} {one.unit}".rstrip()
 
 
 def _show(picture: Picture, *, is_raw: bool) -> None:
     screen = terminal.console()
+
     place = terminal.place_in_words(picture.name, picture.host)
     screen.print(Text.assemble((place, "bold"), (f" {picture.source}", "dim")))
-    screen.print(_table_of_rows(picture))
-    age = "" if picture.link == Code.OK else ", old"
-    for number in POLLED_REPORTS:
-        values = picture.reports.get(f"report {number}")
-        if values:
-            screen.print(f"\nreport {number}{age}", style="bold")
-            screen.print(_table_of_values(number, values))
-    if picture.session:
-        screen.print("\nsession, the latest", style="bold")
-        screen.print(_table_of_session(picture.session))
+    screen.print(text_table(_lines_of_rows(picture)))
+    for heading, lines in _parts_of(picture):
+        screen.print(f"\n{heading}", style="bold")
+        screen.print(text_table(lines))
     if is_raw:
         for request, text in picture.texts.items():
             screen.print(f"\n{request}, as it came", style="bold")
@@ -309,13 +305,21 @@ def _show(picture: Picture, *, is_raw: bool) -> None:
         )
 
 
-def _table_of_rows(picture: Picture) -> Table:
-    table = text_table(3)
+def _parts_of(picture: Picture) -> Iterator[tuple[str, Iterable[Line]]]:
+    age = "" if picture.link == Code.OK else ", old"
+    for number in POLLED_REPORTS:
+        values = picture.reports.get(f"report {number}")
+        if values:
+            yield f"report {number}{age}", _lines_of_values(number, values)
+    if picture.session:
+        yield "session, the latest", _lines_of_session(picture.session)
+
+
+def _lines_of_rows(picture: Picture) -> Iterator[Line]:
     for row in (*picture.rows, *_rows_of_readings(picture)):
-        table.add_row(*row_cells(row))
+        yield row_cells(row)
         if row.advice:
-            table.add_row("", "", Text(row.advice, "italic"))
-    return table
+            yield Text(), Text(), Text(row.advice, "italic")
 
 
 def _rows_of_readings(picture: Picture) -> list[Row]:
@@ -336,10 +340,11 @@ def _rows_of_readings(picture: Picture) -> list[Row]:
     ]
 
 
-def _table_of_values(number: int, values: Mapping[str, Value]) -> Table:
+def _lines_of_values(
+    number: int, values: Mapping[str, Value]
+) -> Iterator[Line]:
     known = {one.key: one for one in REPORTS[number]}
     said_before = {"ID"} if number == POLLED_REPORTS[0] else _IN_EACH_REPORT
-    table = text_table(3)
     for key in sorted(values, key=[*known, *values].index):
         if key in said_before:
             continue
@@ -347,18 +352,15 @@ def _table_of_values(number: int, values: Mapping[str, Value]) -> Table:
         # The word behind the number says it already.
         meaning = "" if one is None or key in _WORDS else one.meaning
         value = printable(in_units(one, values[key]))
-        table.add_row(Text(printable(key)), Text(value), Text(meaning, "dim"))
-    return table
+        yield Text(printable(key)), Text(value), Text(meaning, "dim")
 
 
-def _table_of_session(session: Mapping[str, Value]) -> Table:
-    table = text_table(2)
+def _lines_of_session(session: Mapping[str, Value]) -> Iterator[Line]:
     for key, value in session.items():
         if key == "tag" and not str(value).strip("0"):
             continue  # Zeros stand for no card.
         words = session_in_words(key, value)
-        table.add_row(Text(key.replace("_", " ")), Text(words))
-    return table
+        yield Text(key.replace("_", " ")), Text(words)
 
 
 def session_in_words(key: str, value: Value) -> str:

@@ -1,4 +1,4 @@
-"""What `doctor` says of one station, out of its facts and findings."""
+"""What `doctor` and `show` say of one station, out of facts and findings."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,20 +27,9 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thing that was looked at.
+    """One thing that was looked at: what was seen, and what to do.
 
-    Parameters
-    ----------
-    check
-        What was looked at.
-    severity
-        How much it matters.
-    text
-        What was seen.
-    code
-        A word for machines; empty where all is fine.
-    advice
-        The next thing to do.
+    The code is a word for machines; it is empty where all is fine.
     """
 
     check: str
@@ -124,8 +113,11 @@ def station_rows(
     """
     fields = facts.get("fields", {})
     if broken_link(findings):
-        # What it said before is old, but tells who it is.
-        return [*findings, *_identity_rows(fields or _who_answers(facts))]
+        link = facts.get("link", {})
+        # What it said before is old, but tells who it is; one that is not
+        # believed has only said so much.
+        said = {"Product": link.get("product"), "Serial": link.get("serial")}
+        return [*findings, *_identity_rows(fields or said)]
     if not findings and not facts.get("reports"):
         text = "nothing has come from it yet"
         return [Row("link", Severity.NOTE, text, "nothing_yet")]
@@ -134,17 +126,10 @@ def station_rows(
         *(one for one in findings if one.severity > Severity.NOTE),
         Row("link", fine.severity, fine.meaning),
         *_identity_rows(fields),
-        *_switch_rows(fields),
         *_state_rows(fields),
         *(one for one in findings if one.severity <= Severity.NOTE),
         *_meter_rows(fields),
     ]
-
-
-def _who_answers(facts: Mapping[str, Any]) -> Fields:
-    """Return what a station that is not believed says of itself."""
-    link = facts.get("link", {})
-    return {"Product": link.get("product"), "Serial": link.get("serial")}
 
 
 def _identity_rows(fields: Fields) -> Iterator[Row]:
@@ -159,20 +144,13 @@ def _identity_rows(fields: Fields) -> Iterator[Row]:
         yield Row("model", Severity.NOTE, note, code)
 
 
-def _switch_rows(fields: Fields) -> Iterator[Row]:
-    if is_on(fields, UDP_ON):
-        yield Row("DIP switch", Severity.FINE, "DSW1.3 (UDP) is on")
-
-
-def _state_rows(fields: Fields) -> Iterator[Row]:
-    words = [
+def _state_rows(fields: Fields) -> list[Row]:
+    words = (
         f"{key.lower()} {named(names, fields[key])}"
         for key, names in (("State", State), ("Plug", Plug))
         if key in fields
-    ]
-    if words:
-        yield Row("state", Severity.FINE, ", ".join(words))
-    limits = [
+    )
+    limits = (
         f"{word} {fields[key] / 1000:g} A"
         for word, key in (
             ("wanted", "Curr user"),
@@ -180,9 +158,15 @@ def _state_rows(fields: Fields) -> Iterator[Row]:
             ("hardware", "Curr HW"),
         )
         if is_number(fields.get(key))
+    )
+    texts = {
+        "DIP switch": "DSW1.3 (UDP) is on" if is_on(fields, UDP_ON) else "",
+        "state": ", ".join(words),
+        "limits": ", ".join(limits),
+    }
+    return [
+        Row(check, Severity.FINE, text) for check, text in texts.items() if text
     ]
-    if limits:
-        yield Row("limits", Severity.FINE, ", ".join(limits))
 
 
 def _meter_rows(fields: Fields) -> Iterator[Row]:

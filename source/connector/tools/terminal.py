@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -93,13 +93,20 @@ def plain_table(*columns: Column, has_head: bool = False) -> Table:
     )
 
 
-def text_table(columns: int) -> Table:
+Line = Sequence[Text]
+
+
+def text_table(lines: Iterable[Line]) -> Table:
     """Return a table without a head, of which only the last column folds."""
-    whole = (Column(no_wrap=True) for _ in range(columns - 1))
-    return plain_table(*whole, Column(overflow="fold"))
+    rows = [*lines]
+    whole = [Column(no_wrap=True) for row in rows[:1] for _ in row[1:]]
+    table = plain_table(*whole, Column(overflow="fold"))
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
-def row_cells(row: Row) -> tuple[Text, Text, Text]:
+def row_cells(row: Row) -> Line:
     """Return how much it matters, what was looked at, and what was seen."""
     check, text = Text(row.check, "dim"), Text(printable(row.text))
     return MARKS[row.severity], check, text

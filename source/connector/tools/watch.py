@@ -108,11 +108,9 @@ def _watch_live(look: Callable[[], Scene]) -> None:
     ):
         while True:
             scene = look()
-            screen = screen_of(scene, *console.size, selected)
-            full.update(screen.content)
+            content, per_page = screen_of(scene, *console.size, selected)
+            full.update(content)
             for key in keys(REFRESH_S):
                 if key == QUIT:
                     return
-                selected = moved(
-                    scene.stations, selected, key, screen.stations_per_page
-                )
+                selected = moved(scene.stations, selected, key, per_page)

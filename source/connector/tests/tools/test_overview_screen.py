@@ -63,7 +63,8 @@ def drawn(content: RenderableType, width: int) -> list[Text]:
 def screen(
     shown: Scene, width: int = 80, height: int = 24, selected: str | None = None
 ) -> list[Text]:
-    return drawn(screen_of(shown, width, height, selected).content, width)
+    content, _ = screen_of(shown, width, height, selected)
+    return drawn(content, width)
 
 
 def text(lines: Sequence[Text]) -> list[str]:
@@ -164,17 +165,15 @@ def test_pages_show_all_stations(width: int, height: int) -> None:
     seen: list[str] = []
     selected = None
     while len(set(seen)) < len(stations):
-        page = screen_of(scene(*stations), width, height, selected)
-        lines = text(drawn(page.content, width))
+        page, count = screen_of(scene(*stations), width, height, selected)
+        lines = text(drawn(page, width))
         seen += [
             line.split()[0]
             for line in lines
             if line.startswith("bay-") and "kW" in line
         ]
-        assert page.stations_per_page >= height // 2
-        selected = moved(
-            stations, selected, "page down", page.stations_per_page
-        )
+        assert count >= height // 2
+        selected = moved(stations, selected, "page down", count)
     assert "of 300" in lines[-1]
 
 
