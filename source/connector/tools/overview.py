@@ -115,47 +115,47 @@ def summary_of(
 ) -> Summary:
     """Return what is known of a station."""
     values = view.values_of(station)
-    readings = values["readings"]
-    fields = {
-        **values.get("report 2", {}),
-        **values.get("report 3", {}),
-    }
+    fields = {**values.get("report 2", {}), **values.get("report 3", {})}
 
     def scaled(key: str, factor: float) -> float | None:
         value = fields.get(key)
         return round(value * factor, 6) if is_number(value) else None
 
+    def word(group: str, key: str) -> str | None:
+        value = values.get(group, {}).get(key)
+        return None if value in (None, "") else str(value)
+
+    def words(key: str) -> str | None:
+        told = word("readings", key)
+        return told and told.replace("_", " ")
+
     has_told = view.facts_of_stations.get(station, {}).get("reports")
     connection = (
-        values.get("connection", {}).get("reason")
+        word("connection", "reason")
         or broken_link(found)
         or (str(Code.OK) if has_told else None)
     )
     reason = connection
     if connection in (None, Code.OK):
-        reason = readings.get("not_charging_reason")
+        reason = word("readings", "not_charging_reason")
     result, result_at_ms = _newest_result(view, station)
     return Summary(
         station=station,
         connection=connection,
-        state=_words(readings.get("state")),
-        plug=_words(readings.get("plug")),
+        state=words("state"),
+        plug=words("plug"),
         power_kw=scaled("P", 1e-6),
         session_kwh=scaled("E pres", 1e-4),
         total_kwh=scaled("E total", 1e-4),
         wanted_a=scaled("Curr user", 1e-3),
         offered_a=scaled("Max curr", 1e-3),
-        limited_by=readings.get("limited_by"),
-        error=readings.get("error") or None,
+        limited_by=word("readings", "limited_by"),
+        error=word("readings", "error"),
         result=result,
         result_at_ms=result_at_ms,
         last_seen_ms=view.last_seen_ms(station),
         findings=_with_reason(found, reason),
     )
-
-
-def _words(reading: object) -> str | None:
-    return None if reading is None else str(reading).replace("_", " ")
 
 
 def _with_reason(found: Sequence[Row], code: str | None) -> tuple[Row, ...]:

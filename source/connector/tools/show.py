@@ -1,9 +1,9 @@
 """`show`: all values of one station, in words and units."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Annotated, Any
@@ -92,49 +92,38 @@ class Picture:
     ----------
     source
         Who has told it.
-    rows
-        What is found about it, as `doctor` says it.
+    link
+        The cause of silence, or `ok`.
     readings
         The values in words and SI units; none that are old.
     reports
         Fields as KEBA sends them, by report.
     session
         The running session or the last one.
-    texts
-        What the station has said, by request; tags of cards are hashed.
-    inactive
+    findings
+        What `doctor` says of it.
+    not_active
         Keys of values that exist, but are not marked as active in BEMCom.
+    raw
+        What the station has said, by request; tags of cards are hashed.
     """
 
-    name: str
+    station: str
     host: str
     source: str
-    rows: list[Row]
+    link: str
     readings: Mapping[str, Any]
     reports: Reports
     session: Mapping[str, Value]
-    texts: Mapping[str, str]
-    inactive: list[str]
+    findings: Sequence[Row]
+    not_active: Sequence[str]
+    raw: Mapping[str, str]
 
-    @property
-    def link(self) -> str:
-        """The cause of silence, or `ok`."""
-        return broken_link(self.rows) or str(Code.OK)
-
-    def as_json(self, *, is_raw: bool) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Return all of it for machines."""
-        content: dict[str, Any] = {
-            "station": self.name,
-            "host": self.host,
-            "source": self.source,
-            "link": self.link,
-            "readings": self.readings,
-            "reports": self.reports,
-            "session": self.session,
-            "findings": [row.as_json() for row in self.rows if row.code],
-            "not_active": self.inactive,
-        }
-        return content | ({"raw": self.texts} if is_raw else {})
+        content = {one.name: getattr(self, one.name) for one in fields(self)}
+        found = [row.as_json() for row in self.findings if row.code]
+        return content | {"findings": found}
 
 
 def picture_of(
@@ -161,19 +150,21 @@ def picture_of(
             "not_told",
         )
     found = rows_by_subject(view.findings).get(name, [])
+    broken = broken_link(found)
     values = view.values_of(name)
     reports = {key: values[key] for key in values if key in REPORTS_SHOWN}
     session = values.get("session")
     return Picture(
-        name,
-        host,
-        source,
-        station_rows(view.facts_of_stations[name], found),
-        {} if broken_link(found) else values["readings"],
-        reports,
-        session or session_values(reports.get(SESSION, {}), now_ms()),
-        texts,
-        _inactive_of(view, name, reports),
+        station=name,
+        host=host,
+        source=source,
+        link=broken or Code.OK,
+        readings={} if broken else values["readings"],
+        reports=reports,
+        session=session or session_values(reports.get(SESSION, {}), now_ms()),
+        findings=station_rows(view.facts_of_stations[name], found),
+        not_active=_inactive_of(view, name, reports),
+        raw=texts,
     )
 
 
@@ -284,21 +275,21 @@ def in_units(one: Field | None, value: object) -> str:
 def _show(picture: Picture, *, is_raw: bool) -> None:
     screen = terminal.console()
 
-    place = terminal.place_in_words(picture.name, picture.host)
+    place = terminal.place_in_words(picture.station, picture.host)
     screen.print(Text.assemble((place, "bold"), (f" {picture.source}", "dim")))
     screen.print(text_table(_lines_of_rows(picture)))
     for heading, lines in _parts_of(picture):
         screen.print(f"\n{heading}", style="bold")
         screen.print(text_table(lines))
     if is_raw:
-        for request, text in picture.texts.items():
+        for request, text in picture.raw.items():
             screen.print(f"\n{request}, as it came", style="bold")
             for line in text.strip().splitlines():
                 screen.print(printable(line), markup=False, soft_wrap=True)
-    if picture.inactive:
+    if picture.not_active:
         screen.print("\nNot marked as active in BEMCom", style="bold")
         screen.print(
-            f"{_grouped(picture.inactive)}. Mark them as active in the "
+            f"{_grouped(picture.not_active)}. Mark them as active in the "
             "AdminUI to see them here; or stop the connector, so that this "
             "program can ask the station itself.",
             markup=False,
@@ -316,7 +307,7 @@ def _parts_of(picture: Picture) -> Iterator[tuple[str, Iterable[Line]]]:
 
 
 def _lines_of_rows(picture: Picture) -> Iterator[Line]:
-    for row in (*picture.rows, *_rows_of_readings(picture)):
+    for row in (*picture.findings, *_rows_of_readings(picture)):
         yield row_cells(row)
         if row.advice:
             yield Text(), Text(), Text(row.advice, "italic")
@@ -332,7 +323,7 @@ def _rows_of_readings(picture: Picture) -> list[Row]:
         "charging": reason,
         "error": readings.get("error"),
     }
-    told = {row.check for row in picture.rows}
+    told = {row.check for row in picture.findings}
     return [
         Row(check, Severity.FINE, str(word).replace("_", " "))
         for check, word in words.items()
@@ -374,7 +365,7 @@ def session_in_words(key: str, value: Value) -> str:
     return str(value)
 
 
-def _grouped(keys: list[str]) -> str:
+def _grouped(keys: Sequence[str]) -> str:
     """Name keys without saying `garage__report 3` eleven times."""
     parts = (key.rpartition("__") for key in keys)
     return "; ".join(
@@ -407,7 +398,10 @@ def command(
     [(name, target)] = chosen_stations(settings, [station]).items()
     picture = _look(settings, name, target, is_raw=raw)
     if as_json:
-        terminal.print_json(picture.as_json(is_raw=raw))
+        content = picture.as_json()
+        if not raw:
+            del content["raw"]
+        terminal.print_json(content)
     else:
         _show(picture, is_raw=raw)
     if picture.link != Code.OK:

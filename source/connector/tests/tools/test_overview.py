@@ -89,14 +89,15 @@ def test_of_a_station_that_is_offline_only_that_is_told() -> None:
     assert [row.code for row in garage.findings] == ["no_reply"]
 
 
-def test_a_cause_that_this_tool_does_not_know_is_shown_as_it_is() -> None:
-    (garage,) = summaries_of(
-        view_of({"garage__connection__reason": "eaten_by_a_marten"})
-    )
+@pytest.mark.parametrize("odd", ["eaten_by_a_marten", 5])
+def test_a_cause_that_this_tool_does_not_know_is_shown_as_it_is(
+    odd: object,
+) -> None:
+    (garage,) = summaries_of(view_of({"garage__connection__reason": odd}))
     assert garage.is_offline
     assert garage.urgency == Severity.ERROR
     machine = garage.as_json()
-    assert machine["connection"] == machine["cause"] == "eaten_by_a_marten"
+    assert machine["connection"] == machine["cause"] == str(odd)
 
 
 def test_the_gravest_finding_is_the_cause() -> None:

@@ -161,7 +161,7 @@ def test_what_the_connector_concludes_counts_for_more() -> None:
 
 def test_what_is_announced_but_not_active_is_named() -> None:
     # The state is known all the same, the session has none yet.
-    assert picture().inactive == [
+    assert picture().not_active == [
         "garage__report 3__U1",
         "garage__report 3__U2",
     ]
