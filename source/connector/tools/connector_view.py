@@ -5,7 +5,7 @@ Messages go in as they come; what is known of the connector can be asked for.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
@@ -82,23 +82,6 @@ class ConnectorView:
         where the connector publishes that. Without it nobody looks.
     now_s
         The moment, in s of a monotonic clock.
-
-    Attributes
-    ----------
-    has_map : bool
-        Whether a datapoint map has come.
-    sensors, actuators : dict
-        Topics of the datapoints that somebody has marked as active, by key.
-    active_stations : set
-        Names of the stations with such a datapoint.
-    available : dict or None
-        The message `available_datapoints`, once it came.
-    findings : list of dict
-        What the connector has found, the root cause first.
-    facts_of_stations : dict
-        What it knows of each station.
-    other_maps : set
-        Names of other connectors that have a datapoint map.
     """
 
     def __init__(
@@ -112,12 +95,16 @@ class ConnectorView:
         self._on_reading = on_reading
         self._on_raw = on_raw
         self.has_map = False
+        # Topics of the datapoints that are marked as active, by key.
         self.sensors: dict[str, str] = {}
         self.actuators: dict[str, str] = {}
         self.active_stations: set[str] = set()
+        # The message `available_datapoints`.
         self.available: dict[str, dict[str, Any]] | None = None
+        # What the diagnosis tells; the root cause is found first.
         self.findings: list[dict[str, Any]] = []
         self.facts_of_stations: dict[str, dict[str, Any]] = {}
+        # Names of other connectors that have a datapoint map.
         self.other_maps: set[str] = set()
         # By our clock; the connector's may differ.
         self._heartbeat_due_at = now_s + FIRST_HEARTBEAT_S
@@ -129,7 +116,6 @@ class ConnectorView:
         self._sensors_of: dict[str, dict[str, str]] = defaultdict(dict)
         self._key_of_topic: dict[str, str] = {}
         self._by_topic: dict[str, Reading] = {}
-        self._available_stations: set[str] = set()
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -168,7 +154,6 @@ class ConnectorView:
                 "sensor": _dict(content.get("sensor")),
                 "actuator": _dict(content.get("actuator")),
             }
-            self._available_stations = _stations_of(*self.available.values())
         elif kind == "status":
             self._status = content
             self._is_heard &= is_retained
@@ -223,8 +208,9 @@ class ConnectorView:
     @property
     def stations(self) -> tuple[str, ...]:
         """Names of the stations that the connector knows."""
-        known = self.facts_of_stations.keys() | self._available_stations
-        return tuple(sorted(known | self.active_stations))
+        return tuple(
+            sorted(self.facts_of_stations.keys() | self.active_stations)
+        )
 
     def reading(self, key: str) -> Reading | None:
         """Return the newest value of a sensor, None without one."""
@@ -325,7 +311,8 @@ class ConnectorView:
             for active in (self.actuators, self.sensors)
             for key, topic in active.items()
         }
-        self.active_stations = _stations_of(self.sensors, self.actuators)
+        keys = (*self.sensors, *self.actuators)
+        self.active_stations = {split_key(key)[0] for key in keys} - {FLEET}
         self._sensors_of = defaultdict(dict)
         for key, topic in self.sensors.items():
             station, rest = split_key(key)
@@ -404,11 +391,6 @@ def view_of_site(
         payload = json.dumps(message).encode()
         view.take(f"here/{kind}", payload, is_retained=False)
     return view
-
-
-def _stations_of(*keys: Iterable[str]) -> set[str]:
-    """Return whose datapoints these are."""
-    return {split_key(key)[0] for some in keys for key in some} - {FLEET}
 
 
 def _object_of(payload: bytes) -> dict[str, Any] | None:

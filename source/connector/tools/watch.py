@@ -26,9 +26,6 @@ from connector.tools.tool_settings import (
     tool_settings,
 )
 
-FIRST_LOOK_S = 1.0
-"""After this it shows what there is."""
-
 REFRESH_S = 0.5
 
 INTERVALS_UNTIL_OLD = 2
@@ -56,13 +53,10 @@ def command(
         def look() -> Scene:
             return broker.read(lambda view: _scene(settings, broker, view))
 
+        broker.look_around()
         if not (once or as_json) and terminal.has_screen():
-            broker.wait_for(
-                lambda view: view.has_map and view.tells, FIRST_LOOK_S
-            )
             _watch_live(look)
             return
-        broker.look_around()
         scene = look()
         is_offline = broker.view.is_online is False
     if as_json:
