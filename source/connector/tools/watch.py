@@ -58,13 +58,12 @@ def command(
             _watch_live(look)
             return
         scene = look()
-        is_offline = broker.view.is_online is False
     if as_json:
         _print_json(scene)
     else:
         terminal.print_table(whole_of(scene, terminal.table_width()))
     all_online = all(one.connection == "ok" for one in scene.stations)
-    if is_offline or not scene.stations or not all_online:
+    if scene.trouble or not scene.stations or not all_online:
         raise typer.Exit(EXIT_FINDINGS)
 
 
