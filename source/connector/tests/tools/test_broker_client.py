@@ -12,21 +12,34 @@ from connector.tools.broker_client import BrokerClient
 from connector.tools.tool_settings import ToolSettings
 
 
-def test_an_answer_that_was_lost_with_the_connection_is_not_waited_for() -> (
-    None
-):
-    client = BrokerClient(ToolSettings())
-    client.silence_s()
-    asked_at = client._asked_at
+def connack(client: BrokerClient, reason: str) -> None:
     client._on_connect(
         client._client,
         None,
         ConnectFlags(session_present=False),
-        ReasonCode(PacketTypes.CONNACK),
+        ReasonCode(PacketTypes.CONNACK, reason),
         None,
     )
-    assert asked_at is not None
-    assert client._asked_at is None
+
+
+def test_a_broker_is_silent_since_it_was_asked_or_lost_until_it_accepts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    client = BrokerClient(ToolSettings())
+    assert client.silence_s() == 0.0
+    now += 2.0
+    assert client.silence_s() == 2.0
+    client._on_answer()
+    client._on_disconnect()
+    now += 3.0
+    # It was tried again meanwhile.
+    connack(client, "Not authorized")
+    client._on_disconnect()
+    assert client.silence_s() == 3.0
+    connack(client, "Success")
+    assert client.silence_s() == 0.0
 
 
 def test_silence_counts_only_after_the_answer_to_the_subscription(
