@@ -96,8 +96,8 @@ class ConnectorView:
         self._on_raw = on_raw
         self.has_map = False
         # Topics of the datapoints that are marked as active, by key.
-        self.sensors: dict[str, str] = {}
-        self.actuators: dict[str, str] = {}
+        self.active_sensors: dict[str, str] = {}
+        self.active_actuators: dict[str, str] = {}
         self.active_stations: set[str] = set()
         # The message `available_datapoints`.
         self.available: dict[str, dict[str, Any]] | None = None
@@ -214,7 +214,7 @@ class ConnectorView:
 
     def reading(self, key: str) -> Reading | None:
         """Return the newest value of a sensor, None without one."""
-        return self._by_topic.get(self.sensors.get(key, ""))
+        return self._by_topic.get(self.active_sensors.get(key, ""))
 
     def value(self, key: str) -> Any:
         """Return the newest value of a sensor, None without one."""
@@ -296,25 +296,25 @@ class ConnectorView:
 
     def _take_map(self, content: Mapping[str, Any]) -> None:
         self.has_map = True
-        self.sensors = {
+        self.active_sensors = {
             key: topic
             for key, topic in _dict(content.get("sensor")).items()
             if isinstance(topic, str)
         }
-        self.actuators = {
+        self.active_actuators = {
             key: topic
             for topic, key in _dict(content.get("actuator")).items()
             if isinstance(key, str)
         }
         self._key_of_topic = {
             topic: key
-            for active in (self.actuators, self.sensors)
+            for active in (self.active_actuators, self.active_sensors)
             for key, topic in active.items()
         }
-        keys = (*self.sensors, *self.actuators)
+        keys = (*self.active_sensors, *self.active_actuators)
         self.active_stations = {split_key(key)[0] for key in keys} - {FLEET}
         self._sensors_of = defaultdict(dict)
-        for key, topic in self.sensors.items():
+        for key, topic in self.active_sensors.items():
             station, rest = split_key(key)
             self._sensors_of[station][rest] = topic
             if topic in self._by_topic:

@@ -335,8 +335,8 @@ def _map_row(view: ConnectorView, stations: Iterable[str]) -> Row:
         evidence = f"Here it is {view.name}, there it is {similar}"
         return _row_of_cause("datapoints", Code.WRONG_NAME, evidence)
     text = (
-        f"{len(view.sensors)} sensors and "
-        f"{len(view.actuators)} actuators are active"
+        f"{len(view.active_sensors)} sensors and "
+        f"{len(view.active_actuators)} actuators are active"
     )
     without = [name for name in stations if name not in view.active_stations]
     if without and "." not in "".join(without):

@@ -125,7 +125,7 @@ def topic_of(broker: BrokerClient, key: str) -> str:
             "Another program has the port; `doctor` tells more.",
             "connector_off",
         )
-    topic = view.actuators.get(key)
+    topic = view.active_actuators.get(key)
     if topic is None:
         raise Problem(
             f"{key} is not marked as active in BEMCom",
@@ -162,7 +162,7 @@ def send_through_connector(
     def shows_it(view: ConnectorView) -> bool | None:
         return command.is_shown_by(view.fields_of(name))
 
-    if key in view.sensors:
+    if key in view.active_sensors:
         if not broker.wait_for(has_result, PATIENCE_S):
             return Outcome.NO_REPLY, "the connector has told no result"
         outcome, _, detail = str(view.value(key)).partition(": ")

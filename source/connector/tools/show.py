@@ -181,7 +181,9 @@ def _inactive_of(view: ConnectorView, name: str, reports: Reports) -> list[str]:
         f"{name}__session__id",
     )
     return [
-        key for key in wanted if key in announced and key not in view.sensors
+        key
+        for key in wanted
+        if key in announced and key not in view.active_sensors
     ]
 
 
