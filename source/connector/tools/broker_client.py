@@ -77,9 +77,7 @@ class BrokerClient:
         on_reading: Callable[[str, Reading], object] = ignore,
         on_raw: Callable[[RawTexts], object] | None = None,
     ) -> None:
-        self.view = ConnectorView(
-            settings.connector_name, on_reading, on_raw, time.monotonic()
-        )
+        self.view = ConnectorView(settings.connector_name, on_reading, on_raw)
         self._host = settings.mqtt_broker_host
         self._port = settings.mqtt_broker_port
         self.where = f"{self._host}:{self._port}"
@@ -164,7 +162,7 @@ class BrokerClient:
 
     def trouble(self) -> str:
         """Return why nothing new comes in; empty while it does."""
-        return self.view.trouble(self.where, self.silence_s(), time.monotonic())
+        return self.view.trouble(self.where, self.silence_s())
 
     def look_for_connector(self) -> ConnectorView:
         """Look around, and longer where somebody has the port already."""
@@ -223,7 +221,7 @@ class BrokerClient:
             client.subscribe([(topic, 0) for topic in self.view.topics])
             self._asked_at = None
         with self._changed:
-            self.view.note_new_connection(time.monotonic())
+            self.view.note_new_connection()
             self._connack = reason
             self._changed.notify_all()
 
@@ -245,15 +243,11 @@ class BrokerClient:
 
     def _on_message(self, _client: Any, _data: Any, msg: MQTTMessage) -> None:
         with self._changed:
-            now = time.monotonic()
-            self._quiet_at = now + QUIET_S
+            self._quiet_at = time.monotonic() + QUIET_S
             # paho cannot decode topics that are no UTF-8.
             with contextlib.suppress(UnicodeDecodeError):
                 self.view.take(
-                    msg.topic,
-                    bytes(msg.payload),
-                    is_retained=msg.retain,
-                    now_s=now,
+                    msg.topic, bytes(msg.payload), is_retained=msg.retain
                 )
             self._changed.notify_all()
 

@@ -4,6 +4,7 @@ Messages go in as they come; what is known of the connector can be asked for.
 """
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -80,8 +81,8 @@ class ConnectorView:
     on_raw
         Called with what stations have said, by their names and by request,
         where the connector publishes that. Without it nobody looks.
-    now_s
-        The moment, in s of a monotonic clock.
+    clock
+        Returns the moment, in s.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class ConnectorView:
         name: str,
         on_reading: Callable[[str, Reading], object] = ignore,
         on_raw: Callable[[RawTexts], object] | None = None,
-        now_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._on_reading = on_reading
@@ -106,13 +107,14 @@ class ConnectorView:
         self.facts_of_stations: dict[str, dict[str, Any]] = {}
         # Names of other connectors that have a datapoint map.
         self.other_maps: set[str] = set()
-        # By our clock; the connector's may differ.
-        self._heartbeat_due_at = now_s + FIRST_HEARTBEAT_S
         self._status: dict[str, Any] | None = None
         self._has_diagnosis = False
         self._is_heard = False
         self._has_beaten = False
         self._heartbeat_pause_s = FIRST_HEARTBEAT_S
+        # By our clock; the connector's may differ.
+        self._clock = clock
+        self._heartbeat_due_at = clock() + FIRST_HEARTBEAT_S
         self._sensors_of: dict[str, dict[str, str]] = defaultdict(dict)
         self._key_of_topic: dict[str, str] = {}
         self._by_topic: dict[str, Reading] = {}
@@ -132,14 +134,7 @@ class ConnectorView:
         # All maps: the name may only be written differently.
         return ("+/datapoint_map", *own)
 
-    def take(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        is_retained: bool,
-        now_s: float = 0.0,
-    ) -> None:
+    def take(self, topic: str, payload: bytes, *, is_retained: bool) -> None:
         """Take a message; nonsense is ignored."""
         content = _object_of(payload)
         if content is None:
@@ -161,17 +156,17 @@ class ConnectorView:
             self._take_diagnosis(content)
         elif kind == "heartbeat":
             self._is_heard |= not is_retained
-            self._take_heartbeat(content, now_s)
+            self._take_heartbeat(content)
         elif kind == RAW and self._on_raw and not is_retained:
             raw = _dict(_dict(content.get("payload")).get("raw_message"))
             self._on_raw({name: _dict(texts) for name, texts in raw.items()})
         elif kind.startswith("messages/"):
             self._take_value(topic, content, is_retained=is_retained)
 
-    def note_new_connection(self, now_s: float) -> None:
+    def note_new_connection(self) -> None:
         """Hear that the broker was lost: what came before is no news."""
         self._is_heard = False
-        self._heartbeat_due_at = now_s + self._heartbeat_pause_s
+        self._heartbeat_due_at = self._clock() + self._heartbeat_pause_s
 
     @property
     def is_online(self) -> bool | None:
@@ -269,7 +264,7 @@ class ConnectorView:
         # to judge.
         return {key: readings[key] for key in readings if key not in VERDICTS}
 
-    def trouble(self, where: str, broker_silence_s: float, now_s: float) -> str:
+    def trouble(self, where: str, broker_silence_s: float) -> str:
         """Return why nothing new comes in; empty while it does.
 
         The broker at that place has owed an answer for so many seconds.
@@ -284,7 +279,7 @@ class ConnectorView:
                 f"no connector is online as {self.name}: start it, or read "
                 f"in its log why it ended; {_OLD}"
             )
-        silent_s = now_s - self._heartbeat_due_at
+        silent_s = self._clock() - self._heartbeat_due_at
         if silent_s > HEARTBEAT_SLACK_S:
             return (
                 f"no heartbeat of {self.name}: one was due "
@@ -351,13 +346,13 @@ class ConnectorView:
         if key is not None:
             self._on_reading(key, reading)
 
-    def _take_heartbeat(self, content: Mapping[str, Any], now_s: float) -> None:
+    def _take_heartbeat(self, content: Mapping[str, Any]) -> None:
         sent = content.get("this_heartbeats_timestamp")
         promised = content.get("next_heartbeats_timestamp")
         if is_number(sent) and is_number(promised):
             self._has_beaten = True
             self._heartbeat_pause_s = (promised - sent) / 1000
-            self._heartbeat_due_at = now_s + self._heartbeat_pause_s
+            self._heartbeat_due_at = self._clock() + self._heartbeat_pause_s
 
 
 def view_of_site(

@@ -170,6 +170,7 @@ def picture_of(
 
 def _inactive_of(view: ConnectorView, name: str, reports: Reports) -> list[str]:
     announced = (view.available or {}).get("sensor", {})
+    inactive = announced.keys() - view.active_sensors.keys()
     wanted = (
         *(
             f"{name}__report {number}__{one.key}"
@@ -180,11 +181,7 @@ def _inactive_of(view: ConnectorView, name: str, reports: Reports) -> list[str]:
         ),
         f"{name}__session__id",
     )
-    return [
-        key
-        for key in wanted
-        if key in announced and key not in view.active_sensors
-    ]
+    return [key for key in wanted if key in inactive]
 
 
 # --- alone --------------------------------------------------------------------

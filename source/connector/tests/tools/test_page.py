@@ -105,7 +105,7 @@ def test_the_page_says_why_nothing_new_comes(
 ) -> None:
     view = view_of(status={"status": status})
 
-    (note,) = notes_of(view, view.trouble("192.0.2.5:1883", silence_s, 0.0))
+    (note,) = notes_of(view, view.trouble("192.0.2.5:1883", silence_s))
 
     assert words in note
     assert words in html_of(day_of(History(), DAY_MS), "keba", [note])

@@ -14,14 +14,13 @@ def take(
     content: object,
     *,
     is_retained: bool = True,
-    now_s: float = 0.0,
 ) -> None:
     """Let a message come, of bytes or of what becomes JSON."""
     payload = content
     if not isinstance(payload, bytes):
         payload = json.dumps(content).encode()
     topic = f"{view.name}/{kind}"
-    view.take(topic, payload, is_retained=is_retained, now_s=now_s)
+    view.take(topic, payload, is_retained=is_retained)
 
 
 def view_of(values: dict[str, Any] | None = None, **told: Any) -> ConnectorView:
