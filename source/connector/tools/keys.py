@@ -41,11 +41,8 @@ def words_of(typed: bytes) -> list[str]:
 def pressed_keys() -> Iterator[ReadKeys]:
     """Read keys one by one; the terminal is left as it was.
 
-    Yields
-    ------
-    callable
-        Waits so many seconds for keys and returns them; without a terminal
-        to type at it only waits.
+    What it yields waits so many seconds for keys and returns them; without a
+    terminal to type at it only waits.
     """
     if not has_keyboard():
         yield _only_wait

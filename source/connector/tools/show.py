@@ -133,13 +133,7 @@ def picture_of(
     source: str,
     texts: Mapping[str, str],
 ) -> Picture:
-    """Take all that is known of a station.
-
-    Raises
-    ------
-    Problem
-        If the connector tells nothing of it.
-    """
+    """Take all that is known of a station."""
     if name not in view.facts_of_stations:
         names = ", ".join(view.facts_of_stations) or "none"
         raise Problem(
@@ -188,13 +182,7 @@ def _inactive_of(view: ConnectorView, name: str, reports: Reports) -> list[str]:
 
 
 def ask(settings: ToolSettings, name: str, station: Station) -> Picture:
-    """Ask a station once for all that it tells of now.
-
-    Raises
-    ------
-    PortTaken
-        If another program on this host has KEBA's port.
-    """
+    """Ask a station once for all that it tells of now."""
     mask = TagMask(settings.rfid_salt, is_plain=settings.rfid_plain)
     with open_gateway(settings, {name: station}) as gateway:
         site, texts = _ask_once(gateway, name, mask)
@@ -449,13 +437,7 @@ def told_by(view: ConnectorView, name: str) -> str:
 def _await_raw(
     broker: BrokerClient, texts: Mapping[str, str], poll_seconds: float
 ) -> None:
-    """Wait for one round of the connector.
-
-    Raises
-    ------
-    Problem
-        If nothing of the station comes.
-    """
+    """Wait for one round of the connector."""
     wanted = {f"report {number}" for number in DATA}
     seconds = poll_seconds + ROUND_S
     with working(f"waiting for a round of the connector, {seconds:g} s"):

@@ -104,12 +104,7 @@ def station_rows(
 ) -> list[Row]:
     """Return what is known of a station, the root cause first.
 
-    Parameters
-    ----------
-    facts
-        As the topic ``<name>/diagnosis`` holds them.
-    findings
-        What was found about it.
+    The facts are as the topic ``<name>/diagnosis`` holds them.
     """
     fields = facts.get("fields", {})
     if broken_link(findings):

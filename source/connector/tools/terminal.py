@@ -151,10 +151,7 @@ def place_in_words(name: str, host: str) -> str:
 def working(text: str, tell: Tell = lambda _: None) -> Iterator[Tell]:
     """Show that something goes on, where somebody sits at a terminal.
 
-    Yields
-    ------
-    callable
-        Shows a line as `tell` does, while the sign of life steps aside.
+    What it yields shows a line as `tell` does; the sign of life steps aside.
     """
     text_column = TextColumn("{task.description}", markup=False)
     with _sign_of_life(SpinnerColumn(), text_column) as sign:
@@ -172,10 +169,7 @@ def working(text: str, tell: Tell = lambda _: None) -> Iterator[Tell]:
 def progress(total: int) -> Iterator[Callable[[int], None]]:
     """Show how many of a number are done, where somebody sits at a terminal.
 
-    Yields
-    ------
-    callable
-        To be called with how many more are done.
+    What it yields is to be called with how many more are done.
     """
     with _sign_of_life(BarColumn(), MofNCompleteColumn()) as sign:
         task = sign.add_task("", total=total)
@@ -194,28 +188,14 @@ def _sign_of_life(*columns: ProgressColumn) -> Progress:
 
 
 def confirm(question: str, *, is_confirmed: bool) -> None:
-    """Ask before something is done.
-
-    Raises
-    ------
-    UsageProblem
-        If nobody is there to ask.
-    Problem
-        If the answer is no.
-    """
+    """Ask before something is done; a no is a `Problem`."""
     require_somebody_to_ask(is_confirmed=is_confirmed)
     if not is_confirmed and not typer.confirm(question):
         raise Problem("nothing was done", code="declined")
 
 
 def require_somebody_to_ask(*, is_confirmed: bool) -> None:
-    """Insist on a terminal, unless the answer is given.
-
-    Raises
-    ------
-    UsageProblem
-        If nobody is there to ask.
-    """
+    """Insist on a terminal, unless the answer is given."""
     if not is_confirmed and not has_keyboard():
         raise UsageProblem(
             "there is no terminal to ask whether to go on; say --yes"
