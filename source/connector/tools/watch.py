@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
+from rich.control import Control
 
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
@@ -102,6 +103,8 @@ def _watch_live(look: Callable[[], Scene]) -> None:
         while True:
             scene = look()
             content, per_page = screen_of(scene, *console.size, selected)
+            # Else each one would push the one before it out of the screen.
+            console.control(Control.home())
             full.update(content)
             for key in keys(REFRESH_S):
                 if key == QUIT:
