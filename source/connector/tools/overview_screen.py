@@ -115,7 +115,8 @@ def table_of(
         if left < 0 and len(columns) >= FEWEST:
             break
         side: JustifyMethod = "right" if heading in NUMBERS else "left"
-        columns.append(Column(heading, "", width=needed, justify=side))
+        column = Column(heading, width=needed, no_wrap=True, justify=side)
+        columns.append(column)
     table = plain_table(*columns, has_head=True)
     for one, row in zip(shown, rows, strict=True):
         cells = [row[str(column.header)] for column in columns]

@@ -133,9 +133,10 @@ def test_at_no_width_is_a_value_cut(width: int) -> None:
 
 
 def test_the_longest_name_leaves_room_for_the_link() -> None:
-    name = "n" * 64
-    line = line_of(screen(scene(station(name, Code.NO_REPLY))), name)
-    assert "offline" in line.plain
+    longest = scene(station("n" * 64, Code.NO_REPLY))
+    assert "offline" in line_of(screen(longest), "n" * 64).plain
+    # Where there is none the rest of the screen stays where it is.
+    assert len(screen(longest, 60, 24)) == 24
 
 
 def test_letters_may_be_as_wide_as_two() -> None:
