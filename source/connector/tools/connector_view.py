@@ -306,14 +306,14 @@ class ConnectorView:
             for active in (self.active_actuators, self.active_sensors)
             for key, topic in active.items()
         }
-        keys = (*self.active_sensors, *self.active_actuators)
-        self.active_stations = {split_key(key)[0] for key in keys} - {FLEET}
         self._sensors_of = defaultdict(dict)
         for key, topic in self.active_sensors.items():
             station, rest = split_key(key)
             self._sensors_of[station][rest] = topic
             if topic in self._by_topic:
                 self._on_reading(key, self._by_topic[topic])
+        steered = {split_key(key)[0] for key in self.active_actuators}
+        self.active_stations = steered.union(self._sensors_of) - {FLEET}
 
     def _take_diagnosis(self, content: Mapping[str, Any]) -> None:
         """Take what has the shape that is known here."""

@@ -78,7 +78,6 @@ DATA = (2, 3)
 ROUND_S = 5.0
 """A round of the connector takes less."""
 
-REPORTS_SHOWN = (*(f"report {number}" for number in POLLED_REPORTS), SESSION)
 _IN_EACH_REPORT = frozenset({"ID", "Serial", "Sec"})
 
 Reports = Mapping[str, Mapping[str, Value]]
@@ -146,7 +145,7 @@ def picture_of(
     found = rows_by_subject(view.findings).get(name, [])
     broken = broken_link(found)
     values = view.values_of(name)
-    reports = {key: values[key] for key in values if key in REPORTS_SHOWN}
+    reports = {key: values[key] for key in values if key.startswith("report")}
     session = values.get("session")
     return Picture(
         station=name,
@@ -262,12 +261,21 @@ def in_units(one: Field | None, value: object) -> str:
 def _show(picture: Picture, *, is_raw: bool) -> None:
     screen = terminal.console()
 
+    def show_part(heading: str, lines: Iterable[Line]) -> None:
+        screen.print(f"\n{heading}", style="bold")
+        screen.print(text_table(lines))
+
     place = terminal.place_in_words(picture.station, picture.host)
     screen.print(Text.assemble((place, "bold"), (f" {picture.source}", "dim")))
     screen.print(text_table(_lines_of_rows(picture)))
-    for heading, lines in _parts_of(picture):
-        screen.print(f"\n{heading}", style="bold")
-        screen.print(text_table(lines))
+    age = "" if picture.link == Code.OK else ", old"
+    for number in POLLED_REPORTS:
+        values = picture.reports.get(f"report {number}")
+        if values:
+            lines = _lines_of_values(number, values)
+            show_part(f"report {number}{age}", lines)
+    if picture.session:
+        show_part("session, the latest", _lines_of_session(picture.session))
     if is_raw:
         for request, text in picture.raw.items():
             screen.print(f"\n{request}, as it came", style="bold")
@@ -281,16 +289,6 @@ def _show(picture: Picture, *, is_raw: bool) -> None:
             "program can ask the station itself.",
             markup=False,
         )
-
-
-def _parts_of(picture: Picture) -> Iterator[tuple[str, Iterable[Line]]]:
-    age = "" if picture.link == Code.OK else ", old"
-    for number in POLLED_REPORTS:
-        values = picture.reports.get(f"report {number}")
-        if values:
-            yield f"report {number}{age}", _lines_of_values(number, values)
-    if picture.session:
-        yield "session, the latest", _lines_of_session(picture.session)
 
 
 def _lines_of_rows(picture: Picture) -> Iterator[Line]:
