@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from rich.control import Control
+from rich.live import Live
 
 from connector.tools import terminal
 from connector.tools.broker_client import BrokerClient
@@ -98,14 +98,12 @@ def _watch_live(look: Callable[[], Scene]) -> None:
     with (
         contextlib.suppress(KeyboardInterrupt),
         pressed_keys() as keys,
-        console.screen(hide_cursor=True) as full,
+        Live(console=console, screen=True, auto_refresh=False) as full,
     ):
         while True:
             scene = look()
             content, per_page = screen_of(scene, *console.size, selected)
-            # Else each one would push the one before it out of the screen.
-            console.control(Control.home())
-            full.update(content)
+            full.update(content, refresh=True)
             for key in keys(REFRESH_S):
                 if key == QUIT:
                     return
