@@ -60,19 +60,16 @@ def row_of_told(finding: Mapping[str, Any]) -> Row:
 
     An older or a newer connector may know other causes than this tool.
     """
-    code = str(finding.get("code", ""))
-    try:
-        severity = Severity[str(finding.get("severity")).upper()]
-    except KeyError:
-        severity = Severity.WARNING
-    parts = [str(finding.get(key) or "") for key in ("meaning", "evidence")]
-    text = ". ".join(part for part in parts if part)
+    code, meaning, evidence, advice, severity = (
+        str(finding.get(part) or "")
+        for part in ("code", "meaning", "evidence", "advice", "severity")
+    )
+    text = ". ".join(filter(None, (meaning, evidence)))
     since = finding.get("since")
     if is_moment(since):
         text = f"{text} (since {moment_in_words(since)})"
-    return Row(
-        _check_of(code), severity, text, code, str(finding.get("advice") or "")
-    )
+    level = Severity.__members__.get(severity.upper(), Severity.WARNING)
+    return Row(_check_of(code), level, text, code, advice)
 
 
 def rows_by_subject(
