@@ -137,7 +137,8 @@ def summary_of(
     )
     reason = connection
     if connection in (None, Code.OK):
-        reason = word("readings", "not_charging_reason")
+        is_told = any(row.check == "charging" for row in found)
+        reason = None if is_told else word("readings", "not_charging_reason")
     result, result_at_ms = _newest_result(view, station)
     return Summary(
         station=station,

@@ -99,6 +99,16 @@ def test_a_cause_that_this_tool_does_not_know_is_shown_as_it_is(
     assert machine["connection"] == machine["cause"] == str(odd)
 
 
+def test_the_connector_has_the_last_word_on_why_it_does_not_charge() -> None:
+    fields = {"State": 2, "Plug": 7, "Enable user": 0}
+    diagnosis = {
+        "findings": [finding("garage", Code.FAILSAFE)],
+        "stations": {"garage": {"reports": ["report 2"], "fields": fields}},
+    }
+    (garage,) = summaries_of(view_of(diagnosis=diagnosis))
+    assert [row.code for row in garage.findings] == ["failsafe"]
+
+
 def test_the_gravest_finding_is_the_cause() -> None:
     garage = a_station("garage", Code.VEHICLE, Code.SECOND_CLIENT)
     assert garage.cause is not None
