@@ -125,10 +125,6 @@ def summary_of(
         value = values.get(group, {}).get(key)
         return None if value in (None, "") else str(value)
 
-    def words(key: str) -> str | None:
-        told = word("readings", key)
-        return told and told.replace("_", " ")
-
     has_told = view.facts_of_stations.get(station, {}).get("reports")
     connection = (
         word("connection", "reason")
@@ -143,8 +139,8 @@ def summary_of(
     return Summary(
         station=station,
         connection=connection,
-        state=words("state"),
-        plug=words("plug"),
+        state=_in_words(word("readings", "state")),
+        plug=_in_words(word("readings", "plug")),
         power_kw=scaled("P", 1e-6),
         session_kwh=scaled("E pres", 1e-4),
         total_kwh=scaled("E total", 1e-4),
@@ -157,6 +153,10 @@ def summary_of(
         last_seen_ms=view.last_seen_ms(station),
         findings=_with_reason(found, reason),
     )
+
+
+def _in_words(reading: str | None) -> str | None:
+    return None if reading is None else reading.replace("_", " ")
 
 
 def _with_reason(found: Sequence[Row], code: str | None) -> tuple[Row, ...]:

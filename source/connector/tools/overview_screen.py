@@ -236,11 +236,13 @@ def _counts(scene: Scene) -> str:
     more = sum(one.urgency > 0 and not one.is_offline for one in stations)
     parts = [
         scene.title,
-        f"{len(stations)} station{'s' * (len(stations) != 1)}",
-        f"{offline} offline" if offline else "",
-        f"{more} need{'s' * (more == 1)} somebody" if more else "",
+        f"{len(stations)} station{'' if len(stations) == 1 else 's'}",
     ]
-    return ", ".join(filter(None, parts))
+    if offline:
+        parts.append(f"{offline} offline")
+    if more:
+        parts.append(f"{more} {'needs' if more == 1 else 'need'} somebody")
+    return ", ".join(parts)
 
 
 def _details(summary: Summary, scene: Scene, width: int) -> Sequence[Text]:
@@ -250,14 +252,17 @@ def _details(summary: Summary, scene: Scene, width: int) -> Sequence[Text]:
         for row in summary.findings or _nothing_found(summary)
         for line in _sentences(row, width, f"{summary.station}: ")
     ]
-    seen, told = summary.last_seen_ms, summary.result
-    facts = (
-        seen and f"seen {scene.age(seen)}",
-        summary.plug,
-        _in("wanted {:.1f} A", summary.wanted_a),
-        told and f"last command {told}, {scene.age(summary.result_at_ms)}",
-    )
-    about = _wrapped("; ".join(str(one) for one in facts if one), "dim", width)
+    facts = []
+    if summary.last_seen_ms is not None:
+        facts.append(f"seen {scene.age(summary.last_seen_ms)}")
+    if summary.plug:
+        facts.append(summary.plug)
+    if summary.wanted_a is not None:
+        facts.append(f"wanted {summary.wanted_a:.1f} A")
+    if summary.result:
+        age = scene.age(summary.result_at_ms)
+        facts.append(f"last command {summary.result}, {age}")
+    about = _wrapped("; ".join(facts), "dim", width)
     room = DETAIL_LINES - len(about)
     more = f"keba doctor {summary.station}"
     return [*_shortened(lines, room, more), *about][:DETAIL_LINES]
