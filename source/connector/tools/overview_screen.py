@@ -179,10 +179,11 @@ def screen_of(
     """
     stations = scene.stations
     place = place_of(stations, selected)
+    chosen = stations[place] if stations else None
     head = [*_head(scene, width)]
     details: list[Text] = []
-    if height >= LEAST_HEIGHT_WITH_DETAILS and stations:
-        told = _details(stations[place], scene, width)
+    if chosen and height >= LEAST_HEIGHT_WITH_DETAILS:
+        told = _details(chosen, scene, width)
         details = [Text(), *told, *[Text()] * (DETAIL_LINES - len(told))]
     heading_and_footer = 2
     room = height - len(head) - len(details) - heading_and_footer
@@ -191,7 +192,7 @@ def screen_of(
     last_page = max(0, len(stations) - per_page)
     first = min(place // per_page * per_page, last_page)
     shown = stations[first : first + per_page]
-    table = table_of(scene, shown, width, *stations[place : place + 1])
+    table = table_of(scene, shown, width, chosen)
     blanks = [Text()] * (per_page - len(shown))
     footer = _footer(scene, first, len(shown), width)
     return Group(*head, table, *blanks, *details, footer), per_page
