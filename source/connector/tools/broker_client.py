@@ -246,9 +246,8 @@ class BrokerClient:
             self._quiet_at = time.monotonic() + QUIET_S
             # paho cannot decode topics that are no UTF-8.
             with contextlib.suppress(UnicodeDecodeError):
-                self.view.take(
-                    msg.topic, bytes(msg.payload), is_retained=msg.retain
-                )
+                payload = bytes(msg.payload)
+                self.view.take(msg.topic, payload, is_retained=msg.retain)
             self._changed.notify_all()
 
 

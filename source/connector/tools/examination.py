@@ -24,7 +24,12 @@ from connector.tools.connector_view import ConnectorView, view_of_site
 from connector.tools.host import rewritten_ports
 from connector.tools.listening import Listening
 from connector.tools.problems import Problem
-from connector.tools.station_rows import Row, rows_by_subject, station_rows
+from connector.tools.station_rows import (
+    Row,
+    row_of_cause,
+    rows_by_subject,
+    station_rows,
+)
 from connector.tools.stations import (
     PATIENCE_S,
     PortTaken,
@@ -307,12 +312,6 @@ def rows_of_broker(
         yield _map_row(view, stations)
 
 
-def _row_of_cause(check: str, code: Code, evidence: str) -> Row:
-    cause = CAUSES[code]
-    text = f"{cause.meaning}. {evidence}"
-    return Row(check, cause.severity, text, code, cause.advice)
-
-
 def _connector_row(view: ConnectorView) -> Row:
     name = view.name
     if view.is_online:
@@ -331,9 +330,9 @@ def _map_row(view: ConnectorView, stations: Iterable[str]) -> Row:
         similar = similar_name(view.name, view.other_maps)
         if similar is None:
             evidence = f"The name is {view.name}"
-            return _row_of_cause("datapoints", Code.NO_MAP, evidence)
+            return row_of_cause("datapoints", Code.NO_MAP, evidence)
         evidence = f"Here it is {view.name}, there it is {similar}"
-        return _row_of_cause("datapoints", Code.WRONG_NAME, evidence)
+        return row_of_cause("datapoints", Code.WRONG_NAME, evidence)
     text = (
         f"{len(view.active_sensors)} sensors and "
         f"{len(view.active_actuators)} actuators are active"

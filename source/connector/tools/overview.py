@@ -3,11 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any
 
 from connector.bemcom.actuators import ACTUATORS
 from connector.diagnosis.causes import (
-    CAUSES,
     Code,
     Severity,
     needs_somebody,
@@ -15,7 +14,12 @@ from connector.diagnosis.causes import (
 from connector.tools.connector_view import ConnectorView
 from connector.tools.examination import rows_of_broker
 from connector.tools.figures import is_number, time_of_day
-from connector.tools.station_rows import Row, broken_link, rows_by_subject
+from connector.tools.station_rows import (
+    Row,
+    broken_link,
+    row_of_cause,
+    rows_by_subject,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +135,13 @@ def summary_of(
         or broken_link(found)
         or (str(Code.OK) if has_told else None)
     )
-    reason = connection
     if connection in (None, Code.OK):
-        is_told = any(row.check == "charging" for row in found)
-        reason = None if is_told else word("readings", "not_charging_reason")
+        check, reason = "charging", word("readings", "not_charging_reason")
+    else:
+        check, reason = "link", connection
+    findings = tuple(found)
+    if reason and all(row.check != check for row in found):
+        findings = (*found, row_of_cause(check, reason))
     result, result_at_ms = _newest_result(view, station)
     return Summary(
         station=station,
@@ -151,24 +158,12 @@ def summary_of(
         result=result,
         result_at_ms=result_at_ms,
         last_seen_ms=view.last_seen_ms(station),
-        findings=_with_reason(found, reason),
+        findings=findings,
     )
 
 
 def _in_words(reading: str | None) -> str | None:
     return None if reading is None else reading.replace("_", " ")
-
-
-def _with_reason(found: Sequence[Row], code: str | None) -> tuple[Row, ...]:
-    """Add what a datapoint tells, where no finding does."""
-    if not code or code in {Code.OK, *(row.code for row in found)}:
-        return tuple(found)
-    # Another version of the connector may know others.
-    cause = CAUSES.get(cast("Code", code))
-    if cause is None:
-        return (*found, Row("", Severity.WARNING, code, code))
-    row = Row("", cause.severity, cause.meaning, code, cause.advice)
-    return (*found, row)
 
 
 def _newest_result(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, cast
 
 from connector.diagnosis.causes import (
     BROKEN_LINK,
@@ -70,6 +70,15 @@ def row_of_told(finding: Mapping[str, Any]) -> Row:
         text = f"{text} (since {moment_in_words(since)})"
     level = Severity.__members__.get(severity.upper(), Severity.WARNING)
     return Row(_check_of(code), level, text, code, advice)
+
+
+def row_of_cause(check: str, code: str, evidence: str = "") -> Row:
+    """Make a row of a cause; an older or newer connector may know others."""
+    cause = CAUSES.get(cast("Code", code))
+    if cause is None:
+        return Row(check, Severity.WARNING, code, code)
+    text = ". ".join(filter(None, (cause.meaning, evidence)))
+    return Row(check, cause.severity, text, code, cause.advice)
 
 
 def rows_by_subject(
