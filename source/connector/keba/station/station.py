@@ -531,10 +531,10 @@ class Station:
 
         What is not queued is not reported as restored.
         """
-        left_out = [
+        queued = [
             command
             for command in actions.commands
-            if not self._queue_if_free(Request(command, now, now))
+            if self._queue_if_free(Request(command, now, now))
         ]
         if actions.keepalives:
             self._queue_keepalives(actions.keepalives, now, not_before=now)
@@ -542,7 +542,7 @@ class Station:
             event
             for event in actions.events
             if not isinstance(event, SettingRestored)
-            or event.command not in left_out
+            or event.command in queued
         ]
 
     def _may_keep_alive(self) -> bool:

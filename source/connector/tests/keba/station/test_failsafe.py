@@ -21,6 +21,7 @@ from connector.keba.station.events import (
     FailsafeTookOver,
     Outcome,
     SettingChanged,
+    SettingRestored,
 )
 from connector.keba.station.failsafe import LOOK_S, FailsafeKeepalive
 from connector.tests.keba.commands import (
@@ -114,6 +115,17 @@ def test_a_station_is_armed_again_after_a_reboot(garage: ObeyingGarage) -> None:
 
     assert garage.fields["Tmo FS"] == 60
     assert len(_kept_alive_at(garage)) >= 2
+
+
+def test_an_arming_that_is_restored_is_sent_once_and_reported() -> None:
+    garage = ObeyingGarage(failsafe=FAILSAFE, restores=True)
+
+    garage.restart()
+
+    assert garage.settings_sent().count(str(FAILSAFE)) == 1
+    assert SettingRestored("garage", FAILSAFE) in garage.happened(
+        SettingRestored
+    )
 
 
 def test_a_station_that_was_armed_before_our_start_is_kept_alive() -> None:
