@@ -51,18 +51,18 @@ class Availability:
         self._station = station
         # Of those that are not polled nothing is known.
         self._data_reports = DATA_REPORTS & {*reports} or DATA_REPORTS
-        self._expected_serial = expected_serial
+        self.expected_serial = expected_serial
         self._serial: str | None = None
         self._product = ""
         self._is_udp_switch_on: bool | None = None
         self._restarts = 0
         self._is_known = False
-        self._is_resolved = True
-        self._is_silent = False
-        self._send_error: int | None = None
-        self._unreachable: Unreachable | None = None
-        self._elsewhere: Elsewhere | None = None
-        self._last_seen_at: float | None = None
+        self.is_resolved = True
+        self.is_silent = False
+        self.send_error: int | None = None
+        self.unreachable: Unreachable | None = None
+        self.elsewhere: Elsewhere | None = None
+        self.last_seen_at: float | None = None
         self._replied_at: dict[int, float] = {}
         self._last_reply_at = -math.inf
         self._unanswered_since: dict[int, float] = {}
@@ -72,22 +72,9 @@ class Availability:
         self._link = LinkFacts()
 
     @property
-    def expected_serial(self) -> str | None:
-        """Serial number of the station that is meant, if it is known."""
-        return self._expected_serial
-
-    @property
-    def is_resolved(self) -> bool:
-        return self._is_resolved
-
-    @property
-    def is_silent(self) -> bool:
-        return self._is_silent
-
-    @property
     def wrong_serial(self) -> bool:
         """Whether another station answers than the one that is meant."""
-        expected = self._expected_serial
+        expected = self.expected_serial
         return expected is not None and self._serial not in (None, expected)
 
     def note_identity(self, fields: Mapping[str, object]) -> None:
@@ -105,28 +92,13 @@ class Availability:
 
     def note_address(self, *, is_resolved: bool) -> None:
         """Note the end of a lookup of the station's name."""
-        self._is_resolved = is_resolved
+        self.is_resolved = is_resolved
         if not is_resolved:
             self._is_known = True
 
-    def note_seen(self, now: float) -> None:
-        self._last_seen_at = now
-
     def note_sent(self) -> None:
         self._requests_sent += 1
-        self._send_error = None
-
-    def note_send_error(self, number: int) -> None:
-        """The request that was just noted could not leave."""
-        self._send_error = number
-
-    def note_unreachable(self, unreachable: Unreachable) -> None:
-        """The network has thrown a request away."""
-        self._unreachable = unreachable
-
-    def note_elsewhere(self, elsewhere: Elsewhere) -> None:
-        """What looks like this station has answered from another place."""
-        self._elsewhere = elsewhere
+        self.send_error = None
 
     def note_report(self, number: int, now: float) -> None:
         self._replied_at[number] = now
@@ -135,12 +107,12 @@ class Availability:
 
     def note_answer(self, now: float) -> None:
         """A request, of whatever kind, was answered."""
-        if self._is_silent:
+        if self.is_silent:
             self._unanswered_since.clear()
         self._is_known = True
-        self._is_silent = False
-        self._unreachable = None
-        self._elsewhere = None
+        self.is_silent = False
+        self.unreachable = None
+        self.elsewhere = None
         self._last_reply_at = now
 
     def note_command_unanswered(self) -> None:
@@ -157,8 +129,8 @@ class Availability:
         if self._last_reply_at > asked_at:
             return False
         if number != IDENTIFICATION:
-            return not self._is_silent
-        self._is_silent = True
+            return not self.is_silent
+        self.is_silent = True
         self._is_known = True
         return False
 
@@ -172,9 +144,9 @@ class Availability:
         is_answering = not (link.is_silent or link.is_deaf)
         return ConnectionState(
             station=self._station,
-            online=self._is_resolved and is_answering and not self.wrong_serial,
+            online=self.is_resolved and is_answering and not self.wrong_serial,
             link=link,
-            last_seen_at=self._last_seen_at,
+            last_seen_at=self.last_seen_at,
             requests_sent=self._requests_sent,
             requests_unanswered=self._requests_unanswered,
             restarts=self._restarts,
@@ -184,17 +156,17 @@ class Availability:
     @property
     def link(self) -> LinkFacts:
         """What is known of the link; made anew only when it has changed."""
-        is_silent = self._is_silent
+        is_silent = self.is_silent
         facts = (
-            self._is_resolved,
+            self.is_resolved,
             is_silent,
             self._gives_no_data(),
             # What happens to single datagrams matters in silence only.
-            self._send_error if is_silent else None,
-            self._unreachable if is_silent else None,
-            self._elsewhere if is_silent else None,
+            self.send_error if is_silent else None,
+            self.unreachable if is_silent else None,
+            self.elsewhere if is_silent else None,
             self._serial,
-            self._expected_serial,
+            self.expected_serial,
             self._product,
             self._is_udp_switch_on,
         )

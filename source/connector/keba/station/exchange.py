@@ -39,7 +39,7 @@ class InFlight:
     is_reported: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReplyTo:
     """The command that a reply belongs to, and how late it is."""
 
@@ -49,82 +49,32 @@ class ReplyTo:
     late_by_s: float = 0.0
 
 
-class LateReplyWindow:
-    """The last command that timed out, whose reply may still come."""
-
-    def __init__(self) -> None:
-        self._command: Command | None = None
-        self._is_reported = False
-        self._ends_at = -math.inf
-
-    def open(self, command: Command, now: float, *, is_reported: bool) -> None:
-        """Let other commands wait for a late reply to this one."""
-        self._command = command
-        self._is_reported = is_reported
-        self._ends_at = now + LATE_REPLY_S
-
-    def mark_reported(self, command: Command) -> None:
-        if command is self._command:
-            self._is_reported = True
-
-    def mark_word_reported(self, word: str) -> None:
-        if self._command is not None and self._command.word == word:
-            self._is_reported = True
-
-    def take_reply(self, now: float) -> ReplyTo | None:
-        """Return whom a reply belongs to that nobody else waits for."""
-        command = self._command
-        if command is None or now >= self._ends_at:
-            return None
-        late_by_s = now - (self._ends_at - LATE_REPLY_S)
-        self._ends_at = now
-        self._command = None
-        # Also for a keepalive: a late reply is worth a line in the log.
-        return ReplyTo(command, self._is_reported, late_by_s=late_by_s)
-
-    def forget(self) -> None:
-        """Another command was answered since: replies are no longer late."""
-        self._command = None
-
-    def ready_at(self, request: AnyRequest) -> float:
-        """Return the moment from which this request need not wait.
-
-        A reply to the first or to the second of two equal commands means the
-        same, so its own repetition need not.
-        """
-        is_its_repetition = (
-            request.is_repetition and request.content is self._command
-        )
-        return -math.inf if is_its_repetition else self._ends_at
-
-
 class Exchange:
     """What is in flight to one station, and when more may leave."""
 
     def __init__(self, reply_timeout_s: float) -> None:
+        self.in_flight: InFlight | None = None
         self._reply_timeout_s = reply_timeout_s
         self._pacer = Pacer()
-        self._late_replies = LateReplyWindow()
         self._commands_sent_at: dict[Command, float] = {}
         self._reports_given_up_at: dict[int, float] = {}
-        self._in_flight: InFlight | None = None
-
-    @property
-    def in_flight(self) -> InFlight | None:
-        return self._in_flight
+        self._late_reply: ReplyTo | None = None
+        self._others_wait_until = -math.inf
 
     @property
     def command(self) -> Command | None:
-        if self._in_flight is None:
+        """The command in flight."""
+        if self.in_flight is None:
             return None
-        content = self._in_flight.request.content
+        content = self.in_flight.request.content
         return content if isinstance(content, Command) else None
 
     @property
     def report(self) -> int | None:
-        if self._in_flight is None:
+        """The number of the report in flight."""
+        if self.in_flight is None:
             return None
-        content = self._in_flight.request.content
+        content = self.in_flight.request.content
         return content.number if isinstance(content, ReportRequest) else None
 
     # --- sending -----------------------------------------------------------
@@ -137,29 +87,31 @@ class Exchange:
         if isinstance(content, ReportRequest):
             # It waits for no reply but its own, and sets nothing.
             return max(request.not_before, paced_at)
+        overwritten_until = [
+            sent_at + SHORTEST_TIMER_S
+            for older, sent_at in self._commands_sent_at.items()
+            if must_wait(older, content)
+        ]
         return max(
             request.not_before,
             paced_at,
-            self._overwritten_until(content),
-            self._late_replies.ready_at(request),
+            self._ready_beside_late_reply(request),
+            *overwritten_until,
         )
 
-    def _overwritten_until(self, content: Command) -> float:
-        """Return how long what was sent before would overwrite this."""
-        return max(
-            (
-                sent_at + SHORTEST_TIMER_S
-                for older, sent_at in self._commands_sent_at.items()
-                if must_wait(older, content)
-            ),
-            default=-math.inf,
-        )
+    def _ready_beside_late_reply(self, request: AnyRequest) -> float:
+        late = self._late_reply
+        if late and request.is_repetition and request.content is late.command:
+            # A reply to the first or to the second of two equal commands
+            # means the same.
+            return -math.inf
+        return self._others_wait_until
 
     def begin(self, request: AnyRequest, now: float) -> None:
         first_sent_at = request.first_sent_at
         if first_sent_at is None:
             first_sent_at = now
-        self._in_flight = InFlight(request, first_sent_at, now)
+        self.in_flight = InFlight(request, first_sent_at, now)
         self.datagram_sent(now)
 
     def datagram_sent(self, now: float) -> None:
@@ -169,7 +121,7 @@ class Exchange:
         sending. KEBA's pauses, the timeout and a `currtime` begin with the
         latter.
         """
-        in_flight = self._in_flight
+        in_flight = self.in_flight
         if in_flight is None:
             return
         in_flight.deadline = now + self._reply_timeout_s
@@ -204,60 +156,67 @@ class Exchange:
         """Return the request for this report, if that is in flight."""
         if self.report != number:
             return None
-        in_flight, self._in_flight = self._in_flight, None
+        in_flight, self.in_flight = self.in_flight, None
         return in_flight
 
     def take_reply(self, now: float) -> ReplyTo | None:
         """Return the command that a TCH-OK or TCH-ERR belongs to, if any."""
-        in_flight, command = self._in_flight, self.command
-        if in_flight is None or command is None:
-            return self._late_replies.take_reply(now)
-        self._in_flight = None
-        self._late_replies.forget()
-        return ReplyTo(
-            command, in_flight.is_reported, in_flight.request.is_keepalive
-        )
+        late, self._late_reply = self._late_reply, None
+        in_flight, command = self.in_flight, self.command
+        if in_flight is not None and command is not None:
+            self.in_flight = None
+            return ReplyTo(
+                command, in_flight.is_reported, in_flight.request.is_keepalive
+            )
+        if late is None or now >= self._others_wait_until:
+            return None
+        late.late_by_s = now - (self._others_wait_until - LATE_REPLY_S)
+        self._others_wait_until = now
+        return late
 
     # --- no reply ----------------------------------------------------------
 
     def take_timed_out(self, received_until: float) -> InFlight | None:
         """Return what was not answered in time; it is in flight no more."""
-        in_flight = self._in_flight
+        in_flight = self.in_flight
         if in_flight is None or in_flight.deadline > received_until:
             return None
         if self.report is not None:
             self._reports_given_up_at[self.report] = in_flight.deadline
-        self._in_flight = None
+        self.in_flight = None
         return in_flight
 
     def cancel_report(self) -> None:
         if self.report is not None:
-            self._in_flight = None
+            self.in_flight = None
 
     def await_late_reply(
         self, command: Command, now: float, *, is_reported: bool
     ) -> None:
-        """Let other commands wait, see `LateReplyWindow`."""
-        self._late_replies.open(command, now, is_reported=is_reported)
-
-    def mark_word_reported(self, word: str) -> Command | None:
-        """Do so for the commands of a word.
-
-        Returns the one in flight if it had no result yet.
-        """
-        self._late_replies.mark_word_reported(word)
-        in_flight, command = self._in_flight, self.command
-        if in_flight is None or command is None or command.word != word:
-            return None
-        was_reported, in_flight.is_reported = in_flight.is_reported, True
-        return None if was_reported else command
+        """Let other commands wait for a late reply to this one."""
+        # Also to a keepalive: a late reply is worth a line in the log.
+        self._late_reply = ReplyTo(command, is_reported)
+        self._others_wait_until = now + LATE_REPLY_S
 
     def mark_reported(self, command: Command) -> None:
         """Note that the result of a command is reported.
 
         Its reply may still come, but then brings no second result.
         """
-        self._late_replies.mark_reported(command)
-        in_flight = self._in_flight
-        if in_flight is not None and in_flight.request.content is command:
-            in_flight.is_reported = True
+        if self._late_reply and self._late_reply.command is command:
+            self._late_reply.is_reported = True
+        if self.in_flight and self.in_flight.request.content is command:
+            self.in_flight.is_reported = True
+
+    def mark_word_reported(self, word: str) -> Command | None:
+        """Do so for the commands of a word.
+
+        Returns the one in flight if it had no result yet.
+        """
+        if self._late_reply and self._late_reply.command.word == word:
+            self._late_reply.is_reported = True
+        in_flight, command = self.in_flight, self.command
+        if in_flight is None or command is None or command.word != word:
+            return None
+        was_reported, in_flight.is_reported = in_flight.is_reported, True
+        return None if was_reported else command

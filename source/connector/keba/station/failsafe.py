@@ -17,6 +17,9 @@ reapplied, not only refreshed.
 
 import math
 from collections.abc import Mapping, Set
+from dataclasses import replace
+from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from connector.keba.protocol.commands import (
@@ -33,6 +36,8 @@ from connector.keba.protocol.fields import (
     CURRENT_MAX_MA,
     offers_failsafe_current,
 )
+from connector.keba.protocol.numbers import whole_number
+from connector.keba.station.events import FailsafeFacts
 from connector.keba.station.pacing import REPEAT_PAUSE_S
 
 KEEPALIVES_PER_TIMEOUT = 3
@@ -50,6 +55,12 @@ _BY_UDP = 4
 """The value of `x2src` that lets us switch phases."""
 
 
+OFF = SetFailsafe(Seconds(0), Milliampere(0))
+
+_failsafe_facts = lru_cache(FailsafeFacts)
+"""There are few, and they are asked for with each report."""
+
+
 class _Confirmed(NamedTuple):
     """What a field will show, and the word of the newest command for it."""
 
@@ -64,18 +75,20 @@ class FailsafeKeepalive:
     ----------
     failsafe
         What to arm the station with; a `failsafe` command that the station
-        confirms later takes its place.
+        confirms later takes its place. None leaves both to others.
     """
 
-    def __init__(self, failsafe: SetFailsafe) -> None:
-        self._failsafe = failsafe
+    def __init__(self, failsafe: SetFailsafe | None) -> None:
+        self._is_wanted = failsafe is not None
+        self._failsafe = failsafe or OFF
         self._next_keepalive_at = math.inf
-        self._refreshed_at = -math.inf
+        self._refreshed_before = self._refreshed_at = -math.inf
         self._is_armed = False
         self._is_arming_sent = False
         self._is_controlled = True
         self._unarmed_reports = 0
         self._fields: Mapping[str, object] = {}
+        self._timeout_s = 0
         self._confirmed: dict[str, _Confirmed] = {}
         # What a command that has left may have set, while nothing proves it.
         self._unproven: dict[str, _Confirmed] = {}
@@ -92,23 +105,36 @@ class FailsafeKeepalive:
     def _interval_s(self) -> float:
         return self._failsafe.timeout / KEEPALIVES_PER_TIMEOUT
 
-    @property
-    def is_armed(self) -> bool:
-        """Whether the station is armed, by us or for us."""
-        return self._is_armed
+    def facts(self, now: float, *, is_armed_by_user: bool) -> FailsafeFacts:
+        """Return who feeds the station, as far as we know."""
+        if not self._is_wanted:
+            is_fed = self._is_fed_by_user(now)
+            return _failsafe_facts(is_ours=is_armed_by_user, is_fed=is_fed)
+        return _failsafe_facts(
+            is_ours=self._is_armed,
+            is_fed=self._is_armed and self._is_controlled,
+            is_starved=self._is_starved(now),
+        )
 
-    @property
-    def is_fed(self) -> bool:
-        """Whether we keep it from acting."""
-        return self._is_armed and self._is_controlled
+    def _is_fed_by_user(self, now: float) -> bool:
+        """Tell whether a user's commands come often enough.
 
-    def is_starved(self, now: float) -> bool:
+        One alone does not feed: the next may never come.
+        """
+        moments = (self._refreshed_before, self._refreshed_at, now)
+        return bool(self._timeout_s) and all(
+            later - earlier <= self._timeout_s
+            for earlier, later in pairwise(moments)
+        )
+
+    def _is_starved(self, now: float) -> bool:
         """Whether we have left it alone for longer than its timeout."""
         if not self._is_armed or self._refreshed_at == -math.inf:
             return False
         return now - self._refreshed_at > self._failsafe.timeout
 
     def next_deadline(self) -> float:
+        """Return when `keepalive` is worth a call."""
         if not (self._is_armed and self._is_controlled):
             return math.inf
         return self._next_keepalive_at
@@ -129,7 +155,7 @@ class FailsafeKeepalive:
         self._unproven.clear()
 
     def note_sent(self, command: Command, now: float) -> None:
-        if isinstance(command, SetFailsafe):
+        if isinstance(command, SetFailsafe) and self._is_wanted:
             self._is_arming_sent = command.timeout > 0
         if command.word in REFRESHING_WORDS:
             self._is_keepalive_waiting = False
@@ -138,13 +164,13 @@ class FailsafeKeepalive:
                 self._unproven[key] = _Confirmed(value, command.word)
 
     def note_accepted(self, command: Command, now: float) -> None:
-        if isinstance(command, SetFailsafe):
+        if isinstance(command, SetFailsafe) and self._is_wanted:
             self._failsafe = command
             self._is_armed = command.timeout > 0
             self._refreshed_at = now
             self._plan_keepalive(now)
         if command.word in REFRESHING_WORDS:
-            self._refreshed_at = now
+            self._refreshed_before, self._refreshed_at = self._refreshed_at, now
             self._is_trip_reported = False
             self._to_reapply.discard(command.word)
             self._forget({command.word})
@@ -157,6 +183,7 @@ class FailsafeKeepalive:
     ) -> None:
         """Take a fresh report 2; it may not show pending words yet."""
         self._fields = fields
+        self._timeout_s = whole_number(fields.get("Tmo FS")) or 0
         self._forget(REFRESHING_WORDS - pending_words)
         is_settled = pending_words.isdisjoint(REFRESHING_WORDS)
         if self._is_armed and is_settled and _has_tripped(fields):
@@ -187,7 +214,7 @@ class FailsafeKeepalive:
         """Return the commands that are due now."""
         if now < self.next_deadline():
             return []
-        if self.is_starved(now):
+        if self._is_starved(now):
             # Long enough without us for the station to have tripped.
             self._reapply()
         self._is_keepalive_waiting = True
@@ -212,7 +239,7 @@ class FailsafeKeepalive:
         """Return the command for a clean end, if the station may be armed."""
         if not (self._is_armed or self._is_arming_sent):
             return None
-        return SetFailsafe(Seconds(0), Milliampere(0), self._failsafe.stored)
+        return replace(OFF, stored=self._failsafe.stored)
 
     def _plan_keepalive(self, now: float) -> None:
         self._next_keepalive_at = now + self._interval_s - self.look_s

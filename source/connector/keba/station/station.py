@@ -17,7 +17,7 @@ it is, and learns what may be sent now. The rules:
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from connector.keba.protocol.commands import (
@@ -54,7 +54,7 @@ from connector.keba.station.availability import (
     RestartDetector,
     UptimeStep,
 )
-from connector.keba.station.desired_state import Actions, DesiredState
+from connector.keba.station.desired_state import DesiredState
 from connector.keba.station.events import (
     AnsweredLate,
     CommandAnswered,
@@ -64,19 +64,23 @@ from connector.keba.station.events import (
     Elsewhere,
     Event,
     FailsafeFacts,
+    FailsafeTookOver,
     ForeignRequestHeard,
     LinkFacts,
     OddDatagram,
     Outcome,
     ReportReceived,
     ReportUnanswered,
-    SettingRestored,
+    SettingChanged,
     StationRestarted,
     StatusReceived,
     Unreachable,
 )
 from connector.keba.station.exchange import Exchange, InFlight
-from connector.keba.station.failsafe import REFRESHING_WORDS
+from connector.keba.station.failsafe import (
+    REFRESHING_WORDS,
+    FailsafeKeepalive,
+)
 from connector.keba.station.requests import (
     AnyRequest,
     CommandQueue,
@@ -90,6 +94,7 @@ READ_BACK = 2
 """Report 2 shows the settings, see `Command.expected_fields`."""
 
 ANOTHER_STATION = "another station answers at this address"
+NAME_UNRESOLVED = "the name of the station does not resolve"
 
 PHASE_COOL_DOWN_S = 305.0
 """Between two phase switchings. KEBA wants 300 s, but refused at exactly that
@@ -141,7 +146,10 @@ class Step(NamedTuple):
 
 
 class Station:
-    """What is said to one station, and what it says."""
+    """What is said to one station, and what it says.
+
+    Events are kept until the call returns that they happened in.
+    """
 
     def __init__(
         self, name: str, options: StationOptions = DEFAULT_OPTIONS
@@ -157,15 +165,22 @@ class Station:
         self._availability = Availability(name, options.serial, options.reports)
         self._restart_detector = RestartDetector()
         self._verification = Verification(name)
-        self._desired_state = DesiredState(
-            name, restores=options.restores, failsafe=options.failsafe
-        )
+        self._desired_state = DesiredState(name, restores=options.restores)
+        self._failsafe = FailsafeKeepalive(options.failsafe)
         self._commands = CommandQueue()
         self._phases_free_at = -math.inf
         self._command_went_last = False
         self._reported: tuple[LinkFacts, FailsafeFacts] | None = None
         self._is_ending = False
         self._now = options.first_round_at
+        self._events: list[Event] = []
+
+    def _emit(self, event: Event) -> None:
+        self._events.append(event)
+
+    def _take_events(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
 
     # --- what comes in ----------------------------------------------------
 
@@ -173,25 +188,23 @@ class Station:
         """Queue a command; the older one of the same word is dropped."""
         obstacle = self._obstacle(command, now)
         if obstacle:
-            return [
-                *self._supersede_sent(command.word),
-                self._not_sent(command, obstacle),
-            ]
-        events: list[Event] = [
-            *self._verification.supersede(command.word),
-            *self._drop_older(command),
-        ]
-        if not self._availability.is_resolved:
-            return [*events, self._unreachable(command)]
-        self._commands.append(Request(command, now, now))
-        return events
+            self._supersede_sent(command.word)
+            self._refuse(command, obstacle)
+            return self._take_events()
+        self._events += self._verification.supersede(command.word)
+        self._drop_older(command)
+        if self._availability.is_resolved:
+            self._commands.append(Request(command, now, now))
+        else:
+            self._note_unresolved(command)
+        return self._take_events()
 
     def ask(self, report: int, now: float, *, delay_s: float = 0.0) -> None:
         """Ask for a report outside of the rounds, after a delay."""
         self._polls.add(report, now, delay_s=delay_s)
 
     def set_controlled(self, *, is_controlled: bool, now: float) -> None:
-        self._desired_state.set_controlled(is_controlled=is_controlled, now=now)
+        self._failsafe.set_controlled(is_controlled=is_controlled, now=now)
 
     def shutdown(self, now: float) -> None:
         """Poll no more; send what belongs to a clean end."""
@@ -199,23 +212,21 @@ class Station:
         self._polls.end()
         self._exchange.cancel_report()
         self._commands.take_all()
-        if self._availability.wrong_serial:
-            return
-        for command in self._desired_state.shutdown_commands():
-            self._commands.append(Request(command, now, now))
+        disarming = self._failsafe.disarming()
+        if disarming is not None and not self._availability.wrong_serial:
+            self._commands.append(Request(disarming, now, now))
 
     def note_address(self, *, is_resolved: bool, now: float) -> list[Event]:
         """Note whether the name of the station has an address."""
         was_resolved = self._availability.is_resolved
         self._availability.note_address(is_resolved=is_resolved)
-        if is_resolved:
-            if not was_resolved:
-                self._polls.begin_round(now)
-            return self._state_change()
-        dropped: list[Event] = [
-            self._unreachable(command) for command in self._commands.take_all()
-        ]
-        return [*dropped, *self._state_change()]
+        if not is_resolved:
+            for command in self._commands.take_all():
+                self._note_unresolved(command)
+        elif not was_resolved:
+            self._polls.begin_round(now)
+        self._report_state_change()
+        return self._take_events()
 
     def datagram_sent(self, now: float) -> None:
         """Note when the last datagram has really left, see `Exchange`."""
@@ -223,57 +234,53 @@ class Station:
 
     def note_send_error(self, number: int) -> None:
         """Note that the last datagram could not be sent, and why."""
-        self._availability.note_send_error(number)
+        self._availability.send_error = number
 
     def note_unreachable(self, unreachable: Unreachable) -> list[Event]:
         """Note that the network has thrown a request away."""
-        self._availability.note_unreachable(unreachable)
-        return self._state_change()
+        self._availability.unreachable = unreachable
+        self._report_state_change()
+        return self._take_events()
 
     def note_elsewhere(self, elsewhere: Elsewhere) -> list[Event]:
         """Note an answer from another place than the station's."""
-        self._availability.note_elsewhere(elsewhere)
-        return self._state_change()
+        self._availability.elsewhere = elsewhere
+        self._report_state_change()
+        return self._take_events()
 
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Take a datagram that came from this station."""
         self._now = now
-        self._availability.note_seen(now)
+        self._availability.last_seen_at = now
         match parse_datagram(data):
             case Report() as report:
-                return self._on_report(report, decode_datagram(data), now)
+                self._on_report(report, decode_datagram(data), now)
             case StatusPush():
-                if self._availability.wrong_serial:
-                    return []
-                return [StatusReceived(self.name, decode_datagram(data))]
+                if not self._availability.wrong_serial:
+                    self._emit(StatusReceived(self.name, decode_datagram(data)))
             case Acceptance(text=text):
-                return self._on_reply(text, now, is_accepted=True)
+                self._on_reply(text, now, is_accepted=True)
             case StartReply():
-                return self._on_reply("started", now, is_accepted=True)
+                self._on_reply("started", now, is_accepted=True)
             case Refusal(text=text):
-                return self._on_reply(text, now, is_accepted=False)
+                self._on_reply(text, now, is_accepted=False)
             case message:
-                return self._on_rare(message, data, now)
+                self._on_rare(message, data, now)
+        return self._take_events()
 
-    def _on_rare(
-        self, message: Message, data: bytes, now: float
-    ) -> list[Event]:
+    def _on_rare(self, message: Message, data: bytes, now: float) -> None:
         match message:
             case BootMessage():
                 self._restart_detector.clear()
-                return self._on_restart(now)
-            case FirmwareReply() if self._awaits_firmware():
-                text = decode_datagram(data)
-                return self._on_reply(text, now, is_accepted=True)
+                self._on_restart(now)
+            case FirmwareReply():
+                if isinstance(self._exchange.command, AskFirmware):
+                    text = decode_datagram(data)
+                    self._on_reply(text, now, is_accepted=True)
             case ForeignRequest(text=text):
-                return [ForeignRequestHeard(self.name, text)]
+                self._emit(ForeignRequestHeard(self.name, text))
             case Unreadable(reason=reason):
-                return [OddDatagram(self.name, reason)]
-            case _:
-                return []
-
-    def _awaits_firmware(self) -> bool:
-        return isinstance(self._exchange.command, AskFirmware)
+                self._emit(OddDatagram(self.name, reason))
 
     # --- what goes out ----------------------------------------------------
 
@@ -304,7 +311,7 @@ class Station:
         planned_at = min(
             self._polls.next_round_at, self._verification.next_look_at
         )
-        keep_alive_at = self._desired_state.next_deadline()
+        keep_alive_at = self._failsafe.next_deadline()
         if keep_alive_at < planned_at and self._may_keep_alive():
             planned_at = keep_alive_at
         if self._exchange.in_flight is not None:
@@ -328,38 +335,34 @@ class Station:
             not given up before its reply had the chance to be read.
         """
         self._now = now
-        events: list[Event] = []
         timed_out = self._exchange.take_timed_out(received_until)
         if timed_out is not None:
-            events += self._on_timeout(timed_out, now)
+            self._on_timeout(timed_out, now)
         if now >= self._polls.next_round_at:
-            events += self._start_next_round(now)
+            self._start_next_round(now)
         if self._verification.is_worth_a_look(now):
             self.ask(READ_BACK, now)
-        if (
-            self._desired_state.next_deadline() <= now
-            and self._may_keep_alive()
-        ):
-            events += self._keep_alive(now)
+        if self._failsafe.next_deadline() <= now and self._may_keep_alive():
+            self._keep_alive(now)
         request = self._next_request(now)
-        if request is None:
-            return Step(events)
-        return Step(events, self._send(request, now))
+        datagram = None if request is None else self._send(request, now)
+        return Step(self._take_events(), datagram)
 
     # --- rounds ------------------------------------------------------------
 
-    def _start_next_round(self, now: float) -> list[Event]:
+    def _start_next_round(self, now: float) -> None:
         self._polls.plan_next_round(now)
-        if not self._availability.is_resolved:
-            return self._state_after_round()
-        self._polls.begin_round(now, in_flight=self._exchange.report)
-        return []
+        if self._availability.is_resolved:
+            self._polls.begin_round(now, in_flight=self._exchange.report)
+        else:
+            self._report_state()
 
-    def _strike_off(self, number: int) -> list[Event]:
+    def _strike_off(self, number: int) -> None:
         """Strike a report off the round; report the state after the last."""
         if self._polls.strike_off(number):
-            return self._state_after_round()
-        return self._state_change()
+            self._report_state()
+        else:
+            self._report_state_change()
 
     # --- sending -----------------------------------------------------------
 
@@ -388,7 +391,7 @@ class Station:
         content = request.content
         if isinstance(content, Command):
             self._commands.remove_command(content)
-            self._desired_state.note_sent(content, now)
+            self._failsafe.note_sent(content, now)
             if not request.is_keepalive and content.word in REFRESHING_WORDS:
                 # It refreshes the station itself. A keepalive would come
                 # late, and without a look at what this one has changed.
@@ -402,17 +405,18 @@ class Station:
         self._exchange.begin(request, now)
         return content.encode()
 
-    def _on_timeout(self, timed_out: InFlight, now: float) -> list[Event]:
+    def _on_timeout(self, timed_out: InFlight, now: float) -> None:
         content = timed_out.request.content
         if isinstance(content, Command):
-            return self._on_command_timeout(timed_out, content, now)
-        return self._on_report_timeout(timed_out, content, now)
+            self._on_command_timeout(timed_out, content, now)
+        else:
+            self._on_report_timeout(timed_out, content, now)
 
     # --- reports -----------------------------------------------------------
 
     def _on_report_timeout(
         self, timed_out: InFlight, content: ReportRequest, now: float
-    ) -> list[Event]:
+    ) -> None:
         number = content.number
         attempts_left = timed_out.request.attempts_left - 1
         # A silent station is asked once: a repetition would only keep the
@@ -423,50 +427,50 @@ class Station:
                     content, now, now, attempts_left, timed_out.first_sent_at
                 )
             )
-            return []
-        events: list[Event] = [ReportUnanswered(self.name, f"report {number}")]
+            return
+        self._emit(ReportUnanswered(self.name, f"report {number}"))
         if number == READ_BACK:
-            events += self._verification.note_missing_reading()
+            self._events += self._verification.note_missing_reading()
             if self._verification.needs_reading:
                 self.ask(READ_BACK, now)
         if self._availability.note_report_unanswered(
             number, timed_out.first_sent_at
         ):
             self.ask(IDENTIFICATION, now)
-        return [*events, *self._strike_off(number)]
+        self._strike_off(number)
 
-    def _on_report(self, report: Report, text: str, now: float) -> list[Event]:
+    def _on_report(self, report: Report, text: str, now: float) -> None:
         number = self._number_of(report)
         if not is_known_report(number):
             reason = f"there is no report {number}"
-            return [OddDatagram(self.name, reason)]
+            self._emit(OddDatagram(self.name, reason))
+            return
         self._availability.note_identity(report.fields)
-        events: list[Event] = []
-        match self._uptime_step(report, number):
-            case UptimeStep.STALE:
-                reason = f"a report {number} older than the last one"
-                return [OddDatagram(self.name, reason)]
-            case UptimeStep.RESTART:
-                events += self._on_restart(now)
-        events += self._lateness(
-            f"report {number}", self._exchange.lateness_s(number, now)
-        )
+        step = self._uptime_step(report, number)
+        if step is UptimeStep.STALE:
+            reason = f"a report {number} older than the last one"
+            self._emit(OddDatagram(self.name, reason))
+            return
+        if step is UptimeStep.RESTART:
+            self._on_restart(now)
+        late_by_s = self._exchange.lateness_s(number, now)
+        self._report_lateness(f"report {number}", late_by_s)
         asked_at = self._asked_at(number)
-        if self._availability.is_silent:
-            self._desired_state.note_interruption()
+        self._note_end_of_silence()
         self._availability.note_report(number, now)
         if self._availability.wrong_serial:
-            events += self._verification.abandon(ANOTHER_STATION)
-            return [*events, *self._drop_commands(), *self._strike_off(number)]
-        events.append(ReportReceived(self.name, f"report {number}", text))
-        if number == READ_BACK and asked_at is not None:
-            events += self._read_back(report, asked_at, now)
-        return [*events, *self._strike_off(number)]
+            self._events += self._verification.abandon(ANOTHER_STATION)
+            for command in self._commands.take_all():
+                self._refuse(command, ANOTHER_STATION)
+        else:
+            self._emit(ReportReceived(self.name, f"report {number}", text))
+            if number == READ_BACK and asked_at is not None:
+                self._read_back(report, asked_at, now)
+        self._strike_off(number)
 
-    def _lateness(self, request: str, late_by_s: float) -> list[Event]:
-        if late_by_s <= 0 or self._availability.wrong_serial:
-            return []
-        return [AnsweredLate(self.name, late_by_s, request)]
+    def _report_lateness(self, request: str, late_by_s: float) -> None:
+        if late_by_s > 0 and not self._availability.wrong_serial:
+            self._emit(AnsweredLate(self.name, late_by_s, request))
 
     def _number_of(self, report: Report) -> int:
         """Return the number of a report, for guide V2.00 prints wrong ones."""
@@ -498,10 +502,9 @@ class Station:
         waiting = self._polls.take_repetition(number)
         return None if waiting is None else waiting.first_sent_at
 
-    def _read_back(
-        self, report: Report, asked_at: float, now: float
-    ) -> list[Event]:
+    def _read_back(self, report: Report, asked_at: float, now: float) -> None:
         results = self._verification.check(report.fields, asked_at, now)
+        self._events += results
         for result in results:
             self._exchange.mark_reported(result.command)
             if result.outcome in (Outcome.APPLIED, Outcome.WAITING):
@@ -515,35 +518,37 @@ class Station:
         pending_words = self._verification.words | self._commands.words
         if self._exchange.command is not None:
             pending_words |= {self._exchange.command.word}
-        actions = self._desired_state.reconcile(report.fields, pending_words)
-        return [*results, *self._perform(actions, now)]
+        for event in self._desired_state.reconcile(
+            report.fields, pending_words
+        ):
+            if isinstance(event, SettingChanged) or self._queue_if_free(
+                Request(event.command, now, now)
+            ):
+                self._emit(event)
+        self._failsafe.take_reading(report.fields, pending_words)
+        if SetFailsafe.word not in pending_words:
+            arming = self._failsafe.arming()
+            if arming is not None:
+                self._queue_if_free(Request(arming, now, now))
+        self._queue_keepalives(
+            self._failsafe.waiting_keepalive(), now, not_before=now
+        )
 
-    def _on_restart(self, now: float) -> list[Event]:
-        self._desired_state.note_interruption()
+    def _on_restart(self, now: float) -> None:
+        self._note_interruption()
         self._availability.note_restart()
         self._polls.begin_round(now)
-        return [StationRestarted(self.name)]
+        self._emit(StationRestarted(self.name))
+
+    def _note_end_of_silence(self) -> None:
+        if self._availability.is_silent:
+            self._note_interruption()
+
+    def _note_interruption(self) -> None:
+        self._failsafe.note_interruption()
+        self._desired_state.note_interruption()
 
     # --- what nobody has asked for -----------------------------------------
-
-    def _perform(self, actions: Actions, now: float) -> list[Event]:
-        """Queue what restores or keeps alive, unless a user wants otherwise.
-
-        What is not queued is not reported as restored.
-        """
-        queued = [
-            command
-            for command in actions.commands
-            if self._queue_if_free(Request(command, now, now))
-        ]
-        if actions.keepalives:
-            self._queue_keepalives(actions.keepalives, now, not_before=now)
-        return [
-            event
-            for event in actions.events
-            if not isinstance(event, SettingRestored)
-            or event.command in queued
-        ]
 
     def _may_keep_alive(self) -> bool:
         """Whether to look if the station needs a keepalive.
@@ -559,23 +564,32 @@ class Station:
             and self._exchange.command is None
         )
 
-    def _keep_alive(self, now: float) -> list[Event]:
+    def _keep_alive(self, now: float) -> None:
         """Send a keepalive, after a look at what others have set.
 
         It leaves without that look if report 2 does not come.
         """
-        actions = self._desired_state.keepalive(now)
-        if actions.keepalives:
-            self.ask(READ_BACK, now)
-            self._queue_keepalives(
-                actions.keepalives, now, not_before=now + actions.look_s
-            )
-        return self._perform(replace(actions, keepalives=[]), now)
+        self.ask(READ_BACK, now)
+        self._queue_keepalives(
+            self._failsafe.keepalive(now),
+            now,
+            not_before=now + self._failsafe.look_s,
+        )
 
     def _queue_keepalives(
         self, commands: Sequence[Command], now: float, *, not_before: float
     ) -> None:
-        """Replace the keepalives that have not left."""
+        """Replace the keepalives that have not left.
+
+        After a trip they are commands like a user's, which are read back.
+        """
+        if not commands:
+            return
+        if self._failsafe.notices_trip():
+            for command in commands:
+                self._queue_if_free(Request(command, now, now))
+            self._emit(FailsafeTookOver(self.name))
+            return
         self._commands.remove_keepalives()
         for command in commands:
             # Not repeated: the next one comes long before the timeout.
@@ -608,7 +622,7 @@ class Station:
 
     def _on_command_timeout(
         self, timed_out: InFlight, command: Command, now: float
-    ) -> list[Event]:
+    ) -> None:
         self._availability.note_command_unanswered()
         request = timed_out.request
         is_reported = request.is_keepalive or timed_out.is_reported
@@ -617,21 +631,20 @@ class Station:
             command, now, is_reported=is_reported or is_outdated_now
         )
         if is_reported:
-            return []
+            return
         self.ask(READ_BACK, now)
         if is_outdated_now:
             # A reading may show it all the same: it has its result now.
             self._verification.supersede(command.word)
-            return [self._superseded(command)]
+            self._superseded(command)
+            return
         attempts_left = request.attempts_left - 1
         will_repeat = (
             command.repeatable
             and attempts_left > 0
             and self._availability.is_resolved
         )
-        events: list[Event] = [
-            CommandUnanswered(self.name, command, will_repeat)
-        ]
+        self._emit(CommandUnanswered(self.name, command, will_repeat))
         if will_repeat:
             self._commands.append(
                 Request(
@@ -639,66 +652,67 @@ class Station:
                 )
             )
         else:
-            events.append(self._finished(command, Outcome.NO_REPLY))
-        return [
-            *events,
-            *self._verification.watch(command, now, is_answered=False),
-        ]
+            self._emit(CommandFinished(self.name, command, Outcome.NO_REPLY))
+        self._events += self._verification.watch(
+            command, now, is_answered=False
+        )
 
-    def _on_reply(
-        self, text: str, now: float, *, is_accepted: bool
-    ) -> list[Event]:
+    def _on_reply(self, text: str, now: float, *, is_accepted: bool) -> None:
         reply = self._exchange.take_reply(now)
         if reply is None:
-            return [OddDatagram(self.name, f"nobody asked for {text!r}")]
+            reason = f"nobody asked for {text!r}"
+            self._emit(OddDatagram(self.name, reason))
+            return
         command = reply.command
         self._commands.remove_repetition(command.word)
-        if self._availability.is_silent:
-            self._desired_state.note_interruption()
+        self._note_end_of_silence()
         self._availability.note_answer(now)
         if is_accepted:
-            self._desired_state.note_accepted(command, now)
-        if reply.is_keepalive:
-            return self._state_change()
-        events: list[Event] = [
-            *self._lateness(command.word, reply.late_by_s),
-            CommandAnswered(self.name, command, is_accepted, text),
-        ]
-        self.ask(READ_BACK, now, delay_s=command.settle_s)
-        if reply.is_reported:
-            return [*events, *self._state_change()]
-        if not is_accepted:
-            self._note_refused(command)
-            events.append(self._finished(command, Outcome.REJECTED, text))
-        elif command.word in self._commands.words:
-            events.append(self._superseded(command))
-        else:
-            events += self._verification.watch(command, now, is_answered=True)
-        return [*events, *self._state_change()]
+            self._failsafe.note_accepted(command, now)
+            self._desired_state.note_applied(command)
+        if not reply.is_keepalive:
+            self._report_lateness(command.word, reply.late_by_s)
+            self._emit(CommandAnswered(self.name, command, is_accepted, text))
+            self.ask(READ_BACK, now, delay_s=command.settle_s)
+            if not reply.is_reported:
+                self._conclude(command, text, now, is_accepted=is_accepted)
+        self._report_state_change()
 
-    def _supersede_sent(self, word: str) -> list[Event]:
+    def _conclude(
+        self, command: Command, text: str, now: float, *, is_accepted: bool
+    ) -> None:
+        """Report what a reply says of its command, or watch for its effect."""
+        if not is_accepted:
+            self._verification.supersede(command.word)
+            if isinstance(command, SetPhases):
+                self._phases_free_at = -math.inf
+            self._emit(
+                CommandFinished(self.name, command, Outcome.REJECTED, text)
+            )
+        elif command.word in self._commands.words:
+            self._superseded(command)
+        else:
+            self._events += self._verification.watch(
+                command, now, is_answered=True
+            )
+
+    def _supersede_sent(self, word: str) -> None:
         """End the older command of a word whose newer one is not sent."""
         in_flight = self._exchange.mark_word_reported(word)
         if in_flight is not None:
-            return [self._superseded(in_flight)]
-        return [*self._verification.supersede(word)]
+            self._superseded(in_flight)
+        else:
+            self._events += self._verification.supersede(word)
 
-    def _drop_older(self, newer: Command) -> list[Event]:
+    def _drop_older(self, newer: Command) -> None:
         """Drop what a newer command replaces, or what would undo it."""
-        events: list[Event] = []
         for request in self._commands.drop_for(newer):
             if request.is_keepalive:
                 continue
             if request.is_repetition:
                 self._exchange.mark_reported(request.content)
                 self._verification.supersede(request.content.word)
-            events.append(self._superseded(request.content))
-        return events
-
-    def _note_refused(self, command: Command) -> None:
-        self._verification.supersede(command.word)
-        if isinstance(command, SetPhases):
-            self._phases_free_at = -math.inf
+            self._superseded(request.content)
 
     def _obstacle(self, command: Command, now: float) -> str:
         """Say why a command must not be sent now, empty if it may."""
@@ -709,41 +723,37 @@ class Station:
             return f"x2: the phases may be switched again in {wait_s} s"
         return ""
 
-    def _drop_commands(self) -> list[Event]:
-        return [
-            self._not_sent(command, ANOTHER_STATION)
-            for command in self._commands.take_all()
-        ]
+    def _superseded(self, command: Command) -> None:
+        self._emit(CommandFinished(self.name, command, Outcome.SUPERSEDED))
 
-    def _finished(
-        self, command: Command, outcome: Outcome, detail: str = ""
-    ) -> CommandFinished:
-        return CommandFinished(self.name, command, outcome, detail)
+    def _note_unresolved(self, command: Command) -> None:
+        self._emit(
+            CommandFinished(
+                self.name, command, Outcome.NO_REPLY, NAME_UNRESOLVED
+            )
+        )
 
-    def _superseded(self, command: Command) -> CommandFinished:
-        return self._finished(command, Outcome.SUPERSEDED)
-
-    def _not_sent(self, command: Command, why: str) -> CommandNotSent:
-        return CommandNotSent(self.name, command.word, Outcome.INVALID, why)
-
-    def _unreachable(self, command: Command) -> CommandFinished:
-        detail = "the name of the station does not resolve"
-        return self._finished(command, Outcome.NO_REPLY, detail)
+    def _refuse(self, command: Command, why: str) -> None:
+        self._emit(
+            CommandNotSent(self.name, command.word, Outcome.INVALID, why)
+        )
 
     # --- the state of the connection ---------------------------------------
 
-    def _state_change(self) -> list[Event]:
+    def _report_state_change(self) -> None:
         """Report the state of the connection if it has changed."""
-        failsafe = self._desired_state.failsafe_facts(self._now)
-        if (self._availability.link, failsafe) == self._reported:
-            return []
-        return self._state_after_round()
+        facts = (self._availability.link, self._failsafe_facts())
+        if facts != self._reported:
+            self._report_state()
 
-    def _state_after_round(self) -> list[Event]:
+    def _report_state(self) -> None:
         """Report the state of the connection, for its counters go on."""
-        failsafe = self._desired_state.failsafe_facts(self._now)
-        state = self._availability.state(failsafe)
-        if state is None:
-            return []
-        self._reported = (state.link, state.failsafe)
-        return [state]
+        state = self._availability.state(self._failsafe_facts())
+        if state is not None:
+            self._reported = (state.link, state.failsafe)
+            self._emit(state)
+
+    def _failsafe_facts(self) -> FailsafeFacts:
+        return self._failsafe.facts(
+            self._now, is_armed_by_user=self._desired_state.is_armed
+        )

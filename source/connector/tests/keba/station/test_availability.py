@@ -32,7 +32,7 @@ def leave_unanswered(
     "note",
     [
         lambda garage: garage.note_sent(),
-        lambda garage: garage.note_seen(7.0),
+        lambda garage: setattr(garage, "last_seen_at", 7.0),
         lambda garage: garage.note_address(is_resolved=True),
     ],
     ids=["a request", "a datagram", "an address"],
@@ -48,7 +48,7 @@ def test_without_an_answer_there_is_no_verdict(
 
 def test_an_answered_report_brings_it_online(garage: Availability) -> None:
     garage.note_sent()
-    garage.note_seen(7.0)
+    garage.last_seen_at = 7.0
     garage.note_report(1, 7.0)
 
     assert garage.state() == ConnectionState(
@@ -142,7 +142,7 @@ def test_a_failed_sending_is_the_reason_of_silence_until_a_datagram_leaves(
     garage: Availability,
 ) -> None:
     garage.note_sent()
-    garage.note_send_error(errno.ENETUNREACH)
+    garage.send_error = errno.ENETUNREACH
     leave_unanswered(garage, 1, at=0.0)
     assert reason_of(garage) is Code.SEND_ERROR
 
@@ -220,7 +220,7 @@ def take_note(
         case "sent":
             availability.note_sent()
         case "send error":
-            availability.note_send_error(errno.ENETUNREACH)
+            availability.send_error = errno.ENETUNREACH
         case _:
             availability.note_address(is_resolved=note == "resolved")
 

@@ -267,13 +267,10 @@ def test_what_somebody_else_has_changed_is_not_restored(
 def test_a_command_in_question_is_no_change_by_somebody_else(
     desired: DesiredState,
 ) -> None:
-    desired.note_accepted(TEN_AMPERES, 1.0)
+    desired.note_applied(TEN_AMPERES)
 
-    actions = desired.reconcile({"Curr user": 63_000}, {"curr"})
-
-    assert (actions.commands, actions.events) == ([], [])
-    actions = desired.reconcile({"Curr user": 63_000}, NOTHING)
-    assert actions.events == [
+    assert desired.reconcile({"Curr user": 63_000}, {"curr"}) == []
+    assert desired.reconcile({"Curr user": 63_000}, NOTHING) == [
         SettingChanged("garage", TEN_AMPERES, "Curr user 63000")
     ]
 
@@ -304,21 +301,10 @@ def test_a_setting_that_a_waiting_command_replaces_is_not_missed(
 
 
 def test_a_field_that_is_missing_says_nothing(desired: DesiredState) -> None:
-    desired.note_accepted(TEN_AMPERES, 1.0)
+    desired.note_applied(TEN_AMPERES)
     desired.note_interruption()
 
-    actions = desired.reconcile({"State": 2}, NOTHING)
-
-    assert (actions.commands, actions.events) == ([], [])
-
-
-def test_without_failsafe_nothing_is_kept_alive_or_sent_at_the_end(
-    desired: DesiredState,
-) -> None:
-    desired.note_accepted(TEN_AMPERES, 1.0)
-
-    assert desired.keepalive(1000.0).keepalives == []
-    assert desired.shutdown_commands() == []
+    assert desired.reconcile({"State": 2}, NOTHING) == []
 
 
 # --- currtime, as long as the vehicle is plugged in ---------------------------
@@ -378,45 +364,3 @@ def test_a_newer_command_of_ours_is_not_somebody_else(
     garage.live(60.0)
 
     assert garage.happened(SettingChanged) == []
-
-
-# --- who feeds the failsafe mode ----------------------------------------------
-
-
-ARMED_BY_OTHERS = {"Tmo FS": 30, "Curr FS": 16_000}
-
-
-def test_a_user_who_arms_a_station_is_not_somebody_else(
-    desired: DesiredState,
-) -> None:
-    desired.note_accepted(FAILSAFE, 1.0)
-
-    assert desired.failsafe_facts(2.0).is_ours
-    assert not desired.failsafe_facts(2.0).is_fed
-
-
-def test_commands_that_come_often_enough_feed_what_others_have_armed(
-    desired: DesiredState,
-) -> None:
-    desired.reconcile(ARMED_BY_OTHERS, NOTHING)
-    for moment in (1.0, 11.0, 21.0):
-        desired.note_accepted(TEN_AMPERES, moment)
-
-    assert desired.failsafe_facts(51.0).is_fed
-    assert not desired.failsafe_facts(51.0).is_ours
-    assert not desired.failsafe_facts(52.0).is_fed
-
-
-@pytest.mark.parametrize(
-    "said",
-    [[OFF], [SetEnergyLimit(DeciWattHour(10))] * 2],
-    ids=["one command", "what does not refresh"],
-)
-def test_what_does_not_keep_a_failsafe_from_tripping_feeds_nothing(
-    desired: DesiredState, said: list[Command]
-) -> None:
-    desired.reconcile(ARMED_BY_OTHERS, NOTHING)
-    for moment, command in enumerate(said):
-        desired.note_accepted(command, float(moment))
-
-    assert not desired.failsafe_facts(2.0).is_fed

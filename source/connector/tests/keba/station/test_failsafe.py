@@ -8,16 +8,19 @@ from hypothesis import strategies as st
 
 from connector.keba.protocol.commands import (
     Command,
+    DeciWattHour,
     Milliampere,
     Seconds,
     SetCurrent,
     SetCurrentTimed,
+    SetEnergyLimit,
     SetFailsafe,
     SetPhaseSource,
 )
 from connector.keba.station.events import (
     CommandFinished,
     ConnectionState,
+    FailsafeFacts,
     FailsafeTookOver,
     Outcome,
     SettingChanged,
@@ -516,6 +519,68 @@ def test_what_is_to_be_reapplied_is_sent_until_both_are_confirmed(
     assert _said(armed, 142.0) == ["curr 63000"]
 
 
+# --- without the setting -----------------------------------------------------
+
+ARMED_BY_OTHERS = {"Tmo FS": 30, "Curr FS": 16_000}
+
+
+@pytest.fixture
+def left_to_users() -> FailsafeKeepalive:
+    """A station that this run does not arm."""
+    return FailsafeKeepalive(None)
+
+
+def _facts(failsafe: FailsafeKeepalive, at: float) -> FailsafeFacts:
+    return failsafe.facts(at, is_armed_by_user=False)
+
+
+def test_without_the_setting_nothing_is_kept_alive_or_sent_at_the_end(
+    left_to_users: FailsafeKeepalive,
+) -> None:
+    for command in (FAILSAFE, TEN_AMPERES):
+        left_to_users.note_sent(command, 1.0)
+        left_to_users.note_accepted(command, 1.0)
+
+    assert left_to_users.keepalive(1000.0) == []
+    assert left_to_users.arming() is None
+    assert left_to_users.disarming() is None
+
+
+def test_a_user_who_arms_a_station_is_not_somebody_else() -> None:
+    garage = ObeyingGarage()
+    garage.submit(FAILSAFE)
+    garage.live(30.0)
+
+    state = garage.happened(ConnectionState)[-1]
+    assert state.failsafe == FailsafeFacts(is_ours=True)
+
+
+def test_commands_that_come_often_enough_feed_what_others_have_armed(
+    left_to_users: FailsafeKeepalive,
+) -> None:
+    left_to_users.take_reading(ARMED_BY_OTHERS, NOTHING)
+    for moment in (1.0, 11.0, 21.0):
+        left_to_users.note_accepted(TEN_AMPERES, moment)
+
+    assert _facts(left_to_users, 51.0) == FailsafeFacts(is_fed=True)
+    assert not _facts(left_to_users, 52.0).is_fed
+
+
+@pytest.mark.parametrize(
+    "said",
+    [[OFF], [SetEnergyLimit(DeciWattHour(10))] * 2],
+    ids=["one command", "what does not refresh"],
+)
+def test_what_does_not_keep_a_failsafe_from_tripping_feeds_nothing(
+    left_to_users: FailsafeKeepalive, said: list[Command]
+) -> None:
+    left_to_users.take_reading(ARMED_BY_OTHERS, NOTHING)
+    for moment, command in enumerate(said):
+        left_to_users.note_accepted(command, float(moment))
+
+    assert not _facts(left_to_users, 2.0).is_fed
+
+
 # --- the end ---------------------------------------------------------------
 
 
@@ -545,6 +610,17 @@ def test_a_station_is_fed_by_who_controls_it(
     state = garage.happened(ConnectionState)[-1]
     assert state.failsafe.is_ours
     assert state.failsafe.is_fed is is_fed
+
+
+def test_a_station_that_shows_to_be_unarmed_is_fed_by_nobody(
+    armed: FailsafeKeepalive,
+) -> None:
+    assert _facts(armed, 2.0) == FailsafeFacts(is_ours=True, is_fed=True)
+
+    armed.take_reading(UNARMED, NOTHING)
+    armed.arming()
+
+    assert _facts(armed, 2.0) == FailsafeFacts()
 
 
 def test_a_current_above_the_hardware_has_tripped_at_the_hardwares() -> None:
