@@ -29,44 +29,53 @@ GOOD_OUTCOMES = frozenset({Outcome.APPLIED, Outcome.RECEIVED, Outcome.WAITING})
 """Of a command that went as it should, as far as one can tell."""
 
 
+class Event:
+    """Base of all that happens."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
-class ReportReceived:
-    """A report has come; `request` is what asks for it."""
+class StationEvent(Event):
+    """Something has happened at a station."""
 
     station: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportReceived(StationEvent):
+    """A report has come; `request` is what asks for it."""
+
     request: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class StatusReceived:
+class StatusReceived(StationEvent):
     """A status message has come that nobody asked for."""
 
-    station: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class OddDatagram:
+class OddDatagram(StationEvent):
     """A station has sent something that is of no use."""
 
-    station: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class StationFloods:
+class StationFloods(StationEvent):
     """A station sends more than can be worked off.
 
     What goes beyond `limit_per_s` is not read.
     """
 
-    station: str
     limit_per_s: int
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownSender:
+class UnknownSender(Event):
     """The first datagram of an address that is no station's.
 
     `is_keba` tells whether it was what only stations say, `request` what
@@ -79,119 +88,100 @@ class UnknownSender:
 
 
 @dataclass(frozen=True, slots=True)
-class AddressShared:
+class AddressShared(StationEvent):
     """The name of a station leads to the address of another station."""
 
-    station: str
     owner: str
     address: str
 
 
 @dataclass(frozen=True, slots=True)
-class CommandAnswered:
+class CommandAnswered(StationEvent):
     """A station has confirmed or refused a command."""
 
-    station: str
     command: Command
     accepted: bool
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class CommandUnanswered:
+class CommandUnanswered(StationEvent):
     """A command was met with silence, so far."""
 
-    station: str
     command: Command
     will_repeat: bool
 
 
 @dataclass(frozen=True, slots=True)
-class CommandFinished:
+class CommandFinished(StationEvent):
     """It is known what became of a command; `detail` explains, if needed."""
 
-    station: str
     command: Command
     outcome: Outcome
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class CommandNotSent:
+class CommandNotSent(StationEvent):
     """A value was not turned into a datagram, for a reason of our own."""
 
-    station: str
     word: str
     outcome: Outcome
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class SettingChanged:
+class SettingChanged(StationEvent):
     """Somebody else has changed what a command of ours had set."""
 
-    station: str
     command: Command
     seen: str
 
 
 @dataclass(frozen=True, slots=True)
-class SettingRestored:
+class SettingRestored(StationEvent):
     """A command of this run is sent again after an interruption."""
 
-    station: str
     command: Command
 
 
 @dataclass(frozen=True, slots=True)
-class FailsafeTookOver:
+class FailsafeTookOver(StationEvent):
     """The station was without us for longer than its failsafe timeout."""
-
-    station: str
 
 
 @dataclass(frozen=True, slots=True)
-class ReportUnanswered:
+class ReportUnanswered(StationEvent):
     """A report was asked for twice and has not come."""
 
-    station: str
     request: str
 
 
 @dataclass(frozen=True, slots=True)
-class AnsweredLate:
+class AnsweredLate(StationEvent):
     """An answer has come after its request was given up."""
 
-    station: str
     late_by_s: float
     request: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignRequestHeard:
+class ForeignRequestHeard(StationEvent):
     """What another client asks for has come from a station's address."""
 
-    station: str
     request: str
 
 
 @dataclass(frozen=True, slots=True)
-class StationRestarted:
+class StationRestarted(StationEvent):
     """A station has restarted: it said so, or its uptime fell."""
-
-    station: str
 
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """A station that answered from another place than the configured one.
+    """Where a station has answered from, if not from its own place.
 
-    Parameters
-    ----------
-    address, port
-        Where the datagram came from.
-    serial
-        What it says of itself; None where it names no serial number.
+    `serial` is what it says of itself.
     """
 
     address: str
@@ -203,13 +193,8 @@ class Elsewhere:
 class Unreachable:
     """What the network says about datagrams to a station (ICMP).
 
-    Parameters
-    ----------
-    is_refused
-        Whether something there refuses them: no program at the port, or a
-        firewall. Else no device has the address.
-    told_by
-        The address that says so.
+    `is_refused` tells whether something there refuses them: no program at the
+    port, or a firewall. Else no device has the address. `told_by` says so.
     """
 
     is_refused: bool
@@ -276,13 +261,12 @@ class FailsafeFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionState:
+class ConnectionState(StationEvent):
     """How the connection to a station is doing, after each round.
 
     `link` says why, and `failsafe` who keeps the station from limiting itself.
     """
 
-    station: str
     online: bool
     link: LinkFacts
     last_seen_at: float | None
@@ -290,25 +274,3 @@ class ConnectionState:
     requests_unanswered: int
     restarts: int = 0
     failsafe: FailsafeFacts = FailsafeFacts()
-
-
-Event = (
-    ReportReceived
-    | StatusReceived
-    | OddDatagram
-    | StationFloods
-    | UnknownSender
-    | AddressShared
-    | CommandAnswered
-    | CommandUnanswered
-    | CommandFinished
-    | CommandNotSent
-    | SettingChanged
-    | SettingRestored
-    | FailsafeTookOver
-    | ReportUnanswered
-    | AnsweredLate
-    | ForeignRequestHeard
-    | StationRestarted
-    | ConnectionState
-)
