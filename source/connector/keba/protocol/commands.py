@@ -9,7 +9,6 @@ V2.01; where only other sources know a command, its docstring says so.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import ClassVar, NewType
 
 from connector.keba.protocol.fields import (
@@ -33,8 +32,6 @@ DISPLAY_MAX_S = 65_535
 SOON_S = 15
 """A timer this short may have run down before report 2 is read, or before a
 command that was lost could be sent again."""
-
-_NOTHING_SHOWS_IT: Mapping[str, int] = MappingProxyType({})
 
 
 class InvalidCommandError(ValueError):
@@ -68,12 +65,15 @@ class Command:
         Whether saying it twice is the same as saying it once.
     settle_s
         Seconds until a report can show the effect.
+    field
+        The field of report 2 that then shows the only argument, if one does.
     """
 
     __slots__: tuple[str, ...] = ()
     word: ClassVar[str]
     repeatable: ClassVar[bool] = True
     settle_s: ClassVar[float] = 0.0
+    field: ClassVar[str] = ""
 
     def arguments(self) -> str:
         """Return what stands behind the word: the fields, in their order."""
@@ -81,7 +81,9 @@ class Command:
 
     def expected_fields(self) -> Mapping[str, int]:
         """Return the fields of report 2 that show the effect."""
-        return _NOTHING_SHOWS_IT
+        if not self.field:
+            return {}
+        return {self.field: int(getattr(self, self.__slots__[0]))}
 
     def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
         """Tell whether a report 2 shows the effect.
@@ -132,10 +134,8 @@ class Enable(Command):
 
     word: ClassVar[str] = "ena"
     settle_s: ClassVar[float] = 1.0
+    field: ClassVar[str] = "Enable user"
     on: bool
-
-    def expected_fields(self) -> Mapping[str, int]:
-        return {"Enable user": int(self.on)}
 
     def disables_charging(self) -> bool:
         return not self.on
@@ -146,6 +146,8 @@ class SetCurrent(Command):
     """Limit the charging current (pages 32 and 33)."""
 
     word: ClassVar[str] = "curr"
+    # `Max curr` follows 6 to 7 s later, if at all (page 13).
+    field: ClassVar[str] = "Curr user"
     limit: Milliampere
 
     def __post_init__(self) -> None:
@@ -155,10 +157,6 @@ class SetCurrent(Command):
                 "currtime 0 to stop charging"
             )
         _require_current("curr", self.limit)
-
-    def expected_fields(self) -> Mapping[str, int]:
-        # `Max curr` follows 6 to 7 s later, if at all (page 13).
-        return {"Curr user": self.limit}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,14 +225,9 @@ class SetCurrentTimed(Command):
             return Command.is_shown_by(self, fields)
         if self.is_waiting(fields):
             return True
-        if "Curr user" not in fields:
-            return None
-        if self.delay > SOON_S:
+        if self.delay > SOON_S and "Curr user" in fields:
             return False
-        # `Curr user` was seen to keep its value after a stop.
-        if self.stops and _equals(fields.get("Enable user"), 0):
-            return True
-        return _equals(fields["Curr user"], self.limit)
+        return self.is_in_force(fields)
 
     def is_in_force(self, fields: Mapping[str, object]) -> bool | None:
         """Tell whether what it has set still rules, or still waits.
@@ -245,18 +238,18 @@ class SetCurrentTimed(Command):
             return None
         if self.is_waiting(fields):
             return True
+        # `Curr user` was seen to keep its value after a stop.
         if self.stops and _equals(fields.get("Enable user"), 0):
             return True
         return _equals(fields["Curr user"], self.limit)
 
     def is_waiting(self, fields: Mapping[str, object]) -> bool:
         """Tell whether its delay counts down."""
-        if self.cancels:
+        if self.cancels or _equals(fields.get("Tmo CT", 0), 0):
+            # `Curr timer` keeps its value after the delay
+            # (ioBroker.kecontact#125).
             return False
-        # `Curr timer` keeps its value after the delay (ioBroker.kecontact#125).
-        return _equals(fields.get("Curr timer"), self.limit) and not _equals(
-            fields.get("Tmo CT", 0), 0
-        )
+        return _equals(fields.get("Curr timer"), self.limit)
 
     def disables_charging(self) -> bool:
         return self.limit == 0 and self.delay == 1
@@ -267,13 +260,11 @@ class SetEnergyLimit(Command):
     """Stop the session at an amount of energy; 0 is no limit (page 24)."""
 
     word: ClassVar[str] = "setenergy"
+    field: ClassVar[str] = "Setenergy"
     limit: DeciWattHour
 
     def __post_init__(self) -> None:
         _require_range("setenergy", self.limit, 0, ENERGY_MAX_DWH, "in 0.1 Wh")
-
-    def expected_fields(self) -> Mapping[str, int]:
-        return {"Setenergy": self.limit}
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +321,7 @@ class SetOutput(Command):
     """
 
     word: ClassVar[str] = "output"
+    field: ClassVar[str] = "Output"
     value: int
 
     def __post_init__(self) -> None:
@@ -338,9 +330,6 @@ class SetOutput(Command):
                 f"output: {self.value} is neither 0 nor 1 nor within 10…150 "
                 "pulses per kWh"
             )
-
-    def expected_fields(self) -> Mapping[str, int]:
-        return {"Output": self.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,13 +455,11 @@ class SetPhaseSource(Command):
     """
 
     word: ClassVar[str] = "x2src"
+    field: ClassVar[str] = "X2 phaseSwitch source"
     source: int
 
     def __post_init__(self) -> None:
         _require_range("x2src", self.source, 0, 4, "")
-
-    def expected_fields(self) -> Mapping[str, int]:
-        return {"X2 phaseSwitch source": self.source}
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,10 +469,8 @@ class SetPhases(Command):
     word: ClassVar[str] = "x2"
     repeatable: ClassVar[bool] = False
     settle_s: ClassVar[float] = 1.0
+    field: ClassVar[str] = "X2 phaseSwitch"
     three: bool
-
-    def expected_fields(self) -> Mapping[str, int]:
-        return {"X2 phaseSwitch": int(self.three)}
 
 
 def _without_card(word: str, tag: str) -> str:

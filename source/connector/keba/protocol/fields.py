@@ -6,7 +6,7 @@ guide names are marked as undocumented. A station may leave fields out and
 may send others: this table describes, it does not filter.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -213,12 +213,11 @@ def _fold(key: str) -> str:
     return " ".join(key.split()).casefold()
 
 
-def _all_fields() -> Iterator[Field]:
-    for fields in REPORTS.values():
-        yield from fields
-
-
-_SPELLING = {_fold(field.key): field.key for field in _all_fields()}
+_SPELLING = {
+    _fold(field.key): field.key
+    for fields in REPORTS.values()
+    for field in fields
+}
 
 # A status message names its field only. State, Plug, Max curr and the like
 # come from report 2, E pres from report 3 (UDP guide V2.01, page 35). Fields

@@ -55,7 +55,7 @@ class Availability:
         self._serial: str | None = None
         self._product = ""
         self._is_udp_switch_on: bool | None = None
-        self._restarts = 0
+        self.restarts = 0
         self._is_known = False
         self.is_resolved = True
         self.is_silent = False
@@ -67,7 +67,7 @@ class Availability:
         self._last_reply_at = -math.inf
         self._unanswered_since: dict[int, float] = {}
         self._requests_sent = 0
-        self._requests_unanswered = 0
+        self.requests_unanswered = 0
         self._facts: tuple[object, ...] = ()
         self._link = LinkFacts()
 
@@ -86,9 +86,6 @@ class Availability:
         is_switch_on = is_on(fields, UDP_ON)
         if is_switch_on is not None:
             self._is_udp_switch_on = is_switch_on
-
-    def note_restart(self) -> None:
-        self._restarts += 1
 
     def note_address(self, *, is_resolved: bool) -> None:
         """Note the end of a lookup of the station's name."""
@@ -115,16 +112,13 @@ class Availability:
         self.elsewhere = None
         self._last_reply_at = now
 
-    def note_command_unanswered(self) -> None:
-        self._requests_unanswered += 1
-
     def note_report_unanswered(self, number: int, asked_at: float) -> bool:
         """A report that was first asked for at `asked_at` has not come.
 
         Tells whether report 1 should be asked for, to tell a station that is
         silent from one that leaves out this report.
         """
-        self._requests_unanswered += 1
+        self.requests_unanswered += 1
         self._unanswered_since.setdefault(number, asked_at)
         if self._last_reply_at > asked_at:
             return False
@@ -148,8 +142,8 @@ class Availability:
             link=link,
             last_seen_at=self.last_seen_at,
             requests_sent=self._requests_sent,
-            requests_unanswered=self._requests_unanswered,
-            restarts=self._restarts,
+            requests_unanswered=self.requests_unanswered,
+            restarts=self.restarts,
             failsafe=failsafe,
         )
 

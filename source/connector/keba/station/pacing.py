@@ -45,12 +45,9 @@ class Pacer:
         """Remember what has just left, and whether it stops charging."""
         pause_s = DISABLING_PAUSE_S if disables else UDP_PAUSE_S
         self._quiet_until = now + pause_s + MARGIN_S
-        self._forget_before(now - REPEAT_PAUSE_S - MARGIN_S)
-        self._sent_at[datagram] = now
-
-    def _forget_before(self, moment: float) -> None:
         self._sent_at = {
-            datagram: sent_at
-            for datagram, sent_at in self._sent_at.items()
-            if sent_at >= moment
+            earlier: sent_at
+            for earlier, sent_at in self._sent_at.items()
+            if sent_at >= now - REPEAT_PAUSE_S - MARGIN_S
         }
+        self._sent_at[datagram] = now

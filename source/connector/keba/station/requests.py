@@ -58,10 +58,14 @@ class Request(Generic[Content]):
         return self.first_sent_at is not None
 
     @property
+    def leaves_late(self) -> bool:
+        """Whether it may leave after what was written later."""
+        return self.is_keepalive or self.is_repetition
+
+    @property
     def is_scheduled(self) -> bool:
         """Whether our own schedule sends it, not a user at this moment."""
-        is_report = isinstance(self.content, ReportRequest)
-        return is_report or self.is_keepalive or self.is_repetition
+        return isinstance(self.content, ReportRequest) or self.leaves_late
 
     def has_waited_long(self, now: float) -> bool:
         """Tell whether others should let this one go first."""
@@ -117,37 +121,30 @@ class CommandQueue:
         What has not left yet leaves before the newer one and may stay. A
         repetition waits for KEBA's five seconds and would leave after it.
         """
-        dropped = []
-        for request in self:
-            leaves_late = request.is_keepalive or request.is_repetition
-            if is_replaced(request.content, newer) or (
-                leaves_late and undoes(request.content, newer)
-            ):
-                dropped.append(request)
+        dropped = [
+            request
+            for request in self
+            if is_replaced(request.content, newer)
+            or (request.leaves_late and undoes(request.content, newer))
+        ]
         for request in dropped:
-            self.remove(request)
+            self.remove(request.content.word)
         return dropped
 
-    def remove(self, request: Request[Command]) -> None:
-        del self._waiting[request.content.word]
-
-    def remove_command(self, command: Command) -> None:
-        """Take out this very command, if it still waits."""
-        waiting = self._waiting.get(command.word)
-        if waiting is not None and waiting.content is command:
-            self.remove(waiting)
+    def remove(self, word: str) -> None:
+        del self._waiting[word]
 
     def remove_repetition(self, word: str) -> None:
         """Take out a repetition that has become needless."""
         waiting = self._waiting.get(word)
         if waiting is not None and waiting.is_repetition:
-            self.remove(waiting)
+            self.remove(word)
 
     def remove_keepalives(self) -> None:
         """Take out what nobody has asked for."""
         for request in [*self]:
             if request.is_keepalive:
-                self.remove(request)
+                self.remove(request.content.word)
 
     def take_all(self) -> list[Command]:
         """Empty the queue; return what somebody waits for."""
@@ -161,18 +158,8 @@ class CommandQueue:
 class PollSchedule:
     """The rounds of reports, and the reports that wait to be asked for.
 
-    Parameters
-    ----------
-    reports
-        Numbers of the reports of a round, in this order.
-    interval_s
-        Seconds from the start of one round to the start of the next; KEBA's
-        pause between equal requests is the shortest.
-    first_round_at
-        Moment of the first round.
-    phase_at
-        A moment from which all later rounds are whole intervals away. So the
-        first round may come at once, and the others when it suits all.
+    Parameters as in `StationOptions`; KEBA's pause between equal requests is
+    the shortest interval.
     """
 
     def __init__(
@@ -185,7 +172,7 @@ class PollSchedule:
     ) -> None:
         self._reports = tuple(reports)
         self._interval_s = max(interval_s, REPEAT_PAUSE_S + MARGIN_S)
-        self._next_round_at = first_round_at
+        self.next_round_at = first_round_at
         self._phase_at = phase_at
         self._waiting: dict[int, Request[ReportRequest]] = {}
         self._missing_in_round: set[int] = set()
@@ -193,13 +180,9 @@ class PollSchedule:
     def __iter__(self) -> Iterator[Request[ReportRequest]]:
         return iter(self._waiting.values())
 
-    @property
-    def next_round_at(self) -> float:
-        return self._next_round_at
-
     def end(self) -> None:
         """Drop what waits; there is no next round."""
-        self._next_round_at = math.inf
+        self.next_round_at = math.inf
         self._waiting.clear()
 
     def plan_next_round(self, now: float) -> None:
@@ -211,7 +194,7 @@ class PollSchedule:
         """
         earliest_at = now + self._interval_s / 2
         intervals = math.ceil((earliest_at - self._phase_at) / self._interval_s)
-        self._next_round_at = self._phase_at + intervals * self._interval_s
+        self.next_round_at = self._phase_at + intervals * self._interval_s
 
     def begin_round(self, now: float, in_flight: int | None = None) -> None:
         """Ask for all reports of a round but the one that is in flight.

@@ -343,7 +343,11 @@ class Station:
         if self._verification.is_worth_a_look(now):
             self.ask(READ_BACK, now)
         if self._failsafe.next_deadline() <= now and self._may_keep_alive():
-            self._keep_alive(now)
+            self._keep_alive(
+                self._failsafe.keepalive(now),
+                now,
+                look_s=self._failsafe.look_s,
+            )
         request = self._next_request(now)
         datagram = None if request is None else self._send(request, now)
         return Step(self._take_events(), datagram)
@@ -390,7 +394,7 @@ class Station:
     def _send(self, request: AnyRequest, now: float) -> bytes:
         content = request.content
         if isinstance(content, Command):
-            self._commands.remove_command(content)
+            self._commands.remove(content.word)
             self._failsafe.note_sent(content, now)
             if not request.is_keepalive and content.word in REFRESHING_WORDS:
                 # It refreshes the station itself. A keepalive would come
@@ -510,7 +514,7 @@ class Station:
             if result.outcome in (Outcome.APPLIED, Outcome.WAITING):
                 self._desired_state.note_applied(result.command)
                 # Its repetition, if that waits, is needless.
-                self._commands.remove_command(result.command)
+                self._commands.remove_repetition(result.command.word)
             if result.outcome is Outcome.NOT_APPLIED:
                 self._desired_state.note_not_applied(result.command.word)
         if self._verification.needs_reading:
@@ -530,13 +534,11 @@ class Station:
             arming = self._failsafe.arming()
             if arming is not None:
                 self._queue_if_free(Request(arming, now, now))
-        self._queue_keepalives(
-            self._failsafe.waiting_keepalive(), now, not_before=now
-        )
+        self._keep_alive(self._failsafe.waiting_keepalive(), now)
 
     def _on_restart(self, now: float) -> None:
         self._note_interruption()
-        self._availability.note_restart()
+        self._availability.restarts += 1
         self._polls.begin_round(now)
         self._emit(StationRestarted(self.name))
 
@@ -564,24 +566,14 @@ class Station:
             and self._exchange.command is None
         )
 
-    def _keep_alive(self, now: float) -> None:
-        """Send a keepalive, after a look at what others have set.
-
-        It leaves without that look if report 2 does not come.
-        """
-        self.ask(READ_BACK, now)
-        self._queue_keepalives(
-            self._failsafe.keepalive(now),
-            now,
-            not_before=now + self._failsafe.look_s,
-        )
-
-    def _queue_keepalives(
-        self, commands: Sequence[Command], now: float, *, not_before: float
+    def _keep_alive(
+        self, commands: Sequence[Command], now: float, *, look_s: float = 0.0
     ) -> None:
-        """Replace the keepalives that have not left.
+        """Queue keepalives in place of those that have not left.
 
-        After a trip they are commands like a user's, which are read back.
+        With `look_s` they leave after a look at what others have set, or so
+        much later if report 2 does not come. After a trip they are commands
+        like a user's, which are read back.
         """
         if not commands:
             return
@@ -590,6 +582,8 @@ class Station:
                 self._queue_if_free(Request(command, now, now))
             self._emit(FailsafeTookOver(self.name))
             return
+        if look_s:
+            self.ask(READ_BACK, now)
         self._commands.remove_keepalives()
         for command in commands:
             # Not repeated: the next one comes long before the timeout.
@@ -597,7 +591,7 @@ class Station:
                 Request(
                     command,
                     now,
-                    not_before,
+                    not_before=now + look_s,
                     attempts_left=1,
                     is_keepalive=True,
                 )
@@ -623,7 +617,7 @@ class Station:
     def _on_command_timeout(
         self, timed_out: InFlight, command: Command, now: float
     ) -> None:
-        self._availability.note_command_unanswered()
+        self._availability.requests_unanswered += 1
         request = timed_out.request
         is_reported = request.is_keepalive or timed_out.is_reported
         is_outdated_now = self._commands.outdates(command)

@@ -74,8 +74,6 @@ class Verification:
     @property
     def next_look_at(self) -> float:
         """When the first delay ends that counts down."""
-        if not self._watched:
-            return math.inf
         return min(
             (watched.ends_at for watched in self._watched.values()),
             default=math.inf,
@@ -133,16 +131,16 @@ class Verification:
         self._missing_readings += 1
         if self._missing_readings < MISSING_READINGS:
             return []
-        waiting = {
+        # A delay goes on whether we see it or not.
+        counting_down = {
             word: watched
             for word, watched in self._watched.items()
             if watched.is_waiting
         }
-        for word in waiting:
+        for word in counting_down:
             del self._watched[word]
         results = self.abandon("report 2 does not come")
-        # A delay goes on whether we see it or not.
-        self._watched = waiting
+        self._watched |= counting_down
         return results
 
     def abandon(self, why: str) -> list[CommandFinished]:

@@ -67,7 +67,7 @@ def test_every_request_and_every_unanswered_one_is_counted(
     for _ in range(3):
         garage.note_sent()
     garage.note_report(1, 1.0)
-    garage.note_command_unanswered()
+    garage.requests_unanswered += 1
     leave_unanswered(garage, 3, at=2.0)
 
     state = garage.state()
