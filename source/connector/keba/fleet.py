@@ -137,19 +137,10 @@ class _Member:
         return [StationFloods(self.station.name, FLOOD_PER_S)]
 
 
-class UnknownStationError(LookupError):
-    """No station of that name is configured."""
-
-
 class Fleet:
     """All stations, found by name and by source address.
 
-    Parameters
-    ----------
-    stations
-        The stations; each begins with its first address.
-    port
-        The port that stations send from.
+    Each begins with its first address; all send from the same port.
     """
 
     def __init__(
@@ -162,12 +153,8 @@ class Fleet:
         self._agenda: list[tuple[float, int, _Member]] = []
         self._tie_breaker = itertools.count()
 
-    @property
-    def stations(self) -> tuple[str, ...]:
-        return tuple(self._members)
-
     def address_of(self, station: str) -> str | None:
-        return self._member(station).address
+        return self._members[station].address
 
     def set_address(
         self, station: str, address: str | None, now: float
@@ -177,14 +164,12 @@ class Fleet:
         An address that already belongs to another station is refused, since
         nobody could tell their answers apart.
         """
-        member = self._member(station)
+        member = self._members[station]
         events: list[Event] = []
-        if address is not None:
-            owner = self._by_address.get(address, member)
-            if owner is not member:
-                shared = AddressShared(station, owner.station.name, address)
-                events.append(shared)
-                address = None
+        owner = self._by_address.get(address, member) if address else member
+        if address is not None and owner is not member:
+            events += [AddressShared(station, owner.station.name, address)]
+            address = None
         if member.address is not None:
             del self._by_address[member.address]
         member.address = address
@@ -198,7 +183,7 @@ class Fleet:
         return events
 
     def submit(self, station: str, command: Command, now: float) -> list[Event]:
-        member = self._member(station)
+        member = self._members[station]
         events = member.station.submit(command, now)
         self._schedule(member)
         return events
@@ -214,15 +199,8 @@ class Fleet:
     ) -> list[Event]:
         """Take a datagram and hand it to the station that sent it.
 
-        Parameters
-        ----------
-        data, address, now
-            What came, from where, and when.
-        port
-            The port that it came from; only the stations' own is believed.
-        is_behind
-            Whether more comes than can be worked off; then a flood is read
-            up to a limit only.
+        Only the stations' own port is believed. When more comes than can be
+        worked off (`is_behind`), a flood is read up to a limit only.
         """
         member = self._by_address.get(address)
         if member is None:
@@ -236,7 +214,7 @@ class Fleet:
         return events
 
     def ask(self, station: str, report: int, now: float) -> None:
-        member = self._member(station)
+        member = self._members[station]
         member.station.ask(report, now)
         self._schedule(member)
 
@@ -252,7 +230,6 @@ class Fleet:
 
     @property
     def has_commands(self) -> bool:
-        """Whether any command waits for its moment or for its reply."""
         return any(m.station.has_commands for m in self._members.values())
 
     @property
@@ -265,13 +242,13 @@ class Fleet:
         ]
 
     def datagram_sent(self, station: str, now: float) -> None:
-        member = self._member(station)
+        member = self._members[station]
         member.station.datagram_sent(now)
         self._schedule(member)
 
     def note_send_error(self, station: str, number: int) -> None:
         """Note that the last datagram for a station could not be sent."""
-        self._member(station).station.note_send_error(number)
+        self._members[station].station.note_send_error(number)
 
     def note_unreachable(
         self, address: str, unreachable: Unreachable
@@ -308,14 +285,6 @@ class Fleet:
             return FleetStep(step.events)
         outgoing = Outgoing(member.station.name, member.address, step.datagram)
         return FleetStep(step.events, outgoing)
-
-    def _member(self, station: str) -> _Member:
-        try:
-            return self._members[station]
-        except KeyError:
-            raise UnknownStationError(
-                f"no station is called {station!r}"
-            ) from None
 
     def _schedule(self, member: _Member, not_before: float = 0.0) -> None:
         """Put the member on the agenda; its older entries lose their due_at."""
@@ -371,8 +340,7 @@ class Fleet:
             one for one in stations if serial and one.expected_serial == serial
         ]
         if not owners:
-            # Of a station without a configured serial number, if only one
-            # waits for this report.
+            # Without a configured serial number, if only one waits for it.
             owners = [
                 one
                 for one in stations

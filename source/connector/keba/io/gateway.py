@@ -19,13 +19,7 @@ from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from connector.keba.fleet import (
-    UDP_PORT,
-    Fleet,
-    Outgoing,
-    UnknownStationError,
-    spread_rounds,
-)
+from connector.keba.fleet import UDP_PORT, Fleet, Outgoing, spread_rounds
 from connector.keba.io.fair_queue import FairQueue
 from connector.keba.io.resolver import NameLookup
 from connector.keba.io.undelivered import ask_for_errors, undelivered
@@ -94,6 +88,10 @@ class GatewayError(Exception):
     """The UDP socket could not be opened, or its thread has died."""
 
 
+class UnknownStationError(LookupError):
+    """No station of that name is configured."""
+
+
 class PortTakenError(GatewayError):
     """Another program on this host has the port."""
 
@@ -154,12 +152,8 @@ class Gateway:
     def open(self) -> None:
         """Bind the socket and start the thread.
 
-        Raises
-        ------
-        PortTakenError
-            If another program has the port.
-        GatewayError
-            If the port cannot be bound for another reason.
+        Raises `GatewayError` if the port cannot be bound, `PortTakenError` if
+        that is because another program has it.
         """
         self._socket = _bind(self._bind_address, self._port)
         self._wake_reader, self._wake_writer = socket.socketpair()
@@ -218,13 +212,7 @@ class Gateway:
         return self._events.dropped
 
     def submit(self, station: str, command: Command) -> None:
-        """Send a command as soon as KEBA's pauses allow.
-
-        Raises
-        ------
-        UnknownStationError
-            If there is no station of that name.
-        """
+        """Send a command as soon as KEBA's pauses allow."""
         if station not in self._hosts:
             raise UnknownStationError(f"no station is called {station!r}")
         self._hand_in(lambda now: self._fleet.submit(station, command, now))
@@ -236,12 +224,8 @@ class Gateway:
         """Send `i` to all stations of a network; those unknown are told.
 
         KEBA made `i` for this. No other request may be broadcast: every
-        station would carry it out (UDP guide V2.01, pages 14 and 15).
-
-        Raises
-        ------
-        OSError
-            If it cannot be sent.
+        station would carry it out (UDP guide V2.01, pages 14 and 15). Raises
+        `OSError` if it cannot be sent.
         """
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         try:
@@ -273,17 +257,10 @@ class Gateway:
     def next_events(
         self, timeout_s: float, at_most: int = EVENTS_AT_ONCE
     ) -> list[Delivery]:
-        """Wait for what happens next at the stations.
+        """Wait for what happens next; empty after `timeout_s`.
 
-        Returns
-        -------
-        list of Delivery
-            Empty when nothing has happened for `timeout_s`.
-
-        Raises
-        ------
-        GatewayError
-            If the thread has died; its cause is the cause of this error.
+        Raises `GatewayError` if the thread has died; its cause is the cause
+        of this error.
         """
         with self._has_events:
             self._has_events.wait_for(self._is_worth_a_look, timeout_s)
@@ -414,13 +391,10 @@ class Gateway:
                 self._log.debug("UDP socket: %s", error)
                 self._read_errors()
                 continue
+            now = self._clock()
             self._deliver(
                 self._fleet.receive(
-                    data,
-                    address,
-                    self._clock(),
-                    port=port,
-                    is_behind=is_behind,
+                    data, address, now, port=port, is_behind=is_behind
                 )
             )
         self._received_until = max(

@@ -15,7 +15,6 @@ from connector.keba.fleet import (
     UNKNOWN_SENDERS_REMEMBERED,
     Fleet,
     Outgoing,
-    UnknownStationError,
     spread_rounds,
 )
 from connector.keba.protocol.commands import Command
@@ -129,11 +128,6 @@ def test_a_datagram_belongs_to_the_station_at_its_source(town: Town) -> None:
     assert town.receive(PUSH, address_of(2)) == [pushed_by("yard")]
 
 
-def test_a_station_is_known_by_name_and_address(town: Town) -> None:
-    assert town.fleet.stations == ("garage", "yard", "attic")
-    assert town.fleet.address_of("yard") == address_of(2)
-
-
 def test_what_leaves_names_station_address_and_datagram(town: Town) -> None:
     assert town.next_outgoing() == Outgoing(
         "garage", address_of(1), b"report 1"
@@ -181,7 +175,7 @@ def _silent(serial: str | None = SERIAL) -> Fleet:
         Station(name, StationOptions(serial=number))
         for name, number in (("garage", serial), ("yard", "87654321"))
     )
-    for number, name in enumerate(fleet.stations, start=1):
+    for number, name in enumerate(("garage", "yard"), start=1):
         fleet.set_address(name, address_of(number), 0.0)
     return fleet
 
@@ -254,13 +248,6 @@ def test_ever_more_unknown_senders_do_not_fill_the_memory(town: Town) -> None:
 
     assert len(town.events) == UNKNOWN_SENDERS_REMEMBERED
     assert len(town.fleet._unknown_senders) == UNKNOWN_SENDERS_REMEMBERED
-
-
-def test_an_unknown_name_is_the_callers_mistake(town: Town) -> None:
-    with pytest.raises(UnknownStationError, match="'cellar'"):
-        town.fleet.submit("cellar", TEN_AMPERES, 0.0)
-    with pytest.raises(UnknownStationError, match="'cellar'"):
-        town.fleet.set_address("cellar", "192.0.2.9", 0.0)
 
 
 # --- addresses ----------------------------------------------------------------

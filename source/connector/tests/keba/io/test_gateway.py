@@ -14,13 +14,13 @@ import pytest
 
 from connector.diagnosis.causes import Code
 from connector.diagnosis.link import link_cause
-from connector.keba.fleet import UnknownStationError
 from connector.keba.io.gateway import (
     EVENTS_AT_ONCE,
     EVENTS_PER_LANE,
     Delivery,
     Gateway,
     GatewayError,
+    UnknownStationError,
 )
 from connector.keba.station.events import (
     AddressShared,
