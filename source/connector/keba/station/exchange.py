@@ -10,12 +10,16 @@ other commands wait, and a reply in this window belongs to the silent one.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 
 from connector.keba.protocol.commands import Command, ReportRequest
 from connector.keba.protocol.ordering import SHORTEST_TIMER_S, must_wait
 from connector.keba.station.pacing import Pacer
-from connector.keba.station.requests import AnyRequest
+from connector.keba.station.requests import (
+    CommandRequest,
+    PollRequest,
+    Request,
+)
 
 LATE_REPLY_S = 3.0
 """So long other commands wait after one was not answered."""
@@ -24,62 +28,39 @@ LATE_REPORT_S = 60.0
 """What comes later than so is no answer to what was asked for then."""
 
 
-@dataclass(slots=True)
-class InFlight:
-    """A request that has left and waits for its reply.
+class Exchange:
+    """What is in flight to one station, and when more may leave.
 
-    `first_sent_at` is when it left, or what it repeats; from `deadline` on it
-    counts as not answered. `is_reported` tells whether its result, read from
-    report 2 meanwhile, is reported already.
+    From `deadline` on the request in flight counts as not answered.
     """
 
-    request: AnyRequest
-    first_sent_at: float
-    deadline: float
-    is_reported: bool = False
-
-
-@dataclass(slots=True)
-class ReplyTo:
-    """The command that a reply belongs to, and how late it is."""
-
-    command: Command
-    is_reported: bool
-    is_keepalive: bool = False
-    late_by_s: float = 0.0
-
-
-class Exchange:
-    """What is in flight to one station, and when more may leave."""
-
     def __init__(self, reply_timeout_s: float) -> None:
-        self.in_flight: InFlight | None = None
+        self.in_flight: Request | None = None
+        self.deadline = math.inf
         self._reply_timeout_s = reply_timeout_s
         self._pacer = Pacer()
         self._commands_sent_at: dict[Command, float] = {}
         self._reports_given_up_at: dict[int, float] = {}
-        self._late_reply: ReplyTo | None = None
+        self._late_reply_to: CommandRequest | None = None
         self._others_wait_until = -math.inf
 
     @property
-    def command(self) -> Command | None:
+    def command(self) -> CommandRequest | None:
         """The command in flight."""
-        if self.in_flight is None:
-            return None
-        content = self.in_flight.request.content
-        return content if isinstance(content, Command) else None
+        request = self.in_flight
+        return request if isinstance(request, CommandRequest) else None
 
     @property
     def report(self) -> int | None:
         """The number of the report in flight."""
-        if self.in_flight is None:
+        request = self.in_flight
+        if not isinstance(request, PollRequest):
             return None
-        content = self.in_flight.request.content
-        return content.number if isinstance(content, ReportRequest) else None
+        return request.content.number
 
     # --- sending -----------------------------------------------------------
 
-    def ready_at(self, request: AnyRequest) -> float:
+    def ready_at(self, request: Request) -> float:
         content = request.content
         paced_at = self._pacer.ready_at(
             content.encode(), scheduled=request.is_scheduled
@@ -99,19 +80,18 @@ class Exchange:
             *overwritten_until,
         )
 
-    def _ready_beside_late_reply(self, request: AnyRequest) -> float:
-        late = self._late_reply
-        if late and request.is_repetition and request.content is late.command:
+    def _ready_beside_late_reply(self, request: Request) -> float:
+        late = self._late_reply_to
+        if late and request.is_repetition and request.content is late.content:
             # A reply to the first or to the second of two equal commands
             # means the same.
             return -math.inf
         return self._others_wait_until
 
-    def begin(self, request: AnyRequest, now: float) -> None:
-        first_sent_at = request.first_sent_at
-        if first_sent_at is None:
-            first_sent_at = now
-        self.in_flight = InFlight(request, first_sent_at, now)
+    def begin(self, request: Request, now: float) -> None:
+        if not request.is_repetition:
+            request.first_sent_at = now
+        self.in_flight = request
         self.datagram_sent(now)
 
     def datagram_sent(self, now: float) -> None:
@@ -121,11 +101,10 @@ class Exchange:
         sending. KEBA's pauses, the timeout and a `currtime` begin with the
         latter.
         """
-        in_flight = self.in_flight
-        if in_flight is None:
+        if self.in_flight is None:
             return
-        in_flight.deadline = now + self._reply_timeout_s
-        content = in_flight.request.content
+        self.deadline = now + self._reply_timeout_s
+        content = self.in_flight.content
         disables = False
         if isinstance(content, Command):
             disables = content.disables_charging()
@@ -152,50 +131,49 @@ class Exchange:
         late_by_s = now - given_up_at
         return late_by_s if late_by_s <= LATE_REPORT_S else 0.0
 
-    def take_report(self, number: int) -> InFlight | None:
+    def take_report(self, number: int) -> Request | None:
         """Return the request for this report, if that is in flight."""
-        if self.report != number:
-            return None
-        in_flight, self.in_flight = self.in_flight, None
-        return in_flight
+        return self._take() if self.report == number else None
 
-    def take_reply(self, now: float) -> ReplyTo | None:
-        """Return the command that a TCH-OK or TCH-ERR belongs to, if any."""
-        late, self._late_reply = self._late_reply, None
-        in_flight, command = self.in_flight, self.command
-        if in_flight is not None and command is not None:
-            self.in_flight = None
-            return ReplyTo(
-                command, in_flight.is_reported, in_flight.request.is_keepalive
-            )
+    def take_reply(self, now: float) -> tuple[CommandRequest, float] | None:
+        """Return whom a TCH-OK or TCH-ERR belongs to, and how late it is."""
+        late, self._late_reply_to = self._late_reply_to, None
+        command = self.command
+        if command is not None:
+            self._take()
+            return command, 0.0
         if late is None or now >= self._others_wait_until:
             return None
-        late.late_by_s = now - (self._others_wait_until - LATE_REPLY_S)
+        late_by_s = now - (self._others_wait_until - LATE_REPLY_S)
         self._others_wait_until = now
-        return late
+        return late, late_by_s
+
+    def _take(self) -> Request | None:
+        request, self.in_flight = self.in_flight, None
+        return request
 
     # --- no reply ----------------------------------------------------------
 
-    def take_timed_out(self, received_until: float) -> InFlight | None:
+    def take_timed_out(self, received_until: float) -> Request | None:
         """Return what was not answered in time; it is in flight no more."""
-        in_flight = self.in_flight
-        if in_flight is None or in_flight.deadline > received_until:
+        if self.in_flight is None or self.deadline > received_until:
             return None
         if self.report is not None:
-            self._reports_given_up_at[self.report] = in_flight.deadline
-        self.in_flight = None
-        return in_flight
+            self._reports_given_up_at[self.report] = self.deadline
+        return self._take()
 
     def cancel_report(self) -> None:
         if self.report is not None:
-            self.in_flight = None
+            self._take()
 
     def await_late_reply(
-        self, command: Command, now: float, *, is_reported: bool
+        self, request: CommandRequest, now: float, *, is_reported: bool
     ) -> None:
         """Let other commands wait for a late reply to this one."""
         # Also to a keepalive: a late reply is worth a line in the log.
-        self._late_reply = ReplyTo(command, is_reported)
+        self._late_reply_to = replace(
+            request, is_reported=is_reported, is_keepalive=False
+        )
         self._others_wait_until = now + LATE_REPLY_S
 
     def mark_reported(self, command: Command) -> None:
@@ -203,20 +181,19 @@ class Exchange:
 
         Its reply may still come, but then brings no second result.
         """
-        if self._late_reply and self._late_reply.command is command:
-            self._late_reply.is_reported = True
-        if self.in_flight and self.in_flight.request.content is command:
-            self.in_flight.is_reported = True
+        for request in (self._late_reply_to, self.in_flight):
+            if request is not None and request.content is command:
+                request.is_reported = True
 
     def mark_word_reported(self, word: str) -> Command | None:
         """Do so for the commands of a word.
 
         Returns the one in flight if it had no result yet.
         """
-        if self._late_reply and self._late_reply.command.word == word:
-            self._late_reply.is_reported = True
-        in_flight, command = self.in_flight, self.command
-        if in_flight is None or command is None or command.word != word:
+        late, request = self._late_reply_to, self.command
+        if late is not None and late.content.word == word:
+            late.is_reported = True
+        if request is None or request.content.word != word:
             return None
-        was_reported, in_flight.is_reported = in_flight.is_reported, True
-        return None if was_reported else command
+        was_reported, request.is_reported = request.is_reported, True
+        return None if was_reported else request.content

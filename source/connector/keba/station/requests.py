@@ -8,7 +8,7 @@ asked for in rounds, and out of turn where a command is to be checked.
 import math
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import Self
 
 from connector.keba.protocol.commands import Command, ReportRequest
 from connector.keba.protocol.ordering import (
@@ -24,12 +24,10 @@ ATTEMPTS = 2
 PATIENCE_S = 3.0
 """So long may a stream of commands keep a report waiting."""
 
-Content = TypeVar("Content", ReportRequest, Command)
 
-
-@dataclass(frozen=True, slots=True)
-class Request(Generic[Content]):
-    """Something that waits for its moment to be sent, or is in flight.
+@dataclass(slots=True)
+class Request:
+    """Something that waits for its moment to be sent, or for its reply.
 
     Parameters
     ----------
@@ -40,22 +38,25 @@ class Request(Generic[Content]):
     attempts_left
         How often it may still be sent.
     first_sent_at
-        When it was sent first, if this is its repetition.
+        When it left first, if it has.
     is_keepalive
         Whether it only keeps the station's failsafe from tripping; nobody
         waits for its result.
+    is_reported
+        Whether its result was read from report 2 before its reply has come.
     """
 
-    content: Content
+    content: ReportRequest | Command
     wanted_at: float
     not_before: float
     attempts_left: int = ATTEMPTS
-    first_sent_at: float | None = None
+    first_sent_at: float = math.inf
     is_keepalive: bool = False
+    is_reported: bool = False
 
     @property
     def is_repetition(self) -> bool:
-        return self.first_sent_at is not None
+        return self.first_sent_at < math.inf
 
     @property
     def leaves_late(self) -> bool:
@@ -71,17 +72,37 @@ class Request(Generic[Content]):
         """Tell whether others should let this one go first."""
         return now - self.wanted_at > PATIENCE_S
 
+    def repetition(self, now: float) -> Self:
+        """Return what is sent when no reply has come."""
+        return replace(
+            self,
+            wanted_at=now,
+            not_before=now,
+            attempts_left=self.attempts_left - 1,
+        )
 
-AnyRequest = Request[ReportRequest] | Request[Command]
+
+@dataclass(slots=True)
+class PollRequest(Request):
+    """A report that is asked for."""
+
+    content: ReportRequest
+
+
+@dataclass(slots=True)
+class CommandRequest(Request):
+    """A command that is sent."""
+
+    content: Command
 
 
 class CommandQueue:
     """The commands that wait, the oldest first; one of each word."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, Request[Command]] = {}
+        self._waiting: dict[str, CommandRequest] = {}
 
-    def __iter__(self) -> Iterator[Request[Command]]:
+    def __iter__(self) -> Iterator[CommandRequest]:
         return iter(self._waiting.values())
 
     def __len__(self) -> int:
@@ -94,12 +115,12 @@ class CommandQueue:
             request.content.word for request in self if not request.is_keepalive
         }
 
-    def append(self, request: Request[Command]) -> None:
+    def append(self, request: CommandRequest) -> None:
         word = request.content.word
         self._waiting.pop(word, None)
         self._waiting[word] = request
 
-    def append_if_free(self, request: Request[Command]) -> bool:
+    def append_if_free(self, request: CommandRequest) -> bool:
         """Append what nobody has asked for; tell whether nothing forbids it."""
         is_taken = request.content.word in self._waiting
         if is_taken or self.outdates(request.content):
@@ -115,7 +136,7 @@ class CommandQueue:
             if not request.is_keepalive
         )
 
-    def drop_for(self, newer: Command) -> list[Request[Command]]:
+    def drop_for(self, newer: Command) -> list[CommandRequest]:
         """Drop, and return, what a newer command replaces or what undoes it.
 
         What has not left yet leaves before the newer one and may stay. A
@@ -174,10 +195,10 @@ class PollSchedule:
         self._interval_s = max(interval_s, REPEAT_PAUSE_S + MARGIN_S)
         self.next_round_at = first_round_at
         self._phase_at = phase_at
-        self._waiting: dict[int, Request[ReportRequest]] = {}
+        self._waiting: dict[int, PollRequest] = {}
         self._missing_in_round: set[int] = set()
 
-    def __iter__(self) -> Iterator[Request[ReportRequest]]:
+    def __iter__(self) -> Iterator[PollRequest]:
         return iter(self._waiting.values())
 
     def end(self) -> None:
@@ -215,13 +236,13 @@ class PollSchedule:
         """
         request = self._waiting.get(number)
         if request is None:
-            request = Request(ReportRequest(number), now, now)
+            request = PollRequest(ReportRequest(number), now, now)
         not_before = now + delay_s
         if not_before > request.not_before and not request.has_waited_long(now):
             request = replace(request, not_before=not_before)
         self._waiting[number] = request
 
-    def add_repetition(self, request: Request[ReportRequest]) -> None:
+    def add_repetition(self, request: PollRequest) -> None:
         """Ask once more.
 
         If the report was wanted anew meanwhile, that is the repetition: else
@@ -237,7 +258,7 @@ class PollSchedule:
     def remove(self, number: int) -> None:
         del self._waiting[number]
 
-    def take_repetition(self, number: int) -> Request[ReportRequest] | None:
+    def take_repetition(self, number: int) -> PollRequest | None:
         """Take out the repetition of a request that was answered late."""
         request = self._waiting.get(number)
         if request is None or not request.is_repetition:

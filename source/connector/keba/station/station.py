@@ -23,7 +23,6 @@ from typing import NamedTuple
 from connector.keba.protocol.commands import (
     AskFirmware,
     Command,
-    ReportRequest,
     SetFailsafe,
     SetPhases,
 )
@@ -76,15 +75,15 @@ from connector.keba.station.events import (
     StatusReceived,
     Unreachable,
 )
-from connector.keba.station.exchange import Exchange, InFlight
+from connector.keba.station.exchange import Exchange
 from connector.keba.station.failsafe import (
     REFRESHING_WORDS,
     FailsafeKeepalive,
 )
 from connector.keba.station.requests import (
-    AnyRequest,
     CommandQueue,
-    Content,
+    CommandRequest,
+    PollRequest,
     PollSchedule,
     Request,
 )
@@ -194,7 +193,7 @@ class Station:
         self._events += self._verification.supersede(command.word)
         self._drop_older(command)
         if self._availability.is_resolved:
-            self._commands.append(Request(command, now, now))
+            self._commands.append(CommandRequest(command, now, now))
         else:
             self._note_unresolved(command)
         return self._take_events()
@@ -214,7 +213,7 @@ class Station:
         self._commands.take_all()
         disarming = self._failsafe.disarming()
         if disarming is not None and not self._availability.wrong_serial:
-            self._commands.append(Request(disarming, now, now))
+            self._commands.append(CommandRequest(disarming, now, now))
 
     def note_address(self, *, is_resolved: bool, now: float) -> list[Event]:
         """Note whether the name of the station has an address."""
@@ -274,13 +273,17 @@ class Station:
                 self._restart_detector.clear()
                 self._on_restart(now)
             case FirmwareReply():
-                if isinstance(self._exchange.command, AskFirmware):
+                if self._awaits_firmware():
                     text = decode_datagram(data)
                     self._on_reply(text, now, is_accepted=True)
             case ForeignRequest(text=text):
                 self._emit(ForeignRequestHeard(self.name, text))
             case Unreadable(reason=reason):
                 self._emit(OddDatagram(self.name, reason))
+
+    def _awaits_firmware(self) -> bool:
+        request = self._exchange.in_flight
+        return request is not None and isinstance(request.content, AskFirmware)
 
     # --- what goes out ----------------------------------------------------
 
@@ -300,10 +303,10 @@ class Station:
     @property
     def is_left_armed(self) -> bool:
         """Whether a `failsafe` waits for its moment or for its reply."""
-        waiting = [request.content for request in self._commands]
+        requests = (*self._commands, self._exchange.command)
         return any(
-            isinstance(command, SetFailsafe)
-            for command in (*waiting, self._exchange.command)
+            request is not None and isinstance(request.content, SetFailsafe)
+            for request in requests
         )
 
     def next_deadline(self) -> float:
@@ -315,7 +318,7 @@ class Station:
         if keep_alive_at < planned_at and self._may_keep_alive():
             planned_at = keep_alive_at
         if self._exchange.in_flight is not None:
-            return min(self._exchange.in_flight.deadline, planned_at)
+            return min(self._exchange.deadline, planned_at)
         if not self._availability.is_resolved:
             return planned_at
         for request in (*self._commands, *self._polls):
@@ -370,7 +373,7 @@ class Station:
 
     # --- sending -----------------------------------------------------------
 
-    def _next_request(self, now: float) -> AnyRequest | None:
+    def _next_request(self, now: float) -> Request | None:
         if self._exchange.in_flight or not self._availability.is_resolved:
             return None
         command = None
@@ -384,14 +387,14 @@ class Station:
         return command
 
     def _first_ready(
-        self, requests: Iterable[Request[Content]], now: float
-    ) -> Request[Content] | None:
+        self, requests: Iterable[Request], now: float
+    ) -> Request | None:
         for request in requests:
             if self._exchange.ready_at(request) <= now:
                 return request
         return None
 
-    def _send(self, request: AnyRequest, now: float) -> bytes:
+    def _send(self, request: Request, now: float) -> bytes:
         content = request.content
         if isinstance(content, Command):
             self._commands.remove(content.word)
@@ -409,36 +412,28 @@ class Station:
         self._exchange.begin(request, now)
         return content.encode()
 
-    def _on_timeout(self, timed_out: InFlight, now: float) -> None:
-        content = timed_out.request.content
-        if isinstance(content, Command):
-            self._on_command_timeout(timed_out, content, now)
-        else:
-            self._on_report_timeout(timed_out, content, now)
+    def _on_timeout(self, request: Request, now: float) -> None:
+        if isinstance(request, CommandRequest):
+            self._on_command_timeout(request, now)
+        elif isinstance(request, PollRequest):
+            self._on_report_timeout(request, now)
 
     # --- reports -----------------------------------------------------------
 
-    def _on_report_timeout(
-        self, timed_out: InFlight, content: ReportRequest, now: float
-    ) -> None:
-        number = content.number
-        attempts_left = timed_out.request.attempts_left - 1
+    def _on_report_timeout(self, request: PollRequest, now: float) -> None:
         # A silent station is asked once: a repetition would only keep the
         # next request waiting.
-        if attempts_left > 0 and not self._availability.is_silent:
-            self._polls.add_repetition(
-                Request(
-                    content, now, now, attempts_left, timed_out.first_sent_at
-                )
-            )
+        if request.attempts_left > 1 and not self._availability.is_silent:
+            self._polls.add_repetition(request.repetition(now))
             return
+        number = request.content.number
         self._emit(ReportUnanswered(self.name, f"report {number}"))
         if number == READ_BACK:
             self._events += self._verification.note_missing_reading()
             if self._verification.needs_reading:
                 self.ask(READ_BACK, now)
         if self._availability.note_report_unanswered(
-            number, timed_out.first_sent_at
+            number, request.first_sent_at
         ):
             self.ask(IDENTIFICATION, now)
         self._strike_off(number)
@@ -500,11 +495,9 @@ class Station:
         repetition, so the first one counts. A late answer also serves the
         repetition that waits for its moment.
         """
-        in_flight = self._exchange.take_report(number)
-        if in_flight is not None:
-            return in_flight.first_sent_at
-        waiting = self._polls.take_repetition(number)
-        return None if waiting is None else waiting.first_sent_at
+        request = self._exchange.take_report(number)
+        request = request or self._polls.take_repetition(number)
+        return None if request is None else request.first_sent_at
 
     def _read_back(self, report: Report, asked_at: float, now: float) -> None:
         results = self._verification.check(report.fields, asked_at, now)
@@ -521,19 +514,19 @@ class Station:
             self.ask(READ_BACK, now)
         pending_words = self._verification.words | self._commands.words
         if self._exchange.command is not None:
-            pending_words |= {self._exchange.command.word}
+            pending_words |= {self._exchange.command.content.word}
         for event in self._desired_state.reconcile(
             report.fields, pending_words
         ):
             if isinstance(event, SettingChanged) or self._queue_if_free(
-                Request(event.command, now, now)
+                CommandRequest(event.command, now, now)
             ):
                 self._emit(event)
         self._failsafe.take_reading(report.fields, pending_words)
         if SetFailsafe.word not in pending_words:
             arming = self._failsafe.arming()
             if arming is not None:
-                self._queue_if_free(Request(arming, now, now))
+                self._queue_if_free(CommandRequest(arming, now, now))
         self._keep_alive(self._failsafe.waiting_keepalive(), now)
 
     def _on_restart(self, now: float) -> None:
@@ -579,7 +572,7 @@ class Station:
             return
         if self._failsafe.notices_trip():
             for command in commands:
-                self._queue_if_free(Request(command, now, now))
+                self._queue_if_free(CommandRequest(command, now, now))
             self._emit(FailsafeTookOver(self.name))
             return
         if look_s:
@@ -588,7 +581,7 @@ class Station:
         for command in commands:
             # Not repeated: the next one comes long before the timeout.
             self._queue_if_free(
-                Request(
+                CommandRequest(
                     command,
                     now,
                     not_before=now + look_s,
@@ -597,32 +590,29 @@ class Station:
                 )
             )
 
-    def _queue_if_free(self, request: Request[Command]) -> bool:
+    def _queue_if_free(self, request: CommandRequest) -> bool:
         """Queue what nobody has asked for; tell whether nothing forbids it."""
         if self._is_ending:
             # What belongs to a clean end must stay the last word.
             return False
-        in_flight, newer = self._exchange.in_flight, self._exchange.command
+        newer = self._exchange.command
         if (
-            in_flight is not None
-            and newer is not None
-            and not in_flight.request.is_keepalive
-            and is_outdated(request.content, newer)
+            newer is not None
+            and not newer.is_keepalive
+            and is_outdated(request.content, newer.content)
         ):
             return False
         return self._commands.append_if_free(request)
 
     # --- commands ----------------------------------------------------------
 
-    def _on_command_timeout(
-        self, timed_out: InFlight, command: Command, now: float
-    ) -> None:
+    def _on_command_timeout(self, request: CommandRequest, now: float) -> None:
         self._availability.requests_unanswered += 1
-        request = timed_out.request
-        is_reported = request.is_keepalive or timed_out.is_reported
+        command = request.content
+        is_reported = request.is_keepalive or request.is_reported
         is_outdated_now = self._commands.outdates(command)
         self._exchange.await_late_reply(
-            command, now, is_reported=is_reported or is_outdated_now
+            request, now, is_reported=is_reported or is_outdated_now
         )
         if is_reported:
             return
@@ -632,19 +622,14 @@ class Station:
             self._verification.supersede(command.word)
             self._superseded(command)
             return
-        attempts_left = request.attempts_left - 1
         will_repeat = (
             command.repeatable
-            and attempts_left > 0
+            and request.attempts_left > 1
             and self._availability.is_resolved
         )
         self._emit(CommandUnanswered(self.name, command, will_repeat))
         if will_repeat:
-            self._commands.append(
-                Request(
-                    command, now, now, attempts_left, timed_out.first_sent_at
-                )
-            )
+            self._commands.append(request.repetition(now))
         else:
             self._emit(CommandFinished(self.name, command, Outcome.NO_REPLY))
         self._events += self._verification.watch(
@@ -657,18 +642,19 @@ class Station:
             reason = f"nobody asked for {text!r}"
             self._emit(OddDatagram(self.name, reason))
             return
-        command = reply.command
+        request, late_by_s = reply
+        command = request.content
         self._commands.remove_repetition(command.word)
         self._note_end_of_silence()
         self._availability.note_answer(now)
         if is_accepted:
             self._failsafe.note_accepted(command, now)
             self._desired_state.note_applied(command)
-        if not reply.is_keepalive:
-            self._report_lateness(command.word, reply.late_by_s)
+        if not request.is_keepalive:
+            self._report_lateness(command.word, late_by_s)
             self._emit(CommandAnswered(self.name, command, is_accepted, text))
             self.ask(READ_BACK, now, delay_s=command.settle_s)
-            if not reply.is_reported:
+            if not request.is_reported:
                 self._conclude(command, text, now, is_accepted=is_accepted)
         self._report_state_change()
 

@@ -1,39 +1,40 @@
 """A late reply belongs to the command that timed out last."""
 
-from dataclasses import replace
+import math
 
 import pytest
 
 from connector.keba.protocol.commands import Command
-from connector.keba.station.exchange import LATE_REPLY_S, Exchange, ReplyTo
-from connector.keba.station.requests import Request
+from connector.keba.station.exchange import LATE_REPLY_S, Exchange
+from connector.keba.station.requests import CommandRequest
 from connector.tests.keba.commands import HELLO, TEN_AMPERES
 
-ANSWERED_LATE = ReplyTo(TEN_AMPERES, is_reported=False, late_by_s=1.0)
+
+def _request(
+    command: Command, first_sent_at: float = math.inf
+) -> CommandRequest:
+    return CommandRequest(command, 0.0, 0.0, first_sent_at=first_sent_at)
+
+
+SILENT = _request(TEN_AMPERES, first_sent_at=-2.0)
 
 
 @pytest.fixture
 def exchange() -> Exchange:
     """Ten amperes were met with silence."""
     one = Exchange(reply_timeout_s=2.0)
-    one.await_late_reply(TEN_AMPERES, 0.0, is_reported=False)
+    one.await_late_reply(SILENT, 0.0, is_reported=False)
     return one
-
-
-def _request(
-    command: Command, first_sent_at: float | None = None
-) -> Request[Command]:
-    return Request(command, 0.0, 0.0, first_sent_at=first_sent_at)
 
 
 def test_others_wait_its_repetition_does_not(exchange: Exchange) -> None:
     assert exchange.ready_at(_request(HELLO)) == LATE_REPLY_S
     assert exchange.ready_at(_request(TEN_AMPERES)) == LATE_REPLY_S
-    assert exchange.ready_at(_request(TEN_AMPERES, first_sent_at=-2.0)) == 0.0
+    assert exchange.ready_at(SILENT) == 0.0
 
 
 def test_its_reply_ends_the_waiting_once(exchange: Exchange) -> None:
-    assert exchange.take_reply(1.0) == ANSWERED_LATE
+    assert exchange.take_reply(1.0) == (SILENT, 1.0)
     assert exchange.ready_at(_request(HELLO)) == 1.0
     assert exchange.take_reply(1.0) is None
 
@@ -47,7 +48,9 @@ def test_what_is_reported_stays_reported(exchange: Exchange) -> None:
     exchange.mark_reported(TEN_AMPERES)
     exchange.mark_reported(HELLO)
 
-    assert exchange.take_reply(1.0) == replace(ANSWERED_LATE, is_reported=True)
+    reply = exchange.take_reply(1.0)
+    assert reply is not None
+    assert reply[0].is_reported
 
 
 def test_without_a_silent_command_nobody_waits_and_no_reply_is_taken() -> None:

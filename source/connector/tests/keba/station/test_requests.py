@@ -4,7 +4,11 @@ import pytest
 
 from connector.keba.protocol.commands import Command
 from connector.keba.station.pacing import MARGIN_S, REPEAT_PAUSE_S
-from connector.keba.station.requests import CommandQueue, PollSchedule, Request
+from connector.keba.station.requests import (
+    CommandQueue,
+    CommandRequest,
+    PollSchedule,
+)
 from connector.tests.keba.commands import (
     HELLO,
     OFF,
@@ -14,19 +18,19 @@ from connector.tests.keba.commands import (
 )
 
 
-def first(command: Command) -> Request[Command]:
-    return Request(command, 0.0, 0.0)
+def first(command: Command) -> CommandRequest:
+    return CommandRequest(command, 0.0, 0.0)
 
 
-def again(command: Command) -> Request[Command]:
-    return Request(command, 0.0, 0.0, first_sent_at=0.0)
+def again(command: Command) -> CommandRequest:
+    return CommandRequest(command, 0.0, 0.0, first_sent_at=0.0)
 
 
-def keepalive(command: Command) -> Request[Command]:
-    return Request(command, 0.0, 0.0, is_keepalive=True)
+def keepalive(command: Command) -> CommandRequest:
+    return CommandRequest(command, 0.0, 0.0, is_keepalive=True)
 
 
-def queue_of(*requests: Request[Command]) -> CommandQueue:
+def queue_of(*requests: CommandRequest) -> CommandQueue:
     queue = CommandQueue()
     for request in requests:
         queue.append(request)
