@@ -155,6 +155,12 @@ class CommandQueue:
     def remove(self, word: str) -> None:
         del self._waiting[word]
 
+    def remove_command(self, command: Command) -> None:
+        """Take out this very command, if it still waits."""
+        waiting = self._waiting.get(command.word)
+        if waiting is not None and waiting.content is command:
+            self.remove(command.word)
+
     def remove_repetition(self, word: str) -> None:
         """Take out a repetition that has become needless."""
         waiting = self._waiting.get(word)

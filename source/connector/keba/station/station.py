@@ -272,10 +272,8 @@ class Station:
             case BootMessage():
                 self._restart_detector.clear()
                 self._on_restart(now)
-            case FirmwareReply():
-                if self._awaits_firmware():
-                    text = decode_datagram(data)
-                    self._on_reply(text, now, is_accepted=True)
+            case FirmwareReply() if self._awaits_firmware():
+                self._on_reply(decode_datagram(data), now, is_accepted=True)
             case ForeignRequest(text=text):
                 self._emit(ForeignRequestHeard(self.name, text))
             case Unreadable(reason=reason):
@@ -339,8 +337,10 @@ class Station:
         """
         self._now = now
         timed_out = self._exchange.take_timed_out(received_until)
-        if timed_out is not None:
-            self._on_timeout(timed_out, now)
+        if isinstance(timed_out, CommandRequest):
+            self._on_command_timeout(timed_out, now)
+        elif isinstance(timed_out, PollRequest):
+            self._on_report_timeout(timed_out, now)
         if now >= self._polls.next_round_at:
             self._start_next_round(now)
         if self._verification.is_worth_a_look(now):
@@ -411,12 +411,6 @@ class Station:
         self._availability.note_sent()
         self._exchange.begin(request, now)
         return content.encode()
-
-    def _on_timeout(self, request: Request, now: float) -> None:
-        if isinstance(request, CommandRequest):
-            self._on_command_timeout(request, now)
-        elif isinstance(request, PollRequest):
-            self._on_report_timeout(request, now)
 
     # --- reports -----------------------------------------------------------
 
@@ -506,8 +500,8 @@ class Station:
             self._exchange.mark_reported(result.command)
             if result.outcome in (Outcome.APPLIED, Outcome.WAITING):
                 self._desired_state.note_applied(result.command)
-                # Its repetition, if that waits, is needless.
-                self._commands.remove_repetition(result.command.word)
+                # If it waits to be repeated or restored, that is needless.
+                self._commands.remove_command(result.command)
             if result.outcome is Outcome.NOT_APPLIED:
                 self._desired_state.note_not_applied(result.command.word)
         if self._verification.needs_reading:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.keba.protocol.commands import Command
+from connector.keba.protocol.commands import Command, Enable
 from connector.keba.station.pacing import MARGIN_S, REPEAT_PAUSE_S
 from connector.keba.station.requests import (
     CommandQueue,
@@ -87,6 +87,14 @@ def test_keepalives_can_be_taken_out_alone() -> None:
     queue = queue_of(keepalive(OFF), first(TEN_AMPERES))
     queue.remove_keepalives()
     assert waiting(queue) == [TEN_AMPERES]
+
+
+def test_only_the_very_command_is_taken_out() -> None:
+    queue = queue_of(first(OFF))
+    queue.remove_command(Enable(on=False))
+    assert waiting(queue) == [OFF]
+    queue.remove_command(OFF)
+    assert waiting(queue) == []
 
 
 def test_only_a_repetition_becomes_needless() -> None:
