@@ -16,9 +16,9 @@ it is, and learns what may be sent now. The rules:
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Concatenate, NamedTuple, ParamSpec
 
 from connector.keba.protocol.commands import (
     AskFirmware,
@@ -36,7 +36,6 @@ from connector.keba.protocol.messages import (
     BootMessage,
     FirmwareReply,
     ForeignRequest,
-    Message,
     Refusal,
     Report,
     StartReply,
@@ -71,6 +70,7 @@ from connector.keba.station.events import (
     ReportReceived,
     ReportUnanswered,
     SettingChanged,
+    StationEvent,
     StationRestarted,
     StatusReceived,
     Unreachable,
@@ -89,11 +89,13 @@ from connector.keba.station.requests import (
 )
 from connector.keba.station.verification import Verification
 
+P = ParamSpec("P")
+
 READ_BACK = 2
 """Report 2 shows the settings, see `Command.expected_fields`."""
 
 ANOTHER_STATION = "another station answers at this address"
-NAME_UNRESOLVED = "the name of the station does not resolve"
+UNRESOLVED = "the name of the station does not resolve"
 
 PHASE_COOL_DOWN_S = 305.0
 """Between two phase switchings. KEBA wants 300 s, but refused at exactly that
@@ -174,8 +176,13 @@ class Station:
         self._now = options.first_round_at
         self._events: list[Event] = []
 
-    def _emit(self, event: Event) -> None:
-        self._events.append(event)
+    def _emit(
+        self,
+        kind: Callable[Concatenate[str, P], StationEvent],
+        *about: P.args,
+        **named: P.kwargs,
+    ) -> None:
+        self._events.append(kind(self.name, *about, **named))
 
     def _take_events(self) -> list[Event]:
         events, self._events = self._events, []
@@ -188,14 +195,14 @@ class Station:
         obstacle = self._obstacle(command, now)
         if obstacle:
             self._supersede_sent(command.word)
-            self._refuse(command, obstacle)
+            self._emit(CommandNotSent, command.word, Outcome.INVALID, obstacle)
             return self._take_events()
         self._events += self._verification.supersede(command.word)
         self._drop_older(command)
         if self._availability.is_resolved:
             self._commands.append(CommandRequest(command, now, now))
         else:
-            self._note_unresolved(command)
+            self._emit(CommandFinished, command, Outcome.NO_REPLY, UNRESOLVED)
         return self._take_events()
 
     def ask(self, report: int, now: float, *, delay_s: float = 0.0) -> None:
@@ -221,7 +228,9 @@ class Station:
         self._availability.note_address(is_resolved=is_resolved)
         if not is_resolved:
             for command in self._commands.take_all():
-                self._note_unresolved(command)
+                self._emit(
+                    CommandFinished, command, Outcome.NO_REPLY, UNRESOLVED
+                )
         elif not was_resolved:
             self._polls.begin_round(now)
         self._report_state_change()
@@ -254,30 +263,24 @@ class Station:
         match parse_datagram(data):
             case Report() as report:
                 self._on_report(report, decode_datagram(data), now)
-            case StatusPush():
-                if not self._availability.wrong_serial:
-                    self._emit(StatusReceived(self.name, decode_datagram(data)))
+            case StatusPush() if not self._availability.wrong_serial:
+                self._emit(StatusReceived, decode_datagram(data))
             case Acceptance(text=text):
                 self._on_reply(text, now, is_accepted=True)
-            case StartReply():
-                self._on_reply("started", now, is_accepted=True)
             case Refusal(text=text):
                 self._on_reply(text, now, is_accepted=False)
-            case message:
-                self._on_rare(message, data, now)
-        return self._take_events()
-
-    def _on_rare(self, message: Message, data: bytes, now: float) -> None:
-        match message:
+            case StartReply():
+                self._on_reply("started", now, is_accepted=True)
+            case FirmwareReply() if self._awaits_firmware():
+                self._on_reply(decode_datagram(data), now, is_accepted=True)
             case BootMessage():
                 self._restart_detector.clear()
                 self._on_restart(now)
-            case FirmwareReply() if self._awaits_firmware():
-                self._on_reply(decode_datagram(data), now, is_accepted=True)
             case ForeignRequest(text=text):
-                self._emit(ForeignRequestHeard(self.name, text))
+                self._emit(ForeignRequestHeard, text)
             case Unreadable(reason=reason):
-                self._emit(OddDatagram(self.name, reason))
+                self._emit(OddDatagram, reason)
+        return self._take_events()
 
     def _awaits_firmware(self) -> bool:
         request = self._exchange.in_flight
@@ -342,7 +345,11 @@ class Station:
         elif isinstance(timed_out, PollRequest):
             self._on_report_timeout(timed_out, now)
         if now >= self._polls.next_round_at:
-            self._start_next_round(now)
+            self._polls.plan_next_round(now)
+            if self._availability.is_resolved:
+                self._polls.begin_round(now, in_flight=self._exchange.report)
+            else:
+                self._report_state()
         if self._verification.is_worth_a_look(now):
             self.ask(READ_BACK, now)
         if self._failsafe.next_deadline() <= now and self._may_keep_alive():
@@ -354,15 +361,6 @@ class Station:
         request = self._next_request(now)
         datagram = None if request is None else self._send(request, now)
         return Step(self._take_events(), datagram)
-
-    # --- rounds ------------------------------------------------------------
-
-    def _start_next_round(self, now: float) -> None:
-        self._polls.plan_next_round(now)
-        if self._availability.is_resolved:
-            self._polls.begin_round(now, in_flight=self._exchange.report)
-        else:
-            self._report_state()
 
     def _strike_off(self, number: int) -> None:
         """Strike a report off the round; report the state after the last."""
@@ -421,7 +419,7 @@ class Station:
             self._polls.add_repetition(request.repetition(now))
             return
         number = request.content.number
-        self._emit(ReportUnanswered(self.name, f"report {number}"))
+        self._emit(ReportUnanswered, f"report {number}")
         if number == READ_BACK:
             self._events += self._verification.note_missing_reading()
             if self._verification.needs_reading:
@@ -435,14 +433,13 @@ class Station:
     def _on_report(self, report: Report, text: str, now: float) -> None:
         number = self._number_of(report)
         if not is_known_report(number):
-            reason = f"there is no report {number}"
-            self._emit(OddDatagram(self.name, reason))
+            self._emit(OddDatagram, f"there is no report {number}")
             return
         self._availability.note_identity(report.fields)
         step = self._uptime_step(report, number)
         if step is UptimeStep.STALE:
             reason = f"a report {number} older than the last one"
-            self._emit(OddDatagram(self.name, reason))
+            self._emit(OddDatagram, reason)
             return
         if step is UptimeStep.RESTART:
             self._on_restart(now)
@@ -454,16 +451,21 @@ class Station:
         if self._availability.wrong_serial:
             self._events += self._verification.abandon(ANOTHER_STATION)
             for command in self._commands.take_all():
-                self._refuse(command, ANOTHER_STATION)
+                self._emit(
+                    CommandNotSent,
+                    command.word,
+                    Outcome.INVALID,
+                    ANOTHER_STATION,
+                )
         else:
-            self._emit(ReportReceived(self.name, f"report {number}", text))
+            self._emit(ReportReceived, f"report {number}", text)
             if number == READ_BACK and asked_at is not None:
                 self._read_back(report, asked_at, now)
         self._strike_off(number)
 
     def _report_lateness(self, request: str, late_by_s: float) -> None:
         if late_by_s > 0 and not self._availability.wrong_serial:
-            self._emit(AnsweredLate(self.name, late_by_s, request))
+            self._emit(AnsweredLate, late_by_s, request)
 
     def _number_of(self, report: Report) -> int:
         """Return the number of a report, for guide V2.00 prints wrong ones."""
@@ -515,7 +517,7 @@ class Station:
             if isinstance(event, SettingChanged) or self._queue_if_free(
                 CommandRequest(event.command, now, now)
             ):
-                self._emit(event)
+                self._events.append(event)
         self._failsafe.take_reading(report.fields, pending_words)
         if SetFailsafe.word not in pending_words:
             arming = self._failsafe.arming()
@@ -527,7 +529,7 @@ class Station:
         self._note_interruption()
         self._availability.restarts += 1
         self._polls.begin_round(now)
-        self._emit(StationRestarted(self.name))
+        self._emit(StationRestarted)
 
     def _note_end_of_silence(self) -> None:
         if self._availability.is_silent:
@@ -567,7 +569,7 @@ class Station:
         if self._failsafe.notices_trip():
             for command in commands:
                 self._queue_if_free(CommandRequest(command, now, now))
-            self._emit(FailsafeTookOver(self.name))
+            self._emit(FailsafeTookOver)
             return
         if look_s:
             self.ask(READ_BACK, now)
@@ -614,18 +616,18 @@ class Station:
         if is_outdated_now:
             # A reading may show it all the same: it has its result now.
             self._verification.supersede(command.word)
-            self._superseded(command)
+            self._emit(CommandFinished, command, Outcome.SUPERSEDED)
             return
         will_repeat = (
             command.repeatable
             and request.attempts_left > 1
             and self._availability.is_resolved
         )
-        self._emit(CommandUnanswered(self.name, command, will_repeat))
+        self._emit(CommandUnanswered, command, will_repeat)
         if will_repeat:
             self._commands.append(request.repetition(now))
         else:
-            self._emit(CommandFinished(self.name, command, Outcome.NO_REPLY))
+            self._emit(CommandFinished, command, Outcome.NO_REPLY)
         self._events += self._verification.watch(
             command, now, is_answered=False
         )
@@ -633,8 +635,7 @@ class Station:
     def _on_reply(self, text: str, now: float, *, is_accepted: bool) -> None:
         reply = self._exchange.take_reply(now)
         if reply is None:
-            reason = f"nobody asked for {text!r}"
-            self._emit(OddDatagram(self.name, reason))
+            self._emit(OddDatagram, f"nobody asked for {text!r}")
             return
         request, late_by_s = reply
         command = request.content
@@ -646,7 +647,7 @@ class Station:
             self._desired_state.note_applied(command)
         if not request.is_keepalive:
             self._report_lateness(command.word, late_by_s)
-            self._emit(CommandAnswered(self.name, command, is_accepted, text))
+            self._emit(CommandAnswered, command, is_accepted, text)
             self.ask(READ_BACK, now, delay_s=command.settle_s)
             if not request.is_reported:
                 self._conclude(command, text, now, is_accepted=is_accepted)
@@ -660,11 +661,9 @@ class Station:
             self._verification.supersede(command.word)
             if isinstance(command, SetPhases):
                 self._phases_free_at = -math.inf
-            self._emit(
-                CommandFinished(self.name, command, Outcome.REJECTED, text)
-            )
+            self._emit(CommandFinished, command, Outcome.REJECTED, text)
         elif command.word in self._commands.words:
-            self._superseded(command)
+            self._emit(CommandFinished, command, Outcome.SUPERSEDED)
         else:
             self._events += self._verification.watch(
                 command, now, is_answered=True
@@ -674,7 +673,7 @@ class Station:
         """End the older command of a word whose newer one is not sent."""
         in_flight = self._exchange.mark_word_reported(word)
         if in_flight is not None:
-            self._superseded(in_flight)
+            self._emit(CommandFinished, in_flight, Outcome.SUPERSEDED)
         else:
             self._events += self._verification.supersede(word)
 
@@ -686,7 +685,7 @@ class Station:
             if request.is_repetition:
                 self._exchange.mark_reported(request.content)
                 self._verification.supersede(request.content.word)
-            self._superseded(request.content)
+            self._emit(CommandFinished, request.content, Outcome.SUPERSEDED)
 
     def _obstacle(self, command: Command, now: float) -> str:
         """Say why a command must not be sent now, empty if it may."""
@@ -696,21 +695,6 @@ class Station:
             wait_s = math.ceil(self._phases_free_at - now)
             return f"x2: the phases may be switched again in {wait_s} s"
         return ""
-
-    def _superseded(self, command: Command) -> None:
-        self._emit(CommandFinished(self.name, command, Outcome.SUPERSEDED))
-
-    def _note_unresolved(self, command: Command) -> None:
-        self._emit(
-            CommandFinished(
-                self.name, command, Outcome.NO_REPLY, NAME_UNRESOLVED
-            )
-        )
-
-    def _refuse(self, command: Command, why: str) -> None:
-        self._emit(
-            CommandNotSent(self.name, command.word, Outcome.INVALID, why)
-        )
 
     # --- the state of the connection ---------------------------------------
 
@@ -725,7 +709,7 @@ class Station:
         state = self._availability.state(self._failsafe_facts())
         if state is not None:
             self._reported = (state.link, state.failsafe)
-            self._emit(state)
+            self._events.append(state)
 
     def _failsafe_facts(self) -> FailsafeFacts:
         return self._failsafe.facts(
