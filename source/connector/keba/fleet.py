@@ -130,7 +130,6 @@ class _Member:
         return self.received > FLOOD_PER_S
 
     def report_flood(self) -> list[Event]:
-        """Report a flood, once a second."""
         if self.is_flood_reported:
             return []
         self.is_flood_reported = True
@@ -247,20 +246,17 @@ class Fleet:
         self._schedule(member)
 
     def note_send_error(self, station: str, number: int) -> None:
-        """Note that the last datagram for a station could not be sent."""
         self._members[station].station.note_send_error(number)
 
     def note_unreachable(
         self, address: str, unreachable: Unreachable
     ) -> list[Event]:
-        """Note what the network says about a datagram to this address."""
         member = self._by_address.get(address)
         if member is None:
             return []
         return member.station.note_unreachable(unreachable)
 
     def next_deadline(self) -> float | None:
-        """Return the moment at which `advance` is worth a call."""
         while self._agenda:
             due_at, _, member = self._agenda[0]
             if due_at == member.due_at:

@@ -19,19 +19,18 @@ class FairQueue(Generic[Item]):
         self._lane_length = lane_length
         self._lanes: dict[str, deque[Item]] = {}
         self._size = 0
-        self._dropped = 0
+        self.dropped = 0
 
     def put(self, lane: str, item: Item) -> None:
         items = self._lanes.setdefault(lane, deque())
         if len(items) >= self._lane_length:
             items.popleft()
-            self._dropped += 1
+            self.dropped += 1
             self._size -= 1
         items.append(item)
         self._size += 1
 
     def take(self) -> Item | None:
-        """Remove and return the next item, None if there is none."""
         if not self._lanes:
             return None
         lane = next(iter(self._lanes))
@@ -44,8 +43,3 @@ class FairQueue(Generic[Item]):
 
     def __len__(self) -> int:
         return self._size
-
-    @property
-    def dropped(self) -> int:
-        """How many items had to go because their lane was full."""
-        return self._dropped

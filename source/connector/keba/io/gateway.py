@@ -208,11 +208,9 @@ class Gateway:
 
     @property
     def events_dropped(self) -> int:
-        """How many events nobody fetched in time."""
         return self._events.dropped
 
     def submit(self, station: str, command: Command) -> None:
-        """Send a command as soon as KEBA's pauses allow."""
         if station not in self._hosts:
             raise UnknownStationError(f"no station is called {station!r}")
         self._hand_in(lambda now: self._fleet.submit(station, command, now))
@@ -247,7 +245,6 @@ class Gateway:
         )
 
     def emit(self, event: Event) -> None:
-        """Put an event of our own into the queue of events."""
         self._hand_in(lambda _: [event])
 
     def next_event(self, timeout_s: float) -> Delivery | None:
@@ -332,7 +329,6 @@ class Gateway:
         self._warn_of_armed()
 
     def _wait(self) -> None:
-        """Wait until something has come or is due."""
         # Two sockets need no epoll, whose timeout counts in milliseconds.
         select.select(
             [self._socket, self._wake_reader], [], [], self._timeout_s()

@@ -244,7 +244,6 @@ class SetCurrentTimed(Command):
         return _equals(fields["Curr user"], self.limit)
 
     def is_waiting(self, fields: Mapping[str, object]) -> bool:
-        """Tell whether its delay counts down."""
         if self.cancels or _equals(fields.get("Tmo CT", 0), 0):
             # `Curr timer` keeps its value after the delay
             # (ioBroker.kecontact#125).

@@ -63,7 +63,7 @@ class Availability:
         self.unreachable: Unreachable | None = None
         self.elsewhere: Elsewhere | None = None
         self.last_seen_at: float | None = None
-        self._replied_at: dict[int, float] = {}
+        self._identified_at = -math.inf
         self._last_reply_at = -math.inf
         self._unanswered_since: dict[int, float] = {}
         self._requests_sent = 0
@@ -73,7 +73,6 @@ class Availability:
 
     @property
     def wrong_serial(self) -> bool:
-        """Whether another station answers than the one that is meant."""
         expected = self.expected_serial
         return expected is not None and self._serial not in (None, expected)
 
@@ -88,7 +87,6 @@ class Availability:
             self._is_udp_switch_on = is_switch_on
 
     def note_address(self, *, is_resolved: bool) -> None:
-        """Note the end of a lookup of the station's name."""
         self.is_resolved = is_resolved
         if not is_resolved:
             self._is_known = True
@@ -98,7 +96,8 @@ class Availability:
         self.send_error = None
 
     def note_report(self, number: int, now: float) -> None:
-        self._replied_at[number] = now
+        if number == IDENTIFICATION:
+            self._identified_at = now
         self._unanswered_since.pop(number, None)
         self.note_answer(now)
 
@@ -169,12 +168,10 @@ class Availability:
         return self._link
 
     def _gives_no_data(self) -> bool:
-        """Tell whether report 1 came while reports 2 and 3 did not."""
         if not self._unanswered_since.keys() >= self._data_reports:
             return False
-        identified_at = self._replied_at.get(IDENTIFICATION, -math.inf)
         return all(
-            identified_at > self._unanswered_since[number]
+            self._identified_at > self._unanswered_since[number]
             for number in self._data_reports
         )
 

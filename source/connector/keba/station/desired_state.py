@@ -65,7 +65,6 @@ class DesiredState:
         }
 
     def note_not_applied(self, word: str) -> None:
-        """A confirmed command had no effect."""
         self._set.pop(word, None)
         if word == SetCurrentTimed.word:
             self._timed = None

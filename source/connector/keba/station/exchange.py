@@ -46,13 +46,11 @@ class Exchange:
 
     @property
     def command(self) -> CommandRequest | None:
-        """The command in flight."""
         request = self.in_flight
         return request if isinstance(request, CommandRequest) else None
 
     @property
     def report(self) -> int | None:
-        """The number of the report in flight."""
         request = self.in_flight
         if not isinstance(request, PollRequest):
             return None
@@ -132,7 +130,6 @@ class Exchange:
         return late_by_s if late_by_s <= LATE_REPORT_S else 0.0
 
     def take_report(self, number: int) -> Request | None:
-        """Return the request for this report, if that is in flight."""
         return self._take() if self.report == number else None
 
     def take_reply(self, now: float) -> tuple[CommandRequest, float] | None:

@@ -73,7 +73,6 @@ class Request:
         return now - self.wanted_at > PATIENCE_S
 
     def repetition(self, now: float) -> Self:
-        """Return what is sent when no reply has come."""
         return replace(
             self,
             wanted_at=now,
@@ -208,7 +207,6 @@ class PollSchedule:
         return iter(self._waiting.values())
 
     def end(self) -> None:
-        """Drop what waits; there is no next round."""
         self.next_round_at = math.inf
         self._waiting.clear()
 

@@ -223,7 +223,6 @@ class Station:
             self._commands.append(CommandRequest(disarming, now, now))
 
     def note_address(self, *, is_resolved: bool, now: float) -> list[Event]:
-        """Note whether the name of the station has an address."""
         was_resolved = self._availability.is_resolved
         self._availability.note_address(is_resolved=is_resolved)
         if not is_resolved:
@@ -241,23 +240,19 @@ class Station:
         self._exchange.datagram_sent(now)
 
     def note_send_error(self, number: int) -> None:
-        """Note that the last datagram could not be sent, and why."""
         self._availability.send_error = number
 
     def note_unreachable(self, unreachable: Unreachable) -> list[Event]:
-        """Note that the network has thrown a request away."""
         self._availability.unreachable = unreachable
         self._report_state_change()
         return self._take_events()
 
     def note_elsewhere(self, elsewhere: Elsewhere) -> list[Event]:
-        """Note an answer from another place than the station's."""
         self._availability.elsewhere = elsewhere
         self._report_state_change()
         return self._take_events()
 
     def receive(self, data: bytes, now: float) -> list[Event]:
-        """Take a datagram that came from this station."""
         self._now = now
         self._availability.last_seen_at = now
         match parse_datagram(data):
@@ -294,7 +289,6 @@ class Station:
         return self._availability.expected_serial
 
     def awaits(self, report: int) -> bool:
-        """Tell whether this report was asked for and has not come."""
         return self._exchange.report == report
 
     @property
@@ -699,7 +693,6 @@ class Station:
     # --- the state of the connection ---------------------------------------
 
     def _report_state_change(self) -> None:
-        """Report the state of the connection if it has changed."""
         facts = (self._availability.link, self._failsafe_facts())
         if facts != self._reported:
             self._report_state()
