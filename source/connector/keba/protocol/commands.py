@@ -88,19 +88,12 @@ class Command:
     def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
         """Tell whether a report 2 shows the effect.
 
-        Returns
-        -------
-        bool or None
-            None where the station has no field that could show it.
+        None where the station has no field that could show it.
         """
         expected = self.expected_fields()
         if not expected or any(key not in fields for key in expected):
             return None
         return all(_equals(fields[key], expected[key]) for key in expected)
-
-    def is_partly_shown_by(self, fields: Mapping[str, object]) -> bool | None:
-        """Tell the same where a newer command may have changed a part."""
-        return self.is_shown_by(fields)
 
     def disables_charging(self) -> bool:
         """Tell whether KEBA asks for silence afterwards (t_DIS_pause)."""
@@ -121,7 +114,7 @@ class AskFirmware(Command):
     A command, because it has no number and one answer; it changes nothing.
     """
 
-    word: ClassVar[str] = "i"
+    word = "i"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +125,9 @@ class Enable(Command):
     (V2.00, page 13), hence the strictness.
     """
 
-    word: ClassVar[str] = "ena"
-    settle_s: ClassVar[float] = 1.0
-    field: ClassVar[str] = "Enable user"
+    word = "ena"
+    settle_s = 1.0
+    field = "Enable user"
     on: bool
 
     def disables_charging(self) -> bool:
@@ -145,9 +138,9 @@ class Enable(Command):
 class SetCurrent(Command):
     """Limit the charging current (pages 32 and 33)."""
 
-    word: ClassVar[str] = "curr"
+    word = "curr"
     # `Max curr` follows 6 to 7 s later, if at all (page 13).
-    field: ClassVar[str] = "Curr user"
+    field = "Curr user"
     limit: Milliampere
 
     def __post_init__(self) -> None:
@@ -168,8 +161,8 @@ class SetCurrentTimed(Command):
     but `currtime 0 0` only cancels a timer that still runs.
     """
 
-    word: ClassVar[str] = "currtime"
-    settle_s: ClassVar[float] = 1.0
+    word = "currtime"
+    settle_s = 1.0
     limit: Milliampere
     delay: Seconds
 
@@ -193,11 +186,6 @@ class SetCurrentTimed(Command):
         """Whether it rules before a lost command could be sent again."""
         return self.delay <= SOON_S and not self.cancels
 
-    @property
-    def rules_at_once(self) -> bool:
-        """Whether its delay is the shortest one."""
-        return self.delay <= 1 and not self.cancels
-
     def expected_fields(self) -> Mapping[str, int]:
         """Return what shows it after the delay.
 
@@ -220,7 +208,10 @@ class SetCurrentTimed(Command):
         return not _equals(fields.get("Enable user"), 0)
 
     def is_partly_shown_by(self, fields: Mapping[str, object]) -> bool | None:
-        """Tell the same, whether or not charging is enabled."""
+        """Tell the same, whether or not charging is enabled.
+
+        A newer command may have changed that.
+        """
         if self.cancels:
             return Command.is_shown_by(self, fields)
         if self.is_waiting(fields):
@@ -258,8 +249,8 @@ class SetCurrentTimed(Command):
 class SetEnergyLimit(Command):
     """Stop the session at an amount of energy; 0 is no limit (page 24)."""
 
-    word: ClassVar[str] = "setenergy"
-    field: ClassVar[str] = "Setenergy"
+    word = "setenergy"
+    field = "Setenergy"
     limit: DeciWattHour
 
     def __post_init__(self) -> None:
@@ -279,7 +270,7 @@ class Display(Command):
         both to the station (2 s and 10 s).
     """
 
-    word: ClassVar[str] = "display"
+    word = "display"
     text: str
     minimum: Seconds | None = None
     maximum: Seconds | None = None
@@ -319,8 +310,8 @@ class SetOutput(Command):
     reserved and not answered; 10 to 150 are stored in the EEPROM.
     """
 
-    word: ClassVar[str] = "output"
-    field: ClassVar[str] = "Output"
+    word = "output"
+    field = "Output"
     value: int
 
     def __post_init__(self) -> None:
@@ -335,9 +326,9 @@ class SetOutput(Command):
 class Start(Command):
     """Authorise a session with a card (page 25); empty: as V2.00 allows."""
 
-    word: ClassVar[str] = "start"
-    repeatable: ClassVar[bool] = False
-    settle_s: ClassVar[float] = 1.0
+    word = "start"
+    repeatable = False
+    settle_s = 1.0
     tag: str = ""
     card_class: str = ""
 
@@ -367,9 +358,9 @@ class Start(Command):
 class Stop(Command):
     """End the session of a card (pages 26 and 27)."""
 
-    word: ClassVar[str] = "stop"
-    repeatable: ClassVar[bool] = False
-    settle_s: ClassVar[float] = 1.0
+    word = "stop"
+    repeatable = False
+    settle_s = 1.0
     tag: str = ""
 
     def __post_init__(self) -> None:
@@ -389,8 +380,8 @@ class Stop(Command):
 class Unlock(Command):
     """Unlock the socket; charging must have been stopped (page 30)."""
 
-    word: ClassVar[str] = "unlock"
-    settle_s: ClassVar[float] = 1.0
+    word = "unlock"
+    settle_s = 1.0
 
     def expected_fields(self) -> Mapping[str, int]:
         return {"Plug": 5}
@@ -415,7 +406,7 @@ class SetFailsafe(Command):
         Whether the station keeps this in its EEPROM over restarts.
     """
 
-    word: ClassVar[str] = "failsafe"
+    word = "failsafe"
     timeout: Seconds
     limit: Milliampere
     stored: bool = False
@@ -438,8 +429,8 @@ class SetFailsafe(Command):
 class SetDateTime(Command):
     """Set the clock to Unix seconds (page 28)."""
 
-    word: ClassVar[str] = "setdatetime"
-    repeatable: ClassVar[bool] = False
+    word = "setdatetime"
+    repeatable = False
     unix_time: Seconds
 
     def __post_init__(self) -> None:
@@ -453,8 +444,8 @@ class SetPhaseSource(Command):
     0 is nobody, 1 OCPP, 2 REST, 3 Modbus, 4 UDP.
     """
 
-    word: ClassVar[str] = "x2src"
-    field: ClassVar[str] = "X2 phaseSwitch source"
+    word = "x2src"
+    field = "X2 phaseSwitch source"
     source: int
 
     def __post_init__(self) -> None:
@@ -465,10 +456,10 @@ class SetPhaseSource(Command):
 class SetPhases(Command):
     """Charge with one (0) or three phases (1) (ioBroker.kecontact#380)."""
 
-    word: ClassVar[str] = "x2"
-    repeatable: ClassVar[bool] = False
-    settle_s: ClassVar[float] = 1.0
-    field: ClassVar[str] = "X2 phaseSwitch"
+    word = "x2"
+    repeatable = False
+    settle_s = 1.0
+    field = "X2 phaseSwitch"
     three: bool
 
 

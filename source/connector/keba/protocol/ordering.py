@@ -100,6 +100,6 @@ def must_wait(older: Command, newer: Command) -> bool:
     """
     match older, newer:
         case SetCurrentTimed(), SetCurrent():
-            return older.rules_at_once
+            return older.delay <= 1 and not older.cancels
         case _:
             return False

@@ -38,11 +38,12 @@ class _Watched:
     def is_shown_by(self, fields: Mapping[str, object]) -> bool | None:
         """Tell whether a reading shows its effect."""
         command = self.command
-        if self.is_waiting and isinstance(command, SetCurrentTimed):
-            # Its delay has ended, or was ended by somebody else.
-            return command.is_in_force(fields)
-        if self.is_overtaken:
-            return command.is_partly_shown_by(fields)
+        if isinstance(command, SetCurrentTimed):
+            if self.is_waiting:
+                # Its delay has ended, or was ended by somebody else.
+                return command.is_in_force(fields)
+            if self.is_overtaken:
+                return command.is_partly_shown_by(fields)
         return command.is_shown_by(fields)
 
 
