@@ -12,21 +12,16 @@ UDP_ON = 0x20
 """Switch 1.3: the station speaks UDP."""
 
 
-def first_block(fields: Mapping[str, object]) -> int | None:
-    """Return DIP-Sw1 of a report 1; None where it does not say.
+def is_on(fields: Mapping[str, object], switch: int) -> bool | None:
+    """Tell how a switch of the first block stands; None where unknown.
 
     BMW stations have it in the first byte of one field, ``"DIP-Sw":
     "0x2600"``.
     """
     for key, shift in (("DIP-Sw1", 0), ("DIP-Sw", 8)):
         try:
-            return int(str(fields[key]), 16) >> shift & 0xFF
+            block = int(str(fields[key]), 16) >> shift
         except (KeyError, ValueError):
             continue
+        return bool(block & switch)
     return None
-
-
-def is_on(fields: Mapping[str, object], switch: int) -> bool | None:
-    """Tell how a switch of the first block stands; None where unknown."""
-    block = first_block(fields)
-    return None if block is None else bool(block & switch)

@@ -29,10 +29,9 @@ FIELD_NAMES = 500
 """Spellings that are remembered; all firmwares together have fewer."""
 
 
+@dataclass(frozen=True, slots=True)
 class Message:
     """Base of all that a datagram may mean."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,10 +29,9 @@ GOOD_OUTCOMES = frozenset({Outcome.APPLIED, Outcome.RECEIVED, Outcome.WAITING})
 """Of a command that went as it should, as far as one can tell."""
 
 
+@dataclass(frozen=True, slots=True)
 class Event:
     """Base of all that happens."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
