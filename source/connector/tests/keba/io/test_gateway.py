@@ -23,7 +23,6 @@ from connector.keba.io.gateway import (
     UnknownStationError,
 )
 from connector.keba.station.events import (
-    AddressShared,
     CommandAnswered,
     CommandUnanswered,
     ConnectionState,
@@ -222,12 +221,6 @@ def test_what_has_come_is_handed_over_together_but_not_endlessly(
 # --- asking and hearing -----------------------------------------------
 
 
-def test_requests_come_from_the_port_that_replies_go_to(
-    gateway: Gateway, garage: PlainStation
-) -> None:
-    assert garage.hear() == "report 1"  # `hear` looks at the source
-
-
 def test_a_reply_becomes_an_event_with_the_time_of_its_arrival(
     gateway: Gateway, garage: PlainStation
 ) -> None:
@@ -240,13 +233,6 @@ def test_a_reply_becomes_an_event_with_the_time_of_its_arrival(
     assert delivery is not None
     assert isinstance(delivery.event, ReportReceived)
     assert before_ms <= delivery.timestamp_ms <= time.time_ns() // 1_000_000
-
-
-def test_all_stations_are_asked_without_waiting_for_each_other(
-    both: Gateway, garage: PlainStation, yard: PlainStation
-) -> None:
-    yard.answer_round()  # while the garage says nothing
-    assert garage.hear() == "report 1"
 
 
 def test_a_command_wakes_the_thread_at_once(
@@ -309,11 +295,6 @@ def test_an_unknown_station_is_the_callers_mistake(port: int) -> None:
 
     with pytest.raises(UnknownStationError, match="'cellar'"):
         gateway.submit("cellar", TEN_AMPERES)
-
-
-def test_no_event_is_no_error(port: int) -> None:
-    with running(port) as gateway:
-        assert gateway.next_event(0.0) is None
 
 
 def test_a_moment_of_an_event_can_be_reported_in_unix_time(port: int) -> None:
@@ -563,12 +544,6 @@ NAME = "garage.example"
 UNKNOWN_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
-def test_a_name_leads_to_its_station(
-    by_name: Gateway, garage: PlainStation
-) -> None:
-    assert garage.hear() == "report 1"
-
-
 def test_a_slow_name_lookup_holds_nobody_up(
     port: int, garage: PlainStation, yard: PlainStation, names: NameService
 ) -> None:
@@ -698,19 +673,6 @@ def test_a_name_service_in_trouble_does_not_take_an_address_away(
     assert Code.NAME_UNRESOLVED not in causes
 
 
-def test_two_names_that_lead_to_one_address_are_reported(
-    port: int, garage: PlainStation, names: NameService
-) -> None:
-    names.addresses = {"yard.example": GARAGE}
-
-    stations = {"garage": GARAGE, "yard": "yard.example"}
-    with running(port, **stations) as gateway:
-        shared = next_of(gateway, AddressShared)
-        garage.answer_round()
-
-    assert shared == AddressShared("yard", "garage", GARAGE)
-
-
 # --- trouble on the line ----------------------------------------------
 
 
@@ -726,23 +688,6 @@ def test_a_datagram_of_64_kilobytes_is_dropped_and_the_next_one_heard(
 
     assert first is not None
     assert isinstance(first.event, OddDatagram)
-
-
-def test_unknown_senders_are_reported_once_and_dropped(
-    port: int, garage: PlainStation
-) -> None:
-    forged = report(2, State=4)
-    with (
-        PlainStation(ELSEWHERE, port) as unknown,
-        running(port, garage=GARAGE) as gateway,
-    ):
-        garage.hear()
-        for data in (forged, b"x" * 65_507, b"", b"\xff\x00", forged):
-            unknown.say(data)
-        let_it_look(gateway)
-        events = waiting_events(gateway)
-
-    assert events == [UnknownSender(ELSEWHERE, is_keba=True)]
 
 
 @pytest.mark.parametrize(

@@ -315,17 +315,6 @@ def test_a_stream_of_commands_does_not_put_the_reading_off_for_ever(
     assert any(begin < at < begin + 10.0 for at in readings)
 
 
-def test_a_round_that_began_late_does_not_delay_the_next(
-    garage: Conversation,
-) -> None:
-    garage.now = 31.5
-    garage.answer_round()
-    garage.pass_time(59.9)
-
-    assert garage.next_datagram() == "report 1"
-    assert garage.now == pytest.approx(60.0)
-
-
 def test_a_report_that_does_not_come_ends_the_round_all_the_same(
     garage: Conversation,
 ) -> None:

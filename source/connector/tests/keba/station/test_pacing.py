@@ -30,12 +30,6 @@ def test_100_ms_and_a_margin_lie_between_any_two_datagrams() -> None:
     assert 10.0 + T_UDP_PAUSE < ready_at <= 10.0 + T_UDP_PAUSE + 0.02
 
 
-def test_a_command_of_a_user_keeps_the_100_ms_as_well() -> None:
-    pacer = Pacer()
-    pacer.note_sent(REPORT_1, now=10.0)
-    assert pacer.ready_at(ENABLE, scheduled=False) > 10.0 + T_UDP_PAUSE
-
-
 def test_the_same_poll_comes_again_after_5_s_at_the_earliest() -> None:
     pacer = Pacer()
     pacer.note_sent(REPORT_1, now=10.0)
@@ -62,15 +56,6 @@ def test_a_command_that_stops_charging_is_followed_by_2_s_of_silence() -> None:
     for scheduled in (True, False):
         ready_at = pacer.ready_at(REPORT_2, scheduled=scheduled)
         assert 10.0 + T_DIS_PAUSE < ready_at < 10.0 + T_DIS_PAUSE + 0.02
-
-
-def test_a_poll_delayed_by_a_stop_keeps_its_5_s_from_when_it_left() -> None:
-    pacer = Pacer()
-    pacer.note_sent(DISABLE, now=10.0, disables=True)
-    delayed_to = pacer.ready_at(REPORT_1, scheduled=True)
-    pacer.note_sent(REPORT_1, now=delayed_to)
-    ready_at = pacer.ready_at(REPORT_1, scheduled=True)
-    assert ready_at > delayed_to + T_COM_PAUSE
 
 
 def test_the_margin_covers_the_2_ms_that_a_gap_was_seen_to_shrink() -> None:

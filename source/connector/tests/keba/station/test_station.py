@@ -22,14 +22,12 @@ from connector.keba.station.events import (
     ConnectionState,
     Event,
     ForeignRequestHeard,
-    OddDatagram,
     Outcome,
     ReportReceived,
     ReportUnanswered,
     StationRestarted,
     StatusReceived,
 )
-from connector.keba.station.pacing import MARGIN_S
 from connector.keba.station.station import Station, StationOptions
 from connector.tests.keba.commands import OFF, ON, amperes
 from connector.tests.keba.station.conversation import (
@@ -85,30 +83,6 @@ def test_rounds_start_at_a_fixed_interval(garage: Conversation) -> None:
 
     assert garage.next_datagram() == "report 1"
     assert garage.now == pytest.approx(30.0)
-
-
-def test_a_poll_interval_below_five_seconds_is_stretched() -> None:
-    hasty = Conversation(poll_interval_s=1.0)
-    hasty.answer_round()
-
-    assert hasty.next_datagram() == "report 1"
-    assert hasty.now == pytest.approx(5.0 + MARGIN_S)
-
-
-@pytest.mark.parametrize(
-    ("woken_at", "next_round_at"), [(60.0, 90.0), (1000.0, 1020.0)]
-)
-def test_rounds_that_were_missed_are_not_made_up_for(
-    woken_at: float, next_round_at: float
-) -> None:
-    garage = Conversation(poll_interval_s=30.0)
-    garage.answer_round()
-    garage.now = woken_at  # the machine slept
-
-    garage.answer_round()
-
-    assert garage.next_datagram() == "report 1"
-    assert garage.now == pytest.approx(next_round_at)
 
 
 @pytest.mark.parametrize("reply_timeout_s", [2.0, 4.9, 5.0, 6.0, 10.0])
@@ -180,16 +154,6 @@ def test_a_report_of_another_number_answers_only_for_itself(
     assert garage.happened(ReportReceived)[0].request == "report 3"
     assert garage.next_datagram() == "report 2"
     assert garage.now == pytest.approx(2.0)
-
-
-def test_a_report_number_that_keba_does_not_have_is_ignored(
-    garage: Conversation,
-) -> None:
-    garage.advance()
-    garage.receive(report(4711))
-
-    assert garage.happened(ReportReceived) == []
-    assert garage.happened(OddDatagram)
 
 
 def test_a_push_is_data_and_no_answer(garage: Conversation) -> None:
@@ -498,18 +462,6 @@ def test_silence_is_reported_and_the_command_repeated_once(
     unanswered = idle.happened(CommandUnanswered)
     assert [event.will_repeat for event in unanswered] == [True, False]
     assert idle.outcomes() == [Outcome.NO_REPLY]
-
-
-def test_a_lost_answer_is_no_loss_when_the_reading_shows_the_effect(
-    idle: Conversation,
-) -> None:
-    idle.submit(amperes(16))
-    idle.advance()
-    assert idle.next_datagram() == "report 2"
-    idle.receive(report(2, Curr_user=16000))
-
-    assert idle.outcomes() == [Outcome.APPLIED]
-    assert idle.next_datagram(until=29.0) is None
 
 
 def test_after_silence_other_commands_rest(idle: Conversation) -> None:
