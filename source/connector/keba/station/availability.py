@@ -199,9 +199,11 @@ class RestartDetector:
         self._uptimes_s.clear()
 
     def note(
-        self, number: int, uptime_s: int, *, is_awaited: bool
+        self, number: int, uptime_s: object, *, is_awaited: bool
     ) -> UptimeStep:
         """Take the field `Sec` of a report, unless it is an old report."""
+        if not isinstance(uptime_s, int):
+            return UptimeStep.FORWARD
         behind_s = self._uptimes_s.get(number, uptime_s) - uptime_s
         if 0 < behind_s <= STALE_S and not is_awaited:
             return UptimeStep.STALE

@@ -16,7 +16,7 @@ it is, and learns what may be sent now. The rules:
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Concatenate, NamedTuple, ParamSpec
 
@@ -195,7 +195,7 @@ class Station:
         obstacle = self._obstacle(command, now)
         if obstacle:
             self._supersede_sent(command.word)
-            self._emit(CommandNotSent, command.word, Outcome.INVALID, obstacle)
+            self._not_sent(command, obstacle)
             return self._take_events()
         self._events += self._verification.supersede(command.word)
         self._drop_older(command)
@@ -298,10 +298,10 @@ class Station:
     @property
     def is_left_armed(self) -> bool:
         """Whether a `failsafe` waits for its moment or for its reply."""
-        requests = (*self._commands, self._exchange.command)
         return any(
-            request is not None and isinstance(request.content, SetFailsafe)
-            for request in requests
+            isinstance(request.content, SetFailsafe)
+            for request in (*self._commands, self._exchange.command)
+            if request is not None
         )
 
     def next_deadline(self) -> float:
@@ -430,7 +430,11 @@ class Station:
             self._emit(OddDatagram, f"there is no report {number}")
             return
         self._availability.note_identity(report.fields)
-        step = self._uptime_step(report, number)
+        step = UptimeStep.FORWARD
+        if not self._availability.wrong_serial:
+            step = self._restart_detector.note(
+                number, report.fields.get("Sec"), is_awaited=self.awaits(number)
+            )
         if step is UptimeStep.STALE:
             reason = f"a report {number} older than the last one"
             self._emit(OddDatagram, reason)
@@ -445,16 +449,11 @@ class Station:
         if self._availability.wrong_serial:
             self._events += self._verification.abandon(ANOTHER_STATION)
             for command in self._commands.take_all():
-                self._emit(
-                    CommandNotSent,
-                    command.word,
-                    Outcome.INVALID,
-                    ANOTHER_STATION,
-                )
+                self._not_sent(command, ANOTHER_STATION)
         else:
             self._emit(ReportReceived, f"report {number}", text)
             if number == READ_BACK and asked_at is not None:
-                self._read_back(report, asked_at, now)
+                self._read_back(report.fields, asked_at, now)
         self._strike_off(number)
 
     def _report_lateness(self, request: str, late_by_s: float) -> None:
@@ -470,14 +469,6 @@ class Station:
             return LATEST_SESSION
         return awaited
 
-    def _uptime_step(self, report: Report, number: int) -> UptimeStep:
-        uptime_s = report.fields.get("Sec")
-        if not isinstance(uptime_s, int) or self._availability.wrong_serial:
-            return UptimeStep.FORWARD
-        return self._restart_detector.note(
-            number, uptime_s, is_awaited=self._exchange.report == number
-        )
-
     def _asked_at(self, number: int) -> float | None:
         """Take the report as answered; return since when it was asked for.
 
@@ -489,8 +480,10 @@ class Station:
         request = request or self._polls.take_repetition(number)
         return None if request is None else request.first_sent_at
 
-    def _read_back(self, report: Report, asked_at: float, now: float) -> None:
-        results = self._verification.check(report.fields, asked_at, now)
+    def _read_back(
+        self, fields: Mapping[str, object], asked_at: float, now: float
+    ) -> None:
+        results = self._verification.check(fields, asked_at, now)
         self._events += results
         for result in results:
             self._exchange.mark_reported(result.command)
@@ -505,14 +498,12 @@ class Station:
         pending_words = self._verification.words | self._commands.words
         if self._exchange.command is not None:
             pending_words |= {self._exchange.command.content.word}
-        for event in self._desired_state.reconcile(
-            report.fields, pending_words
-        ):
+        for event in self._desired_state.reconcile(fields, pending_words):
             if isinstance(event, SettingChanged) or self._queue_if_free(
                 CommandRequest(event.command, now, now)
             ):
                 self._events.append(event)
-        self._failsafe.take_reading(report.fields, pending_words)
+        self._failsafe.take_reading(fields, pending_words)
         if SetFailsafe.word not in pending_words:
             arming = self._failsafe.arming()
             if arming is not None:
@@ -689,6 +680,9 @@ class Station:
             wait_s = math.ceil(self._phases_free_at - now)
             return f"x2: the phases may be switched again in {wait_s} s"
         return ""
+
+    def _not_sent(self, command: Command, why: str) -> None:
+        self._emit(CommandNotSent, command.word, Outcome.INVALID, why)
 
     # --- the state of the connection ---------------------------------------
 
