@@ -9,10 +9,7 @@ Item = TypeVar("Item")
 class FairQueue(Generic[Item]):
     """Items in lanes; lanes take turns, items of a lane keep their order.
 
-    Parameters
-    ----------
-    lane_length
-        So many items may wait in one lane; then its oldest go first.
+    When `lane_length` items wait in one lane, its oldest are dropped.
     """
 
     def __init__(self, lane_length: int) -> None:

@@ -12,13 +12,8 @@ LOOKUPS_AT_ONCE = 16
 class NameLookup:
     """Looks names up in a few short-lived threads.
 
-    Parameters
-    ----------
-    found
-        Told, in one of these threads, a station and its address; None where
-        the name does not resolve.
-    log
-        For failures, at level DEBUG.
+    `found` is told, in one of these threads, a station and its address; None
+    where the name does not resolve.
     """
 
     def __init__(

@@ -31,38 +31,22 @@ ERROR_2: Mapping[int, str] = {
 def error_text(state: object, error_1: object, error_2: object) -> str:
     """Put the error fields of report 2 into words.
 
-    Parameters
-    ----------
-    state, error_1, error_2
-        Fields `State`, `Error1` and `Error2`.
-
-    Returns
-    -------
-    str
-        Empty without an error, else for instance ``State 4: Error1 6,
-        Error2 0x8001 (32769)``, followed by the meaning of known codes.
+    Empty without an error, else for instance ``State 4: Error1 6, Error2
+    0x8001 (32769)``, followed by the meaning of known codes.
     """
     first, second = _code(error_1), _code(error_2)
     if state != 4 and not first and not second:
         return ""
-    numbers = f"Error1 {_shown(first)}, Error2 {_in_hex(second)}"
-    meanings = [
-        text
-        for text in (ERROR_1.get(first), ERROR_2.get(second))
-        if text is not None
-    ]
-    known = f" – {'; '.join(meanings)}" if meanings else ""
-    return f"State {state}: {numbers}{known}"
+    is_small = first in ERROR_1 or first < 10
+    shown = (
+        f"Error1 {first}" if is_small else f"Error1 {first} ({first:#x})",
+        f"Error2 {second:#x} ({second})" if second else "Error2 0",
+    )
+    text = f"State {state}: {', '.join(shown)}"
+    known = (ERROR_1.get(first), ERROR_2.get(second))
+    meanings = "; ".join(one for one in known if one is not None)
+    return f"{text} – {meanings}" if meanings else text
 
 
 def _code(value: object) -> int:
     return value if isinstance(value, int) else 0
-
-
-def _shown(code: int) -> str:
-    known = code in ERROR_1 or code < 10
-    return str(code) if known else f"{code} ({code:#x})"
-
-
-def _in_hex(code: int) -> str:
-    return f"{code:#x} ({code})" if code else "0"

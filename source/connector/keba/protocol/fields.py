@@ -26,15 +26,11 @@ class Field:
     key
         Spelling in KEBA's guide V2.01.
     unit
-        Unit of the raw value; empty for numbers without unit and texts.
-    meaning
-        What the value tells, in a few words.
+        Of the raw value; empty for numbers without unit and texts.
     low, high
         Range of a number, where the guide gives one.
     allowed
         The values of an enumeration, where the guide lists them.
-    is_text
-        Whether the value is a text.
     """
 
     key: str

@@ -206,8 +206,6 @@ class LinkFacts:
 
     Parameters
     ----------
-    is_resolved
-        Whether the station has an address.
     is_silent
         Whether it has not even answered report 1.
     is_deaf
@@ -218,10 +216,8 @@ class LinkFacts:
         What the network said since the last answer.
     elsewhere
         Where the station has answered from since its last answer from here.
-    serial, expected_serial
-        That of whoever answers, and the configured one.
-    product
-        Product code of whoever answers.
+    serial, product
+        Of whoever answers.
     is_udp_switch_on
         What report 1 says of DIP switch DSW1.3.
     """

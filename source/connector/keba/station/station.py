@@ -113,13 +113,11 @@ class StationOptions:
         by `ask`.
     poll_interval_s
         Seconds from the start of one round to the start of the next.
-    reply_timeout_s
-        Seconds after which a request counts as not answered.
     first_round_at, phase_at
         Moment of the first round, and one from which all later rounds are
         whole intervals away; see `connector.keba.fleet.spread_rounds`.
     serial
-        Serial number of the station that is meant; None takes any.
+        That of the station that is meant; None takes any.
     restores
         Whether what a restart has undone is sent again.
     failsafe
@@ -323,14 +321,9 @@ class Station:
     def advance(self, now: float, received_until: float) -> Step:
         """Let time pass and return what may leave at the moment `now`.
 
-        Parameters
-        ----------
-        now
-            The moment.
-        received_until
-            Up to when all that came was handed to `receive`. A busy machine
-            may find replies in the socket long after they came; a request is
-            not given up before its reply had the chance to be read.
+        Until `received_until` all that came was handed to `receive`. A busy
+        machine may find replies in the socket long after they came; a request
+        is not given up before its reply had the chance to be read.
         """
         self._now = now
         timed_out = self._exchange.take_timed_out(received_until)
