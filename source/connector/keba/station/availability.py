@@ -34,6 +34,14 @@ old one, reordered or doubled by the network; else a step back is a restart."""
 NOTHING_KNOWN = FailsafeFacts()
 
 
+class UptimeStep(Enum):
+    """How the uptime in a report stands to that in the last one."""
+
+    FORWARD = auto()
+    STALE = auto()
+    RESTART = auto()
+
+
 class Availability:
     """Evidence about one station.
 
@@ -56,6 +64,9 @@ class Availability:
         self._product = ""
         self._is_udp_switch_on: bool | None = None
         self.restarts = 0
+        # One for each report: they are made at different moments and may
+        # overtake each other.
+        self._uptimes_s: dict[int, int] = {}
         self._is_known = False
         self.is_resolved = True
         self.is_silent = False
@@ -85,6 +96,24 @@ class Availability:
         is_switch_on = is_on(fields, UDP_ON)
         if is_switch_on is not None:
             self._is_udp_switch_on = is_switch_on
+
+    def note_uptime(
+        self, number: int, uptime_s: object, *, is_awaited: bool
+    ) -> UptimeStep:
+        """Take the field `Sec` of a report, unless it is an old report."""
+        if not isinstance(uptime_s, int):
+            return UptimeStep.FORWARD
+        behind_s = self._uptimes_s.get(number, uptime_s) - uptime_s
+        if 0 < behind_s <= STALE_S and not is_awaited:
+            return UptimeStep.STALE
+        if behind_s > 0:
+            self._uptimes_s.clear()
+        self._uptimes_s[number] = uptime_s
+        return UptimeStep.RESTART if behind_s > 0 else UptimeStep.FORWARD
+
+    def forget_uptimes(self) -> None:
+        """The station has told that it restarts."""
+        self._uptimes_s.clear()
 
     def note_address(self, *, is_resolved: bool) -> None:
         self.is_resolved = is_resolved
@@ -174,40 +203,3 @@ class Availability:
             self._identified_at > self._unanswered_since[number]
             for number in self._data_reports
         )
-
-
-class UptimeStep(Enum):
-    """How the uptime in a report stands to that in the last one."""
-
-    FORWARD = auto()
-    STALE = auto()
-    RESTART = auto()
-
-
-class RestartDetector:
-    """The newest uptime of each report of one station.
-
-    One for each number: reports are made at different moments and may
-    overtake each other.
-    """
-
-    def __init__(self) -> None:
-        self._uptimes_s: dict[int, int] = {}
-
-    def clear(self) -> None:
-        """Forget all: the station has told that it restarts."""
-        self._uptimes_s.clear()
-
-    def note(
-        self, number: int, uptime_s: object, *, is_awaited: bool
-    ) -> UptimeStep:
-        """Take the field `Sec` of a report, unless it is an old report."""
-        if not isinstance(uptime_s, int):
-            return UptimeStep.FORWARD
-        behind_s = self._uptimes_s.get(number, uptime_s) - uptime_s
-        if 0 < behind_s <= STALE_S and not is_awaited:
-            return UptimeStep.STALE
-        if behind_s > 0:
-            self._uptimes_s.clear()
-        self._uptimes_s[number] = uptime_s
-        return UptimeStep.RESTART if behind_s > 0 else UptimeStep.FORWARD

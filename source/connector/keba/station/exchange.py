@@ -116,21 +116,19 @@ class Exchange:
 
     # --- replies -----------------------------------------------------------
 
-    def lateness_s(self, number: int, now: float) -> float:
-        """Return how late this report comes that nobody waits for.
+    def take_report(
+        self, number: int, now: float
+    ) -> tuple[Request | None, float]:
+        """Return the request that a report answers, if it is in flight.
 
-        0 for one that was not given up before: the network has doubled it, or
-        somebody else has asked for it. While a repetition is in flight nobody
-        can tell which of the two is answered.
+        Else how late the report is; 0 for one that was not given up before:
+        the network has doubled it, or somebody else has asked for it. While a
+        repetition is in flight nobody can tell which of the two is answered.
         """
         if self.report == number:
-            return 0.0
-        given_up_at = self._reports_given_up_at.pop(number, -math.inf)
-        late_by_s = now - given_up_at
-        return late_by_s if late_by_s <= LATE_REPORT_S else 0.0
-
-    def take_report(self, number: int) -> Request | None:
-        return self._take() if self.report == number else None
+            return self._take(), 0.0
+        late_by_s = now - self._reports_given_up_at.pop(number, -math.inf)
+        return None, late_by_s if late_by_s <= LATE_REPORT_S else 0.0
 
     def take_reply(self, now: float) -> tuple[CommandRequest, float] | None:
         """Return whom a TCH-OK or TCH-ERR belongs to, and how late it is."""

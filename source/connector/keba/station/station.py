@@ -49,7 +49,6 @@ from connector.keba.protocol.ordering import is_outdated
 from connector.keba.station.availability import (
     IDENTIFICATION,
     Availability,
-    RestartDetector,
     UptimeStep,
 )
 from connector.keba.station.desired_state import DesiredState
@@ -162,7 +161,6 @@ class Station:
             phase_at=options.phase_at,
         )
         self._availability = Availability(name, options.serial, options.reports)
-        self._restart_detector = RestartDetector()
         self._verification = Verification(name)
         self._desired_state = DesiredState(name, restores=options.restores)
         self._failsafe = FailsafeKeepalive(options.failsafe)
@@ -267,7 +265,7 @@ class Station:
             case FirmwareReply() if self._awaits_firmware():
                 self._on_reply(decode_datagram(data), now, is_accepted=True)
             case BootMessage():
-                self._restart_detector.clear()
+                self._availability.forget_uptimes()
                 self._on_restart(now)
             case ForeignRequest(text=text):
                 self._emit(ForeignRequestHeard, text)
@@ -425,7 +423,7 @@ class Station:
         self._availability.note_identity(report.fields)
         step = UptimeStep.FORWARD
         if not self._availability.wrong_serial:
-            step = self._restart_detector.note(
+            step = self._availability.note_uptime(
                 number, report.fields.get("Sec"), is_awaited=self.awaits(number)
             )
         if step is UptimeStep.STALE:
@@ -434,9 +432,10 @@ class Station:
             return
         if step is UptimeStep.RESTART:
             self._on_restart(now)
-        late_by_s = self._exchange.lateness_s(number, now)
+        request, late_by_s = self._exchange.take_report(number, now)
         self._report_lateness(f"report {number}", late_by_s)
-        asked_at = self._asked_at(number)
+        # A late answer also serves the repetition that waits for its moment.
+        request = request or self._polls.take_repetition(number)
         self._note_end_of_silence()
         self._availability.note_report(number, now)
         if self._availability.wrong_serial:
@@ -445,8 +444,10 @@ class Station:
                 self._not_sent(command, ANOTHER_STATION)
         else:
             self._emit(ReportReceived, f"report {number}", text)
-            if number == READ_BACK and asked_at is not None:
-                self._read_back(report.fields, asked_at, now)
+            if number == READ_BACK and request is not None:
+                # Nobody can tell whether it answers the first request or the
+                # repetition, so the first one counts.
+                self._read_back(report.fields, request.first_sent_at, now)
         self._strike_off(number)
 
     def _report_lateness(self, request: str, late_by_s: float) -> None:
@@ -461,17 +462,6 @@ class Station:
         if awaited is None or awaited not in SESSION_REPORTS:
             return LATEST_SESSION
         return awaited
-
-    def _asked_at(self, number: int) -> float | None:
-        """Take the report as answered; return since when it was asked for.
-
-        Nobody can tell whether it answers the first request or the
-        repetition, so the first one counts. A late answer also serves the
-        repetition that waits for its moment.
-        """
-        request = self._exchange.take_report(number)
-        request = request or self._polls.take_repetition(number)
-        return None if request is None else request.first_sent_at
 
     def _read_back(
         self, fields: Mapping[str, object], asked_at: float, now: float
