@@ -95,6 +95,11 @@ class Command:
             return None
         return all(_equals(fields[key], expected[key]) for key in expected)
 
+    def describe(self, fields: Mapping[str, object]) -> str:
+        """Write out those fields of a report 2 that show the effect."""
+        keys = self.expected_fields()
+        return ", ".join(f"{key} {fields.get(key)}" for key in keys)
+
     def disables_charging(self) -> bool:
         """Tell whether KEBA asks for silence afterwards (t_DIS_pause)."""
         return False

@@ -98,7 +98,7 @@ class DesiredState:
         if timed is not None:
             undone.append(timed)
         return [
-            SettingChanged(self._station, command, _seen(command, fields))
+            SettingChanged(self._station, command, command.describe(fields))
             for command in undone
         ]
 
@@ -122,9 +122,3 @@ class DesiredState:
         if timed.is_in_force(fields) and not timed.is_waiting(fields):
             self._forget_overtaken(timed)
         return None
-
-
-def _seen(command: Command, fields: Mapping[str, object]) -> str:
-    return ", ".join(
-        f"{key} {fields.get(key)}" for key in command.expected_fields()
-    )

@@ -163,7 +163,12 @@ class Verification:
         if isinstance(command, SetCurrentTimed) and command.is_waiting(fields):
             left_s = whole_number(fields.get("Tmo CT")) or 0
             watched.ends_at = now + left_s + AFTER_DELAY_S
-            return self._note_waiting(watched)
+            if watched.is_waiting:
+                return []
+            watched.is_waiting = True
+            # That it is shown answers for an answer that was lost.
+            watched.is_answered = True
+            return [self._finished(command, Outcome.WAITING)]
         is_shown = watched.is_shown_by(fields)
         if is_shown is False:
             watched.readings_left -= 1
@@ -180,29 +185,11 @@ class Verification:
             return [self._finished(command, Outcome.RECEIVED, detail)]
         if watched.is_overtaken:
             return [self._finished(command, Outcome.SUPERSEDED)]
-        detail = _contradiction(command, fields)
+        wanted = command.describe(command.expected_fields())
+        detail = f"wanted {wanted}, seen {command.describe(fields)}"
         return [self._finished(command, Outcome.NOT_APPLIED, detail)]
-
-    def _note_waiting(self, watched: _Watched) -> list[CommandFinished]:
-        """Report once that a delay counts down; it is judged at its end."""
-        if watched.is_waiting:
-            return []
-        watched.is_waiting = True
-        # That it is shown answers for an answer that was lost.
-        watched.is_answered = True
-        return [self._finished(watched.command, Outcome.WAITING)]
 
     def _finished(
         self, command: Command, outcome: Outcome, detail: str = ""
     ) -> CommandFinished:
         return CommandFinished(self._station, command, outcome, detail)
-
-
-def _contradiction(command: Command, fields: Mapping[str, object]) -> str:
-    wanted = command.expected_fields()
-    seen = {key: fields.get(key) for key in wanted}
-    return f"wanted {_in_words(wanted)}, seen {_in_words(seen)}"
-
-
-def _in_words(fields: Mapping[str, object]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in fields.items())
