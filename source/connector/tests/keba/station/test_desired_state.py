@@ -275,6 +275,16 @@ def test_a_command_in_question_is_no_change_by_somebody_else(
     ]
 
 
+@pytest.mark.parametrize(("ignored", "changes"), [("ena", 1), ("currtime", 0)])
+def test_only_the_command_that_had_no_effect_is_forgotten(
+    desired: DesiredState, ignored: str, changes: int
+) -> None:
+    desired.note_applied(TEN_AMPERES_SOON)
+    desired.note_not_applied(ignored)
+
+    assert len(desired.reconcile({"Curr user": 16_000}, NOTHING)) == changes
+
+
 def test_an_ignoring_station_is_nobody_else(garage: ObeyingGarage) -> None:
     garage.obeys = False
     garage.submit(TEN_AMPERES)

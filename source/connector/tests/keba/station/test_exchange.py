@@ -53,6 +53,15 @@ def test_what_is_reported_stays_reported(exchange: Exchange) -> None:
     assert reply[0].is_reported
 
 
+def test_what_is_in_flight_is_reported_once() -> None:
+    exchange = Exchange(reply_timeout_s=2.0)
+    exchange.begin(_request(TEN_AMPERES), 0.0)
+
+    assert exchange.mark_word_reported("ena") is None
+    assert exchange.mark_word_reported("curr") is TEN_AMPERES
+    assert exchange.mark_word_reported("curr") is None
+
+
 def test_without_a_silent_command_nobody_waits_and_no_reply_is_taken() -> None:
     exchange = Exchange(reply_timeout_s=2.0)
 

@@ -1,5 +1,6 @@
 """KEBA's failsafe mode watches over the connector."""
 
+import math
 from itertools import pairwise
 
 import pytest
@@ -435,6 +436,19 @@ def test_a_station_is_kept_alive_only_while_somebody_controls_it(
     garage.live(200.0)
 
     assert garage.settings_sent() == []
+
+
+def test_who_takes_control_again_looks_at_once_who_has_it_does_not(
+    armed: FailsafeKeepalive,
+) -> None:
+    planned_at = armed.next_deadline()
+    armed.set_controlled(is_controlled=True, now=1.0)
+    assert armed.next_deadline() == planned_at
+
+    armed.set_controlled(is_controlled=False, now=2.0)
+    assert armed.next_deadline() == math.inf
+    armed.set_controlled(is_controlled=True, now=3.0)
+    assert armed.next_deadline() == 3.0
 
 
 def test_after_a_short_absence_one_is_enough(garage: ObeyingGarage) -> None:

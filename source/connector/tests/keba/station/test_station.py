@@ -27,6 +27,7 @@ from connector.keba.station.events import (
     ReportUnanswered,
     StationRestarted,
     StatusReceived,
+    Unreachable,
 )
 from connector.keba.station.station import Station, StationOptions
 from connector.tests.keba.commands import OFF, ON, amperes
@@ -381,6 +382,17 @@ def test_a_datagram_that_could_not_be_sent_is_the_reason_of_silence(
         garage.station.note_send_error(errno.ENETUNREACH)
 
     assert garage.reasons()[-1] is Code.SEND_ERROR
+
+
+def test_what_the_network_says_is_the_reason_of_silence_at_once(
+    garage: Conversation,
+) -> None:
+    garage.pass_time(until=29.0)
+    refused = Unreachable(is_refused=True, told_by="192.0.2.1")
+
+    garage.events += garage.station.note_unreachable(refused)
+
+    assert garage.reasons()[-1] is Code.NOTHING_LISTENS
 
 
 def test_a_station_without_address_is_not_asked(garage: Conversation) -> None:

@@ -399,6 +399,7 @@ def test_a_switching_that_is_refused_has_the_last_word(
     garage.live(30.0)
 
     assert garage.outcomes() == [SUPERSEDED, Outcome.INVALID]
+    assert garage.results(SetPhases(three=True)) == [SUPERSEDED]
 
 
 def test_a_late_answer_comes_after_a_refused_switching() -> None:
