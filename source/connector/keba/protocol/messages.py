@@ -21,7 +21,6 @@ Value = str | int | float | bool | None
 MAX_DATAGRAM_BYTES = 4096
 """KEBA sends 512 bytes at most (UDP guide V2.01, page 14)."""
 
-
 PARSED_AT_ONCE = 256
 """Texts whose meaning is remembered; about a megabyte."""
 

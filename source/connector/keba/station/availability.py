@@ -30,7 +30,6 @@ STALE_S = 10
 """A report that nobody waits for, whose uptime is up to so much behind, is an
 old one, reordered or doubled by the network; else a step back is a restart."""
 
-
 NOTHING_KNOWN = FailsafeFacts()
 
 

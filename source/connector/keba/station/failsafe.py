@@ -54,8 +54,7 @@ REFRESHING_WORDS = frozenset({"ena", "curr", "currtime"})
 _BY_UDP = 4
 """The value of `x2src` that lets us switch phases."""
 
-
-OFF = SetFailsafe(Seconds(0), Milliampere(0))
+_DISARMED = SetFailsafe(Seconds(0), Milliampere(0))
 
 _failsafe_facts = lru_cache(FailsafeFacts)
 """There are few, and they are asked for with each report."""
@@ -80,7 +79,7 @@ class FailsafeKeepalive:
 
     def __init__(self, failsafe: SetFailsafe | None) -> None:
         self._is_wanted = failsafe is not None
-        self._failsafe = failsafe or OFF
+        self._failsafe = failsafe or _DISARMED
         self._next_keepalive_at = math.inf
         self._refreshed_before = self._refreshed_at = -math.inf
         self._is_armed = False
@@ -239,7 +238,7 @@ class FailsafeKeepalive:
         """Return the command for a clean end, if the station may be armed."""
         if not (self._is_armed or self._is_arming_sent):
             return None
-        return replace(OFF, stored=self._failsafe.stored)
+        return replace(_DISARMED, stored=self._failsafe.stored)
 
     def _plan_keepalive(self, now: float) -> None:
         self._next_keepalive_at = now + self._interval_s - self.look_s

@@ -20,7 +20,6 @@ READINGS_BEFORE_NOT_APPLIED = 2
 MISSING_READINGS = 3
 """So often may report 2 stay away in a row before nobody waits any more."""
 
-
 AFTER_DELAY_S = 1.0
 """`Tmo CT` counts whole seconds: so much later a delay is surely over."""
 
