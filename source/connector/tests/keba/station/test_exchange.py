@@ -1,6 +1,7 @@
 """A late reply belongs to the command that timed out last."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,16 @@ def test_what_is_reported_stays_reported(exchange: Exchange) -> None:
     reply = exchange.take_reply(1.0)
     assert reply is not None
     assert reply[0].is_reported
+
+
+def test_a_late_reply_to_a_keepalive_is_worth_a_line_as_well() -> None:
+    exchange = Exchange(reply_timeout_s=2.0)
+    keepalive = replace(SILENT, is_keepalive=True)
+    exchange.await_late_reply(keepalive, 0.0, is_reported=True)
+
+    reply = exchange.take_reply(1.0)
+    assert reply is not None
+    assert not reply[0].is_keepalive
 
 
 def test_what_is_in_flight_is_reported_once() -> None:

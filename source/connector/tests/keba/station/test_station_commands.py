@@ -256,6 +256,16 @@ def test_silence_is_met_with_one_repetition_unless_twice_is_too_much(
     assert garage.settings_sent() == [row.command.encode().decode()] * times
 
 
+def test_each_silence_of_a_command_is_counted() -> None:
+    garage = ObeyingGarage()
+
+    give(garage, "silent", TEN_AMPERES)
+    garage.live(60.0)
+
+    state = garage.happened(ConnectionState)[-1]
+    assert state.requests_unanswered == 2
+
+
 @each_command
 def test_a_late_answer_saves_the_repetition(row: Row) -> None:
     garage = ObeyingGarage(row.shown)
