@@ -206,6 +206,15 @@ def test_the_last_limit_of_a_user_is_repeated(garage: ObeyingGarage) -> None:
     assert set(garage.settings_sent()) == {"curr 10000"}
 
 
+@pytest.mark.parametrize("limit", [6_000, 63_000])
+def test_the_smallest_and_the_largest_limit_are_repeated(
+    armed: FailsafeKeepalive, limit: int
+) -> None:
+    armed.take_reading(ARMED | FREE | {"Curr user": limit}, NOTHING)
+
+    assert _said(armed, 25.0) == [f"curr {limit}"]
+
+
 def test_a_limit_of_a_user_is_repeated_before_any_report_shows_it(
     armed: FailsafeKeepalive,
 ) -> None:
@@ -498,6 +507,13 @@ def test_a_trip_that_only_the_station_has_noticed_is_seen_in_report_2(
 
     assert {"ena 1", "curr 63000"} <= set(garage.settings_sent())
     assert garage.happened(FailsafeTookOver)
+
+
+def test_a_trip_is_noticed_once(armed: FailsafeKeepalive) -> None:
+    assert armed.keepalive(100.0)
+
+    assert armed.notices_trip()
+    assert not armed.notices_trip()
 
 
 def test_a_station_that_is_away_for_hours_is_reported_once(
