@@ -66,12 +66,7 @@ STUCK_AFTER_S = 15.0
 SHUTDOWN_S = 0.5
 """So long the end may take for stations that are to be disarmed."""
 
-_DATAGRAMS = (
-    ReportReceived,
-    StatusReceived,
-    OddDatagram,
-    ForeignRequestHeard,
-)
+_DATAGRAMS = (ReportReceived, StatusReceived, OddDatagram, ForeignRequestHeard)
 
 FromOtherThread = Callable[[float], Sequence[Event] | None]
 """What another thread wants done at the moment it is read."""

@@ -246,9 +246,7 @@ def _finite(text: str) -> float | None:
 
 
 _DECODER = json.JSONDecoder(
-    parse_float=_finite,
-    parse_constant=lambda _: None,
-    strict=False,
+    parse_float=_finite, parse_constant=lambda _: None, strict=False
 )
 
 

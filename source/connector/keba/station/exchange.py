@@ -15,11 +15,7 @@ from dataclasses import replace
 from connector.keba.protocol.commands import Command, ReportRequest
 from connector.keba.protocol.ordering import SHORTEST_TIMER_S, must_wait
 from connector.keba.station.pacing import Pacer
-from connector.keba.station.requests import (
-    CommandRequest,
-    PollRequest,
-    Request,
-)
+from connector.keba.station.requests import CommandRequest, PollRequest, Request
 
 LATE_REPLY_S = 3.0
 """So long other commands wait after one was not answered."""

@@ -11,11 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from connector.keba.protocol.commands import Command, ReportRequest
-from connector.keba.protocol.ordering import (
-    is_outdated,
-    is_replaced,
-    undoes,
-)
+from connector.keba.protocol.ordering import is_outdated, is_replaced, undoes
 from connector.keba.station.pacing import MARGIN_S, REPEAT_PAUSE_S
 
 ATTEMPTS = 2

@@ -75,10 +75,7 @@ from connector.keba.station.events import (
     Unreachable,
 )
 from connector.keba.station.exchange import Exchange
-from connector.keba.station.failsafe import (
-    REFRESHING_WORDS,
-    FailsafeKeepalive,
-)
+from connector.keba.station.failsafe import REFRESHING_WORDS, FailsafeKeepalive
 from connector.keba.station.requests import (
     CommandQueue,
     CommandRequest,
@@ -339,9 +336,7 @@ class Station:
             self.ask(READ_BACK, now)
         if self._failsafe.next_deadline() <= now and self._may_keep_alive():
             self._keep_alive(
-                self._failsafe.keepalive(now),
-                now,
-                look_s=self._failsafe.look_s,
+                self._failsafe.keepalive(now), now, look_s=self._failsafe.look_s
             )
         request = self._next_request(now)
         datagram = None if request is None else self._send(request, now)
