@@ -1,6 +1,7 @@
 """KEBA's failsafe mode watches over the connector."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -148,6 +149,7 @@ def test_taking_over_an_armed_station_says_both_current_and_enable() -> None:
     assert failsafe.arming() is None
 
     assert {*_said(failsafe, 5.0)} == {"ena 1", "curr 63000"}
+    assert not failsafe.notices_trip()
 
 
 def test_a_station_that_ignores_its_arming_is_not_pestered() -> None:
@@ -159,6 +161,28 @@ def test_a_station_that_ignores_its_arming_is_not_pestered() -> None:
 
     assert 2 <= len(garage.settings_sent()) <= 12
     assert set(garage.settings_sent()) == {"failsafe 60 6000 0"}
+
+
+def _find_armed(failsafe: FailsafeKeepalive) -> None:
+    failsafe.take_reading(ARMED | FREE, NOTHING)
+    assert failsafe.arming() is None
+
+
+@pytest.mark.parametrize(
+    "begin_anew", [_find_armed, FailsafeKeepalive.note_interruption]
+)
+def test_arming_is_tried_less_often_until_something_has_changed(
+    begin_anew: Callable[[FailsafeKeepalive], None],
+) -> None:
+    failsafe = FailsafeKeepalive(FAILSAFE)
+
+    def is_tried() -> bool:
+        failsafe.take_reading(UNARMED, NOTHING)
+        return failsafe.arming() is not None
+
+    assert [is_tried() for _ in range(5)] == [True, True, False, True, False]
+    begin_anew(failsafe)
+    assert [is_tried() for _ in range(3)] == [True, True, False]
 
 
 def test_a_failsafe_that_a_user_sets_takes_the_place_of_the_setting(
