@@ -31,6 +31,7 @@ from connector.keba.station.events import (
     ReportUnanswered,
     SettingChanged,
     SettingRestored,
+    StationEvent,
     StationFloods,
     StationRestarted,
     StatusReceived,
@@ -90,7 +91,7 @@ class StationLog:
                 self._note_connection(event)
             case UnknownSender():
                 self._tell_unknown_sender(event)
-            case _ if (oddity := _oddity(event)) is not None:
+            case StationEvent() if (oddity := _oddity(event)) is not None:
                 kind = type(event).__name__
                 self._warn_at_times(event.station, kind, oddity)
             case _ if (line := _about_command(event)) is not None:
