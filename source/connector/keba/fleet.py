@@ -55,7 +55,7 @@ answers of a thousand stations would wait a second for the interpreter and the
 broker; within a third of it they would still fill a core (decision 11)."""
 
 SLOT_S = 0.02
-STATIONS_IN_A_SLOT = 33
+STATIONS_IN_A_SLOT = 16
 """So many begin together. Each beginning wakes three threads from their sleep;
 more at once make the last value wait for the others (decision 13)."""
 

@@ -17,6 +17,14 @@ from connector.keba.station.pacing import MARGIN_S, REPEAT_PAUSE_S
 ATTEMPTS = 2
 """How often a request is sent before it counts as unanswered."""
 
+CATCH_UP_S = 0.02
+"""The shortest interval is so much longer than KEBA's pause between equal
+requests: who was late by some ms gains that with each round. With none to spare
+all would be late for ever, each by itself."""
+
+FIRST_LATE_S = 0.1
+"""So late may a first round be to count as one that keeps its phase."""
+
 PATIENCE_S = 3.0
 """So long may a stream of commands keep a report waiting."""
 
@@ -180,8 +188,8 @@ class CommandQueue:
 class PollSchedule:
     """The rounds of reports, and the reports that wait to be asked for.
 
-    Parameters as in `StationOptions`; KEBA's pause between equal requests is
-    the shortest interval.
+    Parameters as in `StationOptions`; KEBA's pause between equal requests
+    limits the interval.
     """
 
     def __init__(
@@ -193,8 +201,11 @@ class PollSchedule:
         phase_at: float,
     ) -> None:
         self._reports = tuple(reports)
-        self._interval_s = max(interval_s, REPEAT_PAUSE_S + MARGIN_S)
+        self._interval_s = max(
+            interval_s, REPEAT_PAUSE_S + MARGIN_S + CATCH_UP_S
+        )
         self.next_round_at = first_round_at
+        self._is_first = True
         self._phase_at = phase_at
         self._waiting: dict[int, PollRequest] = {}
         self._missing_in_round: set[int] = set()
@@ -211,9 +222,15 @@ class PollSchedule:
 
         It keeps its phase: stations that slipped after a pause of the process
         would otherwise go on in one burst for ever. Half an interval is far
-        enough away for a round that came late or before its phase.
+        enough away for a round that came late. The first one knows no phase:
+        the next must be far enough for KEBA's pause, or it would be late for
+        its phase, as would all that follow.
         """
-        earliest_at = now + self._interval_s / 2
+        away_s = self._interval_s / 2
+        if self._is_first:
+            away_s = max(away_s, REPEAT_PAUSE_S - FIRST_LATE_S)
+            self._is_first = False
+        earliest_at = now + away_s
         intervals = math.ceil((earliest_at - self._phase_at) / self._interval_s)
         self.next_round_at = self._phase_at + intervals * self._interval_s
 

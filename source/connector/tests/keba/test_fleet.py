@@ -592,6 +592,32 @@ def test_only_who_was_given_a_command_gets_one(
 # --- the beginnings of rounds -------------------------------------------------
 
 
+@pytest.mark.parametrize("count", [30, 100, 200])
+def test_stations_of_a_slot_are_asked_together(count: int) -> None:
+    """Also each five seconds, where KEBA's pause fills the interval."""
+    names = [f"station-{number}" for number in range(count)]
+    town = Town()
+    town.fleet = Fleet(
+        Station(
+            name,
+            StationOptions(
+                poll_interval_s=5.0, first_round_at=first, phase_at=phase
+            ),
+        )
+        for name, (first, phase) in zip(
+            names, spread_rounds(count, 5.0, begin_at=0.0), strict=True
+        )
+    )
+    for number, name in enumerate(names, start=1):
+        town.fleet.set_address(name, address_of(number), 0.0)
+
+    town.pass_time(20.0, answering=names)
+
+    begun = {at for at, _, text in town.sent if text == "report 1"}
+    in_one_interval = [at for at in begun if 10.0 <= at < 15.0]
+    assert len(in_one_interval) == max(1, count // STATIONS_IN_A_SLOT)
+
+
 def test_rounds_begin_within_four_fifths_of_the_interval() -> None:
     times = [*spread_rounds(1000, 30.0, begin_at=100.0)]
 
