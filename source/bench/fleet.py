@@ -4,7 +4,7 @@ The stations of `simulator` are faithful and cost ten times more; here the
 connector is to be measured, not the other side. Each answer is a recorded text
 with its own `Sec`, so that a value on MQTT can be traced to the datagram it
 came in. No two stations say the same `Sec`, nor push the same energy: what is
-published under a neighbour's name matches nothing.
+published under another one's name matches nothing.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Station:
 
 @dataclass(frozen=True)
 class Failsafe:
-    """How to use the stations' failsafe mode as a watchdog.
+    """How to use the stations' failsafe mode.
 
     The command arms a station: it limits itself after a time without one. After
     `controller_timeout` seconds without a message on any actuator topic the

@@ -1,7 +1,7 @@
 """The fleet and simulated stations on fake time, a bad network between them.
 
 Both sides are sans-I/O, so a day passes in seconds and every run of a seed
-is the same. Besides carrying datagrams the `World` keeps the books that the
+is the same. Besides carrying datagrams `FakeNetwork` keeps the books that the
 connector's own ones are compared with.
 """
 
@@ -113,7 +113,7 @@ def address_of(number: int) -> str:
     return f"192.0.2.{number + 1}"
 
 
-class World:
+class FakeNetwork:
     """Stations, a fleet that talks to them, and the time.
 
     Parameters

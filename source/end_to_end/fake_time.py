@@ -3,7 +3,7 @@
 What BEMCom writes goes into the connector's own handler of messages, what it
 reads is what the connector publishes. Between the two everything is real but
 the loops of the threads: settings, flows, gateway, fleet. The stations are
-simulated ones behind the network of `World`.
+simulated ones behind the network of `FakeNetwork`.
 """
 
 import json
@@ -19,7 +19,7 @@ from connector.keba.io import gateway as gateway_module
 from connector.keba.station.events import Event
 from connector.main import Connector
 from connector.settings import Settings
-from end_to_end.conversing import World, address_of
+from end_to_end.conversing import FakeNetwork, address_of
 from pyconnector_template.logs import LOGGER_NAME
 from pyconnector_template.settings import read_settings
 from simulator import SimulatedStation
@@ -84,7 +84,7 @@ class ListeningObserver(Observer):
         self._wait_until(found, f"something fitting on {topic}")
         return found()[0]
 
-    def hear(self, topic: str, payload: str, **_: object) -> None:
+    def receive(self, topic: str, payload: str, **_: object) -> None:
         """Take what the connector publishes."""
         self.messages.append(Received(topic, payload.encode(), False))
 
@@ -101,11 +101,11 @@ class _LogToObserver(logging.Handler):
         if record.exc_info:
             self.exceptions.append(record.getMessage())
         text = json.dumps({"msg": record.getMessage()})
-        self._observer.hear(f"{NAME}/logs", text)
+        self._observer.receive(f"{NAME}/logs", text)
 
 
-class _WorldOfGateway(World):
-    """The world of the connector's own fleet; its flow gets the events."""
+class _NetworkOfGateway(FakeNetwork):
+    """The network of the connector's own fleet; its flow gets the events."""
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ class Site:
     options
         What the settings say of a station beside its address.
     network
-        See `World`.
+        See `FakeNetwork`.
     """
 
     def __init__(
@@ -195,31 +195,31 @@ class Site:
         )
         self._log = _LogToObserver(self.observer)
         logger.addHandler(self._log)
-        self._world = _WorldOfGateway(
+        self._network = _NetworkOfGateway(
             [*stations], self.connector, self._time, **(network or {})
         )
 
     def advance(self, seconds: float) -> None:
-        until = self._world.now + seconds
-        while self._world.now < until:
+        until = self._network.now + seconds
+        while self._network.now < until:
             # What was written meanwhile goes first.
-            self._world.flow()
-            self._world.advance(min(LOOK_S, until - self._world.now))
-            self._time.now = self._world.now
+            self._network.flow()
+            self._network.advance(min(LOOK_S, until - self._network.now))
+            self._time.now = self._network.now
             self.connector._between_datagrams()
-        self._world.flow()
+        self._network.flow()
 
     def wait_until(
         self, is_true: Callable[[], object], what: str = "it"
     ) -> None:
         """Let time pass until something is true."""
-        until = self._world.now + PATIENCE_S
+        until = self._network.now + PATIENCE_S
         while not is_true():
-            assert self._world.now < until, f"{what} does not happen"
+            assert self._network.now < until, f"{what} does not happen"
             self.advance(LOOK_S)
 
     def act(self, name: str, action: Action) -> None:
-        self._world.act(name, action)
+        self._network.act(name, action)
 
     def cut_broker(self) -> None:
         self._broker_is_there = False
@@ -232,10 +232,10 @@ class Site:
         self.connector.on_connected()
 
     def station(self, name: str) -> SimulatedStation:
-        return self._world.lines[name].station
+        return self._network.lines[name].station
 
     def requests(self, name: str) -> list[str]:
-        return [one.text for one in self._world.lines[name].requests]
+        return [one.text for one in self._network.lines[name].requests]
 
     def settings_sent(self, name: str) -> list[str]:
         """Return what was sent to a station beside polls."""
@@ -251,12 +251,12 @@ class Site:
         self._patch.undo()
         if error is None:
             assert self._log.exceptions == []
-            for name, line in self._world.lines.items():
+            for name, line in self._network.lines.items():
                 assert line.violations == [], name
 
     def _published(self, topic: str, payload: str, **_: object) -> None:
         if self._broker_is_there:
-            self.observer.hear(topic, payload)
+            self.observer.receive(topic, payload)
 
 
 def _ignore(**_: object) -> None:

@@ -56,7 +56,7 @@ def test_a_calm_time_of_all_models_finds_nothing_but_the_faults(
     ]
     found: set[tuple[str, str]] = set()
     with Site(*stations, settings={"POLL_SECONDS": "30"}) as site:
-        while site._world.now < CALM_S:
+        while site._network.now < CALM_S:
             site.advance(LOOK_S)
             found |= _found(site)
 

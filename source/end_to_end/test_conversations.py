@@ -21,8 +21,8 @@ from connector.keba.protocol.commands import (
 )
 from connector.keba.station.events import Outcome
 from end_to_end.conversing import (
+    FakeNetwork,
     Line,
-    World,
     assert_all_is_told,
     assert_books_agree,
 )
@@ -79,15 +79,15 @@ def garage(profile: str = "p30-c", seed: int = 1) -> SimulatedStation:
     return SimulatedStation("garage", PROFILES[profile], seed)
 
 
-def one_line(world: World) -> Line:
-    (line,) = world.lines.values()
+def one_line(network: FakeNetwork) -> Line:
+    (line,) = network.lines.values()
     return line
 
 
-def heal(world: World) -> None:
-    for name in world.lines:
-        world.worsen(name)
-    world.advance(QUIET_S)
+def heal(network: FakeNetwork) -> None:
+    for name in network.lines:
+        network.worsen(name)
+    network.advance(QUIET_S)
 
 
 def visitor(chance: Random) -> Scenario:
@@ -116,23 +116,23 @@ def test_a_bad_day_of_ten_stations_breaks_no_promise() -> None:
         )
         for number, profile in enumerate(PROFILES_OF_THE_DAY)
     ]
-    world = World(
+    network = FakeNetwork(
         stations, to_station=BAD, to_client=BAD, seed=7, poll_interval_s=POLL_S
     )
     chance = Random(7)
-    end = world.now + DAY_S
+    end = network.now + DAY_S
 
-    while world.now < end:
-        world.advance(chance.uniform(1.0, 600.0))
-        name = chance.choice(list(world.lines))
-        world.submit(name, current(chance.randrange(6_000, 33_000)))
-    for name in world.lines:
-        world.submit(name, current(14_000))
-    heal(world)
+    while network.now < end:
+        network.advance(chance.uniform(1.0, 600.0))
+        name = chance.choice(list(network.lines))
+        network.submit(name, current(chance.randrange(6_000, 33_000)))
+    for name in network.lines:
+        network.submit(name, current(14_000))
+    heal(network)
 
-    assert_books_agree(world.lines)
-    assert_all_is_told(world.lines)
-    for line in world.lines.values():
+    assert_books_agree(network.lines)
+    assert_all_is_told(network.lines)
+    for line in network.lines.values():
         assert line.newest("curr").outcomes[-1] is Outcome.APPLIED
         assert line.shown()["Curr user"] == 14_000
         assert line.state is not None
@@ -149,8 +149,8 @@ def test_a_bad_day_of_ten_stations_breaks_no_promise() -> None:
 def test_every_model_is_understood_and_every_command_gets_its_result(
     profile: str,
 ) -> None:
-    world = World([garage(profile)])
-    world.advance(40.0)
+    network = FakeNetwork([garage(profile)])
+    network.advance(40.0)
     commands: list[Command] = [
         current(10_000),
         SetCurrentTimed(Milliampere(8_000), Seconds(1)),
@@ -163,14 +163,14 @@ def test_every_model_is_understood_and_every_command_gets_its_result(
     ]
 
     for command in commands:
-        world.submit("garage", command)
-        world.advance(35.0)
-    world.advance(QUIET_S)
+        network.submit("garage", command)
+        network.advance(35.0)
+    network.advance(QUIET_S)
 
-    assert_books_agree(world.lines)
-    assert_all_is_told(world.lines)
-    assert one_line(world).miscredited == []
-    assert one_line(world).reports["report 1"] > 5
+    assert_books_agree(network.lines)
+    assert_all_is_told(network.lines)
+    assert one_line(network).miscredited == []
+    assert one_line(network).reports["report 1"] > 5
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -179,20 +179,22 @@ def test_the_newest_setpoint_arrives_or_its_loss_is_told(
     loss: float, seed: int
 ) -> None:
     faults = LinkFaults(loss=loss)
-    world = World([garage()], to_station=faults, to_client=faults, seed=seed)
+    network = FakeNetwork(
+        [garage()], to_station=faults, to_client=faults, seed=seed
+    )
     for limit in range(6_000, 16_000, 500):
-        world.submit("garage", current(limit))
-        world.advance(1.7)
-    world.advance(QUIET_S)
+        network.submit("garage", current(limit))
+        network.advance(1.7)
+    network.advance(QUIET_S)
 
-    line = one_line(world)
+    line = one_line(network)
     newest = line.newest("curr")
-    assert_all_is_told(world.lines)
+    assert_all_is_told(network.lines)
     if newest.outcomes[-1] is Outcome.APPLIED:
         assert line.shown()["Curr user"] == 15_500
     else:
         assert newest.outcomes[-1] in {Outcome.NO_REPLY, Outcome.RECEIVED}
-    assert_books_agree(world.lines)
+    assert_books_agree(network.lines)
 
 
 def soon(limit: int) -> SetCurrentTimed:
@@ -215,36 +217,36 @@ def test_the_newest_limit_rules_whichever_command_brings_it(
     written: list[Command], apart_s: float
 ) -> None:
     """`currtime` rules after a second, `curr` at once."""
-    world = World([garage()], seed=1)
-    world.act("garage", PlugIn(Vehicle()))
-    world.advance(60.0)
+    network = FakeNetwork([garage()], seed=1)
+    network.act("garage", PlugIn(Vehicle()))
+    network.advance(60.0)
 
     for command in written:
-        order = world.submit("garage", command)
-        world.advance(apart_s)
-    world.advance(QUIET_S)
+        order = network.submit("garage", command)
+        network.advance(apart_s)
+    network.advance(QUIET_S)
 
-    line = one_line(world)
+    line = one_line(network)
     newest = written[-1]
     assert isinstance(newest, SetCurrent | SetCurrentTimed)
     assert line.shown()["Curr user"] == newest.limit
     assert order.outcomes == [Outcome.APPLIED]
-    assert_books_agree(world.lines)
-    assert_all_is_told(world.lines)
+    assert_books_agree(network.lines)
+    assert_all_is_told(network.lines)
 
 
 def test_doubled_and_reordered_answers_change_no_result() -> None:
     bad = LinkFaults(duplication=1.0, reordering=0.3, reordering_s=0.03)
-    world = World([garage()], to_station=NO_FAULTS, to_client=bad)
-    world.advance(10.0)
+    network = FakeNetwork([garage()], to_station=NO_FAULTS, to_client=bad)
+    network.advance(10.0)
     for number in range(10):
-        world.submit("garage", current(6_000 + number))
-        world.submit("garage", Display(str(number)))
-        world.advance(20.0)
+        network.submit("garage", current(6_000 + number))
+        network.submit("garage", Display(str(number)))
+        network.advance(20.0)
 
-    line = one_line(world)
+    line = one_line(network)
     assert line.miscredited == []
-    assert_books_agree(world.lines)
+    assert_books_agree(network.lines)
     assert {tuple(order.outcomes) for order in line.orders} == {
         (Outcome.APPLIED,),
         (Outcome.RECEIVED,),
@@ -252,12 +254,12 @@ def test_doubled_and_reordered_answers_change_no_result() -> None:
 
 
 def test_on_a_good_line_everything_is_answered_and_counted() -> None:
-    world = World([garage()])
-    world.act("garage", PlugIn(Vehicle()))
+    network = FakeNetwork([garage()])
+    network.act("garage", PlugIn(Vehicle()))
     for _ in range(60):
-        world.advance(30.0)
+        network.advance(30.0)
 
-    line = one_line(world)
+    line = one_line(network)
     assert line.state is not None
     assert line.state.requests_unanswered == 0
     assert line.state.requests_sent == 60 * 3
@@ -266,18 +268,18 @@ def test_on_a_good_line_everything_is_answered_and_counted() -> None:
 
 def test_a_damaged_command_is_never_called_applied() -> None:
     corrupt = LinkFaults(corruption=0.5)
-    world = World([garage()], to_station=corrupt, seed=3)
+    network = FakeNetwork([garage()], to_station=corrupt, seed=3)
     for number in range(40):
-        world.submit("garage", current(10_000 + number * 10))
-        world.advance(23.0)
-        line = one_line(world)
+        network.submit("garage", current(10_000 + number * 10))
+        network.advance(23.0)
+        line = one_line(network)
         told = line.newest("curr").outcomes
         if told[-1:] == [Outcome.APPLIED]:
             assert line.shown()["Curr user"] == 10_000 + number * 10
 
-    heal(world)
-    assert_all_is_told(world.lines)
-    outcomes = {order.outcomes[-1] for order in one_line(world).orders}
+    heal(network)
+    assert_all_is_told(network.lines)
+    outcomes = {order.outcomes[-1] for order in one_line(network).orders}
     assert {Outcome.APPLIED, Outcome.NOT_APPLIED} <= outcomes
 
 
@@ -285,32 +287,34 @@ def test_dead_and_mute_stations_cost_the_others_nothing() -> None:
     names = [f"place-{number}" for number in range(10)]
 
     def rounds_of(trouble: bool) -> list[int]:
-        world = World([SimulatedStation(name) for name in names])
+        network = FakeNetwork([SimulatedStation(name) for name in names])
         if trouble:
-            world.act("place-0", Silence())
-            world.act("place-1", Silence(("report 2",)))
-            world.worsen("place-2", to_client=LinkFaults(delay_s=(5.0, 5.0)))
-        world.advance(HOUR_S / 4)
-        assert_books_agree(world.lines)
+            network.act("place-0", Silence())
+            network.act("place-1", Silence(("report 2",)))
+            network.worsen("place-2", to_client=LinkFaults(delay_s=(5.0, 5.0)))
+        network.advance(HOUR_S / 4)
+        assert_books_agree(network.lines)
         return [
-            sum(line.reports.values()) for line in list(world.lines.values())
+            sum(line.reports.values()) for line in list(network.lines.values())
         ][3:]
 
     assert rounds_of(trouble=True) == rounds_of(trouble=False)
 
 
 def test_a_hundred_stations_are_asked_side_by_side() -> None:
-    world = World([SimulatedStation(f"s{number}") for number in range(100)])
+    network = FakeNetwork(
+        [SimulatedStation(f"s{number}") for number in range(100)]
+    )
 
-    world.advance(5.0)
+    network.advance(5.0)
 
     spans = []
-    for line in world.lines.values():
+    for line in network.lines.values():
         asked = [request.text for request in line.requests]
         assert asked == ["report 1", "report 2", "report 3"]
         spans.append(line.requests[-1].at - line.requests[0].at)
     assert statistics.median(spans) <= 0.35
-    assert_books_agree(world.lines)
+    assert_books_agree(network.lines)
 
 
 def test_doubled_and_reordered_replies_leave_the_values_right() -> None:

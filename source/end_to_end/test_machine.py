@@ -34,7 +34,11 @@ from connector.keba.protocol.commands import (
     Unlock,
 )
 from connector.keba.station.events import Outcome
-from end_to_end.conversing import World, assert_all_is_told, assert_books_agree
+from end_to_end.conversing import (
+    FakeNetwork,
+    assert_all_is_told,
+    assert_books_agree,
+)
 from simulator import NO_FAULTS, PROFILES, LinkFaults, SimulatedStation
 from simulator.actions import Answer, PlugIn, Reboot, Silence, Unplug
 from simulator.vehicle import Vehicle
@@ -98,7 +102,7 @@ names = st.sampled_from(STATIONS)
 class Story(RuleBasedStateMachine):
     """What users, stations and the network may do."""
 
-    world: World
+    network: FakeNetwork
     reset: set[str]
     timed: set[str]
 
@@ -116,7 +120,7 @@ class Story(RuleBasedStateMachine):
         self.reset = set()
         self.timed = set()
         to_station, to_client = network
-        self.world = World(
+        self.network = FakeNetwork(
             [
                 SimulatedStation(name, PROFILES[model], seed)
                 for name, model in zip(STATIONS, models, strict=True)
@@ -129,7 +133,7 @@ class Story(RuleBasedStateMachine):
 
     @rule(name=names, command=commands)
     def submit(self, name: str, command: Command) -> None:
-        self.world.submit(name, command)
+        self.network.submit(name, command)
         if command.word == "curr":
             self.reset.discard(name)
         if command.word in {"currtime", "failsafe"}:
@@ -140,76 +144,76 @@ class Story(RuleBasedStateMachine):
     def insist(self, name: str, values: list[Milliampere]) -> None:
         for value in values:
             self.submit(name, SetCurrent(value))
-            self.world.advance(1.7)
+            self.network.advance(1.7)
 
     @rule(seconds=st.one_of(st.floats(0.0, 0.3), st.floats(0.0, 60.0)))
     def advance(self, seconds: float) -> None:
-        self.world.advance(seconds)
+        self.network.advance(seconds)
 
     @rule(seconds=st.floats(0.0, 10.0))
     def keep_busy(self, seconds: float) -> None:
-        self.world.keep_busy(seconds)
+        self.network.keep_busy(seconds)
 
     @rule(name=names, network=networks)
     def worsen(self, name: str, network: tuple[LinkFaults, LinkFaults]) -> None:
         # What is slow must be over before echoes begin, see above.
         to_station, to_client = network
-        self.world.worsen(name)
-        self.world.advance(10.0)
-        self.world.worsen(name, to_station=to_station, to_client=to_client)
+        self.network.worsen(name)
+        self.network.advance(10.0)
+        self.network.worsen(name, to_station=to_station, to_client=to_client)
 
     @rule(name=names)
     def reboot(self, name: str) -> None:
         self.reset.add(name)
-        self.world.act(name, Reboot())
+        self.network.act(name, Reboot())
 
     @rule(
         name=names,
         requests=st.sets(st.sampled_from(["report 1", "report 2", "report 3"])),
     )
     def silence(self, name: str, requests: set[str]) -> None:
-        self.world.act(name, Silence(tuple(sorted(requests))))
+        self.network.act(name, Silence(tuple(sorted(requests))))
 
     @rule(name=names)
     def answer(self, name: str) -> None:
-        self.world.act(name, Answer())
+        self.network.act(name, Answer())
 
     @rule(name=names, is_plugged=st.booleans())
     def drive(self, name: str, *, is_plugged: bool) -> None:
         vehicle = Vehicle(hesitation_s=1.0, ramp_s=3.0)
-        self.world.act(name, PlugIn(vehicle) if is_plugged else Unplug())
+        self.network.act(name, PlugIn(vehicle) if is_plugged else Unplug())
 
     @rule(name=names)
     def lose_name(self, name: str) -> None:
-        self.world.lose_name(name)
+        self.network.lose_name(name)
 
     @rule(name=names)
     def find_name(self, name: str) -> None:
-        self.world.find_name(name)
+        self.network.find_name(name)
 
     @invariant()
     def pauses_hold_and_one_request_is_in_flight(self) -> None:
-        if hasattr(self, "world"):
-            assert_books_agree(self.world.lines)
+        if hasattr(self, "network"):
+            assert_books_agree(self.network.lines)
 
     @invariant()
     def no_answer_is_credited_to_the_wrong_command(self) -> None:
-        if hasattr(self, "world"):
-            for line in self.world.lines.values():
+        if hasattr(self, "network"):
+            for line in self.network.lines.values():
                 assert line.miscredited == []
 
     def teardown(self) -> None:
         """Calm down: then everything must be told, and well again."""
-        if not hasattr(self, "world"):
+        if not hasattr(self, "network"):
             return
         for name in STATIONS:
-            self.world.worsen(name)
-            self.world.act(name, Answer())
-            self.world.find_name(name)
-        self.world.advance(QUIET_S)
-        assert_books_agree(self.world.lines)
-        assert_all_is_told(self.world.lines)
-        for name, line in self.world.lines.items():
+            self.network.worsen(name)
+            self.network.act(name, Answer())
+            self.network.find_name(name)
+        self.network.advance(QUIET_S)
+        assert_books_agree(self.network.lines)
+        assert_all_is_told(self.network.lines)
+        for name, line in self.network.lines.items():
             assert line.state is not None
             assert line.state.online, name
             assert line.state.requests_unanswered == line.unanswered

@@ -145,11 +145,11 @@ class BrokerClient:
         return self.view
 
     def silence_s(self) -> float:
-        """Return for how many seconds the broker has owed an answer.
+        """Return for how many seconds the broker has not answered.
 
         It is asked here, so call this often. MQTT's keepalive would notice a
         silent broker too late, or with a short one the broker would hang up.
-        A lost broker comes back by itself; until then it owes its answer.
+        A lost broker comes back by itself, and then answers.
         """
         now = time.monotonic()
         # paho's thread may forget it at any moment.

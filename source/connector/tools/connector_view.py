@@ -267,7 +267,7 @@ class ConnectorView:
     def trouble(self, where: str, broker_silence_s: float) -> str:
         """Return why nothing new comes in; empty while it does.
 
-        The broker at that place has owed an answer for so many seconds.
+        The broker at that place has not answered for so many seconds.
         """
         if broker_silence_s > BROKER_PATIENCE_S:
             age = age_in_words(broker_silence_s)

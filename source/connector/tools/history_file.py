@@ -57,10 +57,10 @@ class News:
     """
 
     def __init__(self) -> None:
-        self._heard: SimpleQueue[tuple[str, int, object]] = SimpleQueue()
+        self._received: SimpleQueue[tuple[str, int, object]] = SimpleQueue()
         self._commands: deque[tuple[str, str, object]] = deque(maxlen=200)
 
-    def hear(self, key: str, reading: Reading) -> None:
+    def receive(self, key: str, reading: Reading) -> None:
         """Take a value; those written to actuators are commands."""
         station, name = split_key(key)
         if name in ACTUATORS:
@@ -73,13 +73,13 @@ class News:
         if word != name and not reading.is_retained:
             commanded = self._commanded(station, word, value)
             if commanded is not None:
-                self._heard.put((f"{station}__{word}", at_ms, commanded))
-        self._heard.put((key, at_ms, value))
+                self._received.put((f"{station}__{word}", at_ms, commanded))
+        self._received.put((key, at_ms, value))
 
     def take(self) -> Iterator[tuple[str, int, object]]:
         """Yield key, moment and value of all that has come until now."""
-        while not self._heard.empty():
-            yield self._heard.get()
+        while not self._received.empty():
+            yield self._received.get()
 
     def _commanded(
         self, station: str, word: str, outcome: object

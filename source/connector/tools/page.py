@@ -85,7 +85,7 @@ def command(
     with contextlib.suppress(KeyboardInterrupt), ExitStack() as stack:
         book = HistoryFile(history, past)
         stack.callback(book.add, news)
-        broker = stack.enter_context(BrokerClient(settings, news.hear))
+        broker = stack.enter_context(BrokerClient(settings, news.receive))
         broker.look_around()
 
         def renewed() -> str:

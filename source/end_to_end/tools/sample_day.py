@@ -27,7 +27,7 @@ from connector.keba.station.events import (
 )
 from connector.tools.day import is_shown
 from connector.tools.replay import StoredMessage, values_of
-from end_to_end.conversing import World
+from end_to_end.conversing import FakeNetwork
 from simulator import PROFILES, SimulatedStation
 from simulator.actions import (
     Action,
@@ -102,8 +102,8 @@ PLOT: tuple[tuple[str, str, Action | Command], ...] = (
 )
 
 
-class RecordedWorld(World):
-    """A world that keeps the values which the connector would publish."""
+class RecordedNetwork(FakeNetwork):
+    """A network that keeps the values which the connector would publish."""
 
     def __init__(self) -> None:
         self._messages: list[StoredMessage] = []
@@ -150,18 +150,18 @@ class RecordedWorld(World):
         self._messages.append(StoredMessage({name: {request: text}}, at_ms))
 
 
-def play() -> RecordedWorld:
+def play() -> RecordedNetwork:
     """Let the day pass."""
-    world = RecordedWorld()
+    network = RecordedNetwork()
     for time, name, deed in sorted(PLOT, key=lambda entry: entry[0]):
         hours, minutes = map(int, time.split(":"))
-        world.advance(hours * 3600.0 + minutes * 60.0 - world.now)
+        network.advance(hours * 3600.0 + minutes * 60.0 - network.now)
         if isinstance(deed, Command):
-            world.submit(name, deed)
+            network.submit(name, deed)
         else:
-            world.act(name, deed)
-    world.advance(DAY_S - world.now)
-    return world
+            network.act(name, deed)
+    network.advance(DAY_S - network.now)
+    return network
 
 
 def main() -> None:

@@ -154,7 +154,7 @@ def test_a_broker_that_is_lost_is_said_until_it_is_back(
 ) -> None:
     beat(view, 0.0)
     assert view.trouble(WHERE, 0.2) == ""
-    # One that owes an answer for a second is lost.
+    # One that has not answered for a second is lost.
     assert f"broker {WHERE} lost 1 s ago" in view.trouble(WHERE, 1.1)
     clock.now = 63.0
     assert "lost 60 s ago" in view.trouble(WHERE, 60.0)

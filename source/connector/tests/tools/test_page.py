@@ -219,7 +219,7 @@ def line(at_ms: int, value: float = 1.0) -> str:
 def news_of(*moments: int) -> News:
     news = News()
     for at_ms in moments:
-        news.hear(POWER, Reading(at_ms, at_ms, is_retained=False))
+        news.receive(POWER, Reading(at_ms, at_ms, is_retained=False))
     return news
 
 
@@ -244,7 +244,7 @@ def test_a_result_tells_the_value_of_its_command(
     news = News()
     messages = [*commands, ("garage__results__curr", outcome)]
     for at_ms, (key, sent) in enumerate(messages):
-        news.hear(key, Reading(sent, at_ms, is_retained=False))
+        news.receive(key, Reading(sent, at_ms, is_retained=False))
 
     told = {key: what for key, _, what in news.take()}
 
@@ -255,10 +255,12 @@ def test_a_result_tells_the_value_of_its_command(
 def test_the_card_in_a_command_is_kept_nowhere(tmp_path: Path) -> None:
     path = tmp_path / "day.jsonl"
     history, news = History(), News()
-    news.hear(
+    news.receive(
         "garage__start", Reading("04A1B2C3", DAY_MS - 2, is_retained=False)
     )
-    news.hear("garage__results__start", Reading("received", DAY_MS - 1, False))
+    news.receive(
+        "garage__results__start", Reading("received", DAY_MS - 1, False)
+    )
 
     HistoryFile(path, history).add(news)
 
@@ -300,7 +302,7 @@ def test_what_is_told_again_is_one_line_and_lasts_over_restarts(
     path = tmp_path / "day.jsonl"
     news = News()
     for at_ms in range(0, 30 * 60_000, 10_000):
-        news.hear("garage__report 2__State", Reading(3, at_ms, False))
+        news.receive("garage__report 2__State", Reading(3, at_ms, False))
     HistoryFile(path, History()).add(news)
 
     again = History()

@@ -192,13 +192,13 @@ def test_tls_is_spoken_and_a_wrong_authority_is_told(
     with Mosquitto(tmp_path, config(certificate)) as broker:
         with started(broker.port, **trusting(foreign)):
             wait_until(lambda: "certificate is not valid" in caplog.text)
-        with started(broker.port, **trusting(certificate)) as world:
-            wait_until(world.link.is_connected)
-            world.link.subscribe("demo/in", 0)
+        with started(broker.port, **trusting(certificate)) as running:
+            wait_until(running.link.is_connected)
+            running.link.subscribe("demo/in", 0)
             wait_until(lambda: "demo/in" in broker.log())
             for number in range(200):
-                world.link.publish("demo/in", str(number))
-            wait_until(lambda: len(world.messages) == 200)
+                running.link.publish("demo/in", str(number))
+            wait_until(lambda: len(running.messages) == 200)
 
 
 @pytest.mark.io
@@ -222,10 +222,10 @@ def test_tls_at_one_side_only_is_told(
     ours = {} if broker_speaks_it else trusting(certificate)
     with (
         Mosquitto(tmp_path, lines) as broker,
-        started(broker.port, **ours) as world,
+        started(broker.port, **ours) as running,
     ):
         wait_until(lambda: text in caplog.text)
-        assert codes(world) == {"broker_tls"}
+        assert codes(running) == {"broker_tls"}
         assert "Unspecified" not in caplog.text
 
 
@@ -242,13 +242,13 @@ def test_a_broker_that_wants_a_client_certificate_is_told(
     lines = ("require_certificate true", f"tls_version {version}")
     login = trusting(certificate)
     with Mosquitto(tmp_path, config(certificate, *lines)) as broker:
-        with started(broker.port, **login) as world:
+        with started(broker.port, **login) as running:
             wait_until(lambda: "Set MQTT_CERT_FILE and" in caplog.text)
-            assert codes(world) == {"broker_tls"}
+            assert codes(running) == {"broker_tls"}
         ours = {
             "mqtt_cert_file": certificate / "broker.pem",
             "mqtt_key_file": certificate / "broker.key",
         }
-        with started(broker.port, **login, **ours) as world:
-            wait_until(world.link.is_connected)
-            assert codes(world) == set()
+        with started(broker.port, **login, **ours) as running:
+            wait_until(running.link.is_connected)
+            assert codes(running) == set()

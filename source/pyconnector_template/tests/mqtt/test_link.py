@@ -33,7 +33,7 @@ from testbed.mosquitto import (
 VALUE = "demo/messages/1/value"
 
 
-class World:
+class RunningLink:
     """A link in its thread, with what it reports."""
 
     def __init__(self, port: int, **settings: Any) -> None:
@@ -69,22 +69,22 @@ class World:
 
 
 @contextmanager
-def started(port: int, **arguments: Any) -> Iterator[World]:
-    world = World(port, **arguments)
-    world.thread.start()
+def started(port: int, **arguments: Any) -> Iterator[RunningLink]:
+    running = RunningLink(port, **arguments)
+    running.thread.start()
     try:
-        yield world
+        yield running
     finally:
-        world.link.stop()
-        world.thread.join(DEADLINE_S)
-        assert not world.thread.is_alive()
+        running.link.stop()
+        running.thread.join(DEADLINE_S)
+        assert not running.thread.is_alive()
 
 
 @contextmanager
-def connected(broker: Mosquitto) -> Iterator[World]:
-    with started(broker.port) as world:
-        wait_until(world.link.is_connected)
-        yield world
+def connected(broker: Mosquitto) -> Iterator[RunningLink]:
+    with started(broker.port) as running:
+        wait_until(running.link.is_connected)
+        yield running
 
 
 def value_of(message: Any) -> int:
@@ -96,12 +96,12 @@ def numbers(observer: Observer) -> list[int]:
     return [int(one.payload) for one in observer.on(VALUE)]
 
 
-def start_with_an_observer(broker: Mosquitto, world: World) -> Observer:
+def start_with_an_observer(broker: Mosquitto, running: RunningLink) -> Observer:
     """Start the broker again; the link finds it when somebody listens."""
-    world.link._connection._port = free_port()
+    running.link._connection._port = free_port()
     broker.start()
     observer = broker.observe("demo/#")
-    world.link._connection._port = broker.port
+    running.link._connection._port = broker.port
     return observer
 
 
@@ -115,8 +115,8 @@ pytestmark = [pytest.mark.io, pytest.mark.mosquitto]
 
 def test_values_arrive_in_order_with_their_flags(broker: Mosquitto) -> None:
     observer = broker.observe("demo/#")
-    with connected(broker) as world:
-        world.send(*range(2000))
+    with connected(broker) as running:
+        running.send(*range(2000))
         wait_until(lambda: len(numbers(observer)) == 2000)
     assert numbers(observer) == list(range(2000))
     with broker.observe("demo/#") as late:
@@ -127,13 +127,13 @@ def test_values_of_an_outage_are_counted_and_sent_afterwards_in_order(
     broker: Mosquitto, retries_at_once: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    with connected(broker) as world:
+    with connected(broker) as running:
         broker.kill()
-        wait_until(lambda: not world.link.is_connected())
-        world.send(*range(40))
-        world.link.publish_values(((VALUE, one) for one in range(40, 100)), 5)
-        world.link.publish(topic="demo/heartbeat", payload="1")
-        observer = start_with_an_observer(broker, world)
+        wait_until(lambda: not running.link.is_connected())
+        running.send(*range(40))
+        running.link.publish_values(((VALUE, one) for one in range(40, 100)), 5)
+        running.link.publish(topic="demo/heartbeat", payload="1")
+        observer = start_with_an_observer(broker, running)
         wait_until(lambda: len(observer.on(VALUE)) == 100)
         assert [value_of(one) for one in observer.on(VALUE)] == [*range(100)]
         assert observer.on("demo/heartbeat") == []
@@ -155,12 +155,12 @@ def test_what_does_not_fit_is_dropped_from_the_oldest_and_told(
     caplog.set_level("INFO")
     # More than one batch; how many there really are is the outbox's affair.
     monkeypatch.setattr(outbox_module, "MAX_WAITING", 2 * BATCH)
-    with started(free_port()) as world:
+    with started(free_port()) as running:
         for number in range(2 * BATCH + 100):
-            world.link.publish(topic=VALUE, payload=str(number))
+            running.link.publish(topic=VALUE, payload=str(number))
         observer = broker.observe(VALUE)
-        world.link._connection._port = broker.port
-        wait_until(lambda: world.connections)
+        running.link._connection._port = broker.port
+        wait_until(lambda: running.connections)
         wait_until(lambda: len(numbers(observer)) >= 2 * BATCH)
     assert numbers(observer) == list(range(100, 2 * BATCH + 100))
     assert f" {2 * BATCH} messages were kept" in caplog.text
@@ -170,19 +170,19 @@ def test_what_does_not_fit_is_dropped_from_the_oldest_and_told(
 def test_what_a_frozen_broker_swallowed_is_sent_again(
     broker: Mosquitto, retries_at_once: None
 ) -> None:
-    with started(broker.port) as world:
+    with started(broker.port) as running:
         observer = broker.observe("demo/#")
-        wait_until(world.link.is_connected)
-        world.send(1)
+        wait_until(running.link.is_connected)
+        running.send(1)
         observer.wait_for(VALUE)
-        wait_until(lambda: world.link._outbox.is_confirmed)
+        wait_until(lambda: running.link._outbox.is_confirmed)
         broker.freeze()
-        world.send(2, 3)
-        wait_until(lambda: not world.link._outbox.size)
+        running.send(2, 3)
+        wait_until(lambda: not running.link._outbox.size)
         broker.kill()
-        wait_until(lambda: not world.link.is_connected())
-        world.send(4)
-        late = start_with_an_observer(broker, world)
+        wait_until(lambda: not running.link.is_connected())
+        running.send(4)
+        late = start_with_an_observer(broker, running)
         wait_until(lambda: len(numbers(late)) == 3)
     assert numbers(late) == [2, 3, 4]
 
@@ -190,19 +190,19 @@ def test_what_a_frozen_broker_swallowed_is_sent_again(
 def test_values_are_proven_soon_so_that_little_is_sent_twice(
     broker: Mosquitto,
 ) -> None:
-    with connected(broker) as world:
-        world.send(1)
-        wait_until(lambda: world.link._outbox.is_confirmed)
-        world.send(2)
-        wait_until(lambda: world.link._outbox.is_confirmed)
+    with connected(broker) as running:
+        running.send(1)
+        wait_until(lambda: running.link._outbox.is_confirmed)
+        running.send(2)
+        wait_until(lambda: running.link._outbox.is_confirmed)
     assert "demo/echo" in broker.log()
 
 
 def test_raw_messages_arrive_once_even_if_many_wait(broker: Mosquitto) -> None:
     observer = broker.observe("demo/raw_message_to_db")
-    with started(broker.port) as world:
+    with started(broker.port) as running:
         for number in range(300):
-            world.link.publish("demo/raw_message_to_db", str(number), qos=2)
+            running.link.publish("demo/raw_message_to_db", str(number), qos=2)
         wait_until(lambda: len(observer.messages) == 300)
     assert [int(one.payload) for one in observer.messages] == list(range(300))
 
@@ -211,10 +211,10 @@ def test_of_too_many_raw_messages_the_oldest_make_room(
     broker: Mosquitto, retries_at_once: None
 ) -> None:
     observer = broker.observe("demo/raw_message_to_db")
-    with started(free_port()) as world:
+    with started(free_port()) as running:
         for number in range(MAX_RAW + 3):
-            world.link.publish("demo/raw_message_to_db", str(number), qos=2)
-        world.link._connection._port = broker.port
+            running.link.publish("demo/raw_message_to_db", str(number), qos=2)
+        running.link._connection._port = broker.port
         assert observer.wait_for("demo/raw_message_to_db").payload == b"3"
 
 
@@ -232,33 +232,33 @@ def test_the_status_is_online_then_offline(broker: Mosquitto) -> None:
 
 def test_a_connector_that_dies_leaves_its_last_will(broker: Mosquitto) -> None:
     observer = broker.observe("demo/status")
-    with started(broker.port) as world:
+    with started(broker.port) as running:
         observer.wait_for("demo/status")
-        sock = world.link._connection.client.socket()
+        sock = running.link._connection.client.socket()
         assert isinstance(sock, socket.socket)
         sock.shutdown(socket.SHUT_RDWR)
         observer.wait_for(
             "demo/status", lambda one: one.json["status"] == "offline"
         )
-        wait_until(lambda: world.connections == 2)
+        wait_until(lambda: running.connections == 2)
 
 
 def test_what_is_published_last_is_flushed_before_the_end(
     broker: Mosquitto,
 ) -> None:
     observer = broker.observe(VALUE)
-    with connected(broker) as world:
-        world.send(*range(3000))
+    with connected(broker) as running:
+        running.send(*range(3000))
         # The usual half second may be too short for a busy machine.
-        world.link.stop(flush_s=DEADLINE_S)
-        world.thread.join(DEADLINE_S)
+        running.link.stop(flush_s=DEADLINE_S)
+        running.thread.join(DEADLINE_S)
     observer.wait_for(VALUE, lambda one: one.payload == b"2999")
 
 
 def test_a_frozen_broker_does_not_hold_up_the_end(broker: Mosquitto) -> None:
-    with connected(broker) as world:
+    with connected(broker) as running:
         broker.freeze()
-        world.send(1)
+        running.send(1)
         started_at = time.monotonic()
     assert time.monotonic() - started_at < seconds_here(1.0)
     broker.thaw()
@@ -268,26 +268,26 @@ def test_what_is_subscribed_is_received_until_it_is_unsubscribed(
     broker: Mosquitto,
 ) -> None:
     observer = broker.observe()
-    with connected(broker) as world:
-        world.link.subscribe("demo/in", 2)
+    with connected(broker) as running:
+        running.link.subscribe("demo/in", 2)
         wait_until(lambda: "demo/in" in broker.log())
         observer.publish("demo/in", b"1")
-        wait_until(lambda: ("demo/in", b"1") in world.messages)
-        world.link.unsubscribe("demo/in")
-        world.link.subscribe("demo/last", 2)
+        wait_until(lambda: ("demo/in", b"1") in running.messages)
+        running.link.unsubscribe("demo/in")
+        running.link.subscribe("demo/last", 2)
         wait_until(lambda: "demo/last" in broker.log())
         observer.publish("demo/in", b"2")
         observer.publish("demo/last", b"3")
-        wait_until(lambda: ("demo/last", b"3") in world.messages)
-    assert ("demo/in", b"2") not in world.messages
+        wait_until(lambda: ("demo/last", b"3") in running.messages)
+    assert ("demo/in", b"2") not in running.messages
 
 
 def test_a_value_on_a_topic_with_a_wildcard_costs_only_itself(
     broker: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
     observer = broker.observe(VALUE)
-    with connected(broker) as world:
-        world.link.publish_values([("demo/+", 1), (VALUE, 2)], 5)
+    with connected(broker) as running:
+        running.link.publish_values([("demo/+", 1), (VALUE, 2)], 5)
         observer.wait_for(VALUE)
     assert "demo/+" in caplog.text
 
@@ -296,9 +296,9 @@ def test_values_of_one_moment_leave_together_and_retained(
     broker: Mosquitto,
 ) -> None:
     observer = broker.observe("demo/#")
-    with connected(broker) as world:
-        world.link.publish_values(((VALUE, number) for number in (1, 2)), 5)
-        world.link.publish_values([(VALUE, 2)], 6)
+    with connected(broker) as running:
+        running.link.publish_values(((VALUE, number) for number in (1, 2)), 5)
+        running.link.publish_values([(VALUE, 2)], 6)
         observer.wait_for(VALUE, lambda message: message.json["timestamp"] == 6)
     assert [one.json for one in observer.on(VALUE)] == [
         {"value": 1, "timestamp": 5},
@@ -310,23 +310,23 @@ def test_values_of_one_moment_leave_together_and_retained(
 
 
 def test_what_is_published_together_wakes_the_thread_once() -> None:
-    world, woken = World(1), []
-    world.link._connection.wake = lambda: woken.append(True)  # type: ignore[method-assign]
-    with world.link.together():
+    running, woken = RunningLink(1), []
+    running.link._connection.wake = lambda: woken.append(True)  # type: ignore[method-assign]
+    with running.link.together():
         for number in range(3):
-            world.link.publish_values([(VALUE, number)], 5)
-        world.link.publish(topic="demo/logs", payload="a row")
+            running.link.publish_values([(VALUE, number)], 5)
+        running.link.publish(topic="demo/logs", payload="a row")
         assert not woken
     assert len(woken) == 1
-    with world.link.together():
-        world.link._outbox.take(100)
+    with running.link.together():
+        running.link._outbox.take(100)
     assert len(woken) == 1, "there is nothing to send"
-    world.link._connection.close()
+    running.link._connection.close()
 
 
 @pytest.mark.parametrize("qos", [0, 2])
 def test_what_cannot_be_published_is_the_callers_fault(qos: Any) -> None:
-    link = World(1).link
+    link = RunningLink(1).link
     with pytest.raises(ValueError, match="empty payload"):
         link.publish("demo/x", qos=qos)
     with pytest.raises(ValueError, match="wildcard"):
@@ -357,9 +357,9 @@ def test_somebody_else_at_the_brokers_port_is_told(
         socket.create_server(("127.0.0.1", 0)) as server,
         started(server.getsockname()[1]),
     ):
-        stranger, _ = server.accept()
-        stranger.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        stranger.close()
+        accepted, _ = server.accept()
+        accepted.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        accepted.close()
         wait_until(lambda: "look at MQTT_BROKER_PORT" in caplog.text)
 
 
@@ -371,10 +371,12 @@ def test_a_refused_login_is_told_and_tried_again(
     config = f"allow_anonymous false\npassword_file {passwords}"
     with Mosquitto(tmp_path, config) as broker:
         login = {"mqtt_username": "connector", "mqtt_password": "wrong"}
-        with started(broker.port, **login) as world:
+        with started(broker.port, **login) as running:
             wait_until(lambda: "refused the login" in caplog.text)
-            world.link._connection.client.username_pw_set("connector", "right")
-            wait_until(world.link.is_connected)
+            running.link._connection.client.username_pw_set(
+                "connector", "right"
+            )
+            wait_until(running.link.is_connected)
 
 
 def make_password_file(path: Path, user: str, password: str) -> None:
@@ -387,8 +389,8 @@ def make_password_file(path: Path, user: str, password: str) -> None:
     )
 
 
-def codes(world: World) -> set[str]:
-    return {str(one.cause) for one in world.findings.current()}
+def codes(running: RunningLink) -> set[str]:
+    return {str(one.cause) for one in running.findings.current()}
 
 
 def online(message: Any) -> bool:
@@ -401,7 +403,7 @@ OLD_OFFLINE = {"status": "offline", "timestamp": 1, "version": "1.1.0"}
 def test_a_late_last_will_does_not_leave_the_status_offline(
     broker: Mosquitto,
 ) -> None:
-    with connected(broker) as world:
+    with connected(broker) as running:
         observer = broker.observe("demo/#")
         observer.wait_for("demo/available_datapoints")
         observer.publish("demo/status", OLD_OFFLINE, retain=True)
@@ -410,7 +412,7 @@ def test_a_late_last_will_does_not_leave_the_status_offline(
         wait_until(lambda: len(observer.on("demo/available_datapoints")) == 2)
         late = broker.observe("demo/status")
         assert online(late.wait_for("demo/status"))
-    assert world.findings.current() == ()
+    assert running.findings.current() == ()
 
 
 def test_two_instances_find_each_other_and_say_so_once(
@@ -432,14 +434,14 @@ def test_two_instances_find_each_other_and_say_so_once(
 def test_a_state_is_kept_and_sent_again_to_a_broker_that_forgot(
     broker: Mosquitto,
 ) -> None:
-    with started(broker.port) as world:
-        world.link.publish_retained("demo/diagnosis", "1")
+    with started(broker.port) as running:
+        running.link.publish_retained("demo/diagnosis", "1")
         observer = broker.observe("demo/#")
         observer.wait_for("demo/diagnosis")
         broker.kill()
-        wait_until(lambda: not world.link.is_connected())
+        wait_until(lambda: not running.link.is_connected())
         for number in (2, 3):
-            world.link.publish_retained("demo/diagnosis", str(number))
+            running.link.publish_retained("demo/diagnosis", str(number))
         broker.start()
         with broker.observe("demo/#") as late:
             message = late.wait_for("demo/diagnosis")
@@ -449,10 +451,10 @@ def test_a_state_is_kept_and_sent_again_to_a_broker_that_forgot(
 def test_requests_do_not_pile_up_while_the_broker_is_away(
     retries_at_once: None,
 ) -> None:
-    with started(free_port()) as world:
+    with started(free_port()) as running:
         for number in range(100):
-            world.link.publish_retained("demo/diagnosis", str(number))
-        wait_until(world.link._requests.empty)
+            running.link.publish_retained("demo/diagnosis", str(number))
+        wait_until(running.link._requests.empty)
 
 
 def acl(folder: Path, text: str) -> str:
@@ -470,15 +472,15 @@ def test_a_broker_that_delivers_nothing_is_told_with_what_to_do(
     monkeypatch.setattr(subscriptions_module, "OWN_TIMEOUT_S", 0.2)
     with (
         Mosquitto(tmp_path, acl(tmp_path, "topic write #\n")) as broker,
-        started(broker.port) as world,
+        started(broker.port) as running,
     ):
         wait_until(lambda: "does not let a client without login" in caplog.text)
-        assert codes(world) == {"subscription_refused"}
+        assert codes(running) == {"subscription_refused"}
         acl(tmp_path, "topic readwrite #\n")
         os.kill(broker.pid, signal.SIGHUP)
         wait_until(lambda: "Reloading config" in broker.log())
-        world.link.retry()
-        wait_until(lambda: codes(world) == set())
+        running.link.retry()
+        wait_until(lambda: codes(running) == set())
 
 
 class PickyBroker:
@@ -534,16 +536,16 @@ def _length(stream: Any) -> int:
 def test_a_refused_subscription_is_told_once_and_tried_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with PickyBroker() as broker, started(broker.port) as world:
-        world.link.subscribe("demo/datapoint_map", 1)
+    with PickyBroker() as broker, started(broker.port) as running:
+        running.link.subscribe("demo/datapoint_map", 1)
         wait_until(lambda: "demo/datapoint_map" in caplog.text)
-        [finding] = world.findings.current()
+        [finding] = running.findings.current()
         asked = broker.asked
-        world.link.retry()
+        running.link.retry()
         wait_until(lambda: broker.asked > asked)
         broker.refuses = False
-        world.link.retry()
-        wait_until(lambda: codes(world) == set())
+        running.link.retry()
+        wait_until(lambda: codes(running) == set())
         assert "demo/datapoint_map" in finding.evidence
     told = [one for one in caplog.messages if "refuses the subscr" in one]
     assert "Allow a client without login to read" in told[0]

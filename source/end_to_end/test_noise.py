@@ -1,4 +1,4 @@
-"""A neighbourhood full of noise."""
+"""Noise: a flood of one station, and nonsense from unknown senders."""
 
 import os
 import random
@@ -41,7 +41,7 @@ def resident_bytes(process: ConnectorProcess) -> int:
 
 
 @contextmanager
-def strangers(port: int, count: int) -> Iterator[list[socket.socket]]:
+def unknown_senders(port: int, count: int) -> Iterator[list[socket.socket]]:
     """Open sockets at addresses that are no station's."""
     with ExitStack() as stack:
         sockets = []
@@ -73,7 +73,7 @@ def test_noise_from_everywhere_costs_neither_values_nor_memory_nor_log_lines(
     with (
         Simulator(GARAGE, port=port) as stations,
         loud_station as loud,
-        strangers(port, 20) as unknown,
+        unknown_senders(port, 20) as unknown,
         launch(
             GARAGE | LOUD, bind=HERE, KEBA_P30_PORT=str(port), **hurry
         ) as connector,

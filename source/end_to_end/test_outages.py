@@ -1,4 +1,4 @@
-"""A world that breaks: broker, stations, network, clock, our own process.
+"""What breaks: broker, stations, network, clock, our own process.
 
 Each test says what must not be lost.
 """
