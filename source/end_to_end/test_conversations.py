@@ -75,8 +75,8 @@ def current(limit: int) -> SetCurrent:
     return SetCurrent(Milliampere(limit))
 
 
-def garage(profile: str = "p30-c", seed: int = 1) -> SimulatedStation:
-    return SimulatedStation("garage", PROFILES[profile], seed)
+def garage(profile: str = "p30-c") -> SimulatedStation:
+    return SimulatedStation("garage", PROFILES[profile], seed=1)
 
 
 def one_line(network: FakeNetwork) -> Line:

@@ -19,7 +19,7 @@ Command = tuple[str, str | bytes]
 """Topic and payload of an actuator value message."""
 
 LAST_TIMESTAMP_MS = 253_402_300_799_999
-"""Year 9999, the last one that BEMCom can store (contract, section 4)."""
+"""Year 9999, the last one that BEMCom can store."""
 
 
 class ActuatorFlow:

@@ -46,7 +46,7 @@ its database and our memory. A thousand stations have about 70,000."""
 
 HEARTBEAT_MARGIN_S = 1.0
 """A heartbeat that is sent just when it was promised arrives too late, and the
-AdminUI flickers red (contract, 1.2)."""
+AdminUI flickers red."""
 
 MAP_CHECK_S = 0.5
 

@@ -25,7 +25,11 @@ DatapointMap = dict[str, dict[str, str]]
 """``{"sensor": {key: topic}, "actuator": {topic: key}}``"""
 
 PATIENCE_S = 30.0
+"""A map that lies on the broker comes at once; an API that is just starting
+takes longer."""
+
 LOOK_S = 2.0
+"""So long the maps of others may take: they lie on the broker."""
 
 
 class UnusableMapError(ValueError):

@@ -1,8 +1,8 @@
 """What BEMCom's messages are made of: JSON as it can bear it, and its time.
 
 NaN and Infinity are no JSON, a NUL character ends a writer thread of BEMCom's
-API and lone surrogates are dropped by its database (bemcom-contract, sections
-4, 5 and 7). None of them leaves through this module.
+API and lone surrogates are dropped by its database. None of them leaves through
+this module.
 """
 
 import base64
@@ -42,7 +42,7 @@ def to_json(value: object) -> str:
 
 
 def value_message(value: object, timestamp: object) -> str:
-    """Return the message of a value, as BEMCom reads it (contract, 1.4)."""
+    """Return the message of a value, as BEMCom reads it."""
     return f'{{"value": {to_json(value)}, "timestamp": {to_json(timestamp)}}}'
 
 

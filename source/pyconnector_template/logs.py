@@ -15,8 +15,8 @@ MAX_QUOTED_LENGTH = 80
 BURST_RECORDS = 100
 RECORDS_PER_SECOND = 1.0
 """BEMCom keeps each row for ever: a connector in trouble may say a lot at
-once, but in the long run a line per second (contract, checklist 10). As much
-again is for warnings alone, since busy hours would drown them."""
+once, but in the long run a line per second. As much again is for
+warnings alone, since busy hours would drown them."""
 
 
 class TokenBucket:
@@ -98,7 +98,7 @@ class MQTTHandler(logging.Handler):
             {
                 "timestamp": round(record.created * 1000),
                 "msg": text,
-                # The API drops logs whose emitter is null (contract, 1.1).
+                # The API drops logs whose emitter is null.
                 "emitter": clean_text(_emitter_of(record)),
                 "level": record.levelno,
             }

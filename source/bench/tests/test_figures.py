@@ -124,12 +124,9 @@ def count(said: list[Said], arrivals: list[Arrival]) -> tuple[int, int]:
     return figures.count_values(said, groups, KEYS)
 
 
-def a_full_answer(sec: int, at: float = 1.0) -> list[Arrival]:
+def a_full_answer(sec: int) -> list[Arrival]:
     values = {"topic/1": sec, "topic/2": 0, "topic/3": 0, "topic/5": 0}
-    return [
-        arrival(at, topic, value, round(at * 1000))
-        for topic, value in values.items()
-    ]
+    return [arrival(1.0, topic, value, 1000) for topic, value in values.items()]
 
 
 def test_all_values_of_an_answer_are_due_and_no_others() -> None:

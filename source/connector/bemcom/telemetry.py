@@ -19,7 +19,11 @@ from connector.bemcom.station_log import StationLog
 from connector.bemcom.unknown_keys import UnknownKeys
 from connector.diagnosis.causes import Code
 from connector.diagnosis.facts import Reading, StationFacts
-from connector.diagnosis.findings import evidence_of, may_charge_again
+from connector.diagnosis.findings import (
+    MISSED_PUSHES,
+    evidence_of,
+    may_charge_again,
+)
 from connector.diagnosis.link import link_cause
 from connector.diagnosis.site import SiteFacts
 from connector.keba.io.gateway import Delivery
@@ -257,7 +261,7 @@ class Telemetry:
         for wanted in facts.note_fields(fields, at_ms):
             self._stations.ask(facts.station, wanted)
         if facts.pushes.signs > known_signs:
-            clue = "Values change, but no status messages come here"
+            clue = MISSED_PUSHES.capitalize()
             self._station_log.warn_of(facts.station, Code.SECOND_CLIENT, clue)
         return renewed_readings(facts, fields)
 

@@ -24,6 +24,8 @@ _SHOWN_FIELDS: Mapping[Code, tuple[str, ...]] = {
 }
 """What proves a cause, as the station says it."""
 
+MISSED_PUSHES = "values change, but no status messages come here"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -129,7 +131,7 @@ def _clues_of_a_second_client(facts: StationFacts) -> Iterator[str]:
     if facts.foreign_request:
         yield f"a request came from its address: {facts.foreign_request!r}"
     if facts.pushes.is_found:
-        yield "values change, but no status messages come here"
+        yield MISSED_PUSHES
     is_from_here = facts.failsafe.is_ours or facts.failsafe.is_fed
     is_armed, acts = facts.number("Tmo FS"), facts.number("Enable sys") != 1
     if is_armed and not is_from_here and not acts:

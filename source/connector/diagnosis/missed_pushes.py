@@ -15,10 +15,10 @@ ENERGY_STEP_DWH = 100
 class MissedPushDetector:
     """Notices that status messages of one station go to somebody else.
 
-    They go to the client that sent the last command (section 7 of the
-    protocol notes): values that change from poll to poll without a status
-    message in between say that there is another one. Slow charging changes
-    `E pres` alone, perhaps by one step in many polls.
+    They go to the client that sent the last command: values that change from
+    poll to poll without a status message in between say that there is another
+    one. Slow charging changes `E pres` alone, perhaps by one step in many
+    polls.
     """
 
     def __init__(self) -> None:

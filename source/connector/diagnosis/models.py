@@ -14,6 +14,7 @@ _CODE = re.compile(r"(?:KC-P[23]0|BMW-10)-E([SC])\w{6}-\w{2}([R0K])\b")
 _CABLE, _NO_READER = "C", "0"
 
 _PHASES = ("x2", "x2src")
+_TOO_OLD = "KEBA's UDP commands need firmware 3.05 or newer"
 
 
 def model_notes(product: str, firmware: str) -> Iterator[tuple[str, str]]:
@@ -32,7 +33,7 @@ def model_notes(product: str, firmware: str) -> Iterator[tuple[str, str]]:
     if version is None:
         return
     if version < _OLDEST_P30:
-        yield "old_firmware", "KEBA's UDP commands need firmware 3.05 or newer"
+        yield "old_firmware", _TOO_OLD
     if version < _PHASE_SWITCHING:
         yield "no_x2", "no phase switching (x2) before firmware 3.10.42"
     if version >= _NEEDS_SOURCE_PORT:
@@ -87,7 +88,7 @@ def _shortcomings(
         yield ("start", "stop"), why
     version = _version(str(fields.get("Firmware") or ""))
     if version and version < _OLDEST_P30:
-        yield (), "KEBA's UDP commands need firmware 3.05 or newer"
+        yield (), _TOO_OLD
     if version and version < _PHASE_SWITCHING:
         yield _PHASES, "there is no phase switching before firmware 3.10.42"
 

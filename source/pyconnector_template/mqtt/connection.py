@@ -32,6 +32,9 @@ from .greeting import (
 )
 
 KEEPALIVE_S = 15
+"""The broker says `offline` for us after one and a half of it (MQTT 3.1.1,
+section 3.1.2.10): before the next heartbeat is due."""
+
 CONNECT_TIMEOUT_S = 5.0
 
 MAX_IN_FLIGHT = 20

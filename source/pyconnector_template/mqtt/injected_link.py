@@ -71,7 +71,7 @@ def publish_one_by_one(
     """Publish values of one moment, each on its topic."""
     for topic, value in values:
         # The API subscribes after it has sent the map: values that are not
-        # retained would be missed (contract, section 3).
+        # retained would be missed.
         client.publish(
             topic=topic, payload=value_message(value, timestamp), retain=True
         )

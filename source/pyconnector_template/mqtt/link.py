@@ -41,7 +41,11 @@ BATCH_PAUSE_S = 0.002
 than sending it."""
 
 PROBE_INTERVAL_S = 3.0
+"""What came in this time may be sent twice after a broken connection."""
+
 LONGEST_WAIT_S = 2.0
+"""Who has nothing to do looks this often all the same: for paho's keepalive."""
+
 GOODBYE_TIMEOUT_S = 0.1
 
 MAX_RAW = 2_000

@@ -5,7 +5,7 @@ from collections import deque
 from typing import NamedTuple
 
 MAX_WAITING = 50_000
-"""A connector lives in 128 MiB (contract, section 10): so many values are about
+"""BEMCom's Helm chart gives a connector 128 MiB: so many values are about
 20 MB, and at 200 values a second more than four minutes of outage."""
 
 

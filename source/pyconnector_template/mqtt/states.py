@@ -38,7 +38,7 @@ keys: announcements that take long to make must not take all the time."""
 
 
 class Topics:
-    """The topics of a connector beside those of its values (contract, 1)."""
+    """The topics of a connector beside those of its values."""
 
     def __init__(self, name: str) -> None:
         self.logs = f"{name}/logs"

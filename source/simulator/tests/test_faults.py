@@ -10,11 +10,12 @@ NAN = math.nan
 DATA = b'{"E pres": 1945}'
 
 
-def carried(faults: LinkFaults, count: int = 1_000) -> list[float]:
+def carried(faults: LinkFaults) -> list[float]:
+    """Return when each of a thousand datagrams arrives, one sent a second."""
     link = FaultyLink(faults, seed=3)
     return [
         at
-        for number in range(count)
+        for number in range(1_000)
         for at, _ in link.carry(DATA, float(number))
     ]
 

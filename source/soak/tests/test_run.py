@@ -121,8 +121,8 @@ def testbed(fake_time: FakeTime) -> Puppets:
     return Puppets(fake_time)
 
 
-def a_run(testbed: Any, seconds: float = 25.0) -> Run:
-    return Run(testbed, seconds=seconds, seed=1, tell=testbed.lines.append)
+def a_run(testbed: Any) -> Run:
+    return Run(testbed, seconds=25.0, seed=1, tell=testbed.lines.append)
 
 
 def played(testbed: Any) -> Run:

@@ -85,7 +85,7 @@ def _nested(depth: int) -> object:
     return value
 
 
-# What no actuator takes, with what BEMCom lets through (contract, section 6).
+# What no actuator takes, with what BEMCom lets through.
 ALWAYS_REFUSED = [
     *(math.nan, math.inf, -math.inf, 10**400, -(10**400)),
     *([], [1, 2], {}, {"a": 1}, {"value": 1}, _nested(20)),

@@ -20,7 +20,7 @@ BEMCOMS_FORMATS = {
     "bool",
     "unknown",
 }
-"""What BEMCom's API offers (bemcom-contract.md, section 4)."""
+"""What BEMCom's API offers (django-api 0.8)."""
 
 TABLE = tuple(all_datapoints())
 PAGE = (DOCS / "datapoints.md").read_text("utf-8")

@@ -212,8 +212,8 @@ def test_the_page_calls_good_what_send_calls_good(
     assert f'currtime  →\n<span class="{kind}"' in page
 
 
-def line(at_ms: int, value: float = 1.0) -> str:
-    return json.dumps({"timestamp": at_ms, "key": POWER, "value": value})
+def line(at_ms: int) -> str:
+    return json.dumps({"timestamp": at_ms, "key": POWER, "value": 1.0})
 
 
 def news_of(*moments: int) -> News:

@@ -119,9 +119,9 @@ class ObeyingGarage(Conversation):
             else:
                 return
 
-    def live_until_sent(self, text: str, seconds: float = 60.0) -> None:
-        """Let time pass until this has left."""
-        sent, end = len(self.sent), self.now + seconds
+    def live_until_sent(self, text: str) -> None:
+        """Let time pass until this has left, a minute at most."""
+        sent, end = len(self.sent), self.now + 60.0
         while text not in [one for _, one in self.sent[sent:]]:
             assert self.now < end, f"{text} was not sent: {self.sent[sent:]}"
             self.live(0.01)
