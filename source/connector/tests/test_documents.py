@@ -68,9 +68,11 @@ def test_the_chart_compose_and_the_simulator_name_this_version() -> None:
     assert f'__version__ = "{__version__}"\n' in own
 
 
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
 def test_links_between_documents_lead_somewhere() -> None:
-    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-    for document in documents:
+    for document in DOCUMENTS:
         for target in _links(document):
             assert (document.parent / target).exists(), (document, target)
 
@@ -79,3 +81,11 @@ def _links(document: Path) -> list[str]:
     text = document.read_text("utf-8")
     targets = re.findall(r"\]\(([^)#]+)\)", text)
     return [target for target in targets if "://" not in target]
+
+
+def test_the_modules_that_documents_name_are_there() -> None:
+    modules = [f"/{path}" for path in (ROOT / "source").rglob("*.py")]
+    for document in DOCUMENTS:
+        for name in re.findall(r"`([\w./]+\.py)`", document.read_text("utf-8")):
+            is_there = any(module.endswith(f"/{name}") for module in modules)
+            assert is_there, (document, name)
