@@ -115,7 +115,7 @@ class StationLog:
         )
 
     def note_dropped(self, number: int) -> None:
-        """Hear how many events have been dropped since the start."""
+        """Note how many events have been dropped since the start."""
         if number == self._dropped:
             return
         self._dropped = number

@@ -209,7 +209,7 @@ class StationFacts:
         self.link, self.failsafe = link, failsafe
 
     def note_missing(self, request: str, at_ms: int = 0) -> None:
-        """Hear that a report was asked for and does not come."""
+        """Note that a report was asked for and does not come."""
         self._judge_anew()
         self.missing.setdefault(request, at_ms)
         self.outdated -= {
@@ -217,7 +217,7 @@ class StationFacts:
         }
 
     def note_answer(self, request: str) -> None:
-        """Hear that what was asked for has come."""
+        """Note that what was asked for has come."""
         if self.missing.pop(request, None) is not None:
             self._judge_anew()
 
@@ -244,13 +244,13 @@ class StationFacts:
             self._energy_unplugged = None
 
     def note_late_answer(self, late_by_s: float) -> None:
-        """Hear that an answer came after it was given up."""
+        """Note that an answer came after it was given up."""
         self._judge_anew()
         self.late_by_s = max(self.late_by_s, late_by_s)
         self._reports_since_late = 0
 
     def note_foreign_request(self, request: str) -> None:
-        """Hear that another client asked the station for something."""
+        """Note that another client asked the station for something."""
         self._judge_anew()
         self.foreign_request = request
         self._reports_since_foreign = 0

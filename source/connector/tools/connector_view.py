@@ -164,7 +164,7 @@ class ConnectorView:
             self._take_value(topic, content, is_retained=is_retained)
 
     def note_new_connection(self) -> None:
-        """Hear that the broker was lost: what came before is no news."""
+        """Note that the broker was lost: what came before is no news."""
         self._is_heard = False
         self._heartbeat_due_at = self._clock() + self._heartbeat_pause_s
 
