@@ -156,12 +156,13 @@ class Connection:
         Then nothing is left unread: closing a socket with something unread
         resets the connection, and the broker would take us for dead.
         """
-        until = time.monotonic()
-        if self._is_accepted:
-            self.send(DISCONNECT)
-            until += timeout_s
+        until = time.monotonic() + (timeout_s if self._is_accepted else 0.0)
+        is_said = False
         while self.is_open and (patience_s := until - time.monotonic()) > 0:
             self.write()
+            if not (is_said or self.must_write):
+                self.send(DISCONNECT)
+                is_said = True
             self.wait(patience_s)
         self.client.disconnect()
         # Once, without waiting: a broker that does not read any more will

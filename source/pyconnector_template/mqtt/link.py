@@ -144,7 +144,7 @@ class BrokerLink:
         if topic != self._topics.heartbeat:
             self._put(Batch(packet, 1))
         elif self.is_connected():
-            self._request(lambda: self._send_now(packet))
+            self._request(lambda: self._send_now(topic, payload, retain=retain))
 
     def publish_values(
         self, values: Iterable[tuple[str, object]], timestamp: object
@@ -285,7 +285,7 @@ class BrokerLink:
             return
         now = time.monotonic()
         for topic, payload in self._states.take_due(now):
-            self._send_now(publish_packet(topic, payload, retain=True))
+            self._connection.send(publish_packet(topic, payload, retain=True))
         if now >= self._next_batch_at:
             self._send_batch(now)
         self._send_raw()
@@ -308,16 +308,19 @@ class BrokerLink:
                 self._raw.appendleft(message)
                 return
 
-    def _send_now(self, packet: bytes) -> None:
-        """Send what is true only now, if there is a connection."""
+    def _send_now(
+        self, topic: str, payload: str | bytes, *, retain: bool
+    ) -> None:
+        """Send what is true only now, if there is a connection.
+
+        By paho, which may have written only a part of another packet.
+        """
         if self.is_connected():
-            self._connection.send(packet)
+            self._client.publish(topic, payload, retain=retain)
 
     def _send_status(self, state: str) -> None:
         payload = self._states.status(state)
-        self._send_now(
-            publish_packet(self._topics.status, payload, retain=True)
-        )
+        self._send_now(self._topics.status, payload, retain=True)
 
     def _longest_wait(self) -> float:
         now = time.monotonic()

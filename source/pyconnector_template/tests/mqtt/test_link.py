@@ -484,13 +484,16 @@ def test_a_broker_that_delivers_nothing_is_told_with_what_to_do(
 
 
 class PickyBroker:
-    """A broker that refuses subscriptions as long as it likes to."""
+    """A broker that refuses subscriptions, and reads, as it likes to."""
 
     def __init__(self) -> None:
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.server.getsockname()[1]
         self.refuses = True
         self.asked = 0
+        self.reads = threading.Event()
+        self.reads.set()
+        self.bodies: list[bytes] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def __enter__(self) -> Self:
@@ -505,8 +508,12 @@ class PickyBroker:
         client, _ = self.server.accept()
         with client, client.makefile("rb") as stream:
             client.sendall(b"\x20\x02\x00\x00")
+            self.reads.wait(DEADLINE_S)
             while head := stream.read(1):
                 body = stream.read(_length(stream))
+                self.bodies.append(body)
+                if head[0] >> 4 == DISCONNECT:
+                    return
                 if head[0] >> 4 == SUBSCRIBE:
                     self.asked += 1
                     client.sendall(self._suback(body))
@@ -520,7 +527,7 @@ class PickyBroker:
         return bytes([0x90, 2 + len(codes)]) + body[:2] + codes
 
 
-SUBSCRIBE = 8
+SUBSCRIBE, DISCONNECT = 8, 14
 
 
 def _length(stream: Any) -> int:
@@ -550,3 +557,37 @@ def test_a_refused_subscription_is_told_once_and_tried_again(
     told = [one for one in caplog.messages if "refuses the subscr" in one]
     assert "Allow a client without login to read" in told[0]
     assert sum("demo/datapoint_map" in one for one in told) == 1
+
+
+@contextmanager
+def half_a_packet_is_written(broker: PickyBroker) -> Iterator[World]:
+    broker.reads.clear()
+    with broker, started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        world.link.publish("demo/raw_message_to_db", "x" * 8_000_000, qos=2)
+        wait_until(lambda: world.link._connection.must_write)
+        yield world
+
+
+def test_a_heartbeat_waits_for_the_end_of_another_message() -> None:
+    broker = PickyBroker()
+    with half_a_packet_is_written(broker) as world:
+        world.link.publish("demo/heartbeat", "alive")
+        wait_until(world.link._requests.empty)
+        broker.reads.set()
+        wait_until(lambda: b"\0\x0edemo/heartbeatalive" in broker.bodies)
+
+
+def test_a_goodbye_waits_for_the_end_of_another_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(broker_module, "GOODBYE_TIMEOUT_S", DEADLINE_S)
+    broker = PickyBroker()
+    with half_a_packet_is_written(broker) as world:
+        world.link.stop(flush_s=0.0)
+        broker.reads.set()
+        world.thread.join(DEADLINE_S)
+    *_, raw, goodbye, disconnect = broker.bodies
+    assert raw.endswith(b"xxx")
+    assert b'"offline"' in goodbye
+    assert disconnect == b""
