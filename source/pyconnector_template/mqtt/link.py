@@ -277,11 +277,9 @@ class BrokerLink:
     # What leaves.
 
     def _send_what_waits(self) -> None:
-        """Write one batch, or the rest of the one before."""
-        if self._connection.must_write:
-            self._connection.write()
-            return
-        if not self.is_connected():
+        """Write the rest of the batch before, then one more."""
+        self._connection.write()
+        if self._connection.must_write or not self.is_connected():
             return
         now = time.monotonic()
         for topic, payload in self._states.take_due(now):

@@ -591,3 +591,18 @@ def test_a_goodbye_waits_for_the_end_of_another_message(
     assert raw.endswith(b"xxx")
     assert b'"offline"' in goodbye
     assert disconnect == b""
+
+
+def test_a_raw_message_leaves_as_soon_as_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(broker_module, "LONGEST_WAIT_S", 3600.0)
+    broker = PickyBroker()
+    broker.reads.clear()
+    with broker, started(broker.port) as world:
+        wait_until(world.link.is_connected)
+        world.link.publish(VALUE, "x" * 8_000_000)
+        wait_until(lambda: world.link._connection.must_write)
+        world.link.publish("demo/raw_message_to_db", "{}", qos=2)
+        broker.reads.set()
+        wait_until(lambda: any(b"raw_message" in one for one in broker.bodies))
