@@ -135,13 +135,12 @@ class BrokerLink:
         if not payload:
             # An empty payload ends a writer thread of BEMCom's API.
             raise ValueError(f"empty payload for {topic}")
+        # Raises what is the caller's fault, whatever becomes of the packet.
+        packet = publish_packet(topic, payload, retain=retain)
         if qos > 0:
-            encoded_topic(topic)  # raises what is the caller's fault
             self._raw.append((topic, payload, qos, retain))
             self._wake()
-            return
-        packet = publish_packet(topic, payload, retain=retain)
-        if topic != self._topics.heartbeat:
+        elif topic != self._topics.heartbeat:
             self._put(Batch(packet, 1))
         elif self.is_connected():
             self._request(lambda: self._send_now(topic, payload, retain=retain))

@@ -331,6 +331,8 @@ def test_what_cannot_be_published_is_the_callers_fault(qos: Any) -> None:
         link.publish("demo/x", qos=qos)
     with pytest.raises(ValueError, match="wildcard"):
         link.publish("demo/#", "1", qos=qos)
+    with pytest.raises(UnicodeEncodeError):
+        link.publish("demo/x", "\ud800", qos=qos)
     with pytest.raises(ValueError, match="wildcard"):
         link.publish_retained("demo/+", "1")
     link._connection.close()
