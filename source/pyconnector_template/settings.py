@@ -358,10 +358,12 @@ def _text_of(
         return given.get(variable)
     if variable in given:
         raise ValueError(f"{in_file} is given as well")
+    path = given[in_file]
     try:
-        return Path(given[in_file]).read_text("utf-8").rstrip("\r\n")
+        return Path(path).read_text("utf-8").rstrip("\r\n")
     except (OSError, ValueError) as error:
-        raise ValueError(f"{in_file} cannot be read ({error})") from None
+        reason = f"{in_file} = {path!r} cannot be read ({error})"
+        raise ValueError(reason) from None
 
 
 def _report(

@@ -207,6 +207,13 @@ def test_files_that_cannot_be_read_are_problems(tmp_path: Path) -> None:
     assert text.count("cannot be read") == 4
 
 
+def test_a_file_that_holds_no_text_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "user"
+    file.write_bytes(b"\xff")
+    text = report({**GOOD, "MQTT_USERNAME_FILE": str(file)})
+    assert f"MQTT_USERNAME_FILE = {str(file)!r} cannot be read" in text
+
+
 def test_the_environment_wins_over_the_file_and_empty_does_not(
     environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
