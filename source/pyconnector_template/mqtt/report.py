@@ -1,10 +1,11 @@
 """What the link says about the broker: in the log once, and as findings."""
 
 import logging
+import time
 from collections.abc import Collection, Sequence
 
 from pyconnector_template.findings import Cause, Findings
-from pyconnector_template.logs import logger_about
+from pyconnector_template.logs import TokenBucket, logger_about
 from pyconnector_template.settings import TemplateSettings
 
 from .greeting import Trouble
@@ -12,6 +13,9 @@ from .greeting import Trouble
 logger = logger_about("broker")
 
 SHOWN_TOPICS = 3
+
+OUTAGES_TOLD = 20
+"""So many at once, then one a minute: a broker may break each connection."""
 
 
 class BrokerReport:
@@ -27,6 +31,8 @@ class BrokerReport:
             if settings.mqtt_username is None
             else f"the user {settings.mqtt_username!r}"
         )
+        self._outages = TokenBucket(OUTAGES_TOLD, per_second=1 / 60)
+        self._is_outage_told = True
         self._was_connected = False
         self._reported_troubles: set[str] = set()
         self._has_reported_others = False
@@ -35,7 +41,9 @@ class BrokerReport:
         """Log a CONNACK, and what became of the messages of an outage."""
         self._reported_troubles.clear()
         self._findings.clear(Cause.BROKER_LOGIN, Cause.BROKER_TLS)
-        logger.info(
+        is_told = self._is_outage_told or dropped
+        logger.log(
+            logging.INFO if is_told else logging.DEBUG,
             "%s to the MQTT broker %s.%s",
             "Connected again" if self._was_connected else "Connected",
             self._broker,
@@ -60,7 +68,9 @@ class BrokerReport:
         )
 
     def lost(self, trouble: Trouble) -> None:
-        logger.warning(
+        self._is_outage_told = self._outages.take(time.monotonic())
+        logger.log(
+            logging.WARNING if self._is_outage_told else logging.DEBUG,
             "Lost the MQTT broker %s (%s). Values are kept until it is back.",
             self._broker,
             trouble.text,

@@ -4,7 +4,7 @@ import pytest
 
 from pyconnector_template.findings import Cause, Findings
 from pyconnector_template.mqtt.greeting import Trouble
-from pyconnector_template.mqtt.report import BrokerReport
+from pyconnector_template.mqtt.report import OUTAGES_TOLD, BrokerReport
 from pyconnector_template.settings import TemplateSettings
 
 REFUSED = Trouble("it refused the login", Cause.BROKER_LOGIN)
@@ -42,6 +42,18 @@ def test_a_trouble_is_told_once_until_the_broker_accepts_us(
     assert causes(findings) == []
     report.cannot_connect(REFUSED)
     assert len(caplog.messages) == 2
+
+
+def test_a_broker_that_breaks_each_connection_fills_no_database(
+    report: BrokerReport, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="pyconnector")
+    for _ in range(1000):
+        report.connected(1, 0)
+        report.lost(Trouble("it closed the connection"))
+    assert len(caplog.messages) <= 2 * OUTAGES_TOLD + 2
+    report.connected(0, 3)
+    assert "3 were dropped" in caplog.messages[-1]
 
 
 def test_another_instance_is_told_once_however_often_it_comes(
