@@ -562,20 +562,20 @@ def test_a_refused_subscription_is_told_once_and_tried_again(
 
 
 @contextmanager
-def half_a_packet_is_written(broker: PickyBroker) -> Iterator[World]:
+def half_a_packet_is_written(broker: PickyBroker) -> Iterator[RunningLink]:
     broker.reads.clear()
-    with broker, started(broker.port) as world:
-        wait_until(world.link.is_connected)
-        world.link.publish("demo/raw_message_to_db", "x" * 8_000_000, qos=2)
-        wait_until(lambda: world.link._connection.must_write)
-        yield world
+    with broker, started(broker.port) as running:
+        wait_until(running.link.is_connected)
+        running.link.publish("demo/raw_message_to_db", "x" * 8_000_000, qos=2)
+        wait_until(lambda: running.link._connection.must_write)
+        yield running
 
 
 def test_a_heartbeat_waits_for_the_end_of_another_message() -> None:
     broker = PickyBroker()
-    with half_a_packet_is_written(broker) as world:
-        world.link.publish("demo/heartbeat", "alive")
-        wait_until(world.link._requests.empty)
+    with half_a_packet_is_written(broker) as running:
+        running.link.publish("demo/heartbeat", "alive")
+        wait_until(running.link._requests.empty)
         broker.reads.set()
         wait_until(lambda: b"\0\x0edemo/heartbeatalive" in broker.bodies)
 
@@ -585,10 +585,10 @@ def test_a_goodbye_waits_for_the_end_of_another_message(
 ) -> None:
     monkeypatch.setattr(broker_module, "GOODBYE_TIMEOUT_S", DEADLINE_S)
     broker = PickyBroker()
-    with half_a_packet_is_written(broker) as world:
-        world.link.stop(flush_s=0.0)
+    with half_a_packet_is_written(broker) as running:
+        running.link.stop(flush_s=0.0)
         broker.reads.set()
-        world.thread.join(DEADLINE_S)
+        running.thread.join(DEADLINE_S)
     *_, raw, goodbye, disconnect = broker.bodies
     assert raw.endswith(b"xxx")
     assert b'"offline"' in goodbye
@@ -601,10 +601,10 @@ def test_a_raw_message_leaves_as_soon_as_there_is_room(
     monkeypatch.setattr(broker_module, "LONGEST_WAIT_S", 3600.0)
     broker = PickyBroker()
     broker.reads.clear()
-    with broker, started(broker.port) as world:
-        wait_until(world.link.is_connected)
-        world.link.publish(VALUE, "x" * 8_000_000)
-        wait_until(lambda: world.link._connection.must_write)
-        world.link.publish("demo/raw_message_to_db", "{}", qos=2)
+    with broker, started(broker.port) as running:
+        wait_until(running.link.is_connected)
+        running.link.publish(VALUE, "x" * 8_000_000)
+        wait_until(lambda: running.link._connection.must_write)
+        running.link.publish("demo/raw_message_to_db", "{}", qos=2)
         broker.reads.set()
         wait_until(lambda: any(b"raw_message" in one for one in broker.bodies))
