@@ -57,7 +57,7 @@ broker; within a third of it they would still fill a core (decision 11)."""
 SLOT_S = 0.02
 STATIONS_IN_A_SLOT = 16
 """So many begin together. Each beginning wakes three threads from their sleep;
-more at once make the last value wait for the others (decision 13)."""
+more at once make the last value wait for the others (decision 11)."""
 
 FIRST_ROUNDS_APART_S = 0.005
 FIRST_ROUNDS_S = 2.0
