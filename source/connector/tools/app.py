@@ -18,7 +18,7 @@ from connector.tools import (
     terminal,
     watch,
 )
-from connector.tools.problems import Problem
+from connector.tools.problems import EXIT_INTERRUPTED, Problem
 
 PROGRAM = "keba"
 INSTALL_COMPLETION = "--install-completion"
@@ -88,6 +88,11 @@ def main() -> None:
         if problem.advice:
             screen.print(problem.advice, markup=False)
         sys.exit(problem.exit_code)
+    except SystemExit as end:
+        if end.code == EXIT_INTERRUPTED:
+            # Typer says nothing.
+            sys.stderr.write("ended by Ctrl-C\n")
+        raise
 
 
 def _run() -> None:

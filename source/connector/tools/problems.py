@@ -8,6 +8,8 @@ EXIT_FINDINGS = 1
 EXIT_USAGE = 2
 EXIT_UNKNOWN = 3
 """Nobody knows what became of a command."""
+EXIT_INTERRUPTED = 130
+"""Ctrl-C, as Typer and shells have it."""
 
 
 class Problem(Exception):  # noqa: N818 - no error of the program

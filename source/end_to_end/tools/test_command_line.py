@@ -77,3 +77,14 @@ def test_completion_that_cannot_be_installed_is_no_traceback(
     )("--install-completion", "bash")
     assert call.exit_code == 1
     assert "--show-completion" in call.err
+
+
+def test_ctrl_c_ends_a_tool_with_a_sentence(
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("connector.tools.doctor.examine", interrupted)
+    call = command_line("doctor", "192.0.2.1")
+    assert (call.exit_code, call.err) == (130, "ended by Ctrl-C\n")
