@@ -242,9 +242,10 @@ def _search_here(settings: ToolSettings) -> Search:
         if bound in (EVERYWHERE, str(one.ip))
     ]
     if not networks:
-        raise UsageProblem(
-            f"no network of this host can be seen from {bound}", NAME_IT
-        )
+        text = f"no network of this host can be seen from {bound}"
+        if bound == EVERYWHERE:
+            text = "this host is in no network but its own"
+        raise UsageProblem(text, NAME_IT)
     hosts = [one.host for one in settings.own_stations.values()]
     return Search(
         [host for host in hosts if _is_within(host, networks)],

@@ -133,12 +133,17 @@ def test_where_nobody_answers_the_next_step_is_named(tmp_path: Path) -> None:
     assert "such as 192.168.0.0/24" in call.err
 
 
+@pytest.mark.parametrize(
+    ("bound", "words"),
+    [(HERE, f"can be seen from {HERE}\n"), ("", "in no network but its own\n")],
+)
 def test_a_host_without_a_network_asks_for_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, words: str
 ) -> None:
     monkeypatch.setattr("connector.tools.discover.own_networks", list)
-    call = CommandLine(tmp_path)("discover")
+    call = CommandLine(tmp_path, KEBA_P30_BIND_ADDRESS=bound)("discover")
     assert call.exit_code == 2
+    assert words in call.err
     assert "Name the network of the stations" in call.err
 
 
