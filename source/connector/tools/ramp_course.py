@@ -483,6 +483,9 @@ class Ramp:
     def _former_limit(self) -> Command:
         current = Milliampere(min(self.current_before, self.highest))
         uses_timer = self._was_timed
+        if self._was_timed and self.facts.has_vehicle is False:
+            # It would have ended with the session, and limits no other one.
+            current = Milliampere(self.highest)
         if self.current_before == CURRENT_MAX_MA:
             # That is no limit; how long it lasts makes no difference. With a
             # phase switch `curr` was seen to switch to three phases

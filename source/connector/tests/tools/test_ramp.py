@@ -355,6 +355,15 @@ def test_a_limit_of_somebody_else_stays() -> None:
     assert station.sent == ["currtime 6000 1"]
 
 
+def test_a_limit_of_an_ended_session_does_not_come_back() -> None:
+    timed = {"Curr user": 10_000, "Curr timer": 10_000}
+    station = PaperStation(settings=timed)
+    unplugged = {"Plug": 3, "State": 1, "Curr user": 63_000}
+    station.at[8.0] = lambda _: station.report_2.update(unplugged)
+    station.run()
+    assert station.sent == ["currtime 6000 1", "currtime 63000 1"]
+
+
 def test_a_restart_ends_it() -> None:
     station = PaperStation()
     station.at[8.0] = lambda ramp: ramp.note(StationRestarted("garage"))
