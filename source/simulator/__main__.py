@@ -88,6 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             heard = len(simulator.requests)
     except (OSError, ValueError) as mistake:
         text = getattr(mistake, "strerror", None) or str(mistake)
+        if file := getattr(mistake, "filename", None):
+            text = f"{file}: {text}"
         sys.stderr.write(f"simulator: {text}\n")
         return 1
     _tell(f"{heard} datagrams heard")

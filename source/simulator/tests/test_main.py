@@ -209,6 +209,9 @@ def test_a_recording_is_replayed(
     path.write_text("{}")
     assert main(arguments + replayed) == 1
     assert "neither a capture nor raw messages" in capsys.readouterr().err
+    path.unlink()
+    assert main(arguments + replayed) == 1
+    assert f"{path}: No such file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
