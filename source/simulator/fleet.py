@@ -62,7 +62,7 @@ FAIR_SHARE = 20
 SPARE_FILES = 64
 """Files that a process needs besides the stations' sockets."""
 
-_REPORT = re.compile(rb'\{\s*"ID": "?(\d+)')
+_REPORT = re.compile(rb'\{\s*"ID": "?(\d{1,9})\b')
 
 _T = TypeVar("_T", "Profile | str", "Scenario | str", LinkFaults)
 PerStation: TypeAlias = "_T | Mapping[str, _T]"

@@ -212,6 +212,18 @@ def test_the_log_does_not_name_the_energy(
     assert "E pres" not in caplog.text
 
 
+def test_the_log_bears_a_report_whose_number_has_no_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "simulator")
+    endless = '{"ID": "%s"}' % ("1" * 5000)
+    with running() as (sim, client):
+        client.ask("i", GARAGE)
+        sim.act("garage", Say((endless,)))
+        assert client.hear()[0] == endless
+    assert endless in caplog.text
+
+
 class Notes:
     """An observer that remembers."""
 
