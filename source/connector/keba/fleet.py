@@ -54,10 +54,13 @@ SPREAD = 0.8
 answers of a thousand stations would wait a second for the interpreter and the
 broker; within a third of it they would still fill a core (decision 11)."""
 
-SLOT_S = 0.02
-STATIONS_IN_A_SLOT = 16
+STATIONS_IN_A_SLOT = 12
 """So many begin together. Each beginning wakes three threads from their sleep;
 more at once make the last value wait for the others (decision 11)."""
+
+SLOT_S = 0.08
+"""Slots are no closer together: with a thousand stations each five seconds 20
+share one, since there CPU is scarcer than milliseconds."""
 
 FIRST_ROUNDS_APART_S = 0.005
 FIRST_ROUNDS_S = 2.0
