@@ -54,7 +54,7 @@ SPREAD = 0.8
 answers of a thousand stations would wait a second for the interpreter and the
 broker; within a third of it they would still fill a core (decision 11)."""
 
-STATIONS_IN_A_SLOT = 12
+STATIONS_IN_A_SLOT = 16
 """So many begin together. Each beginning wakes three threads from their sleep;
 more at once make the last value wait for the others (decision 11)."""
 
