@@ -571,13 +571,20 @@ def half_a_packet_is_written(broker: PickyBroker) -> Iterator[RunningLink]:
         yield running
 
 
-def test_a_heartbeat_waits_for_the_end_of_another_message() -> None:
+@pytest.mark.parametrize("topic", ["demo/heartbeat", VALUE])
+def test_what_is_published_waits_for_the_end_of_another_message(
+    topic: str,
+) -> None:
     broker = PickyBroker()
     with half_a_packet_is_written(broker) as running:
-        running.link.publish("demo/heartbeat", "alive")
-        wait_until(running.link._requests.empty)
+        running.link.publish(topic, "alive")
+        for _ in range(2):
+            # Between two requests the link looks once at what waits.
+            running.link._request(lambda: None)
+            wait_until(running.link._requests.empty)
         broker.reads.set()
-        wait_until(lambda: b"\0\x0edemo/heartbeatalive" in broker.bodies)
+        body = len(topic).to_bytes(2) + f"{topic}alive".encode()
+        wait_until(lambda: body in broker.bodies)
 
 
 def test_a_goodbye_waits_for_the_end_of_another_message(

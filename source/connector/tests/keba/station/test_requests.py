@@ -5,6 +5,7 @@ import pytest
 from connector.keba.protocol.commands import Command, Enable
 from connector.keba.station.pacing import MARGIN_S, REPEAT_PAUSE_S
 from connector.keba.station.requests import (
+    CATCH_UP_S,
     CommandQueue,
     CommandRequest,
     PollSchedule,
@@ -192,6 +193,15 @@ def test_after_the_first_round_a_phase_is_taken_that_kebas_pause_allows() -> (
     polls = PollSchedule((1,), interval_s=6.0, first_round_at=0.0, phase_at=4)
     polls.plan_next_round(0.0)
     assert polls.next_round_at == 10.0
+
+
+def test_a_late_round_costs_none_where_kebas_pause_fills_the_interval() -> None:
+    polls = PollSchedule((1,), interval_s=5.0, first_round_at=0.0, phase_at=0.0)
+    interval_s = REPEAT_PAUSE_S + MARGIN_S + CATCH_UP_S
+
+    for rounds, late_s in enumerate([0.1, 1.0, 2.0], start=1):
+        polls.plan_next_round((rounds - 1) * interval_s + late_s)
+        assert polls.next_round_at == pytest.approx(rounds * interval_s)
 
 
 @pytest.mark.parametrize(("added_at", "not_before"), [(1.0, 2.5), (3.5, 0.0)])
